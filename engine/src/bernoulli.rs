@@ -1,0 +1,112 @@
+//! The conditional of a spin: a Bernoulli distribution with an integer threshold.
+//!
+//! A logit `a` is turned into the probability of the *less* likely value,
+//! `k / 2³²` with `k = ⌊2³² σ(−|a|)⌋ ∈ [1, 2³¹]`, and the spin takes that value when a 32-bit
+//! uniform word is `< k`. The distribution sampled is therefore a fixed-point one, known exactly:
+//! its two probabilities `k / 2³²` and `(2³² − k) / 2³²` sum to one in integers, and [`log_prob`]
+//! is the logarithm of *these* numbers, not of a real-valued sigmoid that was never sampled.
+//! No probability is zero, so every configuration has a finite log-probability (`|a|` is clamped
+//! to 22, where `k = 1`; the smallest probability is 2⁻³²).
+
+use crate::math;
+use crate::simd::Simd;
+
+/// Largest |logit| that still changes the probability.
+const CLAMP: f32 = 22.0;
+
+/// The threshold `k` of the less likely value as two halves, `(k >> 16, k & 0xffff)`.
+#[inline(always)]
+fn halves<S: Simd>(s: S, logit: S::F) -> (S::U, S::U) {
+    let a = s.from_bits(s.and(s.bits(logit), s.splat_u(0x7fff_ffff)));
+    let clamp = s.splat(CLAMP);
+    let a = s.select(s.lt(a, clamp), a, clamp);
+    let e = math::exp(s, s.sub(s.splat(0.0), a));
+    let p = s.div(e, s.add(s.splat(1.0), e));
+    // Two exact steps: each half fits a signed integer and loses nothing.
+    let shift = s.splat(65536.0);
+    let p = s.mul(p, shift);
+    let high = s.trunc_to_i32(p);
+    let low = s.trunc_to_i32(s.mul(s.sub(p, s.i32_to_float(high)), shift));
+    (high, low)
+}
+
+/// Draws spins ±1 from logits of `+1` by uniform words; the quantile transform of the fixed-point
+/// distribution.
+#[inline(always)]
+pub fn draw<S: Simd>(s: S, logit: S::F, word: S::U) -> S::F {
+    let (high, low) = halves(s, logit);
+    let k = s.or(s.shl::<16>(high), low);
+    let likely = s.select(s.lt(logit, s.splat(0.0)), s.splat(-1.0), s.splat(1.0));
+    s.select(s.lt_u(word, k), s.sub(s.splat(0.0), likely), likely)
+}
+
+/// ln p of spins ±1 under logits of `+1` (nats): the logarithm of the fixed-point probability.
+#[inline(always)]
+pub fn log_prob<S: Simd>(s: S, logit: S::F, spin: S::F) -> S::F {
+    let (high, low) = halves(s, logit);
+    // k has at most 24 significant bits, so this is exact.
+    let p = s.add(
+        s.mul(s.i32_to_float(high), s.splat(1.0 / 65536.0)),
+        s.mul(s.i32_to_float(low), s.splat(1.0 / 4_294_967_296.0)),
+    );
+    let zero = s.splat(0.0);
+    let one = s.splat(1.0);
+    // Likely values have the probability 1 − p = u + c with u rounded and c exact.
+    let u = s.sub(one, p);
+    let c = s.sub(s.sub(one, u), p);
+    let spin_down = s.lt(spin, zero);
+    let likely_down = s.lt(logit, zero);
+    let (yes, no) = (s.splat(1.0), s.splat(-1.0));
+    let agree = s.mul(s.select(spin_down, yes, no), s.select(likely_down, yes, no));
+    let likely = s.lt(zero, agree);
+    let u = s.select(likely, u, p);
+    let c = s.select(likely, c, zero);
+    s.add(math::ln(s, u), s.div(c, u))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Scalar;
+
+    fn threshold(logit: f32) -> u64 {
+        let (high, low) = halves(Scalar, logit);
+        u64::from(high << 16 | low)
+    }
+
+    #[test]
+    fn thresholds_are_never_zero_and_at_most_half() {
+        for i in -4000..=4000 {
+            let k = threshold(i as f32 * 0.01);
+            assert!((1..=1 << 31).contains(&k), "{i}: {k}");
+        }
+        assert_eq!(threshold(0.0), 1 << 31);
+        for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e30, 22.5] {
+            assert_eq!(threshold(odd), 1);
+        }
+    }
+
+    #[test]
+    fn log_prob_is_the_log_of_the_probability_that_is_sampled() {
+        for i in -2500..=2500 {
+            let logit = i as f32 * 0.01;
+            let rare = threshold(logit) as f64 / 4_294_967_296.0;
+            let up = if logit < 0.0 { rare } else { 1.0 - rare };
+            for (spin, p) in [(1.0, up), (-1.0, 1.0 - up)] {
+                let ours = f64::from(log_prob(Scalar, logit, spin));
+                assert!((ours - p.ln()).abs() <= 3e-7 * p.ln().abs(), "{logit} {spin}: {ours}");
+            }
+        }
+    }
+
+    #[test]
+    fn draw_compares_with_the_threshold() {
+        for logit in [-30.0, -3.0, -1e-3, 0.0, 0.4, 7.0] {
+            let k = threshold(logit) as u32;
+            let likely = if logit < 0.0 { -1.0 } else { 1.0 };
+            assert_eq!(draw(Scalar, logit, k), likely);
+            assert_eq!(draw(Scalar, logit, k - 1), -likely);
+            assert_eq!(draw(Scalar, logit, u32::MAX), likely);
+        }
+    }
+}

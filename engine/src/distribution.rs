@@ -1,0 +1,443 @@
+//! Distributions: how a model is drawn and scored over any number of rows.
+//!
+//! A model implements [`Tile`]: draw or score one tile, whatever its width. [`sample`] and
+//! [`log_prob`] cut rows into tiles that suit the level, and the rest into narrower ones; a row's
+//! bits do not depend on the cut.
+
+use crate::kernel::{Arith, Batch, Lanes, Single, take_mut};
+use crate::noise::Noise;
+use crate::simd::{Kernel, Level, Simd, dispatch};
+
+/// Vectors of samples in a full tile.
+const WIDE: usize = 4;
+
+/// An element of a row: `f32`, or `i8` for spins.
+pub trait Value: Copy + Send + Sync + 'static {
+    /// Rows to read.
+    fn rows(rows: &[Self]) -> Rows<'_>;
+    /// Rows to write.
+    fn rows_mut(rows: &mut [Self]) -> RowsMut<'_>;
+}
+
+/// Rows of either element type: kernels are compiled once for both.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// Reals, or spins as ±1.0.
+    F32(&'a [f32]),
+    /// Spins ±1.
+    I8(&'a [i8]),
+}
+
+/// [`Rows`] to write.
+#[derive(Debug)]
+pub enum RowsMut<'a> {
+    /// Reals, or spins as ±1.0.
+    F32(&'a mut [f32]),
+    /// Spins ±1.
+    I8(&'a mut [i8]),
+}
+
+impl Value for f32 {
+    fn rows(rows: &[f32]) -> Rows<'_> {
+        Rows::F32(rows)
+    }
+    fn rows_mut(rows: &mut [f32]) -> RowsMut<'_> {
+        RowsMut::F32(rows)
+    }
+}
+
+impl Value for i8 {
+    fn rows(rows: &[i8]) -> Rows<'_> {
+        Rows::I8(rows)
+    }
+    fn rows_mut(rows: &mut [i8]) -> RowsMut<'_> {
+        RowsMut::I8(rows)
+    }
+}
+
+/// Writes a tile, feature by feature in `x`, to the first rows, and returns the rest of them.
+#[inline(always)]
+fn store_rows<'a, X>(
+    x: &[f32],
+    samples: usize,
+    n: usize,
+    dim: usize,
+    rows: &'a mut [X],
+    to: impl Fn(f32) -> X,
+) -> &'a mut [X] {
+    let (tile, later) = take_mut(rows, n * dim);
+    let mut rest = x;
+    for d in 0..dim {
+        let (feature, more) = crate::kernel::take(rest, samples);
+        rest = more;
+        for (i, value) in feature.iter().enumerate().take(n) {
+            if let Some(out) = tile.get_mut(i * dim + d) {
+                *out = to(*value);
+            }
+        }
+    }
+    later
+}
+
+/// Reads the first rows into a tile; lanes past the end repeat row 0 (their results are dropped).
+#[inline(always)]
+fn load_rows<'a, X: Copy>(
+    x: &mut [f32],
+    samples: usize,
+    n: usize,
+    dim: usize,
+    rows: &'a [X],
+    from: impl Fn(X) -> f32,
+) -> &'a [X] {
+    let (tile, later) = crate::kernel::take(rows, n * dim);
+    let mut rest = x;
+    for d in 0..dim {
+        let (feature, more) = take_mut(rest, samples);
+        rest = more;
+        for (i, value) in feature.iter_mut().enumerate() {
+            let found = tile.get(i * dim + d).or(tile.get(d));
+            *value = found.map_or(0.0, |v| from(*v));
+        }
+    }
+    later
+}
+
+/// A distribution with exact draws and exact log-probabilities, one tile at a time.
+pub trait Tile {
+    /// The rounding of its dense multiply-adds.
+    type Arith: Arith;
+    /// Values in a sample.
+    fn dim(&self) -> usize;
+    /// Values of scratch besides the sample's own.
+    fn scratch(&self) -> usize;
+    /// Draws a tile into `x` and returns its log-probability (nats), zeros if not wanted.
+    fn draw<L: Lanes, N: Noise>(
+        &self,
+        lanes: L,
+        draws: &mut Draws<L, N>,
+        x: &mut [L::V],
+        want_log_prob: bool,
+        scratch: &mut [L::V],
+    ) -> L::V;
+    /// The log-probability (nats) of the tile in `x`, which it may overwrite.
+    fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V;
+}
+
+/// The noise words of the samples in a tile; a block of two words is computed once.
+#[derive(Debug)]
+pub struct Draws<'n, L: Lanes, N> {
+    noise: &'n mut N,
+    first: u64,
+    block: Option<u32>,
+    /// Bit patterns of words 2·block and 2·block + 1.
+    words: [L::V; 2],
+}
+
+impl<'n, L: Lanes, N: Noise> Draws<'n, L, N> {
+    /// The words of samples `first ..` from `noise`.
+    #[inline(always)]
+    pub fn new(lanes: L, noise: &'n mut N, first: u64) -> Self {
+        Self { noise, first, block: None, words: [lanes.splat(0.0); 2] }
+    }
+
+    /// Word number `word` of each sample, as bit patterns.
+    #[inline(always)]
+    pub fn words(&mut self, lanes: L, word: u32) -> L::V {
+        let block = word / 2;
+        if self.block != Some(block) {
+            self.block = Some(block);
+            lanes.call(Refill { draws: self, lanes, block });
+        }
+        let [even, odd] = &self.words;
+        if word % 2 == 0 { *even } else { *odd }
+    }
+}
+
+/// The next block of noise words, in a function of its own.
+struct Refill<'a, 'n, L: Lanes, N> {
+    draws: &'a mut Draws<'n, L, N>,
+    lanes: L,
+    block: u32,
+}
+
+impl<L: Lanes, N: Noise> Kernel for Refill<'_, '_, L, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let s = self.lanes.s();
+        let mut first = self.draws.first;
+        let [even, odd] = &mut self.draws.words;
+        for (even, odd) in even.as_mut().iter_mut().zip(odd.as_mut()) {
+            let [a, b] = self.draws.noise.words(s, first, self.block);
+            s.store(s.from_bits(a), even);
+            s.store(s.from_bits(b), odd);
+            first = first.wrapping_add(<L::S as Simd>::LANES as u64);
+        }
+    }
+}
+
+/// What is wrong with the buffers of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The scratch is too small for even one sample (floats).
+    Scratch {
+        /// Floats given.
+        found: usize,
+        /// Floats needed.
+        expected: usize,
+    },
+    /// The rows are not a whole number of samples.
+    Rows {
+        /// Values given.
+        found: usize,
+        /// Values in a sample.
+        dim: usize,
+    },
+    /// The log-probabilities are not one a row.
+    LogProb {
+        /// Floats given.
+        found: usize,
+        /// Rows given.
+        expected: usize,
+    },
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Error::Scratch { found, expected } => {
+                write!(f, "scratch: found {found} floats, expected at least {expected}")
+            }
+            Error::Rows { found, dim } => {
+                write!(f, "rows: found {found} values, expected a multiple of {dim}")
+            }
+            Error::LogProb { found, expected } => {
+                write!(f, "log_prob: found {found} floats, expected one a row, {expected}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Floats of scratch for calls on `rows` rows at `level`. Less, down to the figure for one row, is
+/// allowed and slower.
+pub fn scratch_len<D: Tile>(model: &D, level: Level, rows: usize) -> usize {
+    let lanes = level.lanes();
+    let samples = if rows >= least_rows(lanes) { WIDE * lanes } else { 1 };
+    (model.dim() + model.scratch()) * if lanes == 1 { 1 } else { samples }
+}
+
+/// Rows from which a whole tile, part of it unused, is quicker than one row at a time.
+#[inline(always)]
+const fn least_rows(lanes: usize) -> usize {
+    WIDE * lanes / 8 + 1
+}
+
+/// Draws samples `first, first + 1, …` into `rows` (row-major, `dim` values each) and, if asked,
+/// their log-probabilities (nats).
+///
+/// # Errors
+/// Buffers of the wrong length; nothing is written then.
+pub fn sample<D: Tile, N: Noise, X: Value>(
+    model: &D,
+    level: Level,
+    noise: &mut N,
+    first: u64,
+    rows: &mut [X],
+    log_prob: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    sample_rows(model, level, noise, first, X::rows_mut(rows), log_prob, scratch)
+}
+
+/// [`sample`] on rows of either element type.
+///
+/// # Errors
+/// Buffers of the wrong length; nothing is written then.
+pub fn sample_rows<D: Tile, N: Noise>(
+    model: &D,
+    level: Level,
+    noise: &mut N,
+    first: u64,
+    rows: RowsMut<'_>,
+    log_prob: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    let values = match &rows {
+        RowsMut::F32(rows) => rows.len(),
+        RowsMut::I8(rows) => rows.len(),
+    };
+    let found = log_prob.as_ref().map(|p| p.len());
+    let rows_left = check(model, values, found, scratch.len())?;
+    dispatch(level, Sample { model, noise, first, rows, rows_left, log_prob, scratch });
+    Ok(())
+}
+
+/// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`.
+///
+/// # Errors
+/// Buffers of the wrong length; nothing is written then.
+pub fn log_prob<D: Tile, X: Value>(
+    model: &D,
+    level: Level,
+    rows: &[X],
+    out: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    log_prob_rows(model, level, X::rows(rows), out, scratch)
+}
+
+/// [`log_prob`] of rows of either element type.
+///
+/// # Errors
+/// Buffers of the wrong length; nothing is written then.
+pub fn log_prob_rows<D: Tile>(
+    model: &D,
+    level: Level,
+    rows: Rows<'_>,
+    out: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    let values = match rows {
+        Rows::F32(rows) => rows.len(),
+        Rows::I8(rows) => rows.len(),
+    };
+    check(model, values, Some(out.len()), scratch.len())?;
+    dispatch(level, LogProb { model, rows, out, scratch });
+    Ok(())
+}
+
+/// The number of rows, if all buffers fit.
+#[inline(always)]
+fn check<D: Tile>(
+    model: &D,
+    values: usize,
+    log_prob: Option<usize>,
+    scratch: usize,
+) -> Result<usize, Error> {
+    let dim = model.dim();
+    let rows = values.checked_div(dim).unwrap_or(0);
+    if rows * dim != values {
+        return Err(Error::Rows { found: values, dim });
+    }
+    if let Some(found) = log_prob
+        && found != rows
+    {
+        return Err(Error::LogProb { found, expected: rows });
+    }
+    let expected = dim + model.scratch();
+    if scratch < expected {
+        return Err(Error::Scratch { found: scratch, expected });
+    }
+    Ok(rows)
+}
+
+struct Sample<'a, D, N> {
+    model: &'a D,
+    noise: &'a mut N,
+    first: u64,
+    rows: RowsMut<'a>,
+    rows_left: usize,
+    log_prob: Option<&'a mut [f32]>,
+    scratch: &'a mut [f32],
+}
+
+impl<D: Tile, N: Noise> Sample<'_, D, N> {
+    /// Draws whole tiles while at least `least` rows are left.
+    #[inline(always)]
+    fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
+        let dim = self.model.dim();
+        let Some((x, rest)) = buffers::<L>(dim, self.model.scratch(), self.scratch) else { return };
+        while self.rows_left >= least {
+            let mut draws = Draws::new(lanes, &mut *self.noise, self.first);
+            let want = self.log_prob.is_some();
+            let p = self.model.draw(lanes, &mut draws, L::values(x), want, L::values(rest));
+            let n = L::SAMPLES.min(self.rows_left);
+            self.rows = match core::mem::replace(&mut self.rows, RowsMut::I8(&mut [])) {
+                RowsMut::F32(rows) => RowsMut::F32(store_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
+                RowsMut::I8(rows) => {
+                    RowsMut::I8(store_rows(x, L::SAMPLES, n, dim, rows, |x| x as i8))
+                }
+            };
+            if let Some(out) = self.log_prob.take() {
+                let (now, later) = take_mut(out, n);
+                unload::<L>(&p, now);
+                self.log_prob = Some(later);
+            }
+            self.first = self.first.wrapping_add(n as u64);
+            self.rows_left -= n;
+        }
+    }
+}
+
+impl<D: Tile, N: Noise> Kernel for Sample<'_, D, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        if S::LANES > 1 {
+            self.tiles(Batch::<S, D::Arith, WIDE>::new(s), least_rows(S::LANES));
+        }
+        self.tiles(Single::<S, D::Arith>::new(s), 1);
+    }
+}
+
+struct LogProb<'a, D> {
+    model: &'a D,
+    rows: Rows<'a>,
+    out: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl<D: Tile> LogProb<'_, D> {
+    #[inline(always)]
+    fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
+        let dim = self.model.dim();
+        let Some((x, rest)) = buffers::<L>(dim, self.model.scratch(), self.scratch) else { return };
+        while self.out.len() >= least {
+            let n = L::SAMPLES.min(self.out.len());
+            self.rows = match self.rows {
+                Rows::F32(rows) => Rows::F32(load_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
+                Rows::I8(rows) => Rows::I8(load_rows(x, L::SAMPLES, n, dim, rows, f32::from)),
+            };
+            let p = self.model.score(lanes, L::values(x), L::values(rest));
+            let (now, later) = take_mut(core::mem::take(&mut self.out), n);
+            unload::<L>(&p, now);
+            self.out = later;
+        }
+    }
+}
+
+impl<D: Tile> Kernel for LogProb<'_, D> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        if S::LANES > 1 {
+            self.tiles(Batch::<S, D::Arith, WIDE>::new(s), least_rows(S::LANES));
+        }
+        self.tiles(Single::<S, D::Arith>::new(s), 1);
+    }
+}
+
+/// The sample's buffer and the scratch of a tile, if they fit.
+#[inline(always)]
+fn buffers<L: Lanes>(
+    dim: usize,
+    scratch_values: usize,
+    scratch: &mut [f32],
+) -> Option<(&mut [f32], &mut [f32])> {
+    if dim == 0 || scratch.len() < (dim + scratch_values) * L::SAMPLES {
+        return None;
+    }
+    Some(take_mut(scratch, dim * L::SAMPLES))
+}
+
+/// The first lanes of a value.
+#[inline(always)]
+fn unload<L: Lanes>(value: &L::V, out: &mut [f32]) {
+    let lanes = value.as_ref().iter().flat_map(|a| a.as_ref());
+    for (to, from) in out.iter_mut().zip(lanes) {
+        *to = *from;
+    }
+}

@@ -1,0 +1,569 @@
+//! Dense kernels and the two ways of holding a sample: the layer that models are written on.
+//!
+//! A model is written once over [`Lanes`], which fixes how *one feature* is held:
+//!
+//! | | a value [`Lanes::V`] is | lanes of a dense kernel are |
+//! |---|---|---|
+//! | [`Batch`] | one feature of `R · LANES` samples | samples |
+//! | [`Single`] | one feature of one sample | outputs |
+//!
+//! Both do the same arithmetic in the same order: an output is one accumulator that starts at its
+//! bias and adds its inputs in ascending index. So the bits do not depend on the choice.
+//!
+//! # The packed layout
+//! Every dense or masked layer is a list of *rectangles*: `n` outputs that read the same `k`
+//! inputs. A rectangle is stored as panels of [`PANEL`] outputs, then of 4, then of 1, as many as
+//! fit; a panel of width `w` is the row-major matrix `[k][w]`. A panel row is what `Single` loads
+//! as a vector and what `Batch` broadcasts weight by weight; both read memory straight through.
+//!
+//! ```text
+//! for panel in panels(n):                      # 16, 16, …, 4, …, 1, …
+//!     for i in 0..k:                           # ascending inputs
+//!         for o in panel: acc[o] += w[i][o] · x[i]
+//! ```
+
+use crate::simd::{Kernel, Scalar, Simd};
+
+/// Outputs in the widest panel.
+pub const PANEL: usize = 16;
+
+/// How a dense multiply-add is rounded.
+///
+/// The two give different bits, so a model file names its own; each is the same on every target
+/// that supports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "model", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "model", serde(rename_all = "lowercase"))]
+pub enum Arithmetic {
+    /// `a·b + c` rounds once: what AVX2, AVX-512, NEON and Cortex-M4F do in one instruction.
+    Fused,
+    /// `a·b` rounds, then the sum rounds: identical on every target.
+    Plain,
+}
+
+/// [`Arithmetic`] as a type, so that a compiled model links one copy of its kernels.
+pub trait Arith: Copy + Send + Sync + 'static {
+    /// The value of this type.
+    const ARITHMETIC: Arithmetic;
+    /// `a·b + c`, rounded as the arithmetic says.
+    fn mul_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F;
+}
+
+/// Fused multiply-adds; see [`Arithmetic::Fused`].
+#[derive(Clone, Copy, Debug)]
+pub struct Fused;
+
+/// Multiplications and additions that round apart; see [`Arithmetic::Plain`].
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Arith for Fused {
+    const ARITHMETIC: Arithmetic = Arithmetic::Fused;
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
+        s.mul_add(a, b, c)
+    }
+}
+
+impl Arith for Plain {
+    const ARITHMETIC: Arithmetic = Arithmetic::Plain;
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
+        s.add(s.mul(a, b), c)
+    }
+}
+
+/// A stored weight; widening to `f32` is exact.
+pub trait Weight: Copy + Send + Sync + 'static {
+    /// Bytes of one weight in flash.
+    const BYTES: usize;
+    /// The value as `f32`.
+    fn widen(self) -> f32;
+    /// Rows that are `f32` already, for kernels that read memory themselves.
+    fn as_f32<const W: usize>(rows: &[[Self; W]]) -> Option<&[[f32; W]]>;
+}
+
+impl Weight for f32 {
+    const BYTES: usize = 4;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn as_f32<const W: usize>(rows: &[[f32; W]]) -> Option<&[[f32; W]]> {
+        Some(rows)
+    }
+}
+
+impl Weight for half::f16 {
+    const BYTES: usize = 2;
+    /// Exact, subnormals included: the significand is moved into place and the exponent's bias
+    /// changed by one multiplication by a power of two.
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        let bits = u32::from(self.to_bits());
+        let magnitude = (bits & 0x7fff) << 13;
+        let special = if magnitude >= 0x0f80_0000 { 0x7000_0000 } else { 0 };
+        // 2^112 undoes the difference of the exponent biases (127 - 15).
+        let x = f32::from_bits(magnitude | special) * f32::from_bits((127 + 112) << 23);
+        f32::from_bits(x.to_bits() | (bits & 0x8000) << 16)
+    }
+    #[inline(always)]
+    fn as_f32<const W: usize>(_: &[[Self; W]]) -> Option<&[[f32; W]]> {
+        None
+    }
+}
+
+/// The first `n` elements and the rest; fewer when there are fewer.
+///
+/// Lengths are checked when a model is built, so "fewer" never happens; this form has no panic
+/// path for the linker to keep.
+#[inline(always)]
+pub fn take<T>(xs: &[T], n: usize) -> (&[T], &[T]) {
+    xs.split_at_checked(n).unwrap_or((xs, &[]))
+}
+
+/// [`take`] for mutable slices.
+#[inline(always)]
+pub fn take_mut<T>(xs: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
+    let n = n.min(xs.len());
+    match xs.split_at_mut_checked(n) {
+        Some(parts) => parts,
+        None => (&mut [], &mut []),
+    }
+}
+
+/// Reads a model's packed weights in the order in which a kernel needs them.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a, T>(&'a [T]);
+
+impl<'a, T> Cursor<'a, T> {
+    /// A cursor at the start of `weights`.
+    #[inline(always)]
+    pub fn new(weights: &'a [T]) -> Self {
+        Self(weights)
+    }
+
+    /// The next `n` weights.
+    #[inline(always)]
+    pub fn next(&mut self, n: usize) -> &'a [T] {
+        let (now, later) = take(self.0, n);
+        self.0 = later;
+        now
+    }
+}
+
+/// How one feature is held, and the kernels on features; see the module.
+pub trait Lanes: Copy {
+    /// The level of element-wise operations.
+    type S: Simd;
+    /// One feature: `R` vectors of samples.
+    type V: Copy + AsRef<[<Self::S as Simd>::Array]> + AsMut<[<Self::S as Simd>::Array]>;
+    /// Samples held by a value.
+    const SAMPLES: usize;
+
+    /// The level's token.
+    fn s(self) -> Self::S;
+    /// A value with all lanes equal.
+    fn splat(self, x: f32) -> Self::V;
+    /// A buffer seen as values; the remainder is left out.
+    fn values(buffer: &mut [f32]) -> &mut [Self::V];
+    /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
+    /// inputs ascending.
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
+
+    /// Runs `then` in a function of its own, compiled for the level of the dense kernels.
+    fn call<K: Kernel>(self, then: K) -> K::Output;
+}
+
+/// The arguments of a rectangle, to be run as one [`Kernel`]: one copy of its loops for all layers.
+struct Rectangle<'a, L: Lanes, T> {
+    lanes: L,
+    weights: &'a [T],
+    x: &'a [L::V],
+    acc: &'a mut [L::V],
+}
+
+/// `R` vectors of samples a feature, lanes = samples.
+#[derive(Debug)]
+pub struct Batch<S, A, const R: usize> {
+    s: S,
+    arith: core::marker::PhantomData<A>,
+}
+
+/// One sample, lanes = outputs.
+#[derive(Debug)]
+pub struct Single<S, A> {
+    s: S,
+    arith: core::marker::PhantomData<A>,
+}
+
+impl<S: Copy, A, const R: usize> Clone for Batch<S, A, R> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: Copy, A, const R: usize> Copy for Batch<S, A, R> {}
+impl<S: Copy, A> Clone for Single<S, A> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: Copy, A> Copy for Single<S, A> {}
+
+impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
+    /// Tiles of `R` vectors at this level.
+    #[inline(always)]
+    pub fn new(s: S) -> Self {
+        Self { s, arith: core::marker::PhantomData }
+    }
+
+    /// `O` outputs of a panel of width `W`, the `q`-th group of them.
+    #[inline(always)]
+    fn block<T: Weight, const W: usize, const O: usize>(
+        self,
+        panel: &[[T; W]],
+        q: usize,
+        x: &[[S::Array; R]],
+        acc: &mut [[S::Array; R]; O],
+    ) {
+        let s = self.s;
+        let mut c = [[s.splat(0.0); R]; O];
+        for (c, a) in c.iter_mut().zip(acc.iter()) {
+            for (c, a) in c.iter_mut().zip(a) {
+                *c = s.load(a);
+            }
+        }
+        for (row, x) in panel.iter().zip(x) {
+            let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
+            let mut v = [s.splat(0.0); R];
+            for (v, x) in v.iter_mut().zip(x) {
+                *v = s.load(x);
+            }
+            for (c, w) in c.iter_mut().zip(row) {
+                let w = s.splat(w.widen());
+                for (c, v) in c.iter_mut().zip(&v) {
+                    *c = A::mul_add(s, w, *v, *c);
+                }
+            }
+        }
+        for (c, a) in c.iter().zip(acc) {
+            for (c, a) in c.iter().zip(a) {
+                s.store(*c, a);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn panel<T: Weight, const W: usize, const O: usize>(
+        self,
+        weights: &[T],
+        x: &[[S::Array; R]],
+        acc: &mut [[S::Array; R]; W],
+    ) {
+        let panel = weights.as_chunks::<W>().0;
+        for (q, acc) in acc.as_chunks_mut::<O>().0.iter_mut().enumerate() {
+            self.block::<T, W, O>(panel, q, x, acc);
+        }
+    }
+}
+
+impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
+    type S = S;
+    type V = [S::Array; R];
+    const SAMPLES: usize = R * S::LANES;
+
+    #[inline(always)]
+    fn s(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [S::array(x); R]
+    }
+
+    #[inline(always)]
+    fn values(buffer: &mut [f32]) -> &mut [Self::V] {
+        S::chunks_mut(buffer).0.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+        }
+    }
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, then: K) -> K::Output {
+        self.s.vectorize(then)
+    }
+}
+
+impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Rectangle<'_, Batch<S, A, R>, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S2: Simd>(self, _: S2) {
+        let Self { lanes, weights, x, acc } = self;
+        let mut weights = Cursor::new(weights);
+        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
+        for acc in wide {
+            let w = weights.next(PANEL * x.len());
+            // As many accumulators as registers allow: 16 vectors of AVX2's, 32 of AVX-512's.
+            if S::LANES < 16 {
+                lanes.panel::<T, PANEL, 2>(w, x, acc);
+            } else {
+                lanes.panel::<T, PANEL, 4>(w, x, acc);
+            }
+        }
+        let (four, rest) = rest.as_chunks_mut::<4>();
+        for acc in four {
+            let w = weights.next(4 * x.len());
+            if S::LANES < 16 {
+                lanes.panel::<T, 4, 2>(w, x, acc);
+            } else {
+                lanes.panel::<T, 4, 4>(w, x, acc);
+            }
+        }
+        for acc in rest.as_chunks_mut::<1>().0 {
+            lanes.panel::<T, 1, 1>(weights.next(x.len()), x, acc);
+        }
+    }
+}
+
+impl<S: Simd, A: Arith> Single<S, A> {
+    /// One sample at this level.
+    #[inline(always)]
+    pub fn new(s: S) -> Self {
+        Self { s, arith: core::marker::PhantomData }
+    }
+
+    /// `P` panels of width `W` side by side, so that enough accumulators are in flight.
+    #[inline(always)]
+    fn panels<T: Weight, const W: usize, const P: usize>(
+        self,
+        weights: &[T],
+        x: &[f32],
+        acc: &mut [[f32; W]; P],
+    ) {
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        if let Arithmetic::Fused = A::ARITHMETIC {
+            let mut weights = Cursor::new(weights);
+            for acc in acc {
+                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, acc);
+            }
+            return;
+        }
+        let s = self.s;
+        let vectors = W.div_ceil(S::LANES);
+        let mut streams: [&[[T; W]]; P] = [&[]; P];
+        let mut cursor = Cursor::new(weights);
+        for stream in &mut streams {
+            *stream = cursor.next(W * x.len()).as_chunks::<W>().0;
+            if stream.len() != x.len() {
+                return;
+            }
+        }
+        let mut c = [[s.splat(0.0); W]; P];
+        for (c, a) in c.iter_mut().zip(acc.iter()) {
+            for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                *c = s.load_part(a, j);
+            }
+        }
+        for (i, x) in x.iter().enumerate() {
+            let x = s.splat(*x);
+            for (c, stream) in c.iter_mut().zip(&streams) {
+                let Some(row) = stream.get(i) else { return };
+                let mut wide = [0.0; W];
+                for (to, w) in wide.iter_mut().zip(row) {
+                    *to = w.widen();
+                }
+                for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                    *c = A::mul_add(s, s.load_part(&wide, j), x, *c);
+                }
+            }
+        }
+        for (c, a) in c.iter().zip(acc) {
+            store_part(s, c, a);
+        }
+    }
+}
+
+/// The first `W` lanes of a run of vectors.
+#[inline(always)]
+fn store_part<S: Simd, const W: usize>(s: S, c: &[S::F; W], a: &mut [f32; W]) {
+    let (whole, rest) = S::chunks_mut(a);
+    let used = whole.len();
+    for (c, a) in c.iter().zip(whole) {
+        s.store(*c, a);
+    }
+    if let Some(c) = c.get(used)
+        && !rest.is_empty()
+    {
+        let mut last = [0.0; 16];
+        if let Some(a) = S::chunks_mut(&mut last).0.first_mut() {
+            s.store(*c, a);
+        }
+        for (to, from) in rest.iter_mut().zip(last) {
+            *to = from;
+        }
+    }
+}
+
+/// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[inline(always)]
+fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc: &mut [f32; W]) {
+    if let Some(rows) = T::as_f32(rows) {
+        crate::simd::thumb::panel_fused(rows, x, acc);
+        return;
+    }
+    const ROWS: usize = 8;
+    for (rows, x) in rows.chunks(ROWS).zip(x.chunks(ROWS)) {
+        let mut wide = [[0.0; W]; ROWS];
+        for (wide, row) in wide.iter_mut().zip(rows) {
+            for (to, w) in wide.iter_mut().zip(row) {
+                *to = w.widen();
+            }
+        }
+        crate::simd::thumb::panel_fused(take(&wide, rows.len()).0, x, acc);
+    }
+}
+
+impl<S: Simd, A: Arith> Lanes for Single<S, A> {
+    type S = Scalar;
+    type V = [[f32; 1]; 1];
+    const SAMPLES: usize = 1;
+
+    #[inline(always)]
+    fn s(self) -> Scalar {
+        Scalar
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [[x]]
+    }
+
+    #[inline(always)]
+    fn values(buffer: &mut [f32]) -> &mut [Self::V] {
+        buffer.as_chunks_mut().0.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+        }
+    }
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, then: K) -> K::Output {
+        self.s.vectorize(then)
+    }
+}
+
+impl<S: Simd, A: Arith, T: Weight> Kernel for Rectangle<'_, Single<S, A>, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S2: Simd>(self, _: S2) {
+        let Self { lanes, weights, x, acc } = self;
+        let x = x.as_flattened().as_flattened();
+        let acc = acc.as_flattened_mut().as_flattened_mut();
+        let mut weights = Cursor::new(weights);
+        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
+        let wide = if S::LANES > 1 {
+            let (groups, wide) = wide.as_chunks_mut::<4>();
+            for acc in groups {
+                lanes.panels::<T, PANEL, 4>(weights.next(4 * PANEL * x.len()), x, acc);
+            }
+            wide
+        } else {
+            wide
+        };
+        for acc in wide.as_chunks_mut::<1>().0 {
+            lanes.panels::<T, PANEL, 1>(weights.next(PANEL * x.len()), x, acc);
+        }
+        let (four, rest) = rest.as_chunks_mut::<4>();
+        for acc in four.as_chunks_mut::<1>().0 {
+            lanes.panels::<T, 4, 1>(weights.next(4 * x.len()), x, acc);
+        }
+        for acc in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
+            lanes.panels::<T, 1, 1>(weights.next(x.len()), x, acc);
+        }
+    }
+}
+
+/// Leaky units with learned slopes: `x` where `x > 0`, `slope · x` elsewhere.
+#[inline(always)]
+pub fn leaky<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], slopes: &[T]) {
+    let s = lanes.s();
+    let zero = s.splat(0.0);
+    for (unit, slope) in units.iter_mut().zip(slopes) {
+        let slope = s.splat(slope.widen());
+        for a in unit.as_mut() {
+            let x = s.load(a);
+            s.store(s.select(s.lt(zero, x), x, s.mul(slope, x)), a);
+        }
+    }
+}
+
+/// Fills accumulators with their biases.
+#[inline(always)]
+pub fn fill<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], biases: &[T]) {
+    for (unit, bias) in units.iter_mut().zip(biases) {
+        *unit = lanes.splat(bias.widen());
+    }
+}
+
+/// A compensated running sum per lane (Neumaier's TwoSum form): the log-probability of hundreds
+/// of sites keeps the accuracy of one addition.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum<V> {
+    high: V,
+    low: V,
+}
+
+impl<V: Copy> Sum<V> {
+    /// Zero.
+    #[inline(always)]
+    pub fn zero<L: Lanes<V = V>>(lanes: L) -> Self {
+        Self { high: lanes.splat(0.0), low: lanes.splat(0.0) }
+    }
+
+    /// Adds `x` to vector `r` of the value.
+    #[inline(always)]
+    pub fn add<L: Lanes<V = V>>(&mut self, lanes: L, r: usize, x: <L::S as Simd>::F)
+    where
+        V: AsMut<[<L::S as Simd>::Array]>,
+    {
+        let s = lanes.s();
+        let (Some(high), Some(low)) = (self.high.as_mut().get_mut(r), self.low.as_mut().get_mut(r))
+        else {
+            return;
+        };
+        let a = s.load(high);
+        let sum = s.add(a, x);
+        let t = s.sub(sum, a);
+        let error = s.add(s.sub(a, s.sub(sum, t)), s.sub(x, t));
+        s.store(sum, high);
+        s.store(s.add(s.load(low), error), low);
+    }
+
+    /// The sum, rounded once more.
+    #[inline(always)]
+    pub fn value<L: Lanes<V = V>>(&self, lanes: L) -> V
+    where
+        V: AsRef<[<L::S as Simd>::Array]> + AsMut<[<L::S as Simd>::Array]>,
+    {
+        let s = lanes.s();
+        let mut out = self.high;
+        for (out, low) in out.as_mut().iter_mut().zip(self.low.as_ref()) {
+            s.store(s.add(s.load(out), s.load(low)), out);
+        }
+        out
+    }
+}

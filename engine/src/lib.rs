@@ -1,0 +1,70 @@
+//! Exact samplers and exact likelihoods, with the same bits on a server and a microcontroller.
+//!
+//! A trained model (a normalizing flow or an autoregressive network) is a probability distribution
+//! with two operations: draw an exact sample, and say the exact log-probability of one. This crate
+//! runs both without `std`, without allocation and without a panic.
+//!
+//! # Guided tour
+//! - [`noise`]: where randomness comes from. Sample `i` of seed `s` reads the words of a
+//!   counter-based stream, so any sample can be drawn alone and any range on any machine.
+//! - [`distribution`]: [`sample`](distribution::sample) and
+//!   [`log_prob`](distribution::log_prob), for any number of rows.
+//! - The models: [`made`] (spins, autoregressive; [`bernoulli`] is its conditional,
+//!   [`autoregressive`] walks the sites and holds the symmetry wrapper
+//!   [`Z2`](autoregressive::Z2)) and [`realnvp`] (real vectors, a flow).
+//! - [`correct`]: importance weights and independence Metropolis, which make statements about the
+//!   *target* from samples of the model.
+//! - [`kernel`], [`math`], [`simd`]: dense layers, elementary functions, vectors. Every bit that
+//!   leaves this crate is made here and is the same on all targets.
+//! - `model` (feature `model`, which allocates): the model description, its file and the loaded
+//!   sampler. It is the one feature besides `std`, which finds the CPU's SIMD level at run time.
+//!
+//! # A sample is a function of (model, seed, index, arithmetic)
+//! And of nothing else: not of batch size, thread, SIMD width, target, nor of whether the weights
+//! were compiled in or loaded.
+//!
+//! ```
+//! use pushforward::distribution::{sample, log_prob};
+//! use pushforward::{kernel::Plain, made::Made, noise::Stream, simd::Level};
+//!
+//! // Two spins: a bias each, and one pairwise term that aligns the second with the first.
+//! let weights = [0.0, 0.0, 1.5];
+//! let model = Made::<f32, Plain>::new(2, &[], true, &weights).unwrap();
+//! let (mut rows, mut lp) = ([0i8; 8], [0.0; 4]);
+//! let mut scratch = [0.0; 64];
+//! sample(&model, Level::Scalar, &mut Stream::new(1), 0, &mut rows, Some(&mut lp), &mut scratch)?;
+//! let mut again = [0.0; 4];
+//! log_prob(&model, Level::best(), &rows, &mut again, &mut scratch)?;
+//! assert_eq!(lp, again);
+//! # Ok::<(), pushforward::distribution::Error>(())
+//! ```
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
+
+#[cfg(feature = "model")]
+extern crate alloc;
+
+pub mod autoregressive;
+pub mod bernoulli;
+pub mod correct;
+pub mod distribution;
+pub mod kernel;
+pub mod made;
+pub mod math;
+#[cfg(feature = "model")]
+#[allow(clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
+pub mod model;
+pub mod noise;
+pub mod realnvp;
+pub mod simd;

@@ -1,0 +1,111 @@
+//! What can be wrong with a model.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A model that cannot be used, with the name of what is wrong, found and expected.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Not a safetensors file, or a damaged one.
+    #[error("not a readable safetensors file: {0}")]
+    Container(String),
+    /// A safetensors file that is no model of ours.
+    #[error(
+        "metadata: found no `pushforward` entry, expected one: this safetensors file was not written as a pushforward model"
+    )]
+    NotAModel,
+    /// The description is not what the format says.
+    #[error("metadata `pushforward`: {0}")]
+    Metadata(String),
+    /// A file written by a newer version.
+    #[error(
+        "format version: found {found}, expected at most {newest}; a newer pushforward wrote this file"
+    )]
+    Version {
+        /// The file's version.
+        found: u64,
+        /// The newest this reader knows.
+        newest: u64,
+    },
+    /// An architecture that makes no sense.
+    #[error("architecture `{field}`: found {found}, expected {expected}")]
+    Architecture {
+        /// The field.
+        field: String,
+        /// Its value.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A tensor that the architecture needs is not there.
+    #[error("tensor `{tensor}`: missing, expected shape {expected:?}")]
+    MissingTensor {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        expected: Vec<usize>,
+    },
+    /// A tensor that the architecture does not know.
+    #[error("tensor `{tensor}`: found in the file, but the architecture has no such tensor")]
+    UnknownTensor {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor of the wrong shape.
+    #[error("tensor `{tensor}`: found shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What the architecture says.
+        expected: Vec<usize>,
+    },
+    /// A tensor of the wrong element type.
+    #[error("tensor `{tensor}`: found element type {found}, expected F32")]
+    ElementType {
+        /// Its name.
+        tensor: String,
+        /// Its type.
+        found: String,
+    },
+    /// NaN or infinity among the weights.
+    #[error("tensor `{tensor}`: found {found} at element {index}, expected finite numbers")]
+    NotFinite {
+        /// Its name.
+        tensor: String,
+        /// The element's flat index.
+        index: usize,
+        /// The element.
+        found: f32,
+    },
+    /// A weight where the mask says there is none.
+    #[error(
+        "tensor `{tensor}`: found {found} at element {index}, expected 0: the mask forbids this connection"
+    )]
+    Masked {
+        /// Its name.
+        tensor: String,
+        /// The element's flat index.
+        index: usize,
+        /// The element.
+        found: f32,
+    },
+    /// The content does not match its hash.
+    #[error("content hash: found {found}, expected {expected}: the file is damaged")]
+    Hash {
+        /// Computed from the content.
+        found: String,
+        /// Written in the file.
+        expected: String,
+    },
+    /// The wrong number of parameters.
+    #[error("parameters: found {found}, expected {expected}")]
+    Parameters {
+        /// Given.
+        found: usize,
+        /// What the architecture has.
+        expected: usize,
+    },
+}

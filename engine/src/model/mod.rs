@@ -1,0 +1,188 @@
+//! The model description: the one that training writes, codegen compiles and the host loads.
+//!
+//! A [`Model`] is an [`Architecture`], an arithmetic, named tensors and where they came from. It is
+//! validated when it is read ([`Model::from_bytes`]) or built, and cannot be wrong afterwards: the
+//! samplers made from it have no error left to report. The file format is specified in [`file`].
+
+mod architecture;
+mod error;
+pub mod file;
+mod pack;
+mod sampler;
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+pub use architecture::{Architecture, CouplingSpec, MadeSpec, RealNvpSpec, Symmetry};
+pub use error::ModelError;
+pub use pack::pack;
+pub use sampler::Sampler;
+
+pub use crate::kernel::Arithmetic;
+
+/// A dense array of 32-bit floats, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// The elements, as many as the product of `shape`.
+    pub data: Vec<f32>,
+}
+
+/// Rows that a file carries so that any reader can see that it computes the same bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Golden {
+    /// The seed of the rows; their indices are `0, 1, …`.
+    pub seed: u64,
+    /// The rows, `[n, dim]` flattened.
+    pub rows: Vec<f32>,
+    /// The log-probability returned with each row (nats).
+    pub log_prob: Vec<f32>,
+}
+
+/// Golden rows in a file.
+pub(crate) const GOLDEN_ROWS: usize = 8;
+
+/// A trained model: description and weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    architecture: Architecture,
+    arithmetic: Arithmetic,
+    tensors: BTreeMap<String, Tensor>,
+    golden: Option<Golden>,
+    /// Free-form facts about the model's origin, kept in the file: tool, configuration, figures.
+    pub provenance: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Model {
+    /// A model with all parameters zero.
+    ///
+    /// # Errors
+    /// An architecture that makes no sense; see [`Architecture::validate`].
+    pub fn new(architecture: Architecture, arithmetic: Arithmetic) -> Result<Self, ModelError> {
+        architecture.validate()?;
+        let tensors = architecture
+            .tensors()
+            .into_iter()
+            .map(|(name, shape)| {
+                let data = vec![0.0; shape.iter().product()];
+                (name, Tensor { shape, data })
+            })
+            .collect();
+        let provenance = serde_json::Map::new();
+        Ok(Self { architecture, arithmetic, tensors, golden: None, provenance })
+    }
+
+    /// The layers and their sizes.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// How dense multiply-adds round.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
+    /// The same weights under another arithmetic: another model, with other bits.
+    #[must_use]
+    pub fn with_arithmetic(mut self, arithmetic: Arithmetic) -> Self {
+        self.arithmetic = arithmetic;
+        self.golden = None;
+        self
+    }
+
+    /// The rows stored in the file the model was read from.
+    pub fn golden(&self) -> Option<&Golden> {
+        self.golden.as_ref()
+    }
+
+    /// A tensor by name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// All parameters, tensor after tensor in the order of [`Architecture::tensors`].
+    pub fn parameters(&self) -> Vec<f32> {
+        let mut all = Vec::new();
+        for (name, _) in self.architecture.tensors() {
+            if let Some(tensor) = self.tensors.get(&name) {
+                all.extend_from_slice(&tensor.data);
+            }
+        }
+        all
+    }
+
+    /// Replaces all parameters; the order is that of [`Model::parameters`]. Masked entries are set
+    /// to zero whatever is given for them.
+    ///
+    /// # Errors
+    /// The wrong number of parameters, or one that is not finite.
+    pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), ModelError> {
+        let expected = self.architecture.parameters();
+        if parameters.len() != expected {
+            return Err(ModelError::Parameters { found: parameters.len(), expected });
+        }
+        let mut rest = parameters;
+        let mut tensors = BTreeMap::new();
+        for (name, shape) in self.architecture.tensors() {
+            let n = shape.iter().product();
+            let (now, later) = rest.split_at(n);
+            rest = later;
+            let mut tensor = Tensor { shape, data: now.to_vec() };
+            self.architecture.mask(&name, &mut tensor);
+            check_finite(&name, &tensor)?;
+            tensors.insert(name, tensor);
+        }
+        self.tensors = tensors;
+        self.golden = None;
+        Ok(())
+    }
+
+    /// Every weight rounded to the nearest 16-bit float: the model that a build with
+    /// `weights = "f16"` runs.
+    ///
+    /// # Errors
+    /// A weight beyond the range of 16-bit floats.
+    pub fn rounded_to_f16(&self) -> Result<Self, ModelError> {
+        let rounded: Vec<f32> =
+            self.parameters().iter().map(|w| half::f16::from_f32(*w).to_f32()).collect();
+        let mut model = self.clone();
+        model.set_parameters(&rounded)?;
+        Ok(model)
+    }
+
+    /// Scores and draws with this model at run time.
+    ///
+    /// # Errors
+    /// None for a model that was read or built; the packed size is checked all the same.
+    pub fn sampler(&self) -> Result<Sampler, ModelError> {
+        Sampler::new(self)
+    }
+
+    /// Draws the golden rows again; `true` if there are none or every bit is equal.
+    ///
+    /// # Errors
+    /// As [`Model::sampler`].
+    pub fn golden_rows_hold(&self) -> Result<bool, ModelError> {
+        let Some(golden) = &self.golden else { return Ok(true) };
+        Ok(self.draw_golden(golden.seed)? == *golden)
+    }
+
+    fn draw_golden(&self, seed: u64) -> Result<Golden, ModelError> {
+        let mut rows = vec![0.0; GOLDEN_ROWS * self.architecture.dim()];
+        let mut log_prob = vec![0.0; GOLDEN_ROWS];
+        self.sampler()?.sample(seed, 0, &mut rows, Some(&mut log_prob));
+        Ok(Golden { seed, rows, log_prob })
+    }
+}
+
+fn check_finite(name: &str, tensor: &Tensor) -> Result<(), ModelError> {
+    match tensor.data.iter().position(|w| !w.is_finite()) {
+        Some(index) => {
+            Err(ModelError::NotFinite { tensor: name.into(), index, found: tensor.data[index] })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,116 @@
+//! Pinned bits: a changed figure here is a value-breaking change and belongs in the changelog.
+//!
+//! The models are those of `common`, small enough to be read in a debugger and shaped to reach
+//! every kernel. What is pinned is a 64-bit hash over the bits of 40 rows and their
+//! log-probabilities, at every SIMD level of the machine; the firmware's `selftest` replays the
+//! golden rows of a model file on an emulated board, which closes the chain.
+
+mod common;
+
+use common::{ARITHMETICS, architectures, randomised};
+use pushforward::model::{Arithmetic, Model};
+use pushforward::simd::Level;
+
+/// FNV-1a over the bits.
+fn hash(xs: &[f32]) -> u64 {
+    xs.iter().flat_map(|x| x.to_bits().to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, |h, byte| {
+        (h ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn hashes(model: &Model, level: Level) -> (u64, u64) {
+    let sampler = model.sampler().unwrap().with_level(level);
+    let n = 40;
+    let mut rows = vec![0.0f32; n * sampler.dim()];
+    let mut log_prob = vec![0.0; n];
+    sampler.sample(2026, 7, &mut rows, Some(&mut log_prob));
+    (hash(&rows), hash(&log_prob))
+}
+
+/// (name, rows and log_prob under `fused`, the same under `plain`).
+const PINNED: &[(&str, [(u64, u64); 2])] = &[
+    (
+        "made 1 [3] false None",
+        [(0x06ac3425b1fa4e65, 0x1aafa496d5d8325d), (0x06ac3425b1fa4e65, 0x1aafa496d5d8325d)],
+    ),
+    (
+        "made 5 [] true None",
+        [(0x64f2dfe3e9e8dfe5, 0xd91f39d42bf5b52e), (0x64f2dfe3e9e8dfe5, 0xd91f39d42bf5b52e)],
+    ),
+    (
+        "made 16 [64] true None",
+        [(0x9a3c56dedae4ed25, 0xfe4847d7edf203b8), (0x9a3c56dedae4ed25, 0x9d081e03302d8780)],
+    ),
+    (
+        "made 37 [111, 50] true None",
+        [(0xf581d0f0dfab6fe5, 0xc9cc8a5e75ca90a8), (0xf581d0f0dfab6fe5, 0xcb1114e9fdbd24e7)],
+    ),
+    (
+        "made 40 [160, 160] false None",
+        [(0xa83ed4e3d1767525, 0x1eb112bf96a1f04e), (0xa83ed4e3d1767525, 0x8e713c98885bb695)],
+    ),
+    (
+        "made 1 [3] false Z2",
+        [(0xf19d7d387b1b32e5, 0x066c561961134515), (0xf19d7d387b1b32e5, 0x066c561961134515)],
+    ),
+    (
+        "made 5 [] true Z2",
+        [(0xd1e3e74cc31cf565, 0xcb605a28070826e5), (0xd1e3e74cc31cf565, 0xcb605a28070826e5)],
+    ),
+    (
+        "made 16 [64] true Z2",
+        [(0x10e77a7a9936ed25, 0xb1664bec421706b3), (0x10e77a7a9936ed25, 0x06ffd4fcf7d968c2)],
+    ),
+    (
+        "made 37 [111, 50] true Z2",
+        [(0xe542d6e0e2944365, 0x4138bf6971ca0da7), (0xe542d6e0e2944365, 0xb7a38ce0c5046e86)],
+    ),
+    (
+        "made 40 [160, 160] false Z2",
+        [(0xff3b74ae0e858f25, 0x572fd9919a935a88), (0xff3b74ae0e858f25, 0xfa82d6444b6d28c3)],
+    ),
+    (
+        "realnvp 1 1 [4] true",
+        [(0x714ea59330902560, 0xc4d7b20ea5916a44), (0x714ea59330902560, 0xc4d7b20ea5916a44)],
+    ),
+    (
+        "realnvp 2 4 [24] false",
+        [(0x6ee6b8ba2680bc01, 0x7ded45b8afaa3bad), (0xf445ab4239ba27b4, 0x0425a59952b46b5f)],
+    ),
+    (
+        "realnvp 7 3 [33, 21] true",
+        [(0x1c13d208f322ee76, 0x09104d734363818f), (0x2fe8e6476409b672, 0x6b7a6234021723a1)],
+    ),
+    (
+        "realnvp 64 2 [48, 16] false",
+        [(0xdc12452297cfe160, 0x719e4241a6d752d1), (0x8688d28d0c59ae2e, 0xbc89ee3abae70dfa)],
+    ),
+    (
+        "realnvp 3 0 [] true",
+        [(0xdb3b3128ba29c17e, 0x982c54a47672d7bb), (0xdb3b3128ba29c17e, 0x982c54a47672d7bb)],
+    ),
+];
+
+#[test]
+fn samples_and_log_probs_have_their_pinned_bits() {
+    let mut table = String::new();
+    let mut wrong = Vec::new();
+    for (name, architecture) in architectures() {
+        let mut found = [(0, 0); 2];
+        for (found, arithmetic) in found.iter_mut().zip(ARITHMETICS) {
+            let model = randomised(architecture.clone(), arithmetic, 0.3);
+            *found = hashes(&model, Level::Scalar);
+            for level in Level::available() {
+                assert_eq!(hashes(&model, level), *found, "{name} {arithmetic:?} {level:?}");
+            }
+        }
+        let [fused, plain] = found.map(|(rows, lp)| format!("({rows:#018x}, {lp:#018x})"));
+        table += &format!("    ({name:?}, [{fused}, {plain}]),\n");
+        if PINNED.iter().find(|(pinned, _)| *pinned == name).is_none_or(|(_, bits)| *bits != found)
+        {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "bits changed for {wrong:?}; the table is now\n{table}");
+    assert_eq!(ARITHMETICS, [Arithmetic::Fused, Arithmetic::Plain], "the order of the table");
+}

@@ -1,0 +1,86 @@
+//! Bits that every target computes: one table, read by the engine's test `bits` and by the
+//! firmware's `selftest`.
+
+use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single};
+use pushforward::math::{exp, ln, log1p, sigmoid, softplus, tanh};
+use pushforward::noise::{block, normal};
+use pushforward::simd::{Scalar, Simd};
+
+/// Name, pinned hash, and what computes it. A changed hash is a value-breaking change.
+pub(super) type Entry = (&'static str, u64, fn() -> u64);
+
+/// The table.
+pub(super) const TABLE: [Entry; 10] = [
+    ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
+    ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
+    ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
+    ("tanh", 0xb0b9_91e7_5592_5aba, || function(|x| tanh(Scalar, x))),
+    ("sigmoid", 0x8780_8ca1_609a_8260, || function(|x| sigmoid(Scalar, x))),
+    ("softplus", 0x0ca1_dc82_bad7_e9e9, || function(|x| softplus(Scalar, x))),
+    ("normal", 0xb383_e469_4c7d_99ac, || hash((0..4096).map(|i| normal(Scalar, word(i)).to_bits()))),
+    ("threefry", 0x34fd_2ad5_cedc_ce74, || hash((0..4096).map(|i| block([i, 7], [i, 1]).iter().fold(0, |a, b| a ^ b)))),
+    ("dense_fused", 0x94d2_169b_565e_0e82, || dense(Single::<Scalar, Fused>::new(Scalar))),
+    ("dense_plain", 0x1121_5219_69cf_1c1a, || dense(Single::<Scalar, Plain>::new(Scalar))),
+];
+
+/// FNV-1a over words.
+fn hash(words: impl Iterator<Item = u32>) -> u64 {
+    words.fold(0xcbf2_9ce4_8422_2325, |h, w| (h ^ u64::from(w)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// A word of noise.
+fn word(i: u32) -> u32 {
+    block([0, 0], [i, 0])[0]
+}
+
+/// The bits of a result; NaNs differ between targets and count as one.
+fn bits(x: f32) -> u32 {
+    if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() }
+}
+
+/// A function at 4096 arguments of every exponent and both signs.
+fn function(f: impl Fn(f32) -> f32) -> u64 {
+    hash((0..4096).map(|i| bits(f(f32::from_bits(word(i))))))
+}
+
+/// A number that makes dense sums hard: of any size, zero, subnormal, or near 1 so that sums
+/// cancel; seldom infinite or NaN.
+fn hard(i: u32) -> f32 {
+    let w = word(i);
+    f32::from_bits(match (w >> 24) & 15 {
+        0 => w & 0x807f_ffff,
+        1 => w & 0x8000_0000,
+        2 if w & 0x3f == 0 => w,
+        2 | 3 => w & 0x80ff_ffff | 0x2000_0000,
+        4 => w & 0x80ff_ffff | 0x7000_0000,
+        _ => w & 0x8000_ffff | 0x3f80_0000,
+    })
+}
+
+/// Rectangles of 21 outputs (panels of 16, 4 and 1) and 0 to 40 inputs.
+fn dense<A: Arith>(single: Single<Scalar, A>) -> u64
+where
+    Single<Scalar, A>: Lanes<S = Scalar, V = [<Scalar as Simd>::Array; 1]>,
+{
+    const OUTPUTS: usize = 21;
+    const INPUTS: usize = 40;
+    let mut weights = [0.0; OUTPUTS * INPUTS];
+    let mut x = [[[0.0]]; INPUTS];
+    let mut acc = [[[0.0]]; OUTPUTS];
+    let mut next = 0;
+    let mut state = 0;
+    for round in 0..200 {
+        let inputs = round % (INPUTS + 1);
+        let all = weights.iter_mut();
+        let all = all.chain(x.as_flattened_mut().as_flattened_mut());
+        for number in all.chain(acc.as_flattened_mut().as_flattened_mut()) {
+            *number = hard(next);
+            next += 1;
+        }
+        let used = weights.get(..OUTPUTS * inputs).unwrap_or_default();
+        single.rectangle(used, x.get(..inputs).unwrap_or_default(), &mut acc);
+        state ^= hash(acc.as_flattened().as_flattened().iter().map(|a| bits(*a)));
+        state = state.rotate_left(1);
+    }
+    state
+}

@@ -1,0 +1,88 @@
+//! Distribution: small models enumerated state by state, and draws counted against them.
+
+mod common;
+
+use common::{ARITHMETICS, made, randomised};
+use pushforward::model::{Arithmetic, Model, Symmetry};
+
+/// ln q of all 2^n states, state bit i set = spin i up.
+fn enumerate(model: &Model) -> Vec<f32> {
+    let n = model.architecture().dim();
+    let rows: Vec<i8> = (0..1usize << n)
+        .flat_map(|state| (0..n).map(move |i| if state >> i & 1 == 1 { 1 } else { -1 }))
+        .collect();
+    let mut lp = vec![0.0; 1 << n];
+    model.sampler().unwrap().log_prob(&rows, &mut lp);
+    lp
+}
+
+fn models() -> impl Iterator<Item = (String, Model)> {
+    [Symmetry::None, Symmetry::Z2].into_iter().flat_map(|symmetry| {
+        [(vec![64], true, 0.4), (vec![], true, 1.5), (vec![48, 20], false, 0.8)]
+            .into_iter()
+            .flat_map(move |(hidden, pairwise, size)| {
+                ARITHMETICS.map(|arithmetic| {
+                    let architecture = made(16, &hidden, pairwise, symmetry);
+                    let model = randomised(architecture, arithmetic, size);
+                    (format!("{hidden:?} {pairwise} {symmetry:?} {arithmetic:?}"), model)
+                })
+            })
+    })
+}
+
+#[test]
+fn probabilities_of_all_states_sum_to_one() {
+    for (name, model) in models() {
+        let total: f64 = enumerate(&model).iter().map(|lp| f64::from(*lp).exp()).sum();
+        assert!(total.ln().abs() < 1e-5, "{name}: ln Σ q = {}", total.ln());
+    }
+}
+
+#[test]
+fn a_million_draws_pass_chi_squared() {
+    for (name, model) in models().filter(|(_, m)| m.arithmetic() == Arithmetic::Fused) {
+        let lp = enumerate(&model);
+        let n = 1_000_000;
+        let mut counts = vec![0u32; lp.len()];
+        let mut rows = vec![0i8; 10_000 * 16];
+        for first in (0..n).step_by(10_000) {
+            model.sampler().unwrap().sample(11, first, &mut rows, None);
+            for row in rows.chunks(16) {
+                let state =
+                    row.iter().enumerate().map(|(i, s)| usize::from(*s > 0) << i).sum::<usize>();
+                counts[state] += 1;
+            }
+        }
+        // States expected fewer than 10 times are counted together.
+        let (mut chi2, mut cells) = (0.0, -1.0);
+        let mut rare = (0.0, 0.0);
+        for (lp, count) in lp.iter().zip(&counts) {
+            let expected = f64::from(*lp).exp() * n as f64;
+            if expected < 10.0 {
+                rare = (rare.0 + expected, rare.1 + f64::from(*count));
+            } else {
+                chi2 += (f64::from(*count) - expected).powi(2) / expected;
+                cells += 1.0;
+            }
+        }
+        if rare.0 >= 10.0 {
+            chi2 += (rare.1 - rare.0).powi(2) / rare.0;
+            cells += 1.0;
+        }
+        // Wilson & Hilferty: the cube root of χ²/k is normal; 3.29 sigma is α = 0.001.
+        let k: f64 = cells;
+        let z = ((chi2 / k).cbrt() - (1.0 - 2.0 / (9.0 * k))) / (2.0 / (9.0 * k)).sqrt();
+        println!("{name}: chi2 = {chi2:.1} over {k} degrees of freedom, {z:+.2} sigma");
+        assert!(z.abs() < 3.29, "{name}: {z} sigma");
+    }
+}
+
+#[test]
+fn z2_draws_are_balanced() {
+    let model = randomised(made(16, &[64], true, Symmetry::Z2), Arithmetic::Fused, 0.4);
+    let n = 100_000;
+    let mut rows = vec![0i8; n * 16];
+    model.sampler().unwrap().sample(12, 0, &mut rows, None);
+    let up = rows.chunks(16).filter(|row| row[0] > 0).count() as f64;
+    assert!((up / n as f64 - 0.5).abs() < 4.0 * 0.5 / (n as f64).sqrt());
+}

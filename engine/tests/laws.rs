@@ -1,0 +1,202 @@
+//! Laws that every model obeys at every SIMD level and in both arithmetics.
+
+mod common;
+
+use common::{ARITHMETICS, architectures, draw, randomised};
+use pushforward::model::{Architecture, Model};
+use pushforward::simd::Level;
+
+fn each_model(mut check: impl FnMut(&str, &Model)) {
+    for (name, architecture) in architectures() {
+        for arithmetic in ARITHMETICS {
+            let model = randomised(architecture.clone(), arithmetic, 0.3);
+            check(&format!("{name} {arithmetic:?}"), &model);
+        }
+    }
+}
+
+fn bits(xs: &[f32]) -> Vec<u32> {
+    xs.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn levels_and_batches_give_the_same_bits() {
+    each_model(|name, model| {
+        let dim = model.architecture().dim();
+        let n = 150;
+        let scalar = model.sampler().unwrap().with_level(Level::Scalar);
+        let mut rows = vec![0.0f32; n * dim];
+        let mut lp = vec![0.0; n];
+        scalar.sample(3, 5, &mut rows, Some(&mut lp));
+        for level in Level::available() {
+            let sampler = model.sampler().unwrap().with_level(level);
+            for batch in [1, 2, 7, 33, 64, 150] {
+                let mut again = vec![0.0f32; n * dim];
+                let mut lp_again = vec![0.0; n];
+                let mut first = 5;
+                for (rows, lp) in again.chunks_mut(batch * dim).zip(lp_again.chunks_mut(batch)) {
+                    sampler.sample(3, first, rows, Some(lp));
+                    first += batch as u64;
+                }
+                assert_eq!(bits(&rows), bits(&again), "{name} {level:?} batch {batch}");
+                assert_eq!(bits(&lp), bits(&lp_again), "{name} {level:?} batch {batch}: log_prob");
+
+                let mut scored = vec![0.0; n];
+                let mut expected = vec![0.0; n];
+                scalar.log_prob(&rows, &mut expected);
+                for (rows, lp) in rows.chunks(batch * dim).zip(scored.chunks_mut(batch)) {
+                    sampler.log_prob(rows, lp);
+                }
+                assert_eq!(bits(&scored), bits(&expected), "{name} {level:?} {batch}: scoring");
+            }
+            let mut without = vec![0.0f32; n * dim];
+            sampler.sample(3, 5, &mut without, None);
+            assert_eq!(bits(&rows), bits(&without), "{name} {level:?}: without log_prob");
+        }
+    });
+}
+
+#[test]
+fn sampling_path_and_density_path_agree() {
+    each_model(|name, model| {
+        let (rows, lp) = draw(model, 1, 0, 200);
+        let mut scored = vec![0.0; 200];
+        model.sampler().unwrap().log_prob(&rows, &mut scored);
+        if model.architecture().is_discrete() {
+            assert_eq!(bits(&lp), bits(&scored), "{name}: bit-equal for discrete models");
+            let spins: Vec<i8> = rows.iter().map(|s| *s as i8).collect();
+            let mut as_i8 = vec![0.0; 200];
+            model.sampler().unwrap().log_prob(&spins, &mut as_i8);
+            assert_eq!(bits(&lp), bits(&as_i8), "{name}: i8 rows");
+        } else {
+            let dim = model.architecture().dim() as f32;
+            for (a, b) in lp.iter().zip(&scored) {
+                assert!((a - b).abs() <= 2e-6 * (dim + a.abs()), "{name}: {a} {b}");
+            }
+        }
+    });
+}
+
+#[test]
+fn log_prob_agrees_with_the_formulas_in_f64() {
+    each_model(|name, model| {
+        let dim = model.architecture().dim();
+        let (rows, lp) = draw(model, 2, 0, 100);
+        for (row, lp) in rows.chunks(dim).zip(&lp) {
+            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            let expected = common::log_prob(model, &row);
+            let error = (f64::from(*lp) - expected).abs();
+            assert!(error <= 1e-5 * (1.0 + expected.abs()), "{name}: {lp} {expected}");
+        }
+    });
+}
+
+#[test]
+fn log_det_is_that_of_a_dense_jacobian() {
+    each_model(|name, model| {
+        let Architecture::RealNvp(spec) = model.architecture() else { return };
+        let dim = spec.dim;
+        let (rows, _) = draw(model, 4, 0, 3);
+        for row in rows.chunks(dim) {
+            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            let (_, log_det) = common::to_noise(model, &row);
+            let h = 1e-6;
+            let mut jacobian = Vec::new();
+            for d in 0..dim {
+                let moved = |by: f64| {
+                    let mut x = row.clone();
+                    x[d] += by;
+                    common::to_noise(model, &x).0
+                };
+                let (up, down) = (moved(h), moved(-h));
+                jacobian.extend(up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * h)));
+            }
+            let dense = log_abs_det(jacobian, dim);
+            assert!(
+                (dense - log_det).abs() < 1e-5 * (1.0 + dim as f64),
+                "{name}: {dense} {log_det}"
+            );
+        }
+    });
+}
+
+/// ln |det| by elimination with partial pivoting.
+fn log_abs_det(mut a: Vec<f64>, n: usize) -> f64 {
+    let mut total = 0.0;
+    for k in 0..n {
+        let pivot =
+            (k..n).max_by(|i, j| a[i * n + k].abs().total_cmp(&a[j * n + k].abs())).unwrap();
+        for c in 0..n {
+            a.swap(k * n + c, pivot * n + c);
+        }
+        total += a[k * n + k].abs().ln();
+        for r in k + 1..n {
+            let factor = a[r * n + k] / a[k * n + k];
+            for c in k..n {
+                a[r * n + c] -= factor * a[k * n + c];
+            }
+        }
+    }
+    total
+}
+
+#[test]
+fn rows_are_addressed_by_index() {
+    each_model(|name, model| {
+        let dim = model.architecture().dim();
+        let (rows, _) = draw(model, 9, 0, 40);
+        let (slice, _) = draw(model, 9, 23, 10);
+        assert_eq!(bits(&rows[23 * dim..33 * dim]), bits(&slice), "{name}");
+        // Across a page of 2^32 samples nothing breaks either.
+        let far = (1u64 << 32) - 3;
+        let (rows, _) = draw(model, 9, far, 70);
+        for i in [0usize, 2, 3, 4, 69] {
+            let (one, _) = draw(model, 9, far + i as u64, 1);
+            assert_eq!(bits(&rows[i * dim..(i + 1) * dim]), bits(&one), "{name} {i}");
+        }
+    });
+}
+
+#[test]
+fn z2_scores_a_configuration_and_its_mirror_alike() {
+    each_model(|name, model| {
+        if !name.contains("Z2") {
+            return;
+        }
+        let (rows, lp) = draw(model, 6, 0, 50);
+        let mirror: Vec<f32> = rows.iter().map(|s| -s).collect();
+        let mut scored = vec![0.0; 50];
+        model.sampler().unwrap().log_prob(&mirror, &mut scored);
+        assert_eq!(bits(&lp), bits(&scored), "{name}");
+    });
+}
+
+#[test]
+fn any_generator_drives_a_sampler() {
+    use pushforward::noise::{FromRng, SampleRng};
+    each_model(|name, model| {
+        let sampler = model.sampler().unwrap();
+        let n = 100;
+        let mut rows = vec![0.0f32; n * sampler.dim()];
+        let mut lp = vec![0.0; n];
+        let mut noise = FromRng(SampleRng::new(1, 2));
+        sampler.try_sample_with(&mut noise, 0, &mut rows, Some(&mut lp)).unwrap();
+        let mut scored = vec![0.0; n];
+        sampler.log_prob(&rows, &mut scored);
+        for (a, b) in lp.iter().zip(&scored) {
+            assert!((a - b).abs() <= 1e-4 * (1.0 + a.abs()), "{name}");
+        }
+    });
+}
+
+#[test]
+fn wrong_buffers_are_errors_and_write_nothing() {
+    let model = randomised(common::made(5, &[], true, Default::default()), ARITHMETICS[0], 0.3);
+    let sampler = model.sampler().unwrap();
+    let mut rows = [7i8; 9];
+    let found = sampler.try_sample(0, 0, &mut rows, None).unwrap_err();
+    assert_eq!(found.to_string(), "rows: found 9 values, expected a multiple of 5");
+    assert_eq!(rows, [7; 9]);
+    let found = sampler.try_log_prob(&[1i8; 10], &mut [0.0; 3]).unwrap_err();
+    assert_eq!(found.to_string(), "log_prob: found 3 floats, expected one a row, 2");
+}
