@@ -149,7 +149,7 @@ impl<'n, L: Lanes, N: Noise> Draws<'n, L, N> {
             lanes.call(Refill { draws: self, lanes, block });
         }
         let [even, odd] = &self.words;
-        if word % 2 == 0 { *even } else { *odd }
+        if word.is_multiple_of(2) { *even } else { *odd }
     }
 }
 

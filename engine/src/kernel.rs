@@ -127,10 +127,7 @@ pub fn take<T>(xs: &[T], n: usize) -> (&[T], &[T]) {
 #[inline(always)]
 pub fn take_mut<T>(xs: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
     let n = n.min(xs.len());
-    match xs.split_at_mut_checked(n) {
-        Some(parts) => parts,
-        None => (&mut [], &mut []),
-    }
+    xs.split_at_mut_checked(n).unwrap_or_default()
 }
 
 /// Reads a model's packed weights in the order in which a kernel needs them.

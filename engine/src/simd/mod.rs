@@ -41,6 +41,7 @@ pub trait Kernel {
 ///
 /// All floating-point operations round to nearest even and give IEEE 754 results, on every level,
 /// including subnormals. Lanes are independent.
+#[allow(clippy::wrong_self_convention, reason = "`self` is the level, not the thing converted")]
 pub trait Simd: Copy + Send + Sync + 'static {
     /// `LANES` floats in a register.
     type F: Copy;

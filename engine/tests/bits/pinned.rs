@@ -17,8 +17,12 @@ pub(super) const TABLE: [Entry; 10] = [
     ("tanh", 0xb0b9_91e7_5592_5aba, || function(|x| tanh(Scalar, x))),
     ("sigmoid", 0x8780_8ca1_609a_8260, || function(|x| sigmoid(Scalar, x))),
     ("softplus", 0x0ca1_dc82_bad7_e9e9, || function(|x| softplus(Scalar, x))),
-    ("normal", 0xb383_e469_4c7d_99ac, || hash((0..4096).map(|i| normal(Scalar, word(i)).to_bits()))),
-    ("threefry", 0x34fd_2ad5_cedc_ce74, || hash((0..4096).map(|i| block([i, 7], [i, 1]).iter().fold(0, |a, b| a ^ b)))),
+    ("normal", 0xb383_e469_4c7d_99ac, || {
+        hash((0..4096).map(|i| normal(Scalar, word(i)).to_bits()))
+    }),
+    ("threefry", 0x34fd_2ad5_cedc_ce74, || {
+        hash((0..4096).map(|i| block([i, 7], [i, 1]).iter().fold(0, |a, b| a ^ b)))
+    }),
     ("dense_fused", 0x94d2_169b_565e_0e82, || dense(Single::<Scalar, Fused>::new(Scalar))),
     ("dense_plain", 0x1121_5219_69cf_1c1a, || dense(Single::<Scalar, Plain>::new(Scalar))),
 ];
