@@ -81,6 +81,13 @@ pub trait Weight: Copy + Send + Sync + 'static {
     fn widen(self) -> f32;
     /// Rows that are `f32` already, for kernels that read memory themselves.
     fn as_f32<const W: usize>(rows: &[[Self; W]]) -> Option<&[[f32; W]]>;
+    /// Widens a run of weights, several at once where the hardware can.
+    #[inline(always)]
+    fn widen_all(from: &[Self], to: &mut [f32]) {
+        for (to, w) in to.iter_mut().zip(from) {
+            *to = w.widen();
+        }
+    }
 }
 
 impl Weight for f32 {
@@ -111,6 +118,11 @@ impl Weight for half::f16 {
     #[inline(always)]
     fn as_f32<const W: usize>(_: &[[Self; W]]) -> Option<&[[f32; W]]> {
         None
+    }
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+    #[inline(always)]
+    fn widen_all(from: &[Self], to: &mut [f32]) {
+        crate::simd::thumb::widen(from, to);
     }
 }
 
@@ -346,7 +358,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
         x: &[f32],
         acc: &mut [[f32; W]; P],
     ) {
-        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
         if let Arithmetic::Fused = A::ARITHMETIC {
             let mut weights = Cursor::new(weights);
             for acc in acc {
@@ -375,9 +387,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
             for (c, stream) in c.iter_mut().zip(&streams) {
                 let Some(row) = stream.get(i) else { return };
                 let mut wide = [0.0; W];
-                for (to, w) in wide.iter_mut().zip(row) {
-                    *to = w.widen();
-                }
+                T::widen_all(row, &mut wide);
                 for (j, c) in c.iter_mut().enumerate().take(vectors) {
                     *c = A::mul_add(s, s.load_part(&wide, j), x, *c);
                 }
@@ -411,7 +421,7 @@ fn store_part<S: Simd, const W: usize>(s: S, c: &[S::F; W], a: &mut [f32; W]) {
 }
 
 /// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 #[inline(always)]
 fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc: &mut [f32; W]) {
     if let Some(rows) = T::as_f32(rows) {
@@ -419,13 +429,9 @@ fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc:
         return;
     }
     const ROWS: usize = 8;
+    let mut wide = [[0.0; W]; ROWS];
     for (rows, x) in rows.chunks(ROWS).zip(x.chunks(ROWS)) {
-        let mut wide = [[0.0; W]; ROWS];
-        for (wide, row) in wide.iter_mut().zip(rows) {
-            for (to, w) in wide.iter_mut().zip(row) {
-                *to = w.widen();
-            }
-        }
+        T::widen_all(rows.as_flattened(), wide.as_flattened_mut());
         crate::simd::thumb::panel_fused(take(&wide, rows.len()).0, x, acc);
     }
 }

@@ -20,7 +20,7 @@ mod avx2;
 mod avx512;
 pub mod embed;
 mod scalar;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 pub(crate) mod thumb;
 
 #[cfg(target_arch = "x86_64")]

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! The bits are those of [`super::fma`], except that a NaN may carry another payload; the firmware
-//! binary `selftest` compares the two.
+//! binary `selftest` compares the two through a pinned table. 16-bit weights are widened by the
+//! FPU's own conversion, which is exact.
 
 use core::arch::asm;
 
@@ -44,6 +45,71 @@ pub(crate) fn panel_fused<const W: usize>(weights: &[[f32; W]], x: &[f32], acc: 
                 }
             }
         }
+    }
+}
+
+/// Widens 16-bit weights to 32 bits, exactly, as many as both slices have.
+#[inline(always)]
+pub(crate) fn widen(from: &[half::f16], to: &mut [f32]) {
+    let n = from.len().min(to.len());
+    if n > 0 {
+        // SAFETY: `from` has n ≥ 1 elements, `to` too, and they cannot overlap.
+        unsafe { widen_run(from.as_ptr().cast(), to.as_mut_ptr(), n) }
+    }
+}
+
+/// Eight weights at a time by `VCVTB` and `VCVTT`, then the rest one by one.
+///
+/// # Safety
+/// `n ≥ 1`; `from` is valid for reads of `n` half-words, `to` for writes of `n` floats.
+#[inline(never)]
+unsafe fn widen_run(from: *const u16, to: *mut f32, n: usize) {
+    // SAFETY: by this function's contract: the first loop takes 8 weights while at least 8 are
+    // left, the second one while any is. `LDR` may be given an address that is not a multiple of
+    // four (`VLDM` may not, hence the way through core registers). Every register is declared.
+    unsafe {
+        asm!(
+            "subs {n}, {n}, #8",
+            "blo 3f",
+            "2:",
+            "ldr {a}, [{from}], #4",
+            "ldr {b}, [{from}], #4",
+            "vmov s0, s1, {a}, {b}",
+            "ldr {a}, [{from}], #4",
+            "ldr {b}, [{from}], #4",
+            "vmov s2, s3, {a}, {b}",
+            "vcvtb.f32.f16 s8, s0",
+            "vcvtt.f32.f16 s9, s0",
+            "vcvtb.f32.f16 s10, s1",
+            "vcvtt.f32.f16 s11, s1",
+            "vcvtb.f32.f16 s12, s2",
+            "vcvtt.f32.f16 s13, s2",
+            "vcvtb.f32.f16 s14, s3",
+            "vcvtt.f32.f16 s15, s3",
+            "vstmia {to}!, {{s8-s15}}",
+            "subs {n}, {n}, #8",
+            "bhs 2b",
+            "3:",
+            "adds {n}, {n}, #8",
+            "beq 5f",
+            "4:",
+            "ldrh {a}, [{from}], #2",
+            "vmov s0, {a}",
+            "vcvtb.f32.f16 s8, s0",
+            "vstmia {to}!, {{s8}}",
+            "subs {n}, {n}, #1",
+            "bne 4b",
+            "5:",
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            n = inout(reg) n => _,
+            a = out(reg) _,
+            b = out(reg) _,
+            out("s0") _, out("s1") _, out("s2") _, out("s3") _,
+            out("s8") _, out("s9") _, out("s10") _, out("s11") _,
+            out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+            options(nostack),
+        );
     }
 }
 

@@ -1,16 +1,17 @@
-//! Bits that every target computes: one table, read by the engine's test `bits` and by the
+//! Bits that every target computes: one table, read by the engine's test `targets` and by the
 //! firmware's `selftest`.
 
-use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single};
+use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single, Weight};
 use pushforward::math::{exp, ln, log1p, sigmoid, softplus, tanh};
 use pushforward::noise::{block, normal};
+use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, Simd};
 
 /// Name, pinned hash, and what computes it. A changed hash is a value-breaking change.
 pub(super) type Entry = (&'static str, u64, fn() -> u64);
 
 /// The table.
-pub(super) const TABLE: [Entry; 10] = [
+pub(super) const TABLE: [Entry; 12] = [
     ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
     ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
     ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
@@ -23,8 +24,14 @@ pub(super) const TABLE: [Entry; 10] = [
     ("threefry", 0x34fd_2ad5_cedc_ce74, || {
         hash((0..4096).map(|i| block([i, 7], [i, 1]).iter().fold(0, |a, b| a ^ b)))
     }),
-    ("dense_fused", 0x94d2_169b_565e_0e82, || dense(Single::<Scalar, Fused>::new(Scalar))),
-    ("dense_plain", 0x1121_5219_69cf_1c1a, || dense(Single::<Scalar, Plain>::new(Scalar))),
+    ("dense_fused", 0x94d2_169b_565e_0e82, || dense(Single::<Scalar, Fused>::new(Scalar), hard)),
+    ("dense_plain", 0x1121_5219_69cf_1c1a, || dense(Single::<Scalar, Plain>::new(Scalar), hard)),
+    ("dense_fused_f16", 0xbe0a_60ab_c9f0_0f23, || {
+        dense(Single::<Scalar, Fused>::new(Scalar), half)
+    }),
+    ("dense_plain_f16", 0xbcc7_b3f5_280d_1248, || {
+        dense(Single::<Scalar, Plain>::new(Scalar), half)
+    }),
 ];
 
 /// FNV-1a over words.
@@ -61,23 +68,32 @@ fn hard(i: u32) -> f32 {
     })
 }
 
+/// Any 16-bit float that is finite, subnormals among them.
+fn half(i: u32) -> f16 {
+    let bits = word(i) as u16;
+    f16::from_bits(if bits & 0x7c00 == 0x7c00 { bits & 0x83ff } else { bits })
+}
+
 /// Rectangles of 21 outputs (panels of 16, 4 and 1) and 0 to 40 inputs.
-fn dense<A: Arith>(single: Single<Scalar, A>) -> u64
+fn dense<A: Arith, T: Weight>(single: Single<Scalar, A>, weight: fn(u32) -> T) -> u64
 where
     Single<Scalar, A>: Lanes<S = Scalar, V = [<Scalar as Simd>::Array; 1]>,
 {
     const OUTPUTS: usize = 21;
     const INPUTS: usize = 40;
-    let mut weights = [0.0; OUTPUTS * INPUTS];
+    let mut weights = [weight(0); OUTPUTS * INPUTS];
     let mut x = [[[0.0]]; INPUTS];
     let mut acc = [[[0.0]]; OUTPUTS];
     let mut next = 0;
     let mut state = 0;
     for round in 0..200 {
         let inputs = round % (INPUTS + 1);
-        let all = weights.iter_mut();
-        let all = all.chain(x.as_flattened_mut().as_flattened_mut());
-        for number in all.chain(acc.as_flattened_mut().as_flattened_mut()) {
+        for number in &mut weights {
+            *number = weight(next);
+            next += 1;
+        }
+        let inputs_and_sums = x.iter_mut().chain(&mut acc);
+        for number in inputs_and_sums.flatten().flatten() {
             *number = hard(next);
             next += 1;
         }

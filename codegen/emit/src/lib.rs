@@ -1,0 +1,145 @@
+//! Writes a trained model as Rust source: *read* the file, *check* it, *emit* a module.
+//!
+//! The macro of `pushforward-codegen` and the host's verb `codegen` both go through here, so they
+//! write the same text. It is a crate of its own, inside `codegen/`, because a procedural-macro
+//! crate can export only macros.
+//!
+//! ```ignore
+//! let model = pushforward_emit::read("ising.safetensors".as_ref())?;
+//! let module = Module::new(&model, Options::default())?;
+//! println!("{} bytes of flash", module.flash_bytes());
+//! ```
+//!
+//! The weights are packed by the engine in the order in which its kernels read them, and appear as
+//! *one* byte-string token: a token per weight would make compiling ten times slower and the text
+//! unreadable.
+
+#![forbid(unsafe_code)]
+
+mod module;
+mod options;
+
+use std::path::{Path, PathBuf};
+
+use pushforward::model::{Model, ModelError};
+
+pub use module::{Header, Module, Tracking};
+pub use options::{Options, Storage};
+
+/// Why a model does not become a module. The text names the file or the option, what was found
+/// and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is not a sound model.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ModelError,
+    },
+    /// The model is not sound.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model is larger than its budget.
+    #[error("{option}: the model needs {found} bytes, {allowed} allowed")]
+    Budget {
+        /// The option that sets the budget.
+        option: &'static str,
+        /// Bytes needed.
+        found: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+    /// An option takes another kind of value.
+    #[error("{option}: found {found:?}, expected {expected}")]
+    BadValue {
+        /// The option.
+        option: &'static str,
+        /// The value given.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// There is no such option.
+    #[error("unknown option `{found}`{} (known: {})", suggestion(nearest), Options::NAMES.join(", "))]
+    UnknownOption {
+        /// The name given.
+        found: String,
+        /// The known name most like it.
+        nearest: Option<&'static str>,
+    },
+    /// The rows stored in the file are not what its weights give.
+    #[error(
+        "{}golden rows: the weights give other bits than the rows stored in the file",
+        prefix(path)
+    )]
+    Golden {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
+    },
+    /// The name of the module is not an identifier.
+    #[error("module name: found {found:?}, expected a Rust identifier")]
+    Name {
+        /// The name given.
+        found: String,
+    },
+}
+
+impl Error {
+    /// The same error, calling the model's file `path`: as the user wrote it, for instance.
+    pub fn in_file(self, path: &Path) -> Self {
+        let path = path.to_owned();
+        match self {
+            Error::Read { path: _, error } => Error::Read { path, error },
+            Error::File { path: _, error } | Error::Model(error) => Error::File { path, error },
+            Error::Golden { path: _ } => Error::Golden { path: Some(path) },
+            other => other,
+        }
+    }
+}
+
+fn prefix(path: &Option<PathBuf>) -> String {
+    path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default()
+}
+
+fn suggestion(nearest: &Option<&'static str>) -> String {
+    nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Reads and validates a model file.
+///
+/// # Errors
+/// The file cannot be read or is not a sound model; the error names it.
+pub fn read(path: &Path) -> Result<Model, Error> {
+    let bytes =
+        std::fs::read(path).map_err(|error| Error::Read { path: path.to_owned(), error })?;
+    Model::from_bytes(&bytes).map_err(|error| Error::File { path: path.to_owned(), error })
+}
+
+/// The module `name` for `model` as formatted source text, to read or to vendor: what the macro
+/// expands to, less the lines that make cargo rebuild when the model file changes.
+///
+/// `source` is how the text names the model file.
+///
+/// # Errors
+/// A model over its budget, or a `name` that is not an identifier.
+#[cfg(feature = "text")]
+pub fn text(model: &Model, options: Options, name: &str, source: &str) -> Result<String, Error> {
+    let bad_name = |_| Error::Name { found: name.to_owned() };
+    let ident = syn::parse_str::<syn::Ident>(name).map_err(bad_name)?;
+    let header =
+        Header { item: quote::quote!(pub mod #ident), source: source.to_owned(), tracking: None };
+    let tokens = Module::new(model, options)?.tokens(&header);
+    let file = syn::parse2::<syn::File>(tokens).map_err(bad_name)?;
+    Ok(prettyplease::unparse(&file))
+}

@@ -1,0 +1,381 @@
+//! Checking a model against its budgets and emitting its module.
+
+use std::path::PathBuf;
+
+use proc_macro2::{Literal, TokenStream};
+use pushforward::model::{
+    Architecture, Arithmetic, Golden, MadeSpec, Model, RealNvpSpec, Symmetry, pack,
+};
+use quote::quote;
+
+use crate::{Error, Options, Storage};
+
+/// How the module is introduced.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// Attributes, visibility, `mod` and name.
+    pub item: TokenStream,
+    /// The model file, as the documentation calls it.
+    pub source: String,
+    /// What a change of makes cargo rebuild; `None` for text that is vendored.
+    pub tracking: Option<Tracking>,
+}
+
+/// What the module depends on besides its source.
+#[derive(Clone, Debug)]
+pub struct Tracking {
+    /// The model file.
+    pub file: PathBuf,
+    /// The environment variable that may name it.
+    pub variable: Option<String>,
+}
+
+/// A model that has been checked and packed, ready to be written.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// With weights as they will be stored.
+    model: Model,
+    options: Options,
+    /// Little-endian, in the order in which the kernels read them.
+    weights: Vec<u8>,
+    golden: Option<Golden>,
+}
+
+impl Module {
+    /// Packs `model`, checks that it draws its golden rows again and holds it against its budgets.
+    ///
+    /// # Errors
+    /// A weight beyond the range of its storage, golden rows with other bits, or a model over a
+    /// budget.
+    pub fn new(model: &Model, options: Options) -> Result<Self, Error> {
+        if !model.golden_rows_hold()? {
+            return Err(Error::Golden { path: None });
+        }
+        let (model, weights) = match options.weights {
+            Storage::F32 => {
+                let weights = pack(model).iter().flat_map(|w| w.to_le_bytes()).collect();
+                (model.clone(), weights)
+            }
+            Storage::F16 => {
+                let model = model.rounded_to_f16()?;
+                let half = |w: &f32| half::f16::from_f32(*w).to_le_bytes();
+                let weights = pack(&model).iter().flat_map(half).collect();
+                (model, weights)
+            }
+        };
+        // A model that was changed or never stored carries no golden rows; writing it draws them.
+        let golden = match model.golden() {
+            Some(golden) => Some(golden.clone()),
+            None => Model::from_bytes(&model.to_bytes()?)?.golden().cloned(),
+        };
+        let module = Self { model, options, weights, golden };
+        let budgets = [
+            ("flash", module.options.flash, module.flash_bytes()),
+            ("scratch", module.options.scratch, module.scratch_bytes()),
+        ];
+        for (option, allowed, found) in budgets {
+            if let Some(allowed) = allowed.filter(|allowed| found as u64 > *allowed) {
+                return Err(Error::Budget { option, found: found as u64, allowed });
+            }
+        }
+        Ok(module)
+    }
+
+    /// Bytes of flash that the weights take.
+    pub fn flash_bytes(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Bytes of working memory that one row takes.
+    pub fn scratch_bytes(&self) -> usize {
+        size_of::<f32>() * self.model.architecture().scratch_len()
+    }
+
+    /// The module as tokens.
+    pub fn tokens(&self, header: &Header) -> TokenStream {
+        let architecture = self.model.architecture();
+        let docs = self.docs(&header.source);
+        let Header { item, .. } = header;
+        let tracking = header.tracking.as_ref().map(tracking);
+        let dim = Literal::usize_unsuffixed(architecture.dim());
+        let flash = Literal::usize_unsuffixed(self.flash_bytes());
+        let scratch = Literal::usize_unsuffixed(architecture.scratch_len());
+        let multiply_adds = Literal::usize_unsuffixed(architecture.multiply_adds());
+        let (element, element_doc) = if architecture.is_discrete() {
+            (quote!(i8), " An element of a row: a spin, −1 or +1.")
+        } else {
+            (quote!(f32), " An element of a row.")
+        };
+        let link_section = self
+            .options
+            .link_section
+            .as_ref()
+            .map(|section| quote!(#[unsafe(link_section = #section)]));
+        let weights = Literal::byte_string(&self.weights);
+        let (network, value) = self.network();
+        let golden = self.golden_tokens();
+        let functions = functions();
+
+        quote! {
+            #item {
+                #(#![doc = #docs])*
+                #tracking
+
+                /// Values in a row.
+                pub const DIM: usize = #dim;
+                /// Bytes of flash that the weights take.
+                pub const FLASH_BYTES: usize = #flash;
+                /// Bytes of working memory that one row takes: the size of [`Scratch`].
+                pub const SCRATCH_BYTES: usize = ::core::mem::size_of::<Scratch>();
+                /// Multiply-adds of drawing one row.
+                pub const MULTIPLY_ADDS: usize = #multiply_adds;
+                #[doc = #element_doc]
+                pub type Element = #element;
+
+                /// All weights, in the order in which the kernels read them.
+                #link_section
+                static WEIGHTS: ::pushforward::simd::embed::Embedded<FLASH_BYTES> =
+                    ::pushforward::simd::embed::Embedded::new(*#weights);
+                /// The type of [`MODEL`].
+                pub type Network = #network;
+                /// The model, for calls of the engine that have no wrapper here.
+                pub static MODEL: Network = #value;
+
+                #golden
+
+                /// Working memory of the functions for one row: a local variable or a `static`.
+                #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+                pub struct Scratch([f32; #scratch]);
+
+                impl Scratch {
+                    /// Working memory; what it holds does not matter.
+                    pub const fn new() -> Self {
+                        Self([0.0; #scratch])
+                    }
+                }
+
+                impl ::core::default::Default for Scratch {
+                    fn default() -> Self {
+                        Self::new()
+                    }
+                }
+
+                #functions
+            }
+        }
+    }
+
+    /// The module's documentation, line by line.
+    fn docs(&self, source: &str) -> Vec<String> {
+        let architecture = self.model.architecture();
+        let arithmetic = match self.model.arithmetic() {
+            Arithmetic::Fused => "fused",
+            Arithmetic::Plain => "plain",
+        };
+        let storage = match self.options.weights {
+            Storage::F32 => "f32",
+            Storage::F16 => "f16",
+        };
+        let mut lines = vec![
+            format!(" Compiled from `{source}`: exact samples and exact log-probabilities."),
+            String::new(),
+            format!(
+                " Family {}, shape {:?}, {} parameters, {arithmetic} arithmetic, {storage} weights.",
+                architecture.kind(),
+                architecture.shape(),
+                architecture.parameters(),
+            ),
+        ];
+        if !self.model.provenance.is_empty() {
+            lines.extend([String::new(), " Provenance:".into()]);
+            let entry = |(key, value)| format!(" - {key}: `{value}`");
+            lines.extend(self.model.provenance.iter().map(entry));
+        }
+        lines
+    }
+
+    /// The type and the value of the model.
+    fn network(&self) -> (TokenStream, TokenStream) {
+        let (weight, weights) = match self.options.weights {
+            Storage::F32 => (quote!(f32), quote!(WEIGHTS.as_f32())),
+            Storage::F16 => (quote!(::pushforward::simd::embed::f16), quote!(WEIGHTS.as_f16())),
+        };
+        let arithmetic = match self.model.arithmetic() {
+            Arithmetic::Fused => quote!(::pushforward::kernel::Fused),
+            Arithmetic::Plain => quote!(::pushforward::kernel::Plain),
+        };
+        match self.model.architecture() {
+            Architecture::Made(MadeSpec { sites: _, hidden, pairwise, symmetry, shape: _ }) => {
+                let made = quote!(::pushforward::made::Made<'static, #weight, #arithmetic>);
+                let hidden = hidden.iter().map(|units| Literal::usize_unsuffixed(*units));
+                let value = unwrapped(quote! {
+                    ::pushforward::made::Made::new(DIM, &[#(#hidden),*], #pairwise, #weights)
+                });
+                match symmetry {
+                    Symmetry::None => (made, value),
+                    Symmetry::Z2 => {
+                        let z2 = quote!(::pushforward::autoregressive::Z2);
+                        (quote!(#z2<#made>), quote!(#z2(#value)))
+                    }
+                }
+            }
+            Architecture::RealNvp(flow) => {
+                let RealNvpSpec { log_scale_bound, affine, .. } = flow;
+                let couplings = flow.couplings().into_iter().map(|coupling| {
+                    let mask = coupling.mask;
+                    let hidden = coupling.hidden.iter().map(|u| Literal::usize_unsuffixed(*u));
+                    let offset = Literal::usize_unsuffixed(coupling.offset);
+                    quote! {
+                        ::pushforward::realnvp::Coupling {
+                            mask: &[#(#mask),*],
+                            hidden: &[#(#hidden),*],
+                            offset: #offset,
+                        }
+                    }
+                });
+                let value = unwrapped(quote! {
+                    ::pushforward::realnvp::RealNvp::new(
+                        DIM, &[#(#couplings),*], #log_scale_bound, #affine, #weights,
+                    )
+                });
+                (quote!(::pushforward::realnvp::RealNvp<'static, #weight, #arithmetic>), value)
+            }
+        }
+    }
+
+    fn golden_tokens(&self) -> Option<TokenStream> {
+        let Golden { seed, rows, log_prob } = self.golden.as_ref()?;
+        let embedded = |floats: &[f32]| {
+            let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let (n, literal) = (bytes.len(), Literal::byte_string(&bytes));
+            let n = Literal::usize_unsuffixed(n);
+            quote! {{
+                static BYTES: ::pushforward::simd::embed::Embedded<#n> =
+                    ::pushforward::simd::embed::Embedded::new(*#literal);
+                BYTES.as_f32()
+            }}
+        };
+        let (rows, log_prob) = (embedded(rows), embedded(log_prob));
+        Some(quote! {
+            /// The seed of the golden rows.
+            pub const GOLDEN_SEED: u64 = #seed;
+            /// Samples `0, 1, …` of the stream [`GOLDEN_SEED`], row after row: what every build on
+            /// every target draws. Takes flash only where it is used.
+            pub static GOLDEN_ROWS: &[f32] = #rows;
+            /// The log-probability of each golden row (nats), to the bit.
+            pub static GOLDEN_LOG_PROB: &[f32] = #log_prob;
+        })
+    }
+}
+
+/// A constructor's value, taken out at compile time.
+fn unwrapped(option: TokenStream) -> TokenStream {
+    quote! {
+        match #option {
+            ::core::option::Option::Some(model) => model,
+            ::core::option::Option::None => {
+                ::core::panic!("written for another version of `pushforward`")
+            }
+        }
+    }
+}
+
+/// Makes cargo rebuild when the file or the variable changes.
+fn tracking(tracking: &Tracking) -> TokenStream {
+    let file = tracking.file.to_str().map(|file| {
+        quote!(
+            const _: &[u8] = ::core::include_bytes!(#file);
+        )
+    });
+    let variable = tracking.variable.as_ref().map(|name| {
+        quote!(
+            const _: ::core::option::Option<&str> = ::core::option_env!(#name);
+        )
+    });
+    quote!(#file #variable)
+}
+
+/// The functions of every module: types fix the lengths of buffers for one row, so these forms
+/// cannot fail.
+fn functions() -> TokenStream {
+    let distribution = quote!(::pushforward::distribution);
+    let result = quote!(::core::result::Result<(), #distribution::Error>);
+    let level = quote!(::pushforward::simd::Level::best());
+    let stream = quote!(&mut ::pushforward::noise::Stream::new(seed));
+    let (some, none) = (quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
+    quote! {
+        /// Draws sample `index` of the stream `seed`.
+        pub fn sample(seed: u64, index: u64, row: &mut [Element; DIM], scratch: &mut Scratch) {
+            let rows = ::core::slice::from_mut(row);
+            let _fits = sample_rows(seed, index, rows, &mut scratch.0);
+        }
+
+        /// Draws sample `index` of the stream `seed` and returns its log-probability (nats).
+        pub fn sample_with_log_prob(
+            seed: u64,
+            index: u64,
+            row: &mut [Element; DIM],
+            scratch: &mut Scratch,
+        ) -> f32 {
+            let mut log_prob = 0.0;
+            let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
+            let _fits = sample_rows_with_log_prob(seed, index, rows, out, &mut scratch.0);
+            log_prob
+        }
+
+        /// The log-probability of a row (nats).
+        pub fn log_prob(row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
+            let mut log_prob = 0.0;
+            let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
+            let _fits = log_prob_rows(rows, out, &mut scratch.0);
+            log_prob
+        }
+
+        /// Draws samples `first, first + 1, …` of the stream `seed`.
+        ///
+        /// # Errors
+        /// Scratch smaller than [`SCRATCH_BYTES`]; see [`scratch_len`] for the quickest length.
+        pub fn sample_rows(
+            seed: u64,
+            first: u64,
+            rows: &mut [[Element; DIM]],
+            scratch: &mut [f32],
+        ) -> #result {
+            let rows = rows.as_flattened_mut();
+            #distribution::sample(&MODEL, #level, #stream, first, rows, #none, scratch)
+        }
+
+        /// Draws samples `first, first + 1, …` of the stream `seed` and their log-probabilities
+        /// (nats).
+        ///
+        /// # Errors
+        /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row.
+        pub fn sample_rows_with_log_prob(
+            seed: u64,
+            first: u64,
+            rows: &mut [[Element; DIM]],
+            log_prob: &mut [f32],
+            scratch: &mut [f32],
+        ) -> #result {
+            let rows = rows.as_flattened_mut();
+            #distribution::sample(&MODEL, #level, #stream, first, rows, #some(log_prob), scratch)
+        }
+
+        /// The log-probability of each row (nats).
+        ///
+        /// # Errors
+        /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row.
+        pub fn log_prob_rows(
+            rows: &[[Element; DIM]],
+            log_prob: &mut [f32],
+            scratch: &mut [f32],
+        ) -> #result {
+            #distribution::log_prob(&MODEL, #level, rows.as_flattened(), log_prob, scratch)
+        }
+
+        /// Floats of scratch with which calls on this many rows are quickest.
+        pub fn scratch_len(rows: usize) -> usize {
+            #distribution::scratch_len(&MODEL, #level, rows)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a user may ask of the emitted module.
+
+use crate::Error;
+
+/// How weights are stored in flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// Four bytes, as trained.
+    #[default]
+    F32,
+    /// Two bytes: each weight rounded to the nearest half-precision number. The rounded model is
+    /// another model, sampled and scored as exactly as the first.
+    F16,
+}
+
+/// The options of an emitted module; [`Options::set`] reads them from text.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `weights`: how they are stored.
+    pub weights: Storage,
+    /// `flash`: the most bytes the weights may take.
+    pub flash: Option<u64>,
+    /// `scratch`: the most bytes of working memory one row may take.
+    pub scratch: Option<u64>,
+    /// `link_section`: where the linker puts the weights.
+    pub link_section: Option<String>,
+}
+
+impl Options {
+    /// The names that [`Options::set`] knows.
+    pub const NAMES: [&str; 4] = ["weights", "flash", "scratch", "link_section"];
+
+    /// Sets one option from its text.
+    ///
+    /// # Errors
+    /// An unknown name, with the nearest known one, or a value that the option does not take.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        match name {
+            "weights" => {
+                self.weights = match value {
+                    "f32" => Storage::F32,
+                    "f16" => Storage::F16,
+                    _ => return Err(bad("weights", value, "\"f32\" or \"f16\"")),
+                }
+            }
+            "flash" => self.flash = Some(bytes("flash", value)?),
+            "scratch" => self.scratch = Some(bytes("scratch", value)?),
+            "link_section" => {
+                if value.is_empty() || value.contains('\0') {
+                    return Err(bad("link_section", value, "the name of a section"));
+                }
+                self.link_section = Some(value.to_owned());
+            }
+            _ => {
+                return Err(Error::UnknownOption {
+                    found: name.to_owned(),
+                    nearest: nearest(name),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A size: a whole number of bytes, or of K (1024) or M (1024²).
+fn bytes(option: &'static str, text: &str) -> Result<u64, Error> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        _ => (text, 1),
+    };
+    let size = digits.trim_end().parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    size.ok_or_else(|| bad(option, text, "bytes, such as 4096, \"64K\" or \"1M\""))
+}
+
+fn bad(option: &'static str, found: &str, expected: &'static str) -> Error {
+    Error::BadValue { option, found: found.to_owned(), expected }
+}
+
+/// The known option most like `name`, if any is close.
+fn nearest(name: &str) -> Option<&'static str> {
+    let score = |known: &str| strsim::damerau_levenshtein(name, known);
+    Options::NAMES.into_iter().min_by_key(|k| score(k)).filter(|k| score(k) <= 1 + k.len() / 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let mut options = Options::default();
+        for (text, size) in [("4096", 4096), ("64K", 65536), ("2 M", 2 << 20), ("0", 0)] {
+            options.set("flash", text).unwrap();
+            assert_eq!(options.flash, Some(size), "{text}");
+        }
+        for text in ["", "K", "-1", "64KB", "1.5K", "18446744073709551615M", "é"] {
+            let error = options.set("scratch", text).unwrap_err().to_string();
+            assert!(error.starts_with("scratch: found"), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_options_suggest_the_nearest() {
+        let error = |name| Options::default().set(name, "1").unwrap_err().to_string();
+        assert_eq!(
+            error("falsh"),
+            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, link_section)"
+        );
+        assert_eq!(
+            error("colour"),
+            "unknown option `colour` (known: weights, flash, scratch, link_section)"
+        );
+    }
+}

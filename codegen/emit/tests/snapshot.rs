@@ -1,0 +1,50 @@
+//! The emitted text, for people to read. After a change that is meant: `INSTA_UPDATE=always`.
+
+#![cfg(feature = "text")]
+
+use std::path::Path;
+
+use pushforward_emit::{Error, Options, Storage, read, text};
+
+fn source(file: &str, options: Options) -> Result<String, Error> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models").join(file);
+    text(&read(&path)?, options, "model", file)
+}
+
+/// The text with what is between the quotes of each byte string left out.
+fn without_bytes(text: &str) -> String {
+    let mut parts = text.split("*b\"");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // Bytes of a literal are escaped, a quote among them as `\"`.
+        let unescaped = part.replace("\\\\", "__").replace("\\\"", "__");
+        let end = unescaped.find('"').unwrap_or(part.len());
+        short.push_str("*b\"…");
+        short.push_str(&part[end..]);
+    }
+    short
+}
+
+#[test]
+fn spins() -> Result<(), Error> {
+    let text = source("tiny.safetensors", Options::default())?;
+    insta::assert_snapshot!(without_bytes(&text));
+    Ok(())
+}
+
+#[test]
+fn flow_with_half_weights_in_a_section() -> Result<(), Error> {
+    let link_section = Some(".qspi".into());
+    let options = Options { weights: Storage::F16, link_section, ..Options::default() };
+    let text = source("flow_plain.safetensors", options)?;
+    let head = text.split("pub struct Scratch").next().unwrap_or_default();
+    insta::assert_snapshot!(without_bytes(head));
+    Ok(())
+}
+
+#[test]
+fn a_bad_name_is_an_error() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/tiny.safetensors");
+    let error = read(&path).and_then(|m| text(&m, Options::default(), "a b", "x")).unwrap_err();
+    assert_eq!(error.to_string(), "module name: found \"a b\", expected a Rust identifier");
+}

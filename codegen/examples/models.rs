@@ -1,0 +1,109 @@
+//! Writes the model files of this crate's tests and the default model of the firmware.
+//!
+//! `cargo run -p pushforward-codegen --example models` from the repository's root. The weights are
+//! noise of the engine's own stream, so the files are the same wherever they are written; a test
+//! checks that they are what this program writes.
+
+use std::path::Path;
+use std::{env, error, fs, io, result};
+
+use pushforward::model::{
+    Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
+};
+use pushforward::noise::{block, normal};
+use pushforward::simd::Scalar;
+
+type Result<T> = result::Result<T, Box<dyn error::Error>>;
+/// A path from the repository's root, and the file's bytes.
+type File = (&'static str, Vec<u8>);
+
+fn main() -> Result<()> {
+    let root = env::args().nth(1).unwrap_or_else(|| ".".into());
+    for (path, bytes) in files()? {
+        write(&Path::new(&root).join(path), &bytes)?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    fs::write(path, bytes)?;
+    println!("{} ({} bytes)", path.display(), bytes.len());
+    Ok(())
+}
+
+/// Every file.
+pub(crate) fn files() -> Result<Vec<File>> {
+    use Arithmetic::{Fused, Plain};
+    let tiny = model(made([2, 2], vec![8], true, Symmetry::Z2), Fused)?;
+    let nan = {
+        let last = tiny.len() - 4;
+        let mut bytes = tiny.clone();
+        bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+        bytes
+    };
+    Ok(vec![
+        (
+            "firmware/models/default.safetensors",
+            model(made([4, 4], vec![64], true, Symmetry::Z2), Fused)?,
+        ),
+        (
+            "codegen/tests/models/spins_fused.safetensors",
+            model(made([4, 5], vec![80, 37], true, Symmetry::Z2), Fused)?,
+        ),
+        (
+            "codegen/tests/models/spins_plain.safetensors",
+            model(made([3, 6], vec![18], false, Symmetry::None), Plain)?,
+        ),
+        ("codegen/tests/models/flow_fused.safetensors", model(flow(6, true), Fused)?),
+        ("codegen/tests/models/flow_plain.safetensors", model(flow(3, false), Plain)?),
+        ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
+        ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
+        ("codegen/tests/models/nan.safetensors", nan),
+        ("codegen/tests/models/tiny.safetensors", tiny),
+    ])
+}
+
+fn made(
+    [rows, columns]: [usize; 2],
+    hidden: Vec<usize>,
+    pairwise: bool,
+    symmetry: Symmetry,
+) -> Architecture {
+    let (sites, shape) = (rows * columns, vec![rows, columns]);
+    Architecture::Made(MadeSpec { sites, hidden, pairwise, symmetry, shape })
+}
+
+fn flow(dim: usize, affine: bool) -> Architecture {
+    let coupling = |l: usize| CouplingSpec {
+        mask: (0..dim).map(|d| (d + l).is_multiple_of(2)).collect(),
+        hidden: vec![24, 10 + l],
+    };
+    Architecture::RealNvp(RealNvpSpec {
+        dim,
+        couplings: (0..4).map(coupling).collect(),
+        log_scale_bound: 2.5,
+        affine,
+        shape: vec![dim],
+    })
+}
+
+/// A model file with normally distributed weights of width 0.3.
+fn model(architecture: Architecture, arithmetic: Arithmetic) -> Result<Vec<u8>> {
+    let mut model = Model::new(architecture, arithmetic)?;
+    let weights: Vec<f32> = (0..model.parameters().len() as u32)
+        .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))
+        .collect();
+    model.set_parameters(&weights)?;
+    model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
+    Ok(model.to_bytes()?)
+}
+
+/// `bytes` with the first `from` replaced by `to`, of the same length.
+fn edited(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    bytes
+}

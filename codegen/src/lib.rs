@@ -1,0 +1,53 @@
+//! Trained models as static Rust.
+//!
+//! ```
+//! pushforward_codegen::model! {
+//!     /// Four spins.
+//!     pub mod ising = "tests/models/tiny.safetensors", weights = "f16", flash = "64K", scratch = "4K";
+//! }
+//!
+//! # fn main() {
+//! let mut row = [0i8; ising::DIM];
+//! let mut scratch = ising::Scratch::new();
+//! let log_prob = ising::sample_with_log_prob(7, 0, &mut row, &mut scratch);
+//! assert_eq!(log_prob, ising::log_prob(&row, &mut scratch));
+//! # }
+//! ```
+//!
+//! The module holds the weights as one constant, `DIM`, `FLASH_BYTES`, `SCRATCH_BYTES`,
+//! `MULTIPLY_ADDS`, the functions `sample`, `sample_with_log_prob` and `log_prob` for one row and
+//! their `_rows` forms for many, `MODEL` for every other call of the engine, and the golden rows of
+//! the file. It needs the crate `pushforward` and nothing else: no allocator, no `std`.
+//!
+//! # Syntax
+//! Any number of items of this form; the last `;` may be left out:
+//!
+//! ```text
+//! [attributes] [visibility] mod NAME = SOURCE [, OPTION = VALUE]… ;
+//! ```
+//!
+//! - `SOURCE` is the path of a model file, relative to the folder of the user's `Cargo.toml`, or
+//!   `env!("VARIABLE", "path")`: the path in an environment variable, or the one given if it is
+//!   not set. A change of the file or of the variable rebuilds.
+//! - `weights = "f32" | "f16"`: how weights are stored; `f16` rounds them, which makes another
+//!   model with its own exact probabilities. Default `"f32"`.
+//! - `flash = "64K"`, `scratch = 4096`: budgets for `FLASH_BYTES` and `SCRATCH_BYTES`, in bytes
+//!   or with a suffix `K` or `M`. A model that exceeds one does not compile, and the error says
+//!   by how much.
+//! - `link_section = ".qspi"`: the section that the weights go to.
+//!
+//! # Design
+//! A small compiler in four steps: *parse* is here; *read*, *check* and *emit* are
+//! in the ordinary library `pushforward-emit` (`codegen/emit`), because a procedural-macro crate
+//! can export nothing but macros and the host's verb `codegen` writes the same text.
+
+#![forbid(unsafe_code)]
+
+mod input;
+
+/// Turns a model file into a module that samples and scores; see the crate.
+#[proc_macro]
+pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as input::Input);
+    input.expand().unwrap_or_else(|error| error.into_compile_error()).into()
+}

@@ -1,0 +1,90 @@
+//! A compiled model and a loaded one are the same function, to the bit.
+
+use std::error::Error;
+use std::path::Path;
+
+use pushforward::model::{Model, Sampler};
+
+pushforward_codegen::model! {
+    mod spins_fused = "tests/models/spins_fused.safetensors";
+    mod spins_plain = "tests/models/spins_plain.safetensors", flash = "4K", scratch = "1K";
+    mod spins_half = "tests/models/spins_fused.safetensors", weights = "f16";
+    mod flow_fused = "tests/models/flow_fused.safetensors", link_section = ".rodata.weights";
+    mod flow_half = "tests/models/flow_fused.safetensors", weights = "f16";
+    mod flow_plain = env!("PUSHFORWARD_UNSET_IN_TESTS", "tests/models/flow_plain.safetensors");
+}
+
+fn load(name: &str) -> Result<Model, Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    Ok(Model::from_bytes(&std::fs::read(folder.join(name).with_extension("safetensors"))?)?)
+}
+
+fn bits(xs: &[f32]) -> Vec<u32> {
+    xs.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Rows of a loaded model and their log-probabilities.
+fn loaded(sampler: &Sampler, seed: u64, first: u64, n: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut rows, mut log_prob) = (vec![0.0; n * sampler.dim()], vec![0.0; n]);
+    sampler.sample(seed, first, &mut rows, Some(&mut log_prob));
+    (rows, log_prob)
+}
+
+/// A test for one module: single rows, batches, scores, golden rows and sizes.
+macro_rules! compiled_equals_loaded {
+    ($name:ident, $model:expr) => {
+        #[test]
+        fn $name() -> Result<(), Box<dyn Error>> {
+            use $name as compiled;
+            const N: usize = 67;
+            let model: Model = $model;
+            let sampler = model.sampler()?;
+            let (rows, log_prob) = loaded(&sampler, 11, 5, N);
+            let mut scores = vec![0.0; N];
+            sampler.log_prob(&rows, &mut scores);
+
+            let mut scratch = compiled::Scratch::new();
+            let mut row = [compiled::Element::default(); compiled::DIM];
+            for (i, expected) in rows.as_chunks::<{ compiled::DIM }>().0.iter().enumerate() {
+                let index = 5 + i as u64;
+                compiled::sample(11, index, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                let lp = compiled::sample_with_log_prob(11, index, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                assert_eq!(lp.to_bits(), log_prob[i].to_bits());
+                assert_eq!(compiled::log_prob(&row, &mut scratch).to_bits(), scores[i].to_bits());
+            }
+
+            let mut many = [[compiled::Element::default(); compiled::DIM]; N];
+            let (mut lp, mut score) = ([0.0; N], [0.0; N]);
+            let mut scratch = vec![0.0; compiled::scratch_len(N)];
+            compiled::sample_rows(11, 5, &mut many, &mut scratch)?;
+            let flat: Vec<f32> = many.as_flattened().iter().map(|x| f32::from(*x)).collect();
+            assert_eq!(bits(&flat), bits(&rows));
+            compiled::sample_rows_with_log_prob(11, 5, &mut many, &mut lp, &mut scratch)?;
+            assert_eq!(bits(&lp), bits(&log_prob));
+            compiled::log_prob_rows(&many, &mut score, &mut scratch)?;
+            assert_eq!(bits(&score), bits(&scores));
+            assert!(compiled::log_prob_rows(&many, &mut score, &mut []).is_err());
+
+            let n = compiled::GOLDEN_LOG_PROB.len();
+            let (rows, log_prob) = loaded(&sampler, compiled::GOLDEN_SEED, 0, n);
+            assert_eq!(bits(compiled::GOLDEN_ROWS), bits(&rows));
+            assert_eq!(bits(compiled::GOLDEN_LOG_PROB), bits(&log_prob));
+
+            let architecture = model.architecture();
+            assert_eq!(compiled::MULTIPLY_ADDS, architecture.multiply_adds());
+            assert_eq!(compiled::SCRATCH_BYTES, 4 * architecture.scratch_len());
+            let weights = compiled::FLASH_BYTES / architecture.packed_len();
+            assert_eq!(weights, if stringify!($name).ends_with("half") { 2 } else { 4 });
+            Ok(())
+        }
+    };
+}
+
+compiled_equals_loaded!(spins_fused, load("spins_fused")?);
+compiled_equals_loaded!(spins_plain, load("spins_plain")?);
+compiled_equals_loaded!(spins_half, load("spins_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(flow_fused, load("flow_fused")?);
+compiled_equals_loaded!(flow_half, load("flow_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(flow_plain, load("flow_plain")?);

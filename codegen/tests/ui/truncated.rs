@@ -1,0 +1,5 @@
+pushforward_codegen::model! {
+    pub mod model = "tests/models/truncated.safetensors";
+}
+
+fn main() {}

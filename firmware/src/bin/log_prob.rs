@@ -1,0 +1,28 @@
+//! Scores the samples of the compiled model and says what one score costs.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use pushforward_firmware::arguments::Arguments;
+use pushforward_firmware::measure::Instructions;
+use pushforward_firmware::{board, model, report};
+
+#[entry]
+fn main() -> ! {
+    let arguments = Arguments::get();
+    let mut row = [model::Element::default(); model::DIM];
+    let mut scratch = model::Scratch::new();
+    let clock = Instructions::start();
+    let mut total = 0;
+    report::line("board").word(board::NAME).end();
+    for i in arguments.indices() {
+        model::sample(arguments.seed, i, &mut row, &mut scratch);
+        let (log_prob, instructions) = clock.count(|| model::log_prob(&row, &mut scratch));
+        total += instructions;
+        report::row(i, log_prob, &row);
+    }
+    report::mean("instructions", total, arguments.n);
+    report::figures();
+    board::exit(true)
+}

@@ -1,0 +1,31 @@
+//! Draws samples of the compiled model and says what one costs.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use pushforward_firmware::arguments::Arguments;
+use pushforward_firmware::measure::Instructions;
+use pushforward_firmware::{board, model, report};
+
+#[entry]
+fn main() -> ! {
+    let arguments = Arguments::get();
+    let mut row = [model::Element::default(); model::DIM];
+    let mut scratch = model::Scratch::new();
+    let clock = Instructions::start();
+    let (mut alone, mut with_log_prob) = (0, 0);
+    report::line("board").word(board::NAME).end();
+    for i in arguments.indices() {
+        let seed = arguments.seed;
+        alone += clock.count(|| model::sample(seed, i, &mut row, &mut scratch)).1;
+        let draw = || model::sample_with_log_prob(seed, i, &mut row, &mut scratch);
+        let (log_prob, instructions) = clock.count(draw);
+        with_log_prob += instructions;
+        report::row(i, log_prob, &row);
+    }
+    report::mean("instructions_draw_only", alone, arguments.n);
+    report::mean("instructions", with_log_prob, arguments.n);
+    report::figures();
+    board::exit(true)
+}

@@ -1,0 +1,42 @@
+//! Shows that this target computes the bits of every other one: the engine's pinned table, and the
+//! golden rows that the model file carries.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use pushforward_firmware::{board, model, report};
+
+#[path = "../../../engine/tests/bits/pinned.rs"]
+mod pinned;
+
+#[entry]
+fn main() -> ! {
+    let mut failures = 0;
+    let mut fail = |what: &str, index: u64| {
+        failures += 1;
+        report::line("fail").word(what).decimal(index).end();
+    };
+    for (name, expected, compute) in pinned::TABLE {
+        if compute() != expected {
+            fail(name, 0);
+        }
+    }
+    let mut row = [model::Element::default(); model::DIM];
+    let mut scratch = model::Scratch::new();
+    let golden =
+        model::GOLDEN_ROWS.as_chunks::<{ model::DIM }>().0.iter().zip(model::GOLDEN_LOG_PROB);
+    for (i, (golden, log_prob)) in (0..).zip(golden) {
+        let lp = model::sample_with_log_prob(model::GOLDEN_SEED, i, &mut row, &mut scratch);
+        if lp.to_bits() != log_prob.to_bits() {
+            fail("golden_log_prob", i);
+        }
+        if row.iter().zip(golden).any(|(a, b)| f32::from(*a).to_bits() != b.to_bits()) {
+            fail("golden_row", i);
+        }
+    }
+    report::line("board").word(board::NAME).end();
+    report::line("selftest").word(if failures == 0 { "ok" } else { "failed" }).end();
+    report::figures();
+    board::exit(failures == 0)
+}

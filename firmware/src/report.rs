@@ -1,0 +1,147 @@
+//! Printing without `core::fmt`, whose panic paths would defeat the link-time proof.
+//!
+//! A report is lines of words with one space between them; the first word names the line.
+
+use crate::measure::{flash_bytes, stack_high_water, static_bytes};
+use crate::{board, model};
+
+/// A line under construction. It flushes itself when its buffer is full, so any length is fine.
+#[derive(Default)]
+pub struct Line {
+    buffer: heapless::Vec<u8, 128>,
+    started: bool,
+}
+
+/// What a row is made of.
+pub trait Element: Copy {
+    /// Whether a row is one word.
+    const JOINED: bool;
+    /// Appends it to a line.
+    fn append(self, line: Line) -> Line;
+}
+
+impl Element for i8 {
+    const JOINED: bool = true;
+    /// `+` or `-`.
+    fn append(self, mut line: Line) -> Line {
+        line.byte(if self > 0 { b'+' } else { b'-' });
+        line
+    }
+}
+
+impl Element for f32 {
+    const JOINED: bool = false;
+    /// A word of eight hexadecimal digits.
+    fn append(self, line: Line) -> Line {
+        line.bits(self.to_bits())
+    }
+}
+
+/// The line of one sample: `row INDEX LOG_PROB VALUES`.
+pub fn row(index: u64, log_prob: f32, row: &[model::Element; model::DIM]) {
+    line("row").decimal(index).bits(log_prob.to_bits()).row(row).end();
+}
+
+/// The line of a mean per sample, rounded down; left out if there are no samples.
+pub fn mean(name: &str, total: u64, n: u64) {
+    if let Some(mean) = total.checked_div(n) {
+        line(name).decimal(mean).end();
+    }
+}
+
+/// The last lines of a report: what the program and its model take.
+pub fn figures() {
+    let figures: [(&str, usize); 6] = [
+        ("stack", stack_high_water()),
+        ("ram", static_bytes()),
+        ("flash", flash_bytes()),
+        ("model_flash", model::FLASH_BYTES),
+        ("scratch", model::SCRATCH_BYTES),
+        ("multiply_adds", model::MULTIPLY_ADDS),
+    ];
+    for (name, figure) in figures {
+        line(name).decimal(figure as u64).end();
+    }
+    line("done").end();
+}
+
+/// Starts a line with its name.
+pub fn line(name: &str) -> Line {
+    Line::default().word(name)
+}
+
+impl Line {
+    /// Appends a word.
+    pub fn word(mut self, word: &str) -> Self {
+        self.space();
+        self.bytes(word.as_bytes());
+        self
+    }
+
+    /// Appends a number in decimal.
+    pub fn decimal(mut self, mut n: u64) -> Self {
+        self.space();
+        let mut digits = [0; 20];
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (n % 10) as u8;
+            n /= 10;
+            used += 1;
+            if n == 0 {
+                break;
+            }
+        }
+        self.bytes(digits.split_at_checked(20 - used).map_or(&[], |(_, d)| d));
+        self
+    }
+
+    /// Appends a word of 32 bits in eight hexadecimal digits: how floats travel without rounding.
+    pub fn bits(mut self, word: u32) -> Self {
+        self.space();
+        for shift in (0..8).rev() {
+            let digit = (word >> (4 * shift)) as u8 & 15;
+            self.byte(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+        }
+        self
+    }
+
+    /// Appends a row of the model.
+    pub fn row<E: Element>(mut self, row: &[E]) -> Self {
+        if E::JOINED {
+            self.space();
+        }
+        row.iter().fold(self, |line, element| element.append(line))
+    }
+
+    /// Ends the line and sends it.
+    pub fn end(mut self) {
+        self.byte(b'\n');
+        board::write(&self.buffer);
+    }
+
+    /// Appends raw text as a word.
+    pub fn text(mut self, text: &[u8]) -> Self {
+        self.space();
+        self.bytes(text);
+        self
+    }
+
+    fn space(&mut self) {
+        if self.started {
+            self.byte(b' ');
+        }
+        self.started = true;
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.byte(b));
+    }
+
+    fn byte(&mut self, byte: u8) {
+        if self.buffer.is_full() {
+            board::write(&self.buffer);
+            self.buffer.clear();
+        }
+        let _ = self.buffer.push(byte);
+    }
+}
