@@ -1,0 +1,251 @@
+//! What trains: all cores of the CPU, or a GPU through wgpu.
+//!
+//! Both run the same [`Program`]; a [`Runner`] is a program on its device, with the parameters and
+//! the optimiser's memory.
+
+mod cpu;
+mod gpu;
+
+use std::sync::Arc;
+
+use pushforward::simd::Level;
+
+use crate::ops::Slot;
+use crate::train::Program;
+
+pub use gpu::shader_text;
+
+/// Most steps between two read-backs from a GPU.
+pub(crate) const BLOCK: usize = 64;
+/// Numbers a step measures on a GPU, with room.
+pub(crate) const READINGS: usize = 8;
+
+/// Why a device cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No adapter of the wanted kind.
+    #[error("no GPU found: {found}; train on the CPU with --device cpu")]
+    NoGpu {
+        /// What there is instead.
+        found: String,
+    },
+    /// The adapter would not open.
+    #[error("the GPU {name} cannot be opened: {reason}")]
+    Open {
+        /// The adapter.
+        name: String,
+        /// What the driver says.
+        reason: String,
+    },
+    /// A buffer or a layer beyond the adapter's limits.
+    #[error(
+        "{what}: {needed} is more than the {limit} that the GPU allows; use a smaller batch or the CPU"
+    )]
+    TooLarge {
+        /// What, and in which unit.
+        what: &'static str,
+        /// Its size.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The GPU failed while running.
+    #[error("the GPU failed: {0}")]
+    Failed(String),
+    /// The thread pool would not start.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// How many.
+        threads: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A place to train.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// Threads of this machine.
+    Cpu(Arc<rayon::ThreadPool>),
+    /// An open adapter.
+    Gpu(Arc<gpu::Gpu>),
+}
+
+/// Numbers that differ from step to step; the same bytes on both devices.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct StepInputs {
+    /// Key of the step's noise.
+    pub key: [u32; 2],
+    /// β_t of the loss.
+    pub beta: f32,
+    /// β of the target, for the effective sample size.
+    pub beta_full: f32,
+    /// Learning rate.
+    pub rate: f32,
+    /// 1/(1 − β₁ᵗ).
+    pub correction_1: f32,
+    /// 1/(1 − β₂ᵗ).
+    pub correction_2: f32,
+    /// Longest gradient.
+    pub clip: f32,
+    /// Weight decay times learning rate.
+    pub decay: f32,
+    /// Place of the step's readings.
+    pub slot: u32,
+}
+
+/// What a step measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Readings {
+    /// Mean loss of the batch.
+    pub loss: f64,
+    /// Variance of the loss over the batch.
+    pub variance: f64,
+    /// Mean energy.
+    pub energy: f64,
+    /// Effective sample size, as a fraction.
+    pub ess: f64,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+}
+
+/// Parts of a step, for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The forward operations.
+    Forward,
+    /// The loss.
+    Loss,
+    /// The backward operations.
+    Backward,
+}
+
+/// A program on its device.
+pub trait Runner: Send {
+    /// Takes one step for each of `inputs`, reading nothing back in between.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn run(&mut self, inputs: &[StepInputs]) -> Result<Vec<Readings>, DeviceError>;
+
+    /// Runs one part of a step, without the optimiser.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn probe(&mut self, input: &StepInputs, phase: Phase) -> Result<(), DeviceError>;
+
+    /// Parameters and both of Adam's moments.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn state(&mut self) -> Result<[Vec<f32>; 3], DeviceError>;
+
+    /// Replaces them.
+    fn set_state(&mut self, parameters: &[f32], first_moment: &[f32], second_moment: &[f32]);
+
+    /// The gradient of the last backward phase.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn gradient(&mut self) -> Result<Vec<f32>, DeviceError>;
+
+    /// A slot, `[rows][copies · batch]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError>;
+
+    /// Replaces a slot.
+    fn write(&mut self, slot: Slot, values: &[f32]);
+}
+
+impl Device {
+    /// `threads` threads of this machine; all cores if `None`.
+    ///
+    /// # Errors
+    /// If the threads do not start.
+    pub fn cpu(threads: Option<usize>) -> Result<Self, DeviceError> {
+        let threads = threads.unwrap_or(0);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map(|p| Device::Cpu(Arc::new(p)))
+            .map_err(|e| DeviceError::Threads { threads, reason: e.to_string() })
+    }
+
+    /// The fastest real GPU. `software` also accepts an adapter that is a program on the CPU, which
+    /// is for testing the shaders.
+    ///
+    /// # Errors
+    /// If there is none or it does not open.
+    pub fn gpu(software: bool) -> Result<Self, DeviceError> {
+        gpu::Gpu::open(software).map(|g| Device::Gpu(Arc::new(g)))
+    }
+
+    /// The GPU if there is a real one, else the CPU.
+    ///
+    /// # Errors
+    /// If the CPU's threads do not start.
+    pub fn auto() -> Result<Self, DeviceError> {
+        Self::gpu(false).or_else(|_| Self::cpu(None))
+    }
+
+    /// `cpu` or `gpu`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Device::Cpu(_) => "cpu",
+            Device::Gpu(_) => "gpu",
+        }
+    }
+
+    /// A line for people: what it is.
+    pub fn description(&self) -> String {
+        match self {
+            Device::Cpu(pool) => {
+                format!("{} threads, {}", pool.current_num_threads(), Level::best().name())
+            }
+            Device::Gpu(gpu) => gpu.name().to_owned(),
+        }
+    }
+
+    /// Puts a program on the device.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn runner(&self, program: Program, batch: usize) -> Result<Box<dyn Runner>, DeviceError> {
+        Ok(match self {
+            Device::Cpu(pool) => Box::new(cpu::CpuRunner::new(Arc::clone(pool), program, batch)),
+            Device::Gpu(gpu) => Box::new(gpu::GpuRunner::new(Arc::clone(gpu), program, batch)?),
+        })
+    }
+}
+
+/// One device that [`devices`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceInfo {
+    /// `cpu` or `gpu`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Programming interface: `rayon`, `Vulkan`, `Metal`, `Dx12`.
+    pub backend: String,
+    /// For a GPU discrete, integrated or software.
+    pub device_type: String,
+    /// Whether training takes it without being asked: false for software adapters.
+    pub usable: bool,
+    /// Limits by name: threads and lanes, or the GPU's largest buffer and so on.
+    pub limits: Vec<(&'static str, u64)>,
+}
+
+/// Everything that could train here: the CPU, then the adapters of the graphics drivers.
+pub fn devices() -> Vec<DeviceInfo> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let cpu = DeviceInfo {
+        kind: "cpu",
+        name: format!("{} ({})", std::env::consts::ARCH, Level::best().name()),
+        backend: "rayon".into(),
+        device_type: "cpu".into(),
+        usable: true,
+        limits: vec![("threads", threads)],
+    };
+    std::iter::once(cpu).chain(gpu::adapters()).collect()
+}

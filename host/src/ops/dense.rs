@@ -1,0 +1,210 @@
+//! Dense layers with a staircase mask: y\_o = b\_o + Σ\_{i < limit(o)} W\_{oi} x\_i.
+//!
+//! Units are sorted by degree, so every mask of an autoregressive network is a prefix whose length
+//! does not decrease from output to output: a block-triangular matrix, of which only the lower part
+//! is multiplied. A full layer has limit(o) = inputs. Masked weights are 0 and stay 0, because their
+//! gradient is never written.
+//!
+//! Backward, from dy: dx = Wᵀ dy, dW = dy xᵀ (lower part), db = Σ dy. On the CPU all three products
+//! are the tile product of `gemm.rs`; in WGSL they are one 64 × 64 tile kernel in three modes.
+
+use super::gemm::{Gemm, Order, transpose};
+use super::{Context, Launch, Layout, Operation, Slot, Table, sum};
+
+/// y = b + W x over the columns of copies `from_copy..`.
+#[derive(Clone, Copy, Debug)]
+pub struct Dense {
+    /// First parameter of W, `[outputs][inputs]`.
+    pub weight: usize,
+    /// First parameter of b; without, W x is added to what y holds.
+    pub bias: Option<usize>,
+    /// limit(o), then first(i) = the first output that sees input i; see [`Dense::table`].
+    pub limits: Table,
+    /// Rows of x.
+    pub inputs: usize,
+    /// Rows of y.
+    pub outputs: usize,
+    /// Input.
+    pub x: Slot,
+    /// Output.
+    pub y: Slot,
+    /// Copies before this one are there already: sampling made them.
+    pub from_copy: usize,
+}
+
+impl Dense {
+    /// The table of a staircase: the limits, and for each input the first output that sees it.
+    pub fn table(limits: &[usize], inputs: usize) -> Vec<u32> {
+        let first = |i: usize| limits.partition_point(|&l| l <= i);
+        limits.iter().copied().chain((0..inputs).map(first)).map(|v| v as u32).collect()
+    }
+
+    /// Computes output rows `rows` and columns `from..`.
+    pub(crate) fn rows(
+        &self,
+        context: &mut Context<'_>,
+        rows: std::ops::Range<usize>,
+        from: usize,
+        to: usize,
+    ) {
+        let n = context.columns();
+        context.writing(self.y, |context, y| {
+            if let Some(bias) = self.bias {
+                for o in rows.clone() {
+                    y[o * n + from..o * n + to].fill(context.parameters[bias + o]);
+                }
+            }
+            let limits = &context.table(self.limits)[..self.outputs];
+            Gemm {
+                a: &context.parameters[self.weight..self.weight + self.outputs * self.inputs],
+                order: Order::Rows,
+                a_stride: self.inputs,
+                b: context.slot(self.x),
+                b_stride: n,
+                c: y,
+                c_stride: n,
+                rows,
+                from,
+                range: |_, m1: usize| 0..limits[m1 - 1] as usize,
+                width: |_| to,
+            }
+            .run(context.level);
+        });
+    }
+
+    fn arguments(&self, layout: &Layout, mode: u32, others: [u32; 2]) -> Vec<u32> {
+        let (limits, x, y) =
+            (self.limits.start as u32, layout.offset(self.x), layout.offset(self.y));
+        let bias = self.bias.map_or(u32::MAX, |b| b as u32);
+        let [dy, dx] = others;
+        let from = (self.from_copy * layout.samples) as u32;
+        vec![
+            mode,
+            self.weight as u32,
+            bias,
+            limits,
+            self.inputs as u32,
+            self.outputs as u32,
+            x,
+            y,
+            from,
+            dy,
+            dx,
+        ]
+    }
+}
+
+const SHADER: &str = include_str!("dense.wgsl");
+
+fn tiles(n: usize) -> u32 {
+    n.div_ceil(64) as u32
+}
+
+impl Operation for Dense {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let (from, to) = (self.from_copy * context.samples, context.columns());
+        self.rows(context, 0..self.outputs, from, to);
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let columns = layout.columns() - self.from_copy * layout.samples;
+        if columns == 0 {
+            return Vec::new();
+        }
+        let groups = [tiles(columns), tiles(self.outputs), 1];
+        vec![Launch {
+            sources: vec![SHADER],
+            entry: "dense",
+            arguments: self.arguments(layout, 0, [0, 0]),
+            groups,
+        }]
+    }
+}
+
+/// dW, db and, where wanted, dx.
+#[derive(Clone, Copy, Debug)]
+pub struct DenseBackward {
+    /// The layer.
+    pub dense: Dense,
+    /// Gradient of y.
+    pub dy: Slot,
+    /// Gradient of x, overwritten.
+    pub dx: Option<Slot>,
+}
+
+impl Operation for DenseBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let Dense { weight, bias, limits, inputs, outputs, x, .. } = self.dense;
+        let n = context.columns();
+        if let Some(bias) = bias {
+            for o in 0..outputs {
+                let db = sum(&context.slot(self.dy)[o * n..(o + 1) * n]);
+                context.give_gradient(bias + o, db);
+            }
+        }
+
+        let stride = inputs.next_multiple_of(64);
+        let mut x_transposed = std::mem::take(context.scratch);
+        transpose(context.slot(x), inputs, n, stride, &mut x_transposed);
+        let size = outputs * inputs;
+        if context.fresh {
+            context.gradient[weight..weight + size].fill(0.0);
+        }
+        let limits = &context.tables[limits.start..limits.start + limits.len];
+        let (limits, firsts) = limits.split_at(outputs);
+        Gemm {
+            a: &context.slots[self.dy.0],
+            order: Order::Rows,
+            a_stride: n,
+            b: &x_transposed,
+            b_stride: stride,
+            c: &mut context.gradient[weight..weight + size],
+            c_stride: inputs,
+            rows: 0..outputs,
+            from: 0,
+            range: |_, _| 0..n,
+            width: |m: usize| limits[m] as usize,
+        }
+        .run(context.level);
+        *context.scratch = x_transposed;
+
+        if let Some(dx) = self.dx {
+            context.writing(dx, |context, dx| {
+                dx[..inputs * n].fill(0.0);
+                Gemm {
+                    a: &context.parameters[weight..weight + size],
+                    order: Order::Columns,
+                    a_stride: inputs,
+                    b: context.slot(self.dy),
+                    b_stride: n,
+                    c: dx,
+                    c_stride: n,
+                    rows: 0..inputs,
+                    from: 0,
+                    range: |m: usize, _| firsts[m] as usize..outputs,
+                    width: |_| n,
+                }
+                .run(context.level);
+            });
+        }
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let Dense { bias, inputs, outputs, .. } = self.dense;
+        let others = [layout.offset(self.dy), self.dx.map_or(0, |dx| layout.offset(dx))];
+        let launch = |entry, mode, groups| Launch {
+            sources: vec![SHADER],
+            entry,
+            arguments: Dense { from_copy: 0, ..self.dense }.arguments(layout, mode, others),
+            groups,
+        };
+        let mut launches = vec![launch("dense", 1, [tiles(inputs), tiles(outputs), 1])];
+        if self.dx.is_some() {
+            launches.push(launch("dense", 2, [tiles(layout.columns()), tiles(inputs), 1]));
+        }
+        if bias.is_some() {
+            launches.push(launch("bias_gradient", 3, [outputs as u32, 1, 1]));
+        }
+        launches
+    }
+}

@@ -1,0 +1,75 @@
+//! A target's energy and its gradient, as operations.
+
+use std::sync::Arc;
+
+use super::{Context, Launch, Layout, Operation, Slot};
+use crate::energy::Energy;
+
+/// One row of energies from samples.
+#[derive(Clone, Debug)]
+pub struct Energies {
+    /// The Hamiltonian.
+    pub energy: Arc<dyn Energy>,
+    /// Samples.
+    pub x: Slot,
+    /// One row: E.
+    pub out: Slot,
+}
+
+const SHADER: &str = include_str!("energy.wgsl");
+
+fn launch(
+    e: &Energies,
+    others: [u32; 3],
+    entry: &'static str,
+    groups: [u32; 3],
+    layout: &Layout,
+) -> Vec<Launch> {
+    let shader = e.energy.shader();
+    let mut arguments = vec![layout.offset(e.x)];
+    arguments.extend(others);
+    arguments.extend(shader.constants);
+    vec![Launch { sources: vec![shader.source, SHADER], entry, arguments, groups }]
+}
+
+impl Operation for Energies {
+    fn cpu(&self, context: &mut Context<'_>) {
+        context.writing(self.out, |context, out| self.energy.energies(context.slot(self.x), out));
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let groups = [Layout::groups(layout.columns()), 1, 1];
+        launch(self, [layout.offset(self.out), 0, 0], "energies", groups, layout)
+    }
+}
+
+/// dx = c β ∂E/∂x with c the loss coefficient of each column.
+#[derive(Clone, Debug)]
+pub struct EnergyBackward {
+    /// The forward operation.
+    pub energies: Energies,
+    /// One row: c.
+    pub coefficient: Slot,
+    /// Gradient of the samples, overwritten.
+    pub dx: Slot,
+}
+
+impl Operation for EnergyBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let (n, beta) = (context.columns(), context.step.beta);
+        context.writing(self.dx, |context, dx| {
+            self.energies.energy.gradients(context.slot(self.energies.x), n, dx);
+            for row in dx.chunks_exact_mut(n) {
+                for (d, c) in row.iter_mut().zip(context.slot(self.coefficient)) {
+                    *d *= c * beta;
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let others = [0, layout.offset(self.coefficient), layout.offset(self.dx)];
+        let groups = [Layout::groups(layout.columns()), self.energies.energy.dim() as u32, 1];
+        launch(&self.energies, others, "energy_backward", groups, layout)
+    }
+}

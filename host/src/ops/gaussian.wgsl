@@ -1,0 +1,40 @@
+// The engine's inverse of the normal distribution function: top bit the sign, 31 bits the tail.
+fn normal(word: u32) -> f32 {
+    let v = word & 0x7fffffffu;
+    let tail = (f32(v) + 0.5) / 1073741824.0;
+    let centre = (f32(v ^ 0x7fffffffu) + 0.5) / 2147483648.0;
+    // ln(1 − centre²) near the centre by its series: the logarithm of a GPU is exact to few digits there.
+    let product = tail * (1.0 - tail * 0.25);
+    let square = centre * centre;
+    let series = square * (1.0 + square * (0.5 + square * (0.33333334 + square * 0.25)));
+    let w = select(-log(product), series, centre < 0.06);
+    let numerator = 1.2533141 + w * (0.44752774 + w * (0.09101557 + w * (0.012523128
+        + w * (0.0011378357 + w * (5.915967e-05 + w * 1.901598e-07)))));
+    let denominator = 1.0 + w * (0.095275894 + w * (0.03464577 + w * (0.0023130453
+        + w * (0.00024806234 + w * 3.7236412e-06))));
+    let x = centre * numerator / denominator;
+    return select(x, -x, word >= 0x80000000u);
+}
+
+// a: dim, z, log_q, 1 to draw
+@compute @workgroup_size(64)
+fn gaussian(@builtin(global_invocation_id) id: vec3<u32>) {
+    let c = id.x;
+    if (c >= columns()) { return; }
+    var sum = 0.0;
+    if (a(3u) == 0u) { sum = arena[a(2u) + c]; }
+    for (var d = 0u; d < a(0u); d += 1u) {
+        let at = a(1u) + d * columns() + c;
+        if (a(3u) == 1u) { arena[at] = normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]); }
+        sum -= 0.5 * arena[at] * arena[at] + 0.9189385;
+    }
+    arena[a(2u) + c] = sum;
+}
+
+// a: z, coefficient, dz
+@compute @workgroup_size(64)
+fn gaussian_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= columns()) { return; }
+    let at = id.y * columns() + id.x;
+    arena[a(2u) + at] = -arena[a(1u) + id.x] * arena[a(0u) + at];
+}

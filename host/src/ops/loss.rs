@@ -1,0 +1,120 @@
+//! From ln q and energies to the loss, its statistics, and its derivative with respect to each
+//! column's ln q: the one place where samples of a batch meet between forward and backward.
+//!
+//! With two copies the model is q(x) = (m(x) + m(−x))/2, so ln q = logaddexp(ln m(x), ln m(−x)) − ln 2
+//! and a copy's share of the derivative is its share of that sum.
+//!
+//! | kind | loss of a sample | derivative, for a batch of n |
+//! |---|---|---|
+//! | score | ℓ = ln q + βE | (ℓ − mean ℓ)/n |
+//! | path | ℓ = ln q + βE | 1/n |
+//! | likelihood | −ln q | −1/n |
+
+use super::{Launch, Layout, Slot};
+use crate::device::{Readings, StepInputs};
+
+/// How the loss depends on the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    /// Free energy through the score function, with the batch mean as baseline.
+    Score,
+    /// Free energy through the samples.
+    Path,
+    /// Negative log-likelihood.
+    Likelihood,
+}
+
+/// The loss of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// Which one.
+    pub kind: LossKind,
+    /// One row: ln q (of each copy).
+    pub log_q: Slot,
+    /// One row: E; absent for the likelihood.
+    pub energy: Option<Slot>,
+    /// One row: the derivative of the loss with respect to ln q, of each copy.
+    pub coefficient: Slot,
+}
+
+impl Loss {
+    /// The loss of `n` samples; `log_q` and `coefficient` hold `[copies][n]`, `energy` `[n]`.
+    pub fn evaluate(
+        &self,
+        step: &StepInputs,
+        log_q: &[f32],
+        energy: &[f32],
+        coefficient: &mut [f32],
+    ) -> Readings {
+        let n = energy.len();
+        let mirrored = log_q.len() > n;
+        let ln_q = |c: usize| {
+            let l = f64::from(log_q[c]);
+            if !mirrored {
+                return l;
+            }
+            let m = f64::from(log_q[n + c]);
+            l.max(m) + (-(l - m).abs()).exp().ln_1p() - std::f64::consts::LN_2
+        };
+        let q: Vec<f64> = (0..n).map(ln_q).collect();
+        let e: Vec<f64> = energy.iter().map(|&e| f64::from(e)).collect();
+        let beta = f64::from(step.beta);
+        let losses: Vec<f64> = match self.kind {
+            LossKind::Score | LossKind::Path => {
+                q.iter().zip(&e).map(|(q, e)| q + beta * e).collect()
+            }
+            LossKind::Likelihood => q.iter().map(|q| -q).collect(),
+        };
+        let count = n as f64;
+        let loss = losses.iter().sum::<f64>() / count;
+        let variance =
+            losses.iter().map(|l| (l - loss).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+        let ln_w: Vec<f64> =
+            q.iter().zip(&e).map(|(q, e)| -f64::from(step.beta_full) * e - q).collect();
+        let largest = ln_w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (sum, squares) = ln_w.iter().fold((0.0, 0.0), |(s, s2), l| {
+            let w = (l - largest).exp();
+            (s + w, s2 + w * w)
+        });
+
+        for (c, l) in losses.iter().enumerate() {
+            let k = match self.kind {
+                LossKind::Score => (l - loss) / count,
+                LossKind::Path => 1.0 / count,
+                LossKind::Likelihood => -1.0 / count,
+            };
+            if mirrored {
+                let share = 1.0 / (1.0 + (f64::from(log_q[n + c]) - f64::from(log_q[c])).exp());
+                coefficient[c] = (k * share) as f32;
+                coefficient[n + c] = (k * (1.0 - share)) as f32;
+            } else {
+                coefficient[c] = k as f32;
+            }
+        }
+        Readings {
+            loss,
+            variance,
+            energy: e.iter().sum::<f64>() / count,
+            ess: sum * sum / (count * squares),
+            grad_norm: 0.0,
+        }
+    }
+
+    /// Its WGSL call: one workgroup.
+    pub fn gpu(&self, layout: &Layout) -> Launch {
+        let kind = match self.kind {
+            LossKind::Score => 0,
+            LossKind::Path => 1,
+            LossKind::Likelihood => 2,
+        };
+        let energy = self.energy.map_or(u32::MAX, |e| layout.offset(e));
+        let arguments =
+            vec![kind, layout.offset(self.log_q), energy, layout.offset(self.coefficient)];
+        Launch {
+            sources: vec![include_str!("loss.wgsl")],
+            entry: "loss",
+            arguments,
+            groups: [1, 1, 1],
+        }
+    }
+}

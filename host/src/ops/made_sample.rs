@@ -1,0 +1,148 @@
+//! Ancestral sampling of a masked autoregressive network, each weight once.
+//!
+//! Units are sorted by site, so site i needs only its own units, whose inputs are complete by then:
+//! ```text
+//! for site i:
+//!     for each hidden layer: z[units of i] = b + W x[sites < i], h = leaky(z)
+//!     logit = b_i + W_i h[units of sites ≤ i] + P_i s[sites < i]
+//!     s_i = +1 with probability σ(logit), by word i of the sample's stream
+//! ```
+//! What it leaves behind, the activations and logits of the first copy, is the forward pass of that
+//! copy, which therefore is not run again. On the GPU a thread draws one whole sample in a single
+//! dispatch; its neighbours read the same weights at the same time.
+
+use pushforward::bernoulli;
+use pushforward::simd::{Kernel, Simd, dispatch};
+
+use super::noise::fill_words;
+use super::{Context, Dense, Launch, Layout, Leaky, Operation, Slot, Table};
+
+/// A hidden layer.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeLayer {
+    /// Inputs to pre-activations.
+    pub dense: Dense,
+    /// Pre-activations to units.
+    pub leaky: Leaky,
+}
+
+/// Draws x, and leaves activations and logits of the first copy; the second copy is −x.
+#[derive(Clone, Debug)]
+pub struct MadeSample {
+    /// Number of spins.
+    pub sites: usize,
+    /// Hidden layers, the first first.
+    pub layers: Vec<MadeLayer>,
+    /// Last units, or spins without hidden layers, to logits.
+    pub output: Option<Dense>,
+    /// Spins to logits.
+    pub pairwise: Option<Dense>,
+    /// Bias of the logits where there is no hidden layer.
+    pub bias: usize,
+    /// Spins.
+    pub x: Slot,
+    /// Logits.
+    pub logits: Slot,
+    /// The network in numbers, for the GPU; see [`MadeSample::table`].
+    pub description: Table,
+}
+
+/// First unit of site `i` among `units` units, if sites are spread evenly: those with
+/// ⌊u · sites / units⌋ = i.
+pub(crate) fn first_unit(i: usize, units: usize, sites: usize) -> usize {
+    (i * units).div_ceil(sites)
+}
+
+impl MadeSample {
+    /// Eight numbers a hidden layer: weight, bias, slope, limits, inputs, units, and the first rows
+    /// of pre-activations and units; `row` gives a slot's first row.
+    pub fn table(layers: &[MadeLayer], row: impl Fn(Slot) -> usize) -> Vec<u32> {
+        layers
+            .iter()
+            .flat_map(|MadeLayer { dense: d, leaky }| {
+                let bias = d.bias.unwrap_or_default();
+                [
+                    d.weight,
+                    bias,
+                    leaky.slope,
+                    d.limits.start,
+                    d.inputs,
+                    d.outputs,
+                    row(d.y),
+                    row(leaky.y),
+                ]
+            })
+            .map(|v| v as u32)
+            .collect()
+    }
+}
+
+struct Draw<'a> {
+    logits: &'a [f32],
+    words: &'a [u32],
+    x: &'a mut [f32],
+}
+
+impl Kernel for Draw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let mut words = self.words.iter().copied();
+        for (x, a) in S::chunks_mut(self.x).0.iter_mut().zip(S::chunks(self.logits).0) {
+            let word = s.from_words(|| words.next().unwrap_or(0));
+            s.store(bernoulli::draw(s, s.load(a), word), x);
+        }
+    }
+}
+
+impl Operation for MadeSample {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let (n, samples) = (context.columns(), context.samples);
+        let mut words = vec![0; samples];
+        for i in 0..self.sites {
+            for MadeLayer { dense, leaky } in &self.layers {
+                let units = first_unit(i, dense.outputs, self.sites)
+                    ..first_unit(i + 1, dense.outputs, self.sites);
+                dense.rows(context, units.clone(), 0, samples);
+                leaky.rows(context, units, 0, samples);
+            }
+            let bias = context.parameters[self.bias + i];
+            context.slots[self.logits.0][i * n..i * n + samples].fill(bias);
+            for dense in self.output.iter().chain(&self.pairwise) {
+                Dense { bias: None, ..*dense }.rows(context, i..i + 1, 0, samples);
+            }
+            fill_words(context.level, context.step.key, context.first, i, &mut words);
+            context.writing(self.x, |context, x| {
+                let logits = &context.slot(self.logits)[i * n..i * n + samples];
+                let (x, mirror) = x[i * n..(i + 1) * n].split_at_mut(samples);
+                dispatch(context.level, Draw { logits, words: &words, x });
+                for (m, x) in mirror.iter_mut().zip(x) {
+                    *m = -*x;
+                }
+            });
+        }
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let weight = |d: &Option<Dense>| d.map_or(u32::MAX, |d| d.weight as u32);
+        let limits = self.output.map_or(0, |d| d.limits.start as u32);
+        let arguments = vec![
+            self.sites as u32,
+            self.layers.len() as u32,
+            self.description.start as u32,
+            layout.offset(self.x),
+            layout.offset(self.logits),
+            self.bias as u32,
+            weight(&self.output),
+            limits,
+            weight(&self.pairwise),
+        ];
+        vec![Launch {
+            sources: vec![include_str!("noise.wgsl"), include_str!("made_sample.wgsl")],
+            entry: "made_sample",
+            arguments,
+            groups: [Layout::groups(layout.samples), 1, 1],
+        }]
+    }
+}

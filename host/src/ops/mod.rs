@@ -1,0 +1,201 @@
+//! The operations that training steps are made of, each on both devices.
+//!
+//! One operation is one file pair: `x.rs` has the formula, the CPU version and the launch of the
+//! WGSL version, forward and backward; `x.wgsl` is that version. `tests/ops.rs` holds each pair to
+//! 1e-5 of one another and to finite differences in `f64`.
+//!
+//! # Memory
+//! A [`Slot`] is a matrix `[rows][columns]`; a column is one sample. Symmetric models keep two
+//! *copies* of each sample, x and −x, as columns `c` and `samples + c`. On the CPU a matrix is cut
+//! into shards of [`SHARD`] samples that stay in a core's cache; on the GPU it is whole. An
+//! operation sees only its [`Context`] and so need not know which.
+//!
+//! Parameters and their gradient are one flat array each. Every parameter belongs to exactly one
+//! backward operation, which writes its gradient once a step.
+
+mod affine;
+mod coupling;
+mod dense;
+mod energy;
+mod gaussian;
+mod gemm;
+mod leaky;
+mod loss;
+mod made_sample;
+mod noise;
+pub(crate) mod optimizer;
+mod select;
+mod spins;
+mod take_rows;
+
+use pushforward::simd::Level;
+
+pub use affine::{Affine, AffineBackward};
+pub use coupling::{Coupling, CouplingBackward, Direction};
+pub use dense::{Dense, DenseBackward};
+pub use energy::{Energies, EnergyBackward};
+pub use gaussian::{Gaussian, GaussianBackward};
+pub use leaky::{Leaky, LeakyBackward};
+pub use loss::{Loss, LossKind};
+pub use made_sample::{MadeLayer, MadeSample};
+pub use noise::Words;
+pub use select::{Select, SelectBackward};
+pub use spins::{Spins, SpinsBackward};
+pub use take_rows::TakeRows;
+
+use crate::device::StepInputs;
+
+/// Samples in a shard.
+pub const SHARD: usize = 64;
+
+/// ½ ln 2π.
+pub const HALF_LN_TAU: f32 = 0.918_938_5;
+
+/// A matrix `[rows][columns]` of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(pub usize);
+
+/// A list of indices of a program: masks and their staircases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Where it starts.
+    pub start: usize,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// What an operation works on, on the CPU: one shard.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The widest instructions of this CPU.
+    pub level: Level,
+    /// All parameters.
+    pub parameters: &'a [f32],
+    /// The gradient of the shard's group.
+    pub gradient: &'a mut [f32],
+    /// Whether the shard is its group's first: its gradient replaces, the others' add.
+    pub fresh: bool,
+    /// All tables, one after another.
+    pub tables: &'a [u32],
+    /// Training rows.
+    pub data: &'a [f32],
+    /// The step's numbers.
+    pub step: StepInputs,
+    /// The shard's matrices, `[rows][copies · samples]`.
+    pub slots: &'a mut [Vec<f32>],
+    /// Samples in the shard.
+    pub samples: usize,
+    /// 2 if each sample has a mirror image.
+    pub copies: usize,
+    /// Batch row of the shard's first sample.
+    pub first: u64,
+    /// Space for a transposed matrix.
+    pub scratch: &'a mut Vec<f32>,
+}
+
+impl Context<'_> {
+    /// Columns of every matrix.
+    pub fn columns(&self) -> usize {
+        self.samples * self.copies
+    }
+
+    /// The entries of a table.
+    pub fn table(&self, t: Table) -> &[u32] {
+        &self.tables[t.start..t.start + t.len]
+    }
+
+    /// Runs `f` with slot `s` taken out, so that it can be written while the others are read.
+    pub fn writing<T>(&mut self, s: Slot, f: impl FnOnce(&mut Self, &mut [f32]) -> T) -> T {
+        let mut taken = std::mem::take(&mut self.slots[s.0]);
+        let result = f(self, &mut taken);
+        self.slots[s.0] = taken;
+        result
+    }
+
+    /// A slot's numbers.
+    pub fn slot(&self, s: Slot) -> &[f32] {
+        &self.slots[s.0]
+    }
+
+    /// Writes or adds one number of the gradient.
+    pub fn give_gradient(&mut self, parameter: usize, value: f32) {
+        let g = &mut self.gradient[parameter];
+        *g = if self.fresh { value } else { *g + value };
+    }
+}
+
+/// One call of a WGSL entry point.
+///
+/// The shader finds `arguments` as `a(0)`, `a(1)`, … (at most 24); columns, samples and copies of
+/// the batch are always there, and `slot` arguments must be given as [`Layout::offset`]s.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// WGSL text, joined behind the prelude.
+    pub sources: Vec<&'static str>,
+    /// The entry point.
+    pub entry: &'static str,
+    /// Its arguments.
+    pub arguments: Vec<u32>,
+    /// Workgroups in x, y, z.
+    pub groups: [u32; 3],
+}
+
+/// Where a program's matrices lie on the GPU.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Rows of each slot.
+    pub rows: Vec<usize>,
+    /// Samples of the batch.
+    pub samples: usize,
+    /// 2 if each sample has a mirror image.
+    pub copies: usize,
+    /// Rows of training data.
+    pub data_rows: usize,
+}
+
+impl Layout {
+    /// Columns of every matrix.
+    pub fn columns(&self) -> usize {
+        self.samples * self.copies
+    }
+
+    /// Index of a slot's first number in the arena.
+    pub fn offset(&self, s: Slot) -> u32 {
+        (self.rows[..s.0].iter().sum::<usize>() * self.columns()) as u32
+    }
+
+    /// Workgroups of 64 threads for `n` threads.
+    pub fn groups(n: usize) -> u32 {
+        n.div_ceil(64) as u32
+    }
+}
+
+/// One operation.
+pub trait Operation: std::fmt::Debug + Send + Sync {
+    /// Runs it on a shard.
+    fn cpu(&self, context: &mut Context<'_>);
+
+    /// Its WGSL calls, in order.
+    fn gpu(&self, layout: &Layout) -> Vec<Launch>;
+}
+
+/// Sum with 16 fixed partial sums, which the compiler turns into vectors.
+pub(crate) fn sum(xs: &[f32]) -> f32 {
+    dot_with(xs, xs, |x, _| x)
+}
+
+/// Σ f(x, y), in the order of [`sum`].
+pub(crate) fn dot_with(xs: &[f32], ys: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let (xs, x_rest) = xs.as_chunks::<16>();
+    let (ys, y_rest) = ys.as_chunks::<16>();
+    let mut lanes = [0.0; 16];
+    for (x, y) in xs.iter().zip(ys) {
+        for ((l, x), y) in lanes.iter_mut().zip(x).zip(y) {
+            *l += f(*x, *y);
+        }
+    }
+    for ((l, x), y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
+        *l += f(*x, *y);
+    }
+    lanes.iter().sum()
+}

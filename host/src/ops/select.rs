@@ -1,0 +1,73 @@
+//! Picks coordinates: the conditioner of a coupling sees only those that are kept.
+
+use super::{Context, Launch, Layout, Operation, Slot, Table};
+
+/// to\[k\] = from\[indices\[k\]\], row by row.
+#[derive(Clone, Copy, Debug)]
+pub struct Select {
+    /// Rows to take, ascending.
+    pub indices: Table,
+    /// All rows.
+    pub from: Slot,
+    /// The chosen rows.
+    pub to: Slot,
+}
+
+const SHADER: &str = include_str!("select.wgsl");
+
+fn launch(
+    select: &Select,
+    from: Slot,
+    to: Slot,
+    entry: &'static str,
+    layout: &Layout,
+) -> Vec<Launch> {
+    let arguments = vec![select.indices.start as u32, layout.offset(from), layout.offset(to)];
+    let groups = [Layout::groups(layout.columns()), select.indices.len as u32, 1];
+    vec![Launch { sources: vec![SHADER], entry, arguments, groups }]
+}
+
+impl Operation for Select {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let n = context.columns();
+        context.writing(self.to, |context, to| {
+            for (to, &i) in to.chunks_exact_mut(n).zip(context.table(self.indices)) {
+                to.copy_from_slice(&context.slot(self.from)[i as usize * n..][..n]);
+            }
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        launch(self, self.from, self.to, "select_rows", layout)
+    }
+}
+
+/// dfrom\[indices\[k\]\] += dto\[k\].
+#[derive(Clone, Copy, Debug)]
+pub struct SelectBackward {
+    /// The forward operation.
+    pub select: Select,
+    /// Gradient of all rows, added to.
+    pub dfrom: Slot,
+    /// Gradient of the chosen rows.
+    pub dto: Slot,
+}
+
+impl Operation for SelectBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let n = context.columns();
+        context.writing(self.dfrom, |context, dfrom| {
+            for (dto, &i) in
+                context.slot(self.dto).chunks_exact(n).zip(context.table(self.select.indices))
+            {
+                for (d, v) in dfrom[i as usize * n..][..n].iter_mut().zip(dto) {
+                    *d += v;
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        launch(&self.select, self.dfrom, self.dto, "select_rows_backward", layout)
+    }
+}

@@ -1,0 +1,128 @@
+//! Bernoulli conditionals of spins: ln q = Σ\_i ln σ(s\_i a\_i) from logits a.
+//!
+//! Backward, with c the derivative of the loss with respect to ln q: da\_i = c s\_i σ(−s\_i a\_i).
+//! The probabilities are the engine's fixed-point ones; their distance from σ is below 2⁻³².
+
+use pushforward::bernoulli;
+use pushforward::math;
+use pushforward::simd::{Kernel, Simd, dispatch};
+
+use super::{Context, Launch, Layout, Operation, Slot};
+
+/// ln q of spins from their logits, for each column.
+#[derive(Clone, Copy, Debug)]
+pub struct Spins {
+    /// Number of spins.
+    pub sites: usize,
+    /// Spins ±1.
+    pub x: Slot,
+    /// Logits of +1.
+    pub logits: Slot,
+    /// One row: the sum of the log-probabilities, nats.
+    pub log_q: Slot,
+}
+
+const SHADER: &str = include_str!("spins.wgsl");
+
+struct LogProb<'a> {
+    x: &'a [f32],
+    logits: &'a [f32],
+    log_q: &'a mut [f32],
+}
+
+impl Kernel for LogProb<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let n = self.log_q.len();
+        self.log_q.fill(0.0);
+        for (x, a) in self.x.chunks_exact(n).zip(self.logits.chunks_exact(n)) {
+            let sums = S::chunks_mut(self.log_q).0;
+            for ((sum, x), a) in sums.iter_mut().zip(S::chunks(x).0).zip(S::chunks(a).0) {
+                let term = bernoulli::log_prob(s, s.load(a), s.load(x));
+                s.store(s.add(s.load(sum), term), sum);
+            }
+        }
+    }
+}
+
+impl Operation for Spins {
+    fn cpu(&self, context: &mut Context<'_>) {
+        context.writing(self.log_q, |context, log_q| {
+            let (x, logits) = (context.slot(self.x), context.slot(self.logits));
+            dispatch(context.level, LogProb { x, logits, log_q });
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let [x, logits, log_q] = [self.x, self.logits, self.log_q].map(|s| layout.offset(s));
+        let arguments = vec![self.sites as u32, x, logits, log_q];
+        vec![Launch {
+            sources: vec![SHADER],
+            entry: "spins",
+            arguments,
+            groups: [Layout::groups(layout.columns()), 1, 1],
+        }]
+    }
+}
+
+/// Gradient of the logits.
+#[derive(Clone, Copy, Debug)]
+pub struct SpinsBackward {
+    /// The forward operation.
+    pub spins: Spins,
+    /// One row: the derivative of the loss with respect to each column's ln q.
+    pub coefficient: Slot,
+    /// Gradient of the logits, overwritten.
+    pub dlogits: Slot,
+}
+
+struct Slope<'a> {
+    x: &'a [f32],
+    logits: &'a [f32],
+    coefficient: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Slope<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let n = self.coefficient.len();
+        let coefficient = S::chunks(self.coefficient).0;
+        for ((out, x), a) in self
+            .out
+            .chunks_exact_mut(n)
+            .zip(self.x.chunks_exact(n))
+            .zip(self.logits.chunks_exact(n))
+        {
+            let rows = S::chunks_mut(out).0.iter_mut().zip(S::chunks(x).0).zip(S::chunks(a).0);
+            for (((out, x), a), c) in rows.zip(coefficient) {
+                let x = s.load(x);
+                let wrong = math::sigmoid(s, s.sub(s.splat(0.0), s.mul(x, s.load(a))));
+                s.store(s.mul(s.mul(s.load(c), x), wrong), out);
+            }
+        }
+    }
+}
+
+impl Operation for SpinsBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        context.writing(self.dlogits, |context, out| {
+            let (x, logits) = (context.slot(self.spins.x), context.slot(self.spins.logits));
+            dispatch(
+                context.level,
+                Slope { x, logits, coefficient: context.slot(self.coefficient), out },
+            );
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let slots = [self.spins.x, self.spins.logits, self.coefficient, self.dlogits];
+        let arguments = slots.map(|s| layout.offset(s)).to_vec();
+        let groups = [Layout::groups(layout.columns()), self.spins.sites as u32, 1];
+        vec![Launch { sources: vec![SHADER], entry: "spins_backward", arguments, groups }]
+    }
+}

@@ -1,0 +1,400 @@
+//! Training: a model, a target and an optimiser, on a [`Device`].
+//!
+//! A step is a [`Program`], a list of operations written once for both devices. A block of steps
+//! runs without reading anything back; then its statistics come home and are checked.
+//!
+//! Three losses, each the mean over a batch, in nats per sample:
+//! - **free energy of spins**: E\_q\[ln q + βE\], with the score-function gradient
+//!   (ℓ − mean ℓ) ∇ln q (Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602);
+//! - **free energy of real coordinates**: the same expectation through the flow's own map, so that the
+//!   gradient passes the energy;
+//! - **negative log-likelihood** of data rows.
+//!
+//! The noise of step t is the stream of a seed derived from (seed, t), sample index = row of the
+//! batch. Nothing else is random, so a run that is restored from its [`TrainState`] continues to
+//! the same bits on the CPU, for any number of threads.
+
+mod initial;
+mod made;
+mod program;
+mod realnvp;
+
+use std::sync::Arc;
+
+use pushforward::model::{Architecture, Model, ModelError, Symmetry};
+use pushforward::noise::block;
+
+use crate::device::{Device, DeviceError, Readings, Runner, StepInputs};
+use crate::energy::{Energy, Support};
+use crate::ops::optimizer;
+
+pub use initial::{initialize, standardize};
+pub use program::Program;
+
+/// What a model learns.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// p(x) ∝ exp(−β E(x)): minimise the variational free energy.
+    Energy {
+        /// The Hamiltonian.
+        energy: Arc<dyn Energy>,
+        /// β; 1 for an action.
+        beta: f64,
+        /// Trains with `β_t = β (1 − anneal^t)`, so that the model meets the modes before they part.
+        anneal: Option<f64>,
+    },
+    /// Samples: maximise their likelihood.
+    Data {
+        /// The training rows, `[n][dim]`.
+        rows: Arc<[f32]>,
+    },
+}
+
+/// How the learning rate moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// Constant for half of the steps, then half a cosine down to 0.
+    #[default]
+    CosineSecondHalf,
+}
+
+/// The optimiser's settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainOptions {
+    /// Steps in all; the schedule needs to know.
+    pub steps: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// How it moves.
+    pub schedule: Schedule,
+    /// Longest gradient, as its Euclidean norm over all parameters; longer ones are scaled down.
+    /// 0 or infinity: any length.
+    pub clip: f64,
+    /// Decay of the parameters towards 0, times the learning rate, each step (AdamW).
+    pub weight_decay: f64,
+    /// Seed of the batches' noise.
+    pub seed: u64,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            steps: 2000,
+            batch: 500,
+            learning_rate: 1e-3,
+            schedule: Schedule::default(),
+            clip: 1.0,
+            weight_decay: 0.0,
+            seed: 0,
+        }
+    }
+}
+
+/// Why training did not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A number stopped being finite; the parameters are those of no use.
+    #[error("training diverged at step {step}: {quantity} is {value}")]
+    Diverged {
+        /// The step, counted from 0.
+        step: u64,
+        /// What was not finite.
+        quantity: &'static str,
+        /// What it was.
+        value: f64,
+    },
+    /// Model and target do not fit together, or a setting is out of range.
+    #[error("{field}: found {found}, expected {expected}")]
+    Setting {
+        /// The setting or pairing.
+        field: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The model cannot be built.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// What the last step of a block looked like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stats {
+    /// Steps done in all.
+    pub step: u64,
+    /// Mean of ln q + β_t E, or of −ln q for data; nats per sample.
+    pub loss: f64,
+    /// Its standard error over the batch.
+    pub loss_error: f64,
+    /// Mean energy of the batch; `None` for data.
+    pub energy: Option<f64>,
+    /// Effective sample size at the full β, as a fraction of the batch; `None` for data.
+    pub ess: Option<f64>,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// β_t; `None` for data.
+    pub beta: Option<f64>,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
+}
+
+/// All that a run needs to continue: see [`Trainer::restore`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainState {
+    /// Steps done.
+    pub step: u64,
+    /// The model's parameters, in canonical order.
+    pub parameters: Vec<f32>,
+    /// Adam's running mean of the gradient.
+    pub first_moment: Vec<f32>,
+    /// Adam's running mean of its square.
+    pub second_moment: Vec<f32>,
+}
+
+/// A model in training.
+pub struct Trainer {
+    model: Model,
+    target: Target,
+    options: TrainOptions,
+    runner: Box<dyn Runner>,
+    step: u64,
+}
+
+impl std::fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer")
+            .field("step", &self.step)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trainer {
+    /// Prepares `model`, with the parameters it has (see [`initialize`]), for training on `device`.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] if model and target differ in dimension or kind, or an option is out
+    /// of range; [`TrainError::Device`] if the device cannot hold the program.
+    pub fn new(
+        model: Model,
+        target: Target,
+        options: TrainOptions,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        check_options(&options)?;
+        check_target(model.architecture(), &target)?;
+        let program = step_program(model.architecture(), &target);
+        let mut runner = device.runner(program, options.batch)?;
+        let parameters = model.parameters();
+        let zeros = vec![0.0; parameters.len()];
+        runner.set_state(&parameters, &zeros, &zeros);
+        Ok(Self { model, target, options, runner, step: 0 })
+    }
+
+    /// Takes `n` steps and returns the last one's statistics.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] names the first step whose loss or gradient was not finite.
+    pub fn step_block(&mut self, n: u64) -> Result<Stats, TrainError> {
+        let inputs: Vec<StepInputs> =
+            (self.step..self.step + n.max(1)).map(|t| self.inputs(t)).collect();
+        let readings = self.runner.run(&inputs)?;
+        for (t, r) in (self.step..).zip(&readings) {
+            for (quantity, value) in [("loss", r.loss), ("gradient norm", r.grad_norm)] {
+                if !value.is_finite() {
+                    return Err(TrainError::Diverged { step: t, quantity, value });
+                }
+            }
+        }
+        self.step += inputs.len() as u64;
+        let (Some(r), Some(i)) = (readings.last(), inputs.last()) else {
+            unreachable!("a block has a step")
+        };
+        Ok(self.stats(*r, *i))
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The model with its current parameters.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] if the parameters are not those of a valid model.
+    pub fn model(&mut self) -> Result<Model, TrainError> {
+        let mut model = self.model.clone();
+        let [parameters, ..] = self.runner.state()?;
+        model.set_parameters(&parameters)?;
+        Ok(model)
+    }
+
+    /// All that a run needs to continue.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device fails.
+    pub fn state(&mut self) -> Result<TrainState, TrainError> {
+        let [parameters, first_moment, second_moment] = self.runner.state()?;
+        Ok(TrainState { step: self.step, parameters, first_moment, second_moment })
+    }
+
+    /// Continues from `state`.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] if the state is that of a model with another number of parameters.
+    pub fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
+        let expected = self.model.parameters().len();
+        for part in [&state.parameters, &state.first_moment, &state.second_moment] {
+            if part.len() != expected {
+                return Err(TrainError::Setting {
+                    field: "checkpoint",
+                    found: format!("{} parameters", part.len()),
+                    expected: format!("{expected}"),
+                });
+            }
+        }
+        self.step = state.step;
+        self.runner.set_state(&state.parameters, &state.first_moment, &state.second_moment);
+        Ok(())
+    }
+
+    fn inputs(&self, t: u64) -> StepInputs {
+        let o = &self.options;
+        let (beta, beta_full) = match self.target {
+            Target::Energy { beta, anneal, .. } => {
+                (beta * (1.0 - anneal.map_or(0.0, |a| a.powf((t + 1) as f64))), beta)
+            }
+            Target::Data { .. } => (0.0, 0.0),
+        };
+        let rate = match o.schedule {
+            Schedule::Constant => o.learning_rate,
+            Schedule::CosineSecondHalf => {
+                let progress = (t as f64 / o.steps.max(1) as f64).min(1.0);
+                let phase = (2.0 * progress - 1.0).max(0.0);
+                o.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * phase).cos())
+            }
+        };
+        let bias = |b: f64| 1.0 / (1.0 - b.powf((t + 1) as f64));
+        let clip = if o.clip > 0.0 && o.clip.is_finite() { o.clip as f32 } else { f32::MAX };
+        StepInputs {
+            key: block([o.seed as u32, (o.seed >> 32) as u32], [t as u32, (t >> 32) as u32]),
+            beta: beta as f32,
+            beta_full: beta_full as f32,
+            rate: rate as f32,
+            correction_1: bias(optimizer::BETA_1) as f32,
+            correction_2: bias(optimizer::BETA_2) as f32,
+            clip,
+            decay: (rate * o.weight_decay) as f32,
+            slot: 0,
+        }
+    }
+
+    fn stats(&self, r: Readings, i: StepInputs) -> Stats {
+        let of_energy = |v: f64| matches!(self.target, Target::Energy { .. }).then_some(v);
+        Stats {
+            step: self.step,
+            loss: r.loss,
+            loss_error: (r.variance / self.options.batch as f64).sqrt(),
+            energy: of_energy(r.energy),
+            ess: of_energy(r.ess),
+            grad_norm: r.grad_norm,
+            beta: of_energy(f64::from(i.beta)),
+            learning_rate: f64::from(i.rate),
+        }
+    }
+}
+
+/// The training step of a model for a target.
+pub fn step_program(architecture: &Architecture, target: &Target) -> Program {
+    match architecture {
+        Architecture::Made(spec) => made::program(spec, target),
+        Architecture::RealNvp(spec) => realnvp::program(spec, target),
+    }
+}
+
+fn check_options(o: &TrainOptions) -> Result<(), TrainError> {
+    let wrong = |field, found: String, expected: &str| {
+        Err(TrainError::Setting { field, found, expected: expected.to_owned() })
+    };
+    if !(2..=1 << 20).contains(&o.batch) {
+        return wrong("batch", o.batch.to_string(), "2 to 1048576");
+    }
+    if !(o.learning_rate.is_finite() && o.learning_rate > 0.0) {
+        return wrong("learning_rate", o.learning_rate.to_string(), "a finite number above 0");
+    }
+    if o.clip.is_nan() || o.clip < 0.0 {
+        return wrong("clip", o.clip.to_string(), "a number not below 0");
+    }
+    if !(o.weight_decay.is_finite() && o.weight_decay >= 0.0) {
+        return wrong("weight_decay", o.weight_decay.to_string(), "a finite number not below 0");
+    }
+    Ok(())
+}
+
+fn check_target(architecture: &Architecture, target: &Target) -> Result<(), TrainError> {
+    let wrong = |field, found: String, expected: String| {
+        Err(TrainError::Setting { field, found, expected })
+    };
+    let dim = architecture.dim();
+    let (support, symmetric) = match architecture {
+        Architecture::Made(spec) => (Support::Spins, spec.symmetry == Symmetry::Z2),
+        Architecture::RealNvp(_) => (Support::Reals, false),
+    };
+    match target {
+        Target::Energy { energy, beta, anneal } => {
+            if energy.dim() != dim {
+                return wrong(
+                    "model dimension",
+                    dim.to_string(),
+                    format!("{} as {} has", energy.dim(), energy.name()),
+                );
+            }
+            if energy.support() != support {
+                return wrong(
+                    "model kind",
+                    format!("{support:?}"),
+                    format!("{:?} as {} has", energy.support(), energy.name()),
+                );
+            }
+            if symmetric && !energy.even() {
+                return wrong(
+                    "symmetry",
+                    "z2".into(),
+                    format!("none: {} changes when all spins flip", energy.name()),
+                );
+            }
+            if !(beta.is_finite() && *beta > 0.0) {
+                return wrong("beta", beta.to_string(), "a finite number above 0".into());
+            }
+            if let Some(a) = anneal.filter(|a| !(0.0..1.0).contains(a)) {
+                return wrong("anneal", a.to_string(), "0 up to, not including, 1".into());
+            }
+        }
+        Target::Data { rows } => {
+            if rows.is_empty() || !rows.len().is_multiple_of(dim) {
+                return wrong(
+                    "data",
+                    format!("{} numbers", rows.len()),
+                    format!("at least one row of {dim}"),
+                );
+            }
+            let bad =
+                |v: &f32| if support == Support::Spins { v.abs() != 1.0 } else { !v.is_finite() };
+            if let Some(i) = rows.iter().position(bad) {
+                let expected =
+                    if support == Support::Spins { "-1 or 1" } else { "a finite number" };
+                let found = format!("{} in row {}, column {}", rows[i], i / dim, i % dim);
+                return wrong("data", found, expected.into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,545 @@
+//! Every operation, on both devices, against its formula in `f64` and against finite differences.
+
+mod ops_common;
+
+use std::sync::Arc;
+
+use ops_common::*;
+use pushforward_host::device::Device;
+use pushforward_host::device::Phase::{Backward, Forward, Loss};
+use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
+use pushforward_host::ops::*;
+use pushforward_host::train::Program;
+
+const BATCH: usize = 70;
+const TOLERANCE: f64 = 1e-5;
+
+fn program(copies: usize, parameters: usize) -> Program {
+    Program::new(1, copies, parameters, LossKind::Path)
+}
+
+/// Σ w · y.
+fn weighted(w: &[f32], y: &[f64]) -> f64 {
+    w.iter().zip(y).map(|(w, y)| f64::from(*w) * y).sum()
+}
+
+#[test]
+fn dense() {
+    for (limits, inputs, copies, bias) in [
+        (vec![5; 7], 5, 1, true),
+        (vec![0, 0, 1, 1, 2, 3, 3, 70, 77], 90, 2, true),
+        (vec![0, 1, 2, 3, 4], 5, 2, false),
+        ((0..150).map(|o| o / 2).collect(), 75, 1, true),
+    ] {
+        let outputs = limits.len();
+        let n = BATCH * copies;
+        let size = outputs * inputs;
+        let build = || {
+            let mut p = program(copies, size + outputs);
+            let (x, y, dy, dx) = (p.slot(inputs), p.slot(outputs), p.slot(outputs), p.slot(inputs));
+            let limits = p.table(Dense::table(&limits, inputs));
+            let dense = Dense {
+                weight: 0,
+                bias: bias.then_some(size),
+                limits,
+                inputs,
+                outputs,
+                x,
+                y,
+                from_copy: 0,
+            };
+            p.forward.push(Box::new(dense));
+            p.backward.push(Box::new(DenseBackward { dense, dy, dx: Some(dx) }));
+            (p, [x, y, dy, dx])
+        };
+        let mut w = numbers(size + outputs, 1.0, 1);
+        for o in 0..outputs {
+            w[o * inputs + limits[o]..(o + 1) * inputs].fill(0.0);
+        }
+        let (x, y, dy) = (
+            numbers(inputs * n, 1.0, 2),
+            numbers(outputs * n, 1.0, 3),
+            numbers(outputs * n, 1.0, 4),
+        );
+        let formula = |w: &[f64], x: &[f64]| -> Vec<f64> {
+            let one = |o: usize, c: usize| {
+                let start = if bias { w[size + o] } else { f64::from(y[o * n + c]) };
+                start + (0..limits[o]).map(|i| w[o * inputs + i] * x[i * n + c]).sum::<f64>()
+            };
+            (0..outputs).flat_map(|o| (0..n).map(move |c| one(o, c)).collect::<Vec<_>>()).collect()
+        };
+        let value = formula(&f64s(&w), &f64s(&x));
+        let dx: Vec<f64> = (0..inputs * n)
+            .map(|at| {
+                let (i, c) = (at / n, at % n);
+                let seen = (0..outputs).filter(|&o| i < limits[o]);
+                seen.map(|o| f64::from(w[o * inputs + i]) * f64::from(dy[o * n + c])).sum()
+            })
+            .collect();
+        let dw: Vec<f64> = (0..size + outputs)
+            .map(|at| {
+                let (o, i) =
+                    if at < size { (at / inputs, at % inputs) } else { (at - size, usize::MAX) };
+                let factor = |c: usize| if i == usize::MAX { 1.0 } else { f64::from(x[i * n + c]) };
+                let given = if i == usize::MAX { bias } else { i < limits[o] };
+                if given { (0..n).map(|c| f64::from(dy[o * n + c]) * factor(c)).sum() } else { 0.0 }
+            })
+            .collect();
+        if size < 100 {
+            let by_difference = slopes(&f64s(&w), |w| weighted(&dy, &formula(w, &f64s(&x))));
+            assert!(dw.iter().zip(by_difference).all(|(a, b)| (a - b).abs() < 1e-7));
+        }
+        for device in devices() {
+            let (p, [sx, sy, sdy, sdx]) = build();
+            let inputs = [(sx, x.clone()), (sy, y.clone()), (sdy, dy.clone())];
+            let found = evaluate(&device, p, BATCH, &w, &inputs, &[Forward, Backward], &[sy, sdx]);
+            assert_close(&format!("{} y", device.kind()), &found[0], &value, TOLERANCE);
+            assert_close(&format!("{} dx", device.kind()), &found[1], &dx, TOLERANCE);
+            assert_close(&format!("{} dw", device.kind()), &found[2], &dw, TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn leaky() {
+    let (rows, n) = (5, BATCH * 2);
+    let slopes_32 = numbers(rows, 0.5, 1);
+    let (x, dy) = (numbers(rows * n, 1.0, 2), numbers(rows * n, 1.0, 3));
+    let formula = |x: &[f64], a: &[f64]| -> Vec<f64> {
+        x.iter().enumerate().map(|(i, &v)| if v > 0.0 { v } else { a[i / n] * v }).collect()
+    };
+    let (x64, a64) = (f64s(&x), f64s(&slopes_32));
+    let dx = slopes(&x64, |x| weighted(&dy, &formula(x, &a64)));
+    let da = slopes(&a64, |a| weighted(&dy, &formula(&x64, a)));
+    for device in devices() {
+        let mut p = program(2, rows);
+        let (sx, sy, sdy) = (p.slot(rows), p.slot(rows), p.slot(rows));
+        let leaky = Leaky { slope: 0, rows, x: sx, y: sy, from_copy: 0 };
+        p.forward.push(Box::new(leaky));
+        p.backward.push(Box::new(LeakyBackward { leaky, dy: sdy }));
+        let inputs = [(sx, x.clone()), (sdy, dy.clone())];
+        let found =
+            evaluate(&device, p, BATCH, &slopes_32, &inputs, &[Forward, Backward], &[sy, sdy]);
+        assert_close("y", &found[0], &formula(&x64, &a64), TOLERANCE);
+        assert_close("dx", &found[1], &dx, TOLERANCE);
+        assert_close("dslope", &found[2], &da, TOLERANCE);
+    }
+}
+
+#[test]
+fn copies_that_sampling_made_are_left_alone() {
+    for device in devices() {
+        let mut p = program(2, 2);
+        let (x, y) = (p.slot(1), p.slot(1));
+        let limits = p.table(Dense::table(&[1], 1));
+        p.forward.push(Box::new(Dense {
+            weight: 0,
+            bias: Some(1),
+            limits,
+            inputs: 1,
+            outputs: 1,
+            x,
+            y,
+            from_copy: 1,
+        }));
+        let xs = numbers(2 * BATCH, 1.0, 1);
+        let found = evaluate(
+            &device,
+            p,
+            BATCH,
+            &[2.0, 0.5],
+            &[(x, xs.clone()), (y, vec![9.0; 2 * BATCH])],
+            &[Forward],
+            &[y],
+        );
+        let expected: Vec<f64> = (0..2 * BATCH)
+            .map(|c| if c < BATCH { 9.0 } else { 2.0 * f64::from(xs[c]) + 0.5 })
+            .collect();
+        assert_close("y", &found[0], &expected, TOLERANCE);
+    }
+}
+
+#[test]
+fn spins() {
+    let (sites, n) = (9, BATCH * 2);
+    let x: Vec<f32> = numbers(sites * n, 1.0, 1).iter().map(|v| v.signum()).collect();
+    let logits: Vec<f32> = numbers(sites * n, 1.0, 2).iter().map(|v| v * v * v * 15.0).collect();
+    let coefficient = numbers(n, 1.0, 3);
+    let formula = |a: &[f64]| -> Vec<f64> {
+        (0..n)
+            .map(|c| {
+                (0..sites).map(|i| -(-f64::from(x[i * n + c]) * a[i * n + c]).exp().ln_1p()).sum()
+            })
+            .collect()
+    };
+    let a = f64s(&logits);
+    let da = slopes(&a, |a| weighted(&coefficient, &formula(a)));
+    for device in devices() {
+        let mut p = program(2, 1);
+        let (sx, sa, sd) = (p.slot(sites), p.slot(sites), p.slot(sites));
+        let spins = Spins { sites, x: sx, logits: sa, log_q: p.loss.log_q };
+        let coefficient_slot = p.loss.coefficient;
+        p.forward.push(Box::new(spins));
+        p.backward.push(Box::new(SpinsBackward {
+            spins,
+            coefficient: coefficient_slot,
+            dlogits: sd,
+        }));
+        let inputs =
+            [(sx, x.clone()), (sa, logits.clone()), (coefficient_slot, coefficient.clone())];
+        let found =
+            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[Slot(0), sd]);
+        assert_close("ln q", &found[0], &formula(&a), TOLERANCE);
+        assert_close("da", &found[1], &da, TOLERANCE);
+    }
+}
+
+#[test]
+fn coupling() {
+    let (dim, moved, bound) = (5, vec![1u32, 2, 4], 1.5f32);
+    let (n, m) = (BATCH, moved.len());
+    let x = numbers(dim * n, 2.0, 1);
+    let raw = numbers(2 * m * n, 2.5, 2);
+    let (dy, coefficient) = (numbers(dim * n, 1.0, 3), numbers(n, 1.0, 4));
+    for direction in [Direction::Sampling, Direction::Density] {
+        let formula = |x: &[f64], raw: &[f64]| -> (Vec<f64>, Vec<f64>) {
+            let (mut y, mut log_q) = (x.to_vec(), vec![0.0; n]);
+            for (j, &d) in moved.iter().enumerate() {
+                for c in 0..n {
+                    let at = d as usize * n + c;
+                    let b = f64::from(bound);
+                    let (s, t) = (b * (raw[j * n + c] / b).tanh(), raw[(m + j) * n + c]);
+                    y[at] = match direction {
+                        Direction::Sampling => x[at] * s.exp() + t,
+                        Direction::Density => (x[at] - t) * (-s).exp(),
+                    };
+                    log_q[c] -= s;
+                }
+            }
+            (y, log_q)
+        };
+        let total = |x: &[f64], raw: &[f64]| {
+            let (y, log_q) = formula(x, raw);
+            weighted(&dy, &y) + weighted(&coefficient, &log_q)
+        };
+        let (x64, raw64) = (f64s(&x), f64s(&raw));
+        let (y, log_q) = formula(&x64, &raw64);
+        let (dx, draw) = (slopes(&x64, |x| total(x, &raw64)), slopes(&raw64, |r| total(&x64, r)));
+        for device in devices() {
+            let mut p = program(1, 1);
+            let (sx, sy, sr, sdy, sdr) =
+                (p.slot(dim), p.slot(dim), p.slot(2 * m), p.slot(dim), p.slot(2 * m));
+            let moved = p.table(moved.iter().copied());
+            let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+            let coupling =
+                Coupling { direction, dim, moved, bound, x: sx, raw: sr, y: sy, log_q: log_q_slot };
+            p.forward.push(Box::new(coupling));
+            p.backward.push(Box::new(CouplingBackward {
+                coupling,
+                coefficient: coefficient_slot,
+                dy: sdy,
+                draw: sdr,
+            }));
+            let inputs = [
+                (sx, x.clone()),
+                (sr, raw.clone()),
+                (sdy, dy.clone()),
+                (coefficient_slot, coefficient.clone()),
+            ];
+            let found = evaluate(
+                &device,
+                p,
+                BATCH,
+                &[0.0],
+                &inputs,
+                &[Forward, Backward],
+                &[sy, log_q_slot, sdy, sdr],
+            );
+            assert_close("y", &found[0], &y, TOLERANCE);
+            assert_close("ln q", &found[1], &log_q, TOLERANCE);
+            assert_close("dx", &found[2], &dx, TOLERANCE);
+            assert_close("draw", &found[3], &draw, TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn affine() {
+    let (dim, n) = (3, BATCH);
+    let parameters = numbers(2 * dim, 0.8, 1);
+    let (x, dy, coefficient) =
+        (numbers(dim * n, 2.0, 2), numbers(dim * n, 1.0, 3), numbers(n, 1.0, 4));
+    for direction in [Direction::Sampling, Direction::Density] {
+        let formula = |x: &[f64], p: &[f64]| -> (Vec<f64>, Vec<f64>) {
+            let y = x.iter().enumerate().map(|(i, x)| match direction {
+                Direction::Sampling => x * p[i / n].exp() + p[dim + i / n],
+                Direction::Density => (x - p[dim + i / n]) * (-p[i / n]).exp(),
+            });
+            (y.collect(), vec![-p[..dim].iter().sum::<f64>(); n])
+        };
+        let total = |x: &[f64], p: &[f64]| {
+            let (y, log_q) = formula(x, p);
+            weighted(&dy, &y) + weighted(&coefficient, &log_q)
+        };
+        let (x64, p64) = (f64s(&x), f64s(&parameters));
+        let (y, log_q) = formula(&x64, &p64);
+        let (dx, dp) = (slopes(&x64, |x| total(x, &p64)), slopes(&p64, |p| total(&x64, p)));
+        for device in devices() {
+            let mut p = program(1, 2 * dim);
+            let (sx, sy, sdy) = (p.slot(dim), p.slot(dim), p.slot(dim));
+            let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+            let affine = Affine {
+                direction,
+                dim,
+                log_scale: 0,
+                shift: dim,
+                x: sx,
+                y: sy,
+                log_q: log_q_slot,
+            };
+            p.forward.push(Box::new(affine));
+            p.backward.push(Box::new(AffineBackward {
+                affine,
+                coefficient: coefficient_slot,
+                dy: sdy,
+            }));
+            let inputs =
+                [(sx, x.clone()), (sdy, dy.clone()), (coefficient_slot, coefficient.clone())];
+            let found = evaluate(
+                &device,
+                p,
+                BATCH,
+                &parameters,
+                &inputs,
+                &[Forward, Backward],
+                &[sy, log_q_slot, sdy],
+            );
+            assert_close("y", &found[0], &y, TOLERANCE);
+            assert_close("ln q", &found[1], &log_q, TOLERANCE);
+            assert_close("dx", &found[2], &dx, TOLERANCE);
+            assert_close("dp", &found[3], &dp, TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn gaussian() {
+    let (dim, n) = (5, BATCH);
+    let words =
+        |c: usize, d: usize| pushforward::noise::block(step().key, [c as u32, d as u32 / 2])[d % 2];
+    let z: Vec<f64> = (0..dim * n)
+        .map(|i| {
+            f64::from(pushforward::noise::normal(pushforward::simd::Scalar, words(i % n, i / n)))
+        })
+        .collect();
+    let density = |z: &[f64]| -> Vec<f64> {
+        let one = |v: f64| -0.5 * v * v - 0.5 * std::f64::consts::TAU.ln();
+        (0..n).map(|c| (0..dim).map(|d| one(z[d * n + c])).sum()).collect()
+    };
+    let coefficient = numbers(n, 1.0, 3);
+    let dz = slopes(&z, |z| weighted(&coefficient, &density(z)));
+    for device in devices() {
+        let mut p = program(1, 1);
+        let (sz, sd) = (p.slot(dim), p.slot(dim));
+        let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+        let gaussian = Gaussian { dim, z: sz, log_q, draw: true };
+        p.forward.push(Box::new(gaussian));
+        p.backward.push(Box::new(GaussianBackward {
+            gaussian,
+            coefficient: coefficient_slot,
+            dz: sd,
+        }));
+        let inputs = [(coefficient_slot, coefficient.clone())];
+        let found =
+            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[sz, log_q, sd]);
+        assert_close("z", &found[0], &z, TOLERANCE);
+        assert_close("ln q", &found[1], &density(&z), TOLERANCE);
+        assert_close("dz", &found[2], &dz, TOLERANCE);
+    }
+}
+
+#[test]
+fn select() {
+    let (rows, n) = (6, BATCH);
+    let (x, dx, dto) =
+        (numbers(rows * n, 1.0, 1), numbers(rows * n, 1.0, 2), numbers(2 * n, 1.0, 3));
+    let chosen = [1usize, 4];
+    let mut sum = f64s(&dx);
+    for (k, &i) in chosen.iter().enumerate() {
+        (0..n).for_each(|c| sum[i * n + c] += f64::from(dto[k * n + c]));
+    }
+    let picked: Vec<f64> = chosen.iter().flat_map(|&i| f64s(&x[i * n..(i + 1) * n])).collect();
+    for device in devices() {
+        let mut p = program(1, 1);
+        let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(2), p.slot(rows), p.slot(2));
+        let indices = p.table([1, 4]);
+        let select = Select { indices, from, to };
+        p.forward.push(Box::new(select));
+        p.backward.push(Box::new(SelectBackward { select, dfrom, dto: dto_slot }));
+        let inputs = [(from, x.clone()), (dfrom, dx.clone()), (dto_slot, dto.clone())];
+        let found =
+            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[to, dfrom]);
+        assert_close("to", &found[0], &picked, TOLERANCE);
+        assert_close("dfrom", &found[1], &sum, TOLERANCE);
+    }
+}
+
+#[test]
+fn energies() {
+    let all: [Arc<dyn Energy>; 6] = [
+        Arc::new(Ising2d::new([3, 5], 0.8, Boundary::Periodic).unwrap()),
+        Arc::new(Ising2d::new([2, 3], 1.0, Boundary::Open).unwrap()),
+        Arc::new(Phi4::new([3, 4], -4.0, 8.0).unwrap()),
+        Arc::new(Ring2d::new()),
+        Arc::new(Ring2d::positions_only()),
+        Arc::new(DoubleWell::new(0.3, -4.0, 1.0).unwrap()),
+    ];
+    for energy in all {
+        let (dim, n) = (energy.dim(), BATCH);
+        let x = numbers(dim * n, 1.7, 5);
+        let coefficient = numbers(n, 1.0, 6);
+        let column = |c: usize| (0..dim).map(|d| x[d * n + c]).collect::<Vec<_>>();
+        let value: Vec<f64> = (0..n).map(|c| energy.energy(&column(c))).collect();
+        let mut gradient = vec![0.0; dim * n];
+        energy.gradients(&x, n, &mut gradient);
+        let beta = f64::from(step().beta);
+        let dx: Vec<f64> = gradient
+            .iter()
+            .enumerate()
+            .map(|(i, g)| beta * f64::from(coefficient[i % n]) * f64::from(*g))
+            .collect();
+        for device in devices() {
+            let mut p = program(1, 1);
+            let (sx, se, sd) = (p.slot(dim), p.slot(1), p.slot(dim));
+            let coefficient_slot = p.loss.coefficient;
+            let energies = Energies { energy: Arc::clone(&energy), x: sx, out: se };
+            p.forward.push(Box::new(energies.clone()));
+            p.backward.push(Box::new(EnergyBackward {
+                energies,
+                coefficient: coefficient_slot,
+                dx: sd,
+            }));
+            let inputs = [(sx, x.clone()), (coefficient_slot, coefficient.clone())];
+            let found =
+                evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[se, sd]);
+            assert_close(energy.name(), &found[0], &value, TOLERANCE);
+            assert_close(energy.name(), &found[1], &dx, TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn words_are_those_of_the_engine() {
+    let count = 7;
+    for device in devices() {
+        let mut p = program(1, 1);
+        let out = p.slot(2 * count);
+        p.forward.push(Box::new(Words { count, out }));
+        let found = evaluate(&device, p, BATCH, &[0.0], &[], &[Forward], &[out]);
+        for w in 0..count {
+            for c in 0..BATCH {
+                let word = pushforward::noise::block(step().key, [c as u32, w as u32 / 2])[w % 2];
+                assert_eq!(
+                    found[0][w * BATCH + c].to_bits(),
+                    word >> 8 | 0x3f00_0000,
+                    "{} {w} {c}",
+                    device.kind()
+                );
+                assert_eq!(
+                    found[0][(count + w) * BATCH + c],
+                    (word & 0xff) as f32,
+                    "{} {w} {c}",
+                    device.kind()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_taken_alike() {
+    let dim = 3;
+    let data = numbers(dim * 1000, 1.0, 1);
+    let run = |device: &Device| {
+        let mut p = Program::new(dim, 2, 1, LossKind::Likelihood);
+        p.data = data.clone().into();
+        let x = p.slot(dim);
+        let log_q = p.loss.log_q;
+        p.forward.push(Box::new(TakeRows { dim, x, log_q }));
+        evaluate(
+            device,
+            p,
+            BATCH,
+            &[0.0],
+            &[(log_q, vec![7.0; 2 * BATCH])],
+            &[Forward],
+            &[x, log_q],
+        )
+    };
+    let cpu = run(&cpu());
+    for c in 0..BATCH {
+        let word = u64::from(pushforward::noise::block(step().key, [c as u32, 0])[0]);
+        let row = ((word * 1000) >> 32) as usize;
+        for d in 0..dim {
+            assert_eq!(cpu[0][2 * d * BATCH + c], data[row * dim + d]);
+            assert_eq!(cpu[0][(2 * d + 1) * BATCH + c], -data[row * dim + d]);
+        }
+    }
+    assert!(cpu[1].iter().all(|&l| l == 0.0));
+    if let Some(gpu) = gpu() {
+        assert_eq!(run(gpu), cpu);
+    }
+}
+
+#[test]
+fn losses() {
+    for (kind, copies) in [
+        (LossKind::Score, 2),
+        (LossKind::Score, 1),
+        (LossKind::Path, 1),
+        (LossKind::Likelihood, 1),
+        (LossKind::Likelihood, 2),
+    ] {
+        let log_q: Vec<f32> = numbers(copies * BATCH, 2.0, 1).iter().map(|v| v - 170.0).collect();
+        let energy: Vec<f32> = numbers(copies * BATCH, 3.0, 2).iter().map(|v| v - 200.0).collect();
+        let beta = f64::from(step().beta);
+        let mean_loss = |l: &[f64]| -> f64 {
+            let one = |c: usize| {
+                let q =
+                    if copies == 2 { ((l[c].exp() + l[BATCH + c].exp()) / 2.0).ln() } else { l[c] };
+                if kind == LossKind::Likelihood { -q } else { q + beta * f64::from(energy[c]) }
+            };
+            (0..BATCH).map(one).sum::<f64>() / BATCH as f64
+        };
+        let l64 = f64s(&log_q);
+        let mut expected = slopes(&l64, mean_loss);
+        if kind == LossKind::Score {
+            let mean = mean_loss(&l64);
+            for c in 0..BATCH {
+                let q = if copies == 2 {
+                    ((l64[c].exp() + l64[BATCH + c].exp()) / 2.0).ln()
+                } else {
+                    l64[c]
+                };
+                for copy in 0..copies {
+                    expected[copy * BATCH + c] *= q + beta * f64::from(energy[c]) - mean;
+                }
+            }
+        }
+        for device in devices() {
+            let mut p = Program::new(1, copies, 1, kind);
+            let e = p.slot(1);
+            p.loss.energy = (kind != LossKind::Likelihood).then_some(e);
+            let (log_q_slot, coefficient) = (p.loss.log_q, p.loss.coefficient);
+            let inputs = [(log_q_slot, log_q.clone()), (e, energy.clone())];
+            let found = evaluate(&device, p, BATCH, &[0.0], &inputs, &[Loss], &[coefficient]);
+            // ln q near −170 has steps of 1.5e-5, so differences of it are no better.
+            assert_close(
+                &format!("{kind:?} {copies} {}", device.kind()),
+                &found[0],
+                &expected,
+                2e-5,
+            );
+        }
+    }
+}

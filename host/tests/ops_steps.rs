@@ -1,0 +1,605 @@
+//! Whole training steps: gradients against finite differences of the model written out in `f64`,
+//! agreement of the devices, and repeatability.
+
+mod ops_common;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ops_common::*;
+use pushforward::model::{
+    Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
+};
+use pushforward_host::device::Phase::{Backward, Forward, Loss};
+use pushforward_host::device::{Device, StepInputs, shader_text};
+use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
+use pushforward_host::ops::{Layout, Slot};
+use pushforward_host::train::{
+    Program, Schedule, Target, TrainError, TrainOptions, Trainer, initialize, step_program,
+};
+
+const BATCH: usize = 70;
+
+/// Where each tensor lies among the parameters.
+struct Index(HashMap<String, Range<usize>>);
+
+impl Index {
+    fn new(architecture: &Architecture) -> Self {
+        let mut start = 0;
+        let range = |(name, shape): (String, Vec<usize>)| {
+            let range = start..start + shape.iter().product::<usize>();
+            start = range.end;
+            (name, range)
+        };
+        Self(architecture.tensors().into_iter().map(range).collect())
+    }
+}
+
+/// A model's parameters by tensor, in `f64`.
+struct Weights<'a> {
+    index: &'a Index,
+    values: &'a [f64],
+}
+
+impl Weights<'_> {
+    fn get(&self, wanted: &str) -> Option<&[f64]> {
+        self.index.0.get(wanted).map(|range| &self.values[range.clone()])
+    }
+
+    /// b + W x, from the weights alone: masked entries are 0.
+    fn dense(&self, name: &str, x: &[f64]) -> Vec<f64> {
+        let b = self.get(&format!("{name}.bias")).unwrap();
+        let w = self.get(&format!("{name}.weight")).unwrap();
+        let row = |o: usize| &w[o * x.len()..(o + 1) * x.len()];
+        b.iter()
+            .enumerate()
+            .map(|(o, b)| b + row(o).iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
+            .collect()
+    }
+
+    fn hidden(&self, prefix: &str, mut x: Vec<f64>) -> Vec<f64> {
+        for k in 0.. {
+            let name = format!("{prefix}hidden.{k}");
+            let Some(slopes) = self.get(&format!("{name}.slope")) else { break };
+            let z = self.dense(&name, &x);
+            x = z.iter().zip(slopes).map(|(&z, a)| if z > 0.0 { z } else { a * z }).collect();
+        }
+        x
+    }
+
+    /// ln q of spins.
+    fn made(&self, spec: &MadeSpec, s: &[f64]) -> f64 {
+        let one = |s: &[f64]| -> f64 {
+            let mut logits = if spec.hidden.is_empty() {
+                self.get("output.bias").unwrap().to_vec()
+            } else {
+                self.dense("output", &self.hidden("", s.to_vec()))
+            };
+            if let Some(pairwise) = self.get("pairwise.weight") {
+                for (i, a) in logits.iter_mut().enumerate() {
+                    *a += (0..s.len()).map(|j| pairwise[i * s.len() + j] * s[j]).sum::<f64>();
+                }
+            }
+            logits.iter().zip(s).map(|(a, s)| -(-a * s).exp().ln_1p()).sum()
+        };
+        match spec.symmetry {
+            Symmetry::None => one(s),
+            Symmetry::Z2 => {
+                let mirrored: Vec<f64> = s.iter().map(|v| -v).collect();
+                ((one(s).exp() + one(&mirrored).exp()) / 2.0).ln()
+            }
+        }
+    }
+
+    /// One coupling's log-scales and shifts from its kept coordinates.
+    fn conditioner(
+        &self,
+        spec: &RealNvpSpec,
+        l: usize,
+        x: &[f64],
+    ) -> (Vec<usize>, Vec<f64>, Vec<f64>) {
+        let mask = &spec.couplings[l].mask;
+        let kept = (0..spec.dim).filter(|&d| mask[d]).map(|d| x[d]).collect();
+        let moved: Vec<usize> = (0..spec.dim).filter(|&d| !mask[d]).collect();
+        let prefix = format!("coupling.{l}.");
+        let raw = self.dense(&format!("{prefix}output"), &self.hidden(&prefix, kept));
+        let b = f64::from(spec.log_scale_bound);
+        let s = raw[..moved.len()].iter().map(|r| b * (r / b).tanh()).collect();
+        (moved.clone(), s, raw[moved.len()..].to_vec())
+    }
+
+    /// x and ln q of base noise z.
+    fn draw(&self, spec: &RealNvpSpec, z: &[f64]) -> (Vec<f64>, f64) {
+        let mut x = z.to_vec();
+        let mut log_q: f64 =
+            z.iter().map(|z| -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln()).sum();
+        for l in 0..spec.couplings.len() {
+            let (moved, s, t) = self.conditioner(spec, l, &x);
+            for ((&d, s), t) in moved.iter().zip(&s).zip(&t) {
+                x[d] = x[d] * s.exp() + t;
+                log_q -= s;
+            }
+        }
+        if let (Some(a), Some(b)) = (self.get("affine.log_scale"), self.get("affine.shift")) {
+            for d in 0..spec.dim {
+                x[d] = x[d] * a[d].exp() + b[d];
+                log_q -= a[d];
+            }
+        }
+        (x, log_q)
+    }
+
+    /// ln q of x.
+    fn density(&self, spec: &RealNvpSpec, x: &[f64]) -> f64 {
+        let mut x = x.to_vec();
+        let mut log_q = 0.0;
+        if let (Some(a), Some(b)) = (self.get("affine.log_scale"), self.get("affine.shift")) {
+            for d in 0..spec.dim {
+                x[d] = (x[d] - b[d]) * (-a[d]).exp();
+                log_q -= a[d];
+            }
+        }
+        for l in (0..spec.couplings.len()).rev() {
+            let (moved, s, t) = self.conditioner(spec, l, &x);
+            for ((&d, s), t) in moved.iter().zip(&s).zip(&t) {
+                x[d] = (x[d] - t) * (-s).exp();
+                log_q -= s;
+            }
+        }
+        log_q + x.iter().map(|z| -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln()).sum::<f64>()
+    }
+}
+
+fn made(sites: usize, hidden: &[usize], pairwise: bool, symmetry: Symmetry) -> MadeSpec {
+    MadeSpec { sites, hidden: hidden.to_vec(), pairwise, symmetry, shape: vec![2, sites / 2] }
+}
+
+fn flow(dim: usize, hidden: &[usize], affine: bool) -> RealNvpSpec {
+    let coupling = |k: usize| CouplingSpec {
+        mask: (0..dim).map(|d| (d + k).is_multiple_of(2)).collect(),
+        hidden: hidden.to_vec(),
+    };
+    RealNvpSpec {
+        dim,
+        couplings: (0..3).map(coupling).collect(),
+        log_scale_bound: 1.5,
+        affine,
+        shape: vec![dim],
+    }
+}
+
+/// A model with no parameter at rest: the usual start plus a little of everything.
+fn model(architecture: Architecture) -> Model {
+    let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+    initialize(&mut model, 3).unwrap();
+    let mut parameters = model.parameters();
+    let extra = numbers(parameters.len(), 0.15, 8);
+    parameters.iter_mut().zip(extra).for_each(|(p, e)| *p += e);
+    model.set_parameters(&parameters).unwrap();
+    model
+}
+
+fn ising(shape: [usize; 2]) -> Target {
+    let energy = Arc::new(Ising2d::new(shape, 1.0, Boundary::Periodic).unwrap());
+    Target::Energy { energy, beta: 0.9, anneal: None }
+}
+
+/// Runs a step's forward, loss and backward; returns slot `slot` and the gradient.
+fn gradient(device: &Device, model: &Model, target: &Target, slot: Slot) -> (Vec<f32>, Vec<f32>) {
+    let program = step_program(model.architecture(), target);
+    let parameters = model.parameters();
+    let mut found =
+        evaluate(device, program, BATCH, &parameters, &[], &[Forward, Loss, Backward], &[slot]);
+    let gradient = found.pop().unwrap();
+    (found.remove(0), gradient)
+}
+
+/// Columns of the first copy, as samples in `f64`.
+fn samples(x: &[f32], dim: usize) -> Vec<Vec<f64>> {
+    let n = x.len() / dim;
+    (0..BATCH).map(|c| (0..dim).map(|d| f64::from(x[d * n + c])).collect()).collect()
+}
+
+/// Unmasked slopes only: the models never move the others.
+fn visible(architecture: &Architecture, mut slopes: Vec<f64>) -> Vec<f64> {
+    let mut start = 0;
+    for (name, shape) in architecture.tensors() {
+        let inputs = *shape.last().unwrap();
+        for row in 0..shape[0] {
+            if shape.len() == 2
+                && let Some(visible) = architecture.visible(&name, row)
+            {
+                slopes[start + row * inputs + visible..start + (row + 1) * inputs].fill(0.0);
+            }
+        }
+        start += shape.iter().product::<usize>();
+    }
+    slopes
+}
+
+/// The first slot behind ln q and its coefficient: the samples.
+const SAMPLES: Slot = Slot(2);
+
+#[test]
+fn free_energy_gradient_of_spins() {
+    for spec in [
+        made(6, &[], true, Symmetry::None),
+        made(6, &[], true, Symmetry::Z2),
+        made(6, &[12], true, Symmetry::Z2),
+        made(6, &[15], false, Symmetry::None),
+        made(6, &[4], true, Symmetry::Z2),
+        made(6, &[13, 8], true, Symmetry::Z2),
+        made(6, &[8, 17], false, Symmetry::None),
+    ] {
+        let architecture = Architecture::Made(spec.clone());
+        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let target = ising([2, 3]);
+        let Target::Energy { energy, .. } = &target else { unreachable!() };
+        for device in devices() {
+            let (x, found) = gradient(&device, &model, &target, SAMPLES);
+            let x = samples(&x, spec.sites);
+            let at = f64s(&model.parameters());
+            let ln_q = |values: &[f64], s: &[f64]| Weights { index: &index, values }.made(&spec, s);
+            let of = |s: &[f64]| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
+            let losses: Vec<f64> =
+                x.iter().map(|s| ln_q(&at, s) + f64::from(step().beta) * of(s)).collect();
+            let mean = losses.iter().sum::<f64>() / BATCH as f64;
+            let score = |values: &[f64]| {
+                x.iter().zip(&losses).map(|(s, l)| (l - mean) * ln_q(values, s)).sum::<f64>()
+                    / BATCH as f64
+            };
+            let expected = visible(&architecture, slopes(&at, score));
+            assert_close(&format!("{} {spec:?}", device.kind()), &found, &expected, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn likelihood_gradient_of_spins() {
+    for spec in [made(6, &[13], true, Symmetry::Z2), made(6, &[7, 8], false, Symmetry::None)] {
+        let architecture = Architecture::Made(spec.clone());
+        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let rows: Vec<f32> = numbers(6 * 40, 1.0, 4).iter().map(|v| v.signum()).collect();
+        let target = Target::Data { rows: rows.into() };
+        for device in devices() {
+            let (x, found) = gradient(&device, &model, &target, SAMPLES);
+            let x = samples(&x, spec.sites);
+            let loss = |values: &[f64]| {
+                let weights = Weights { index: &index, values };
+                -x.iter().map(|s| weights.made(&spec, s)).sum::<f64>() / BATCH as f64
+            };
+            let expected = visible(&architecture, slopes(&f64s(&model.parameters()), loss));
+            assert_close(&format!("{} {spec:?}", device.kind()), &found, &expected, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn free_energy_gradient_of_a_flow() {
+    for (spec, energy) in [
+        (flow(4, &[6, 5], true), Arc::new(Ring2d::new()) as Arc<dyn Energy>),
+        (flow(2, &[7], false), Arc::new(DoubleWell::new(0.2, -4.0, 1.0).unwrap())),
+        (flow(6, &[], true), Arc::new(Phi4::new([2, 3], -4.0, 8.0).unwrap())),
+    ] {
+        let architecture = Architecture::RealNvp(spec.clone());
+        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        for device in devices() {
+            let (z, found) = gradient(&device, &model, &target, SAMPLES);
+            let z = samples(&z, spec.dim);
+            let loss = |values: &[f64]| {
+                let weights = Weights { index: &index, values };
+                let one = |z: &Vec<f64>| {
+                    let (x, log_q) = weights.draw(&spec, z);
+                    log_q + f64::from(step().beta) * energy_f64(energy.name(), &x)
+                };
+                z.iter().map(one).sum::<f64>() / BATCH as f64
+            };
+            let expected = slopes(&f64s(&model.parameters()), loss);
+            assert_close(&format!("{} {}", device.kind(), energy.name()), &found, &expected, 1e-5);
+        }
+    }
+}
+
+/// The energies of the test above with `f64` coordinates.
+fn energy_f64(name: &str, x: &[f64]) -> f64 {
+    match name {
+        "ring2d" => (x[0].hypot(x[1]) - 2.0).powi(2) / 0.32 + 0.5 * (x[2] * x[2] + x[3] * x[3]),
+        "double_well" => 0.2 * x[0] - 4.0 * x[0] * x[0] + x[0].powi(4) + 0.5 * x[1] * x[1],
+        _ => {
+            let site = |i: usize| 8.0 * x[i].powi(4);
+            let bond = |i: usize| {
+                let (r, c) = (i / 3, i % 3);
+                x[i] * (x[r * 3 + (c + 1) % 3] + x[(r + 1) % 2 * 3 + c])
+            };
+            (0..6).map(|i| site(i) - 2.0 * bond(i)).sum()
+        }
+    }
+}
+
+#[test]
+fn likelihood_gradient_of_a_flow() {
+    let mut all_moved = flow(3, &[5], true);
+    all_moved.couplings[1].mask = vec![false; 3];
+    for spec in [flow(5, &[9, 6], true), flow(2, &[8], false), all_moved] {
+        let architecture = Architecture::RealNvp(spec.clone());
+        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let target = Target::Data { rows: numbers(spec.dim * 50, 1.5, 4).into() };
+        for device in devices() {
+            let (x, found) = gradient(&device, &model, &target, SAMPLES);
+            let x = samples(&x, spec.dim);
+            let loss = |values: &[f64]| {
+                let weights = Weights { index: &index, values };
+                -x.iter().map(|x| weights.density(&spec, x)).sum::<f64>() / BATCH as f64
+            };
+            let expected = slopes(&f64s(&model.parameters()), loss);
+            assert_close(
+                &format!("{} {:?}", device.kind(), spec.couplings[1].mask),
+                &found,
+                &expected,
+                1e-5,
+            );
+        }
+    }
+}
+
+#[test]
+fn sampling_draws_the_rows_of_the_engine() {
+    // Same words, same conditionals: rows differ only where a probability differs in its last bits.
+    let spec = made(16, &[32], true, Symmetry::None);
+    let model = model(Architecture::Made(spec));
+    let [low, high] = step().key;
+    let seed = u64::from(high) << 32 | u64::from(low);
+    let mut rows = vec![0i8; 16 * BATCH];
+    model.sampler().unwrap().sample(seed, 0, &mut rows, None);
+    for device in devices() {
+        let (x, _) = gradient(&device, &model, &ising([4, 4]), SAMPLES);
+        let equal = (0..BATCH)
+            .filter(|c| (0..16).all(|d| x[d * BATCH + c] == f32::from(rows[c * 16 + d])))
+            .count();
+        assert!(equal >= BATCH - 1, "{}: {equal} of {BATCH} rows are equal", device.kind());
+    }
+}
+
+fn options(steps: u64) -> TrainOptions {
+    TrainOptions { steps, batch: 200, learning_rate: 0.01, seed: 5, ..TrainOptions::default() }
+}
+
+fn small() -> Model {
+    let mut model =
+        Model::new(Architecture::Made(made(16, &[40], true, Symmetry::Z2)), Arithmetic::Fused)
+            .unwrap();
+    initialize(&mut model, 1).unwrap();
+    model
+}
+
+fn small_flow() -> Model {
+    let mut model =
+        Model::new(Architecture::RealNvp(flow(2, &[16], true)), Arithmetic::Fused).unwrap();
+    initialize(&mut model, 1).unwrap();
+    model
+}
+
+#[test]
+fn training_agrees_across_devices() {
+    let Some(gpu) = gpu() else { return };
+    let well = Target::Energy {
+        energy: Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap()),
+        beta: 1.0,
+        anneal: Some(0.9),
+    };
+    let data = Target::Data { rows: numbers(2 * 500, 1.5, 4).into() };
+    for (model, target) in [(small(), ising([4, 4])), (small_flow(), well), (small_flow(), data)] {
+        let mut cpu = Trainer::new(model.clone(), target.clone(), options(30), &cpu()).unwrap();
+        let mut gpu = Trainer::new(model, target, options(30), gpu).unwrap();
+        for _ in 0..3 {
+            let (c, g) = (cpu.step_block(5).unwrap(), gpu.step_block(5).unwrap());
+            assert!((c.loss - g.loss).abs() < 2e-3 * c.loss.abs().max(1.0), "{c:?} {g:?}");
+            assert!((c.grad_norm - g.grad_norm).abs() < 0.02 * c.grad_norm.max(0.1), "{c:?} {g:?}");
+            assert!((c.loss_error - g.loss_error).abs() < 0.02 * c.loss_error, "{c:?} {g:?}");
+            if let (Some(c), Some(g)) = (c.ess, g.ess) {
+                assert!((c - g).abs() < 0.02, "{c} {g}");
+            }
+        }
+    }
+}
+
+#[test]
+fn training_learns_the_small_ising_model() {
+    let target = ising([4, 4]);
+    let Target::Energy { energy, beta, .. } = &target else { unreachable!() };
+    let ln_z = energy.ln_z(*beta).unwrap().value;
+    let target = Target::Energy { energy: Arc::clone(energy), beta: *beta, anneal: Some(0.98) };
+    let mut trainer = Trainer::new(small(), target, options(400), &cpu()).unwrap();
+    let stats = trainer.step_block(400).unwrap();
+    let kl = stats.loss + ln_z;
+    assert!(kl < 0.05 && stats.ess.unwrap() > 0.9, "KL {kl}, {stats:?}");
+}
+
+#[test]
+fn threads_and_pauses_do_not_change_a_bit() {
+    for (model, target) in [
+        (small(), ising([4, 4])),
+        (small_flow(), Target::Data { rows: numbers(2 * 500, 1.5, 4).into() }),
+    ] {
+        let one = Device::cpu(Some(1)).unwrap();
+        let start = |device: &Device| {
+            Trainer::new(model.clone(), target.clone(), options(12), device).unwrap()
+        };
+        let mut whole = start(&one);
+        whole.step_block(12).unwrap();
+        let expected = whole.state().unwrap();
+
+        for threads in [1, 2, 3] {
+            let device = Device::cpu(Some(threads)).unwrap();
+            let mut first = start(&device);
+            first.step_block(4).unwrap();
+            first.step_block(3).unwrap();
+            let saved = first.state().unwrap();
+            let mut second = start(&device);
+            second.restore(saved).unwrap();
+            second.step_block(5).unwrap();
+            let found = second.state().unwrap();
+            assert_eq!(found.step, 12);
+            let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found.parameters), bits(&expected.parameters), "{threads} threads");
+            assert_eq!(bits(&found.first_moment), bits(&expected.first_moment));
+            assert_eq!(bits(&found.second_moment), bits(&expected.second_moment));
+        }
+    }
+}
+
+#[test]
+fn the_optimiser_follows_its_formula() {
+    let model = small();
+    let target = ising([4, 4]);
+    let at = model.parameters();
+    let n = at.len();
+    let (m, v) =
+        (numbers(n, 0.01, 2), numbers(n, 1e-3, 3).iter().map(|v| v * v).collect::<Vec<_>>());
+    for clip in [0.01f32, f32::MAX] {
+        let input =
+            StepInputs { clip, correction_1: 1.7, correction_2: 30.0, decay: 0.01, ..step() };
+        for device in devices() {
+            let mut runner =
+                start(&device, step_program(model.architecture(), &target), BATCH, &at);
+            runner.set_state(&at, &m, &v);
+            let readings = runner.run(&[input]).unwrap();
+            let g = f64s(&runner.gradient().unwrap());
+            let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+            assert!((readings[0].grad_norm - norm).abs() < 1e-5 * norm);
+            let scale = (f64::from(clip) / norm).min(1.0);
+            let [p_found, m_found, v_found] = runner.state().unwrap();
+            let (mut p, mut m, mut v) = (f64s(&at), f64s(&m), f64s(&v));
+            for i in 0..n {
+                let g = g[i] * scale;
+                m[i] = 0.9 * m[i] + 0.1 * g;
+                v[i] = 0.999 * v[i] + 0.001 * g * g;
+                let direction = m[i] * 1.7 / ((v[i] * 30.0).sqrt() + 1e-8);
+                p[i] -= f64::from(input.rate) * direction + f64::from(input.decay) * p[i];
+            }
+            assert_close("parameters", &p_found, &p, 1e-5);
+            assert_close("first moment", &m_found, &m, 1e-5);
+            assert_close("second moment", &v_found, &v, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn statistics_follow_their_formulas() {
+    let model = small();
+    let target = ising([4, 4]);
+    let Target::Energy { energy, .. } = &target else { unreachable!() };
+    let Architecture::Made(spec) = model.architecture() else { unreachable!() };
+    let (index, at) = (Index::new(model.architecture()), model.parameters());
+    for device in devices() {
+        let mut runner = start(&device, step_program(model.architecture(), &target), BATCH, &at);
+        let r = runner.run(&[step()]).unwrap()[0];
+        let x = samples(&runner.read(SAMPLES).unwrap(), 16);
+        let values = f64s(&at);
+        let weights = Weights { index: &index, values: &values };
+        let q: Vec<f64> = x.iter().map(|s| weights.made(spec, s)).collect();
+        let of = |s: &Vec<f64>| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
+        let e: Vec<f64> = x.iter().map(of).collect();
+        let n = BATCH as f64;
+        let loss: Vec<f64> =
+            q.iter().zip(&e).map(|(q, e)| q + f64::from(step().beta) * e).collect();
+        let mean = loss.iter().sum::<f64>() / n;
+        let variance = loss.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let w: Vec<f64> =
+            q.iter().zip(&e).map(|(q, e)| (-f64::from(step().beta_full) * e - q).exp()).collect();
+        let ess = w.iter().sum::<f64>().powi(2) / (n * w.iter().map(|w| w * w).sum::<f64>());
+        let expected = [mean, variance, e.iter().sum::<f64>() / n, ess];
+        let found = [r.loss, r.variance, r.energy, r.ess];
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() < 2e-5 * e.abs(), "{}: {found:?} {expected:?}", device.kind());
+        }
+    }
+}
+
+#[test]
+fn divergence_is_an_error_with_its_step() {
+    for device in devices() {
+        let energy = Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap());
+        let target = Target::Energy { energy, beta: 1.0, anneal: None };
+        let mut model =
+            Model::new(Architecture::RealNvp(flow(4, &[8], true)), Arithmetic::Fused).unwrap();
+        initialize(&mut model, 1).unwrap();
+        let wild = TrainOptions {
+            learning_rate: 1e6,
+            schedule: Schedule::Constant,
+            clip: 0.0,
+            ..options(50)
+        };
+        let mut trainer = Trainer::new(model, target, wild, &device).unwrap();
+        let error = trainer.step_block(50).unwrap_err();
+        assert!(matches!(error, TrainError::Diverged { step: 1..50, .. }), "{error}");
+    }
+}
+
+#[test]
+fn wrong_settings_are_errors() {
+    let device = cpu();
+    let o = options(10);
+    let wrong = |model: Model, target: Target, o: TrainOptions| {
+        Trainer::new(model, target, o, &device).unwrap_err().to_string()
+    };
+    assert!(wrong(small(), ising([4, 3]), o.clone()).contains("16"));
+    assert!(wrong(small_flow(), ising([4, 4]), o.clone()).contains("2"));
+    assert!(
+        wrong(small(), ising([4, 4]), TrainOptions { batch: 0, ..o.clone() }).contains("batch")
+    );
+    assert!(
+        wrong(small(), ising([4, 4]), TrainOptions { learning_rate: f64::NAN, ..o.clone() })
+            .contains("learning_rate")
+    );
+    assert!(wrong(small(), Target::Data { rows: vec![0.5; 16].into() }, o.clone()).contains("0.5"));
+    assert!(wrong(small(), Target::Data { rows: vec![1.0; 15].into() }, o.clone()).contains("row"));
+    let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
+    assert!(
+        wrong(small(), Target::Energy { energy: lopsided, beta: 1.0, anneal: None }, o)
+            .contains("double_well")
+    );
+}
+
+#[test]
+fn every_shader_is_valid() {
+    let data = Target::Data { rows: vec![1.0; 24].into() };
+    let on = |energy: Arc<dyn Energy>| Target::Energy { energy, beta: 1.0, anneal: None };
+    let programs: Vec<Program> = vec![
+        step_program(&Architecture::Made(made(6, &[12], true, Symmetry::Z2)), &ising([2, 3])),
+        step_program(&Architecture::Made(made(6, &[12], true, Symmetry::Z2)), &data),
+        step_program(
+            &Architecture::RealNvp(flow(4, &[8], true)),
+            &on(Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap())),
+        ),
+        step_program(&Architecture::RealNvp(flow(4, &[8], true)), &on(Arc::new(Ring2d::new()))),
+        step_program(
+            &Architecture::RealNvp(flow(2, &[8], true)),
+            &on(Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap())),
+        ),
+        step_program(&Architecture::RealNvp(flow(4, &[8], true)), &data),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for program in programs {
+        let layout =
+            Layout { rows: program.rows.clone(), samples: 5, copies: program.copies, data_rows: 6 };
+        for launch in program.launches(&layout) {
+            if !seen.insert((launch.entry, launch.sources.concat())) {
+                continue;
+            }
+            let text = shader_text(&launch);
+            let module = naga::front::wgsl::parse_str(&text)
+                .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+            naga::valid::Validator::new(
+                naga::valid::ValidationFlags::all(),
+                naga::valid::Capabilities::empty(),
+            )
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{}: {}", launch.entry, e.emit_to_string(&text)));
+            assert!(module.entry_points.iter().any(|e| e.name == launch.entry), "{}", launch.entry);
+        }
+    }
+    assert!(seen.len() > 25, "{}", seen.len());
+}
