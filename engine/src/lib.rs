@@ -40,6 +40,7 @@
 //! ```
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![deny(missing_docs)]
+#![deny(unsafe_code)]
 #![cfg_attr(
     not(test),
     deny(
@@ -67,4 +68,5 @@ pub mod math;
 pub mod model;
 pub mod noise;
 pub mod realnvp;
+#[allow(unsafe_code)]
 pub mod simd;
