@@ -1,0 +1,203 @@
+//! Boards: building the firmware around a model and running it.
+//!
+//! The firmware is a workspace of its own (`firmware/`); its programs print lines of words, the
+//! first of which names the line, and end with `done`. Here they are built with a model file,
+//! run in QEMU, and read.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, Result};
+
+/// The emulator and its arguments for the board `qemu-mps2-an386` (Cortex-M4F).
+const QEMU: &str = "qemu-system-arm";
+const MACHINE: [&str; 9] = [
+    "-cpu",
+    "cortex-m4",
+    "-machine",
+    "mps2-an386",
+    "-nographic",
+    "-icount",
+    "shift=6",
+    "-semihosting-config",
+    "enable=on,target=native",
+];
+/// The Rust target of that board.
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// What a program on the board printed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// Rows in order: index, bits of the log-probability, the values as the kernels' `f32`.
+    pub rows: Vec<(u64, u32, Vec<f32>)>,
+    /// Named numbers: `instructions`, `flash`, `scratch`, ….
+    pub figures: BTreeMap<String, u64>,
+}
+
+/// Why the board cannot be run here, and what would help; `None` if it can.
+pub fn missing(checkout: &Path) -> Option<String> {
+    if !checkout.join("firmware/Cargo.toml").is_file() {
+        return Some(format!("no firmware sources in {}: run from a checkout", checkout.display()));
+    }
+    let runs = |program: &str, argument: &str| {
+        let mut command = Command::new(program);
+        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        !matches!(command.status(), Err(e) if e.kind() == ErrorKind::NotFound)
+    };
+    if !runs(QEMU, "--version") {
+        return Some(format!(
+            "{QEMU} is not installed: install the package qemu-system-arm (Debian, Ubuntu), qemu-system-arm-core (Fedora) or qemu (Homebrew)"
+        ));
+    }
+    // The rustc beside that cargo, in the folder whose toolchain file chooses it.
+    let mut rustc = Command::new(cargo().with_file_name("rustc"));
+    let sysroot = rustc.args(["--print", "sysroot"]).current_dir(checkout).output();
+    let installed = sysroot.is_ok_and(|out| {
+        let root = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        Path::new(&root).join("lib/rustlib").join(TARGET).is_dir()
+    });
+    (!installed).then(|| format!("the Rust target is not installed: rustup target add {TARGET}"))
+}
+
+/// The cargo that built or runs this program, or the one on the path.
+pub fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+/// Builds a cargo package quietly; its errors become the message.
+///
+/// # Errors
+/// Cargo is missing or the build fails.
+pub fn build(
+    folder: &Path,
+    target_dir: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+) -> Result<()> {
+    let mut command = Command::new(cargo());
+    command.current_dir(folder).args(["build", "--release", "--quiet"]).args(arguments);
+    command.arg("--target-dir").arg(target_dir).stdin(Stdio::null());
+    // Settings of an outer cargo would leak into a build for another machine.
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+        "CARGO_MANIFEST_DIR",
+    ] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
+    let out = command.output().map_err(|e| Error::Failed(format!("cargo cannot be run: {e}")))?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&out.stderr);
+    let lines: Vec<_> = text.lines().filter(|l| !l.trim().is_empty()).take(12).collect();
+    Err(Error::Failed(format!("building {} failed:\n{}", folder.display(), lines.join("\n"))))
+}
+
+/// A built firmware.
+#[derive(Clone, Debug)]
+pub struct Board {
+    folder: PathBuf,
+}
+
+impl Board {
+    /// Builds the programs `sample`, `log_prob` and `selftest` around a model.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn build(checkout: &Path, model: &Path, target_dir: &Path) -> Result<Board> {
+        let model = std::path::absolute(model).map_err(|e| Error::read(model, &e))?;
+        let target_dir =
+            std::path::absolute(target_dir).map_err(|e| Error::read(target_dir, &e))?;
+        let programs = ["--bin", "sample", "--bin", "log_prob", "--bin", "selftest"];
+        build(
+            &checkout.join("firmware"),
+            &target_dir,
+            &programs,
+            &[("PUSHFORWARD_MODEL", &model)],
+        )?;
+        Ok(Board { folder: target_dir.join(TARGET).join("release") })
+    }
+
+    /// Runs a program in QEMU and reads what it prints.
+    ///
+    /// # Errors
+    /// QEMU fails, the program stops early or reports a failure.
+    pub fn run(&self, program: &str, seed: u64, first: u64, n: u64) -> Result<Output> {
+        let mut command = Command::new(QEMU);
+        command.args(MACHINE).arg("-kernel").arg(self.folder.join(program)).stdin(Stdio::null());
+        command.args(["-append", &format!("seed={seed} first={first} n={n}")]);
+        let out =
+            command.output().map_err(|e| Error::Failed(format!("{QEMU} cannot be run: {e}")))?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        if !out.status.success() {
+            let told = |l: &&str| l.starts_with("fail ") || l.starts_with("error");
+            let told: Vec<_> = text.lines().filter(told).collect();
+            let told = if told.is_empty() { "nothing about why".into() } else { told.join(", ") };
+            return Err(Error::Failed(format!("{program} on the board failed; it printed {told}")));
+        }
+        parse(&text)
+            .map_err(|line| Error::Failed(format!("{program} on the board printed '{line}'")))
+    }
+}
+
+/// Reads the lines of a program; the error is the line that cannot be.
+///
+/// # Errors
+/// A row or figure is malformed, or the last line is not `done`.
+pub fn parse(text: &str) -> std::result::Result<Output, String> {
+    let mut output = Output::default();
+    let mut done = false;
+    for line in text.lines() {
+        let wrong = || line.to_owned();
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["done"] => done = true,
+            ["selftest", "ok"] => done = true,
+            ["row", index, log_prob, ref values @ ..] => {
+                let index = index.parse().map_err(|_| wrong())?;
+                let hex = |word: &str| u32::from_str_radix(word, 16).map_err(|_| wrong());
+                let values = match values {
+                    [spins] if spins.starts_with(['+', '-']) => {
+                        spins.chars().map(|c| if c == '+' { 1.0 } else { -1.0 }).collect()
+                    }
+                    words => words
+                        .iter()
+                        .map(|w| hex(w).map(f32::from_bits))
+                        .collect::<std::result::Result<_, _>>()?,
+                };
+                output.rows.push((index, hex(log_prob)?, values));
+            }
+            ref words => {
+                for pair in words.chunks_exact(2) {
+                    if let Ok(value) = pair[1].parse() {
+                        output.figures.insert(pair[0].to_owned(), value);
+                    }
+                }
+            }
+        }
+    }
+    if done { Ok(output) } else { Err(text.lines().last().unwrap_or("nothing").to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_by_name() {
+        let text = "board qemu-mps2-an386\nrow 3 c0a00000 +--\nrow 4 bf800000 3f800000 c0000000\n\
+                    instructions 812\nstack 96 flash 4096 ram 8\nnews of later versions\ndone\n";
+        let output = parse(text).unwrap();
+        assert_eq!(output.rows[0], (3, 0xc0a0_0000, vec![1.0, -1.0, -1.0]));
+        assert_eq!(output.rows[1].2, [1.0, -2.0]);
+        assert_eq!((output.figures["instructions"], output.figures["ram"]), (812, 8));
+        assert_eq!(parse("board x\nrow 0 zz +\n"), Err("row 0 zz +".into()));
+        assert_eq!(parse("board x\ninstructions 3\n"), Err("instructions 3".into()));
+    }
+}

@@ -1,0 +1,72 @@
+//! `estimate`: free energy of a Hamiltonian from a model's samples.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use crate::config::{Hamiltonian, TargetConfig};
+use crate::energy::{Energy, Support};
+use crate::error::{Error, Result};
+use crate::estimate::estimate;
+use crate::loaded::Loaded;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model file.
+    model: PathBuf,
+    /// A config whose [target] is the Hamiltonian.
+    #[arg(long, value_name = "CONFIG.toml")]
+    energy: PathBuf,
+    /// How many samples.
+    #[arg(short, long = "number", value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    n: u64,
+    /// Names the stream of samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let model = Loaded::open(&args.model, None)?;
+    let TargetConfig::Hamiltonian(hamiltonian) = TargetConfig::load(&args.energy)? else {
+        return Err(Error::input(&args.energy, "[target] found data, expected a hamiltonian"));
+    };
+    let energy = checked_energy(&hamiltonian, &model).map_err(|m| Error::input(&args.energy, m))?;
+    let found = estimate(&model, &*energy, hamiltonian.beta(), args.n, args.seed, |_, _| ());
+    if args.json {
+        let mut object = found.to_json();
+        object.insert("hamiltonian".into(), json!(energy.name()));
+        object.insert("beta".into(), json!(hamiltonian.beta()));
+        object.insert("seed".into(), json!(args.seed));
+        return super::print_json(&Json::Object(object));
+    }
+    super::print(&super::table(&found.lines()))
+}
+
+/// The energy, if the model is over the same space.
+fn checked_energy(
+    hamiltonian: &Hamiltonian,
+    model: &Loaded,
+) -> std::result::Result<std::sync::Arc<dyn Energy>, String> {
+    let energy = hamiltonian.energy().map_err(|e| e.to_string())?;
+    let name = energy.name();
+    if energy.dim() != model.dim() {
+        return Err(format!(
+            "[target] {name} has dimension {}, but the model has {}",
+            energy.dim(),
+            model.dim()
+        ));
+    }
+    let spins = energy.support() == Support::Spins;
+    if spins != model.spins() {
+        let kind = |spins: bool| if spins { "spins" } else { "real numbers" };
+        return Err(format!(
+            "[target] {name} is over {}, but the model is over {}",
+            kind(spins),
+            kind(model.spins())
+        ));
+    }
+    Ok(energy)
+}

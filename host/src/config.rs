@@ -1,0 +1,412 @@
+//! Training configs: TOML with three tables, `[model]`, `[target]` and `[train]`.
+//!
+//! Every key stands once in [`TABLES`]; an unknown one is an error that suggests the nearest known
+//! key and its table. `--set key=value` edits the document before it is read, so an override is
+//! checked as a line in the file is. What is not given takes a default that trains well.
+
+mod section;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
+use crate::error::{Error, Result};
+use section::Section;
+pub use section::apply;
+
+/// Keys of one table: those it always takes, and those of each kind.
+type Keys = &'static [(&'static str, &'static [&'static str])];
+
+/// Every key there is: table, then (kind, keys), the kind `""` standing for all kinds.
+const TABLES: [(&str, Keys); 3] = [
+    (
+        "model",
+        &[
+            ("", &["kind", "arithmetic", "context"]),
+            ("made", &["hidden", "symmetry", "pairwise"]),
+            ("realnvp", &["layers", "hidden", "log_scale_bound", "mask"]),
+        ],
+    ),
+    (
+        "target",
+        &[
+            ("", &["hamiltonian", "data"]),
+            ("ising2d", &["size", "beta", "coupling", "boundary"]),
+            ("phi4", &["size", "m2", "lambda"]),
+            ("ring2d", &[]),
+            ("double_well", &[]),
+            ("data", &["validation", "standardize", "shape"]),
+        ],
+    ),
+    (
+        "train",
+        &[(
+            "",
+            &[
+                "steps",
+                "batch",
+                "learning_rate",
+                "schedule",
+                "weight_decay",
+                "anneal",
+                "clip",
+                "seed",
+                "log_every",
+                "checkpoint_every",
+                "evaluate",
+            ],
+        )],
+    ),
+];
+
+/// A checked config.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What to train.
+    pub model: ModelConfig,
+    /// What to learn.
+    pub target: TargetConfig,
+    /// How.
+    pub train: TrainConfig,
+    /// The document with its overrides, for the record; paths in it are reduced to file names.
+    pub text: String,
+}
+
+/// `[model]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// The family and its sizes.
+    pub family: Family,
+    /// Whether dense multiply-adds are fused (the default) or plain.
+    pub plain: bool,
+}
+
+/// A model family and its sizes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Family {
+    /// Masked autoregressive network over spins.
+    Made {
+        /// Units of each hidden layer; `None`: one layer of four units a site.
+        hidden: Option<Vec<usize>>,
+        /// Mixture with the flipped model; `None`: where the target has that symmetry.
+        z2: Option<bool>,
+        /// Direct terms from earlier spins to each logit.
+        pairwise: bool,
+    },
+    /// Affine coupling flow over real vectors.
+    RealNvp {
+        /// Coupling layers.
+        layers: usize,
+        /// Hidden units of each conditioner.
+        hidden: Vec<usize>,
+        /// Largest log-scale of one layer.
+        log_scale_bound: f32,
+        /// Which coordinates a layer keeps.
+        mask: Mask,
+    },
+}
+
+/// Which coordinates a coupling layer keeps; every second layer keeps the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Even ones; on a lattice, the black fields of a checkerboard.
+    Checkerboard,
+    /// The first half.
+    Halves,
+}
+
+/// `[target]`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TargetConfig {
+    /// A Hamiltonian: learn its Boltzmann distribution.
+    Hamiltonian(Hamiltonian),
+    /// Samples: maximum likelihood.
+    Data {
+        /// The array.
+        path: PathBuf,
+        /// Fraction of rows held out.
+        validation: f64,
+        /// Fit an affine layer to mean and standard deviation first.
+        standardize: bool,
+        /// The lattice that a row is, if it is one.
+        shape: Option<Vec<usize>>,
+    },
+}
+
+/// A Hamiltonian by name, with its constants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hamiltonian {
+    /// −J Σ s s' over neighbours.
+    Ising2d {
+        /// Side of the square lattice.
+        size: usize,
+        /// Inverse temperature.
+        beta: f64,
+        /// J.
+        coupling: f64,
+        /// Whether the lattice wraps around.
+        periodic: bool,
+    },
+    /// Scalar lattice field theory.
+    Phi4 {
+        /// Side of the square lattice, periodic.
+        size: usize,
+        /// Bare mass squared.
+        m2: f64,
+        /// Quartic coupling.
+        lambda: f64,
+    },
+    /// A particle near a ring, with its momentum.
+    Ring2d,
+    /// Two wells in the plane.
+    DoubleWell,
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Gradient steps.
+    pub steps: u64,
+    /// Samples or rows a step.
+    pub batch: usize,
+    /// Adam's.
+    pub learning_rate: f64,
+    /// Cosine decay over the second half, or none.
+    pub cosine: bool,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// β_t = β (1 − annealᵗ); `None`: β from the start.
+    pub anneal: Option<f64>,
+    /// Largest norm of the gradient.
+    pub clip: f64,
+    /// Of initial weights and all noise.
+    pub seed: u64,
+    /// Steps between two rows of `metrics.csv`.
+    pub log_every: u64,
+    /// Steps between two checkpoints.
+    pub checkpoint_every: u64,
+    /// Samples of the final evaluation.
+    pub evaluate: u64,
+}
+
+impl Config {
+    /// Reads a config file and applies `overrides` (`key=value` or `table.key=value`).
+    ///
+    /// # Errors
+    /// The file is missing or no TOML, a key is unknown or missing, a value is out of range.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, &e))?;
+        Config::parse(&text, path, overrides)
+    }
+
+    /// As [`Config::load`], from text; `path` names it in errors and anchors relative paths.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Config> {
+        let mut root = section::document(text, path)?;
+        for setting in overrides {
+            apply(&mut root, setting)?;
+        }
+        section::known_tables(&root, path)?;
+        let target = target(path, &root)?;
+        let (model, kind) = model(path, &root)?;
+        let train = train(path, &root, &target)?;
+        match (&model.family, &target) {
+            (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
+                return Err(mismatch(path, kind, "real numbers", "realnvp"));
+            }
+            (Family::RealNvp { .. }, TargetConfig::Hamiltonian(h)) if h.is_spin() => {
+                return Err(mismatch(path, kind, "spins", "made"));
+            }
+            (Family::Made { .. }, TargetConfig::Data { standardize: true, .. })
+                if section::has(&root, "target", "standardize") =>
+            {
+                return Err(Error::input(
+                    path,
+                    "[target] standardize: found true, expected false for spins",
+                ));
+            }
+            _ => {}
+        }
+        Ok(Config { model, target, train, text: record(root) })
+    }
+}
+
+impl TargetConfig {
+    /// Reads only the `[target]` of a config file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(path: &Path) -> Result<TargetConfig> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, &e))?;
+        let root = section::document(&text, path)?;
+        section::known_tables(&root, path)?;
+        target(path, &root)
+    }
+}
+
+impl Hamiltonian {
+    /// Whether it is defined on spins.
+    pub fn is_spin(&self) -> bool {
+        matches!(self, Hamiltonian::Ising2d { .. })
+    }
+
+    /// What multiplies the energy in the exponent.
+    pub fn beta(&self) -> f64 {
+        match self {
+            Hamiltonian::Ising2d { beta, .. } => *beta,
+            Hamiltonian::Phi4 { .. } | Hamiltonian::Ring2d | Hamiltonian::DoubleWell => 1.0,
+        }
+    }
+
+    /// The energy function, shared by training and by estimates.
+    ///
+    /// # Errors
+    /// A constant is outside the range of this Hamiltonian.
+    pub fn energy(&self) -> std::result::Result<Arc<dyn Energy>, EnergyError> {
+        Ok(match *self {
+            Hamiltonian::Ising2d { size, coupling, periodic, .. } => {
+                let boundary = if periodic { Boundary::Periodic } else { Boundary::Open };
+                Arc::new(Ising2d::new([size, size], coupling, boundary)?)
+            }
+            Hamiltonian::Phi4 { size, m2, lambda } => {
+                Arc::new(Phi4::new([size, size], m2, lambda)?)
+            }
+            Hamiltonian::Ring2d => Arc::new(Ring2d::new()),
+            Hamiltonian::DoubleWell => Arc::new(DoubleWell::new(0.0, -4.0, 1.0)?),
+        })
+    }
+}
+
+fn mismatch(path: &Path, kind: &str, values: &str, other: &str) -> Error {
+    Error::input(
+        path,
+        format!(
+            "[model] kind: found '{kind}', but the target is over {values}: expected '{other}'"
+        ),
+    )
+}
+
+fn model<'a>(path: &'a Path, root: &'a toml::Table) -> Result<(ModelConfig, &'a str)> {
+    let section = Section::open(path, root, "model")?;
+    let kind = section.kind("kind", &["made", "realnvp"])?;
+    section.known(kind)?;
+    let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
+    if section.get::<u64>("context")?.unwrap_or(0) != 0 {
+        return Err(section.fault("context", "made and realnvp take none: expected 0"));
+    }
+    let family = if kind == "made" {
+        let hidden = section.sizes("hidden", 0)?;
+        let z2 = section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2");
+        let pairwise = section.get("pairwise")?.unwrap_or(true);
+        if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
+            return Err(
+                section.fault("pairwise", "found false, expected true where hidden is empty")
+            );
+        }
+        Family::Made { hidden, z2, pairwise }
+    } else {
+        Family::RealNvp {
+            layers: section.within("layers", 1..=256)?.unwrap_or(8),
+            hidden: section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64]),
+            log_scale_bound: section.number("log_scale_bound", 1e-3..=20.0)?.unwrap_or(1.0) as f32,
+            mask: match section.choice("mask", &["checkerboard", "halves"])? {
+                Some("halves") => Mask::Halves,
+                _ => Mask::Checkerboard,
+            },
+        }
+    };
+    Ok((ModelConfig { family, plain }, kind))
+}
+
+fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
+    let section = Section::open(path, root, "target")?;
+    if let Some(file) = section.get::<String>("data")? {
+        if section.get::<toml::Value>("hamiltonian")?.is_some() {
+            return Err(
+                section.fault("hamiltonian", "found beside 'data', expected one of the two")
+            );
+        }
+        section.known("data")?;
+        return Ok(TargetConfig::Data {
+            path: path.parent().unwrap_or(Path::new("")).join(file),
+            validation: section.number("validation", 0.0..=0.9)?.unwrap_or(0.1),
+            standardize: section.get("standardize")?.unwrap_or(true),
+            shape: section.sizes("shape", 1)?,
+        });
+    }
+    let kind = section.kind("hamiltonian", &["ising2d", "phi4", "ring2d", "double_well"])?;
+    section.known(kind)?;
+    let finite = f64::MIN..=f64::MAX;
+    let hamiltonian = match kind {
+        "ising2d" => Hamiltonian::Ising2d {
+            size: section.need("size", section.within("size", 2..=1024)?)?,
+            beta: section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+            coupling: section.number("coupling", finite)?.unwrap_or(1.0),
+            periodic: section.choice("boundary", &["periodic", "open"])?.unwrap_or("periodic")
+                == "periodic",
+        },
+        "phi4" => {
+            let m2 = section.need("m2", section.number("m2", finite.clone())?)?;
+            let lambda = section.need("lambda", section.number("lambda", 0.0..=f64::MAX)?)?;
+            if lambda == 0.0 && m2 <= 0.0 {
+                return Err(section.fault(
+                    "lambda",
+                    "found 0, expected more (or m2 > 0): the weight is not normalisable",
+                ));
+            }
+            let size = section.need("size", section.within("size", 2..=1024)?)?;
+            Hamiltonian::Phi4 { size, m2, lambda }
+        }
+        "ring2d" => Hamiltonian::Ring2d,
+        _ => Hamiltonian::DoubleWell,
+    };
+    hamiltonian.energy().map_err(|e| {
+        section.fault(e.parameter, format!("found {}, expected {}", e.found, e.expected))
+    })?;
+    Ok(TargetConfig::Hamiltonian(hamiltonian))
+}
+
+fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> Result<TrainConfig> {
+    let section = Section::open_or_empty(path, root, "train");
+    section.known("")?;
+    let most = 1 << 40;
+    let steps = section.within("steps", 1..=most)?.unwrap_or(2000) as u64;
+    let learns_data = matches!(target, TargetConfig::Data { .. });
+    let anneal = section.number("anneal", 0.0..=1.0 - 1e-9)?;
+    if anneal.is_some_and(|a| a > 0.0) && learns_data {
+        return Err(
+            section.fault("anneal", "there is no temperature to anneal when learning from data")
+        );
+    }
+    let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
+    Ok(TrainConfig {
+        steps,
+        batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
+        learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
+        cosine: section.choice("schedule", &["cosine", "constant"])?.unwrap_or("cosine")
+            == "cosine",
+        weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
+        anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
+        clip: section.number("clip", f64::MIN_POSITIVE..=f64::MAX)?.unwrap_or(1.0),
+        seed: section.get("seed")?.unwrap_or(1),
+        log_every: section.within("log_every", 1..=most)?.unwrap_or(10) as u64,
+        checkpoint_every: section.within("checkpoint_every", 1..=most)?.unwrap_or(200) as u64,
+        evaluate: section.within("evaluate", 2..=most)?.unwrap_or(20_000) as u64,
+    })
+}
+
+/// The document as text, without the folder a data file lies in.
+fn record(mut root: toml::Table) -> String {
+    if let Some(toml::Value::Table(target)) = root.get_mut("target")
+        && let Some(toml::Value::String(file)) = target.get_mut("data")
+        && let Some(name) = Path::new(file.as_str()).file_name()
+    {
+        *file = name.to_string_lossy().into_owned();
+    }
+    root.to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! Arrays in and out: `.npy` and `.csv`, a chunk at a time.
+//!
+//! One row is one sample; axes after the first are flattened. `.npy` is read and written in C order
+//! with a reader of our own, because a run may write more samples than fit in memory and the usual
+//! crates want whole arrays. `-` is standard input or output, as CSV.
+//!
+//! Reading is strict: values are finite, rows have one width, and an error names the row and column
+//! (counted from 1). Writing goes to a temporary name beside the target and is renamed at the end,
+//! so that a failed command leaves nothing behind.
+
+mod atomic;
+mod npy;
+mod read;
+mod write;
+
+pub use atomic::{Atomic, write_file};
+pub use read::{Reader, read_all};
+pub use write::Writer;
+
+/// What a row may hold, and so how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Any finite number; written as f32.
+    Real,
+    /// −1 or +1; written as i8.
+    Spin,
+}
+
+#[cfg(test)]
+mod tests;

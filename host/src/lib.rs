@@ -1,0 +1,25 @@
+//! The host side of pushforward: training, and everything behind the command line.
+//!
+//! [`config`] and [`data`] read what a user gives, [`energy`] holds the Hamiltonians, [`train`] the
+//! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s. A trained
+//! model is [`loaded`], held against its target by [`mod@estimate`] and against its own description
+//! by [`reference`](mod@reference), and run on a [`board`]. [`cli`] has one file per verb.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod board;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod energy;
+pub mod error;
+pub mod estimate;
+pub mod fit;
+pub mod loaded;
+pub mod ops;
+pub mod reference;
+pub mod report;
+pub mod train;

@@ -1,0 +1,140 @@
+//! A model read from its file and run by all threads.
+//!
+//! Rows are cut into pieces that threads take in any order. A row depends only on its index, so
+//! neither the cut nor the number of threads shows in the result.
+
+use std::path::Path;
+
+use pushforward::distribution;
+use pushforward::model::{Model, Sampler};
+use pushforward::simd::Level;
+use rayon::prelude::*;
+
+use crate::data::Writer;
+use crate::error::{Error, Result};
+
+/// An element of a row, as the engine draws it and as files hold it.
+pub trait Value: distribution::Value + Default {
+    /// Appends rows to a file.
+    ///
+    /// # Errors
+    /// As [`Writer::reals`].
+    fn write(to: &mut Writer, rows: &[Self]) -> Result<()>;
+}
+
+impl Value for i8 {
+    fn write(to: &mut Writer, rows: &[Self]) -> Result<()> {
+        to.spins(rows)
+    }
+}
+
+impl Value for f32 {
+    fn write(to: &mut Writer, rows: &[Self]) -> Result<()> {
+        to.reals(rows)
+    }
+}
+
+/// A model ready to draw and score.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Description and weights.
+    pub model: Model,
+    sampler: Sampler,
+}
+
+impl Loaded {
+    /// Reads a model file; `simd` asks for a level by name.
+    ///
+    /// # Errors
+    /// The file is missing or no valid model, or the CPU lacks the level.
+    pub fn open(path: &Path, simd: Option<&str>) -> Result<Loaded> {
+        let bytes = std::fs::read(path).map_err(|e| Error::read(path, &e))?;
+        let model = Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))?;
+        let loaded = Loaded::new(model)?;
+        let Some(name) = simd else { return Ok(loaded) };
+        match Level::available().find(|level| level.name() == name) {
+            Some(level) => Ok(loaded.at(level)),
+            None => {
+                let known: Vec<_> = Level::available().map(Level::name).collect();
+                let expected = known.join(", ");
+                Err(Error::Usage(format!(
+                    "--simd: found '{name}', expected one of {expected} on this machine"
+                )))
+            }
+        }
+    }
+
+    /// Packs a model's weights.
+    ///
+    /// # Errors
+    /// The model cannot be run.
+    pub fn new(model: Model) -> Result<Loaded> {
+        let sampler = model.sampler().map_err(|e| Error::Failed(e.to_string()))?;
+        Ok(Loaded { model, sampler })
+    }
+
+    /// The same model at another SIMD level.
+    pub fn at(self, level: Level) -> Loaded {
+        Loaded { sampler: self.sampler.with_level(level), ..self }
+    }
+
+    /// The engine's sampler, for one thread.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Values in a row.
+    pub fn dim(&self) -> usize {
+        self.sampler.dim()
+    }
+
+    /// Whether rows are spins.
+    pub fn spins(&self) -> bool {
+        self.model.architecture().is_discrete()
+    }
+
+    /// Rows of one piece: whole tiles, about a quarter of a megabyte.
+    fn piece(&self) -> usize {
+        ((1 << 16) / self.dim()).clamp(64, 1024).next_multiple_of(64)
+    }
+
+    /// Rows worth handing over at once.
+    pub fn chunk_rows(&self) -> usize {
+        32 * self.piece()
+    }
+
+    /// Samples `first, first + 1, …` of the stream `seed` into `rows`, with their
+    /// log-probabilities if asked.
+    ///
+    /// # Panics
+    /// If the buffers' lengths do not fit together.
+    pub fn sample<V: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [V],
+        log_prob: Option<&mut [f32]>,
+    ) {
+        let piece = self.piece();
+        let pieces = rows.par_chunks_mut(piece * self.dim()).enumerate();
+        let first = |i: usize| first + (i * piece) as u64;
+        match log_prob {
+            None => pieces.for_each(|(i, rows)| self.sampler.sample(seed, first(i), rows, None)),
+            Some(log_prob) => {
+                pieces.zip(log_prob.par_chunks_mut(piece)).for_each(|((i, rows), log_prob)| {
+                    self.sampler.sample(seed, first(i), rows, Some(log_prob));
+                })
+            }
+        }
+    }
+
+    /// The log-probability (nats) of each row.
+    ///
+    /// # Panics
+    /// If the buffers' lengths do not fit together.
+    pub fn log_prob<V: Value>(&self, rows: &[V], out: &mut [f32]) {
+        let piece = self.piece();
+        let pieces = rows.par_chunks(piece * self.dim()).zip(out.par_chunks_mut(piece));
+        pieces.for_each(|(rows, out)| self.sampler.log_prob(rows, out));
+    }
+}

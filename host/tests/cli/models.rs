@@ -1,0 +1,199 @@
+//! Model files: what is said about good ones, and that damaged ones are refused.
+
+use serde_json::Value;
+
+use crate::{files, ok, refused, run, trained};
+
+/// The verbs that read a model, with what else they need.
+const VERBS: [&[&str]; 4] =
+    [&["inspect"], &["sample", "-n", "2", "-o", "x.npy"], &["check"], &["codegen", "-o", "x.rs"]];
+
+#[test]
+fn two_hundred_damaged_files_are_refused() {
+    let t = trained();
+    let good = std::fs::read(&t.spins).unwrap();
+    let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    for i in 0..60 {
+        let length = good.len() * i / 60;
+        cases.push((format!("cut to {length} bytes"), good[..length].to_vec()));
+    }
+    for i in 0..100 {
+        let mut bytes = good.clone();
+        let at = i * good.len() / 100;
+        bytes[at] ^= 1 << (i % 8);
+        cases.push((format!("bit {} of byte {at} flipped", i % 8), bytes));
+    }
+    let replaced = |from: &str, to: &str| {
+        let text = String::from_utf8_lossy(&good[8..header]).replacen(from, to, 1);
+        let mut text = text.into_bytes();
+        text.resize(text.len().next_multiple_of(8), b' ');
+        let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(&text);
+        bytes.extend(&good[header..]);
+        assert_ne!(bytes, good, "{from} is not in the header");
+        bytes
+    };
+    for (from, to) in [
+        ("\\\"version\\\":1", "\\\"version\\\":2"),
+        ("\\\"version\\\":1", "\\\"version\\\":0"),
+        ("\\\"version\\\":1", "\\\"version\\\":\\\"one\\\""),
+        ("\\\"version\\\":1", "\\\"version\\\":18446744073709551615"),
+        ("\\\"fused\\\"", "\\\"exact\\\""),
+        ("\\\"made\\\"", "\\\"maid\\\""),
+        ("\\\"sites\\\":9", "\\\"sites\\\":10"),
+        ("\\\"sites\\\":9", "\\\"sites\\\":0"),
+        ("\\\"sites\\\":9", "\\\"sites\\\":18446744073709551615"),
+        ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[37]"),
+        ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[]"),
+        ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[36,36]"),
+        ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[99999999999]"),
+        ("\\\"shape\\\":[3,3]", "\\\"shape\\\":[3,4]"),
+        ("\"shape\":[36,9]", "\"shape\":[9,36]"),
+        ("\"F32\"", "\"F64\""),
+        ("\"F32\"", "\"I32\""),
+        ("hidden.0.weight", "hidden.0.wieght"),
+        ("output.bias", "output.bais"),
+        ("\"pushforward\"", "\"pushbackward\""),
+    ] {
+        cases.push((format!("{from} made {to}"), replaced(from, to)));
+    }
+    for length in [
+        0,
+        1,
+        7,
+        u64::MAX,
+        u64::MAX / 2,
+        1 << 40,
+        good.len() as u64,
+        100_000_001,
+        header as u64 - 9,
+        header as u64,
+    ] {
+        let mut bytes = good.clone();
+        bytes[..8].copy_from_slice(&length.to_le_bytes());
+        cases.push((format!("header of {length} bytes"), bytes));
+    }
+    for (i, value) in
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e-45].into_iter().enumerate()
+    {
+        let mut bytes = good.clone();
+        let at = header + 4 * (i * 40 + 3);
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        cases.push((format!("weight {value}"), bytes));
+    }
+    cases.push(("more at the end".into(), [&good[..], b"tail"].concat()));
+    cases.push(("twice".into(), [&good[..], &good[..]].concat()));
+    cases.push((
+        "no model".into(),
+        b"just a text file, long enough to have a header length".to_vec(),
+    ));
+    cases.push(("zeros".into(), vec![0; 4096]));
+    cases.push(("ones".into(), vec![255; 4096]));
+    assert_eq!(cases.len(), 200);
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bad.safetensors");
+    for (i, (what, bytes)) in cases.iter().enumerate() {
+        std::fs::write(&path, bytes).unwrap();
+        let verb = VERBS[i % VERBS.len()];
+        let message = refused(dir.path(), &[&[verb[0], "bad.safetensors"], &verb[1..]].concat());
+        assert!(message.starts_with("error: bad.safetensors: "), "{what}: {message}");
+        assert_eq!(files(dir.path()), [path.as_path()], "{what}");
+    }
+}
+
+#[test]
+fn good_models_pass_the_audit() {
+    let t = trained();
+    for model in [&t.spins, &t.flow] {
+        let report: Value =
+            serde_json::from_str(&ok(t.folder.path(), &["check", model, "--json"])).unwrap();
+        assert_eq!(report["ok"], true, "{report}");
+        let checks = report["checks"].as_array().unwrap();
+        assert!(checks.len() >= 8 && checks.iter().all(|c| c["ok"] != false), "{report}");
+    }
+}
+
+#[test]
+fn inspect_names_sizes_and_origin() {
+    let t = trained();
+    let json: Value =
+        serde_json::from_str(&ok(t.folder.path(), &["inspect", &t.spins, "--json"])).unwrap();
+    assert_eq!((json["kind"].as_str(), json["dim"].as_u64()), (Some("made"), Some(9)));
+    for key in ["parameters", "multiply_adds_per_sample", "flash_bytes", "scratch_bytes"] {
+        assert!(json[key].as_u64().is_some_and(|n| n > 0), "{key}");
+    }
+    let provenance = &json["provenance"];
+    assert!(provenance["config"].as_str().unwrap().contains("ising2d"));
+    assert!(provenance["figures"]["loss"].is_number());
+    assert!(!provenance.to_string().contains(t.folder.path().to_str().unwrap()));
+    assert!(
+        ok(t.folder.path(), &["inspect", &t.flow]).contains("realnvp, 2 real numbers, 4 couplings")
+    );
+}
+
+#[test]
+fn estimates_have_the_promised_keys() {
+    let t = trained();
+    let estimate = |model: &str, energy: &str| -> Value {
+        let arguments = ["estimate", model, "--energy", energy, "-n", "20000", "--json"];
+        serde_json::from_str(&ok(t.folder.path(), &arguments)).unwrap()
+    };
+    let spins = estimate(&t.spins, "ising.toml");
+    for key in [
+        "n",
+        "elbo",
+        "elbo_error",
+        "ln_z",
+        "ln_z_error",
+        "ess",
+        "acceptance",
+        "free_energy_per_site",
+        "free_energy_per_site_error",
+        "free_energy_per_site_corrected",
+        "free_energy_per_site_corrected_error",
+    ] {
+        assert!(spins[key].is_number(), "{key}");
+    }
+    let off = (spins["ln_z"].as_f64().unwrap() - spins["ln_z_exact"].as_f64().unwrap()).abs();
+    assert!(off < 4.0 * spins["ln_z_error"].as_f64().unwrap(), "{spins}");
+    let well = estimate(&t.flow, "well.toml");
+    assert!(
+        well["free_energy_per_site"].is_null() && well["elbo"].as_f64() < well["ln_z"].as_f64()
+    );
+    let message =
+        refused(t.folder.path(), &["estimate", &t.flow, "--energy", "ising.toml", "-n", "10"]);
+    assert!(message.contains("dimension 9, but the model has 2"), "{message}");
+}
+
+#[test]
+fn the_rest_speaks_json_and_rust() {
+    let t = trained();
+    let devices: Value =
+        serde_json::from_str(&ok(t.folder.path(), &["devices", "--json"])).unwrap();
+    assert_eq!(devices["devices"][0]["kind"], "cpu");
+    let rust = ok(t.folder.path(), &["codegen", &t.spins, "-o", "-", "--name", "ising"]);
+    assert!(rust.contains("pub mod ising") && rust.contains("pub fn sample_with_log_prob"));
+    let out = run(t.folder.path(), &["codegen", &t.spins, "-o", "x.rs", "--flash", "10"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(!t.folder.path().join("x.rs").exists());
+}
+
+#[test]
+fn bench_measures_every_case() {
+    let t = trained();
+    let bench: Value = serde_json::from_str(&ok(
+        t.folder.path(),
+        &["bench", &t.spins, "--json", "--threads", "2"],
+    ))
+    .unwrap();
+    let rows = bench["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 12);
+    for row in rows {
+        for key in ["batch", "threads", "ns_per_sample", "macs_per_sample", "gmacs_per_second"] {
+            assert!(row[key].as_f64().is_some_and(|x| x > 0.0), "{row}");
+        }
+    }
+    assert!(bench["peak_gmacs_per_second"].as_f64().unwrap() > 0.1);
+}

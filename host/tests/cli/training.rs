@@ -1,0 +1,211 @@
+//! `train`: what it writes, and that a run may be killed.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{ISING, command, files, ok, refused, run, trained};
+
+#[test]
+fn a_run_writes_model_metrics_and_report() {
+    let t = trained();
+    let names: Vec<_> = files(&t.folder.path().join("ising"))
+        .iter()
+        .map(|f| f.file_name().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "checkpoint.previous.safetensors",
+            "checkpoint.safetensors",
+            "metrics.csv",
+            "model.safetensors",
+            "report.html"
+        ]
+    );
+    let metrics = std::fs::read_to_string(t.folder.path().join("ising/metrics.csv")).unwrap();
+    assert!(metrics.starts_with("step,loss,loss_error,ess,") && metrics.lines().count() == 7);
+    let report = std::fs::read_to_string(t.folder.path().join("ising/report.html")).unwrap();
+    assert!(report.matches("<svg").count() == 4 && !report.contains("http"));
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    std::fs::write(path.join("x.toml"), ISING).unwrap();
+    let arguments = |out: &'static str| {
+        [
+            "train",
+            "x.toml",
+            "--device",
+            "cpu",
+            "--set",
+            "steps=4000",
+            "--set",
+            "evaluate=100",
+            "--out",
+            out,
+        ]
+    };
+    ok(path, &arguments("whole"));
+    let mut child =
+        command(path, &arguments("killed")).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let checkpoint = path.join("killed/checkpoint.previous.safetensors");
+    let start = Instant::now();
+    while !checkpoint.exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!path.join("killed/model.safetensors").exists(), "killed too late to test anything");
+    ok(path, &[&arguments("killed")[..], &["--resume", "--threads", "2"]].concat());
+    for name in ["model.safetensors", "metrics.csv"] {
+        let read = |run: &str| std::fs::read(path.join(run).join(name)).unwrap();
+        assert!(read("whole") == read("killed"), "{name}");
+    }
+
+    let message =
+        refused(path, &[&arguments("killed")[..], &["--resume", "--set", "batch=32"]].concat());
+    assert!(message.contains("[train] batch = 64, but the config now says 32"), "{message}");
+    damage(&path.join("killed/checkpoint.safetensors"));
+    ok(path, &[&arguments("killed")[..], &["--resume"]].concat());
+    damage(&path.join("killed/checkpoint.safetensors"));
+    damage(&path.join("killed/checkpoint.previous.safetensors"));
+    let message = refused(path, &[&arguments("killed")[..], &["--resume"]].concat());
+    assert!(message.contains("is no good checkpoint"), "{message}");
+}
+
+fn damage(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn divergence_stops_with_step_quantity_and_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.toml"), crate::WELL).unwrap();
+    let out = run(
+        dir.path(),
+        &[
+            "train",
+            "x.toml",
+            "--device",
+            "cpu",
+            "--out",
+            "run",
+            "--set",
+            "learning_rate=1000",
+            "--set",
+            "clip=1e30",
+            "--set",
+            "steps=500",
+            "--set",
+            "checkpoint_every=1",
+            "--set",
+            "anneal=0",
+        ],
+    );
+    let message = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{message}");
+    assert!(message.contains("diverged at step ") && message.contains("checkpoint"), "{message}");
+    assert!(!dir.path().join("run/model.safetensors").exists());
+}
+
+#[test]
+fn data_is_split_standardised_and_scored() {
+    let dir = tempfile::tempdir().unwrap();
+    // A parabola with a jitter, off centre and badly scaled.
+    let row = |i: i32| {
+        let (u, v) = (f64::from(i * 37 % 101) / 50.0 - 1.0, f64::from(i * 53 % 97) / 48.0 - 1.0);
+        format!("{},{}\n", 1000.0 + 30.0 * u, 0.01 * (u * u + 0.1 * v))
+    };
+    let rows: String = (0..2000).map(row).collect();
+    std::fs::write(dir.path().join("rows.csv"), format!("x,y\n{rows}")).unwrap();
+    let config = "[model]\nkind = 'realnvp'\nlayers = 4\nhidden = 16\n[target]\ndata = 'rows.csv'\n[train]\nsteps = 200\nbatch = 128\n";
+    std::fs::write(dir.path().join("x.toml"), config).unwrap();
+    let text = ok(dir.path(), &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
+    let figures: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(figures["validation_rows"], 200);
+    // The affine layer alone gives the entropy of a Gaussian with these deviations, 1.7 nats or so.
+    assert!(figures["validation_nll"].as_f64().unwrap() < 2.0, "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.toml"), ISING).unwrap();
+    let arguments =
+        ["train", "x.toml", "--device", "cpu", "--out", "run", "--set", "steps=10000000"];
+    let child = command(dir.path(), &arguments).stderr(std::process::Stdio::piped()).spawn();
+    let child = child.unwrap();
+    while !dir.path().join("run/metrics.csv").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    let message = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{message}");
+    assert!(message.contains("interrupted at step ") && message.contains("--resume"), "{message}");
+    assert!(dir.path().join("run/checkpoint.safetensors").exists());
+}
+
+/// Four Gaussians in the plane: weight, centre, deviations along axes turned by an angle.
+const MIXTURE: [(f64, [f64; 2], [f64; 2], f64); 4] = [
+    (0.4, [-2.0, 0.0], [0.5, 0.25], 0.5),
+    (0.3, [1.5, 1.5], [0.6, 0.3], -0.8),
+    (0.2, [1.0, -2.0], [0.3, 0.8], 0.2),
+    (0.1, [3.0, 0.0], [0.25, 0.25], 0.0),
+];
+
+fn mixture_log_density([x, y]: [f64; 2]) -> f64 {
+    let part = |(weight, [cx, cy], [a, b], angle): (f64, [f64; 2], [f64; 2], f64)| {
+        let (s, c) = angle.sin_cos();
+        let (u, v) = ((c * (x - cx) + s * (y - cy)) / a, (c * (y - cy) - s * (x - cx)) / b);
+        weight * (-0.5 * (u * u + v * v)).exp() / (std::f64::consts::TAU * a * b)
+    };
+    MIXTURE.into_iter().map(part).sum::<f64>().ln()
+}
+
+#[test]
+fn a_known_mixture_is_learnt_to_its_entropy() {
+    let mut stream = pushforward::noise::Stream::new(11);
+    let mut draw = |i: u64| {
+        let mut uniforms = |k| stream.block(i, k).map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0);
+        let ([mut which, _], [r, t]) = (uniforms(0), uniforms(1));
+        let found = MIXTURE.into_iter().find(|(weight, ..)| {
+            which -= weight;
+            which < 0.0
+        });
+        let (_, [cx, cy], [a, b], angle) = found.unwrap_or(MIXTURE[3]);
+        let (radius, (sin, cos)) = ((-2.0 * r.ln()).sqrt(), (std::f64::consts::TAU * t).sin_cos());
+        let (u, v, (s, c)) = (a * radius * cos, b * radius * sin, angle.sin_cos());
+        [cx + c * u - s * v, cy + s * u + c * v]
+    };
+    let text =
+        |rows: &[[f64; 2]]| rows.iter().map(|[x, y]| format!("{x},{y}\n")).collect::<String>();
+    let known: Vec<_> = (0..20_000).map(&mut draw).collect();
+    let fresh: Vec<_> = (20_000..40_000).map(&mut draw).collect();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("mixture.csv"), text(&known)).unwrap();
+    std::fs::write(dir.path().join("fresh.csv"), text(&fresh)).unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/mixture.toml");
+    std::fs::copy(config, dir.path().join("mixture.toml")).unwrap();
+    let arguments =
+        ["train", "mixture.toml", "--device", "cpu", "--out", "run", "--set", "hidden=[32, 32]"];
+    ok(dir.path(), &arguments);
+    let scores = ok(dir.path(), &["log-prob", "run/model.safetensors", "fresh.csv"]);
+    // ⟨ln p − ln q⟩ over the same rows: the divergence, without the noise of the entropy itself.
+    let divergence = fresh
+        .iter()
+        .zip(scores.lines())
+        .map(|(row, score)| mixture_log_density(*row) - score.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / fresh.len() as f64;
+    assert!((0.0..0.05).contains(&divergence), "{divergence}");
+}
