@@ -1,6 +1,6 @@
 //! Training configs: TOML with three tables, `[model]`, `[target]` and `[train]`.
 //!
-//! Every key stands once in [`TABLES`]; an unknown one is an error that suggests the nearest known
+//! Every key stands once in `TABLES`; an unknown one is an error that suggests the nearest known
 //! key and its table. `--set key=value` edits the document before it is read, so an override is
 //! checked as a line in the file is. What is not given takes a default that trains well.
 
