@@ -13,16 +13,17 @@
 //!
 //! | key | meaning |
 //! |---|---|
+//! | `hash` | FNV-1a, 64 bits as 16 hexadecimal digits, of what follows; always the first key |
 //! | `version` | format version, an integer |
 //! | `arithmetic` | `"fused"` or `"plain"`: how dense multiply-adds round |
 //! | `architecture` | [`Architecture`]: `kind` and its sizes |
 //! | `golden_seed` | seed of the golden rows, an integer |
 //! | `provenance` | any object: tool, configuration, figures of the training |
-//! | `hash` | FNV-1a, 64 bits in hexadecimal, of what follows |
 //!
-//! The hash runs over the JSON text of the object without `hash` (keys sorted, no spaces), then over
-//! each tensor in order of its name: the name's bytes, and the data's bytes. It finds damage, not
-//! malice.
+//! The object's text begins with exactly `{"hash":"0123456789abcdef",`. The hash runs over the text
+//! after that comma, byte for byte, then over each tensor in order of its name: the name's bytes,
+//! and the data's bytes. It is taken from the text and not from the parsed object so that it cannot
+//! depend on how a JSON library prints numbers or orders keys. It finds damage, not malice.
 //!
 //! # Versions
 //! A reader reads every version up to its own: a change that an old reader would misread raises the
@@ -74,9 +75,12 @@ impl Model {
             return Err(ModelError::Version { found: version, newest: VERSION });
         }
         let expected: String = field(&mut description, "hash")?;
+        let hashed = text.strip_prefix(&hash_field(&expected)).ok_or_else(|| {
+            ModelError::Metadata("`hash`: expected as the first key, with no spaces".into())
+        })?;
         let mut tensors: Vec<_> = file.iter().collect();
         tensors.sort_by(|a, b| a.0.cmp(b.0));
-        let found = hash(&description, tensors.iter().map(|(name, view)| (*name, view.data())));
+        let found = hash(hashed, tensors.iter().map(|(name, view)| (*name, view.data())));
 
         // The description first: "unknown kind" helps more than "the hash differs".
         let architecture: Architecture = field(&mut description, "architecture")?;
@@ -135,8 +139,9 @@ impl Model {
         description.insert("golden_seed".into(), golden.seed.into());
         description.insert("provenance".into(), Value::Object(self.provenance.clone()));
         let contents = tensors.iter().map(|(name, (_, data))| (*name, data.as_slice()));
-        let hash = hash(&description, contents);
-        description.insert("hash".into(), hash.into());
+        let text = Value::Object(description).to_string();
+        let text = text.strip_prefix('{').unwrap_or(&text);
+        let text = hash_field(&hash(text, contents)) + text;
 
         let mut views = Vec::new();
         for (name, (shape, data)) in &tensors {
@@ -144,7 +149,6 @@ impl Model {
                 .map_err(|e| ModelError::Container(e.to_string()))?;
             views.push((*name, view));
         }
-        let text = Value::Object(description).to_string();
         let metadata = [(KEY.to_string(), text)].into_iter().collect();
         safetensors::serialize(views, Some(metadata))
             .map_err(|e| ModelError::Container(e.to_string()))
@@ -213,9 +217,14 @@ fn read_golden(
     Ok(Golden { seed, rows, log_prob })
 }
 
+/// What the description's text begins with.
+fn hash_field(hash: &str) -> String {
+    format!("{{\"hash\":\"{hash}\",")
+}
+
 /// FNV-1a, 64 bits (Fowler, Noll & Vo).
 fn hash<'a>(
-    description: &Map<String, Value>,
+    description: &str,
     tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> String {
     let mut state = 0xcbf2_9ce4_8422_2325u64;
@@ -224,7 +233,7 @@ fn hash<'a>(
             state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     };
-    feed(Value::Object(description.clone()).to_string().as_bytes());
+    feed(description.as_bytes());
     for (name, data) in tensors {
         feed(name.as_bytes());
         feed(data);
