@@ -1,11 +1,21 @@
 //! How long does a sample take? Limit: the fused-multiply-add peak (batch) or one pass over the
 //! weights (batch 1).
 
+use std::time::Duration;
+
 use criterion::{BenchmarkId, Criterion, Throughput};
 use pushforward_benches::{cases, report};
 
+/// Seconds a row, not minutes: the spread it prints says whether that was enough.
+fn criterion_settings() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+}
+
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = criterion_settings().configure_from_args();
     for case in cases().expect("the cases are valid") {
         let sampler = case.model.sampler().expect("a built model has a sampler");
         for (name, scored) in [("sample", false), ("sample+log_prob", true)] {

@@ -223,10 +223,7 @@ fn hash_field(hash: &str) -> String {
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll & Vo).
-fn hash<'a>(
-    description: &str,
-    tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> String {
+fn hash<'a>(description: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut state = 0xcbf2_9ce4_8422_2325u64;
     let mut feed = |bytes: &[u8]| {
         for byte in bytes {
