@@ -231,15 +231,8 @@ impl<'a, T: Weight, A: Arith> RealNvp<'a, T, A> {
             let each = x.as_mut().iter_mut().zip(raw.as_ref()).zip(shift.as_ref()).enumerate();
             for (r, ((x, raw), shift)) in each {
                 let scale = s.mul(bound, math::tanh(s, s.mul(s.load(raw), inverse)));
-                let (v, t) = (s.load(x), s.load(shift));
-                let minus = s.sub(s.splat(0.0), scale);
-                let y = if to_data {
-                    s.add(s.mul(v, math::exp(s, scale)), t)
-                } else {
-                    s.mul(s.sub(v, t), math::exp(s, minus))
-                };
-                s.store(y, x);
-                log_prob.add(lanes, r, minus);
+                s.store(move_by(s, to_data, s.load(x), scale, s.load(shift)), x);
+                log_prob.add(lanes, r, s.sub(s.splat(0.0), scale));
             }
         }
     }
@@ -257,16 +250,9 @@ impl<'a, T: Weight, A: Arith> RealNvp<'a, T, A> {
         for ((x, scale), shift) in x.iter_mut().zip(scales).zip(shifts) {
             let scale = s.splat(scale.widen());
             let shift = s.splat(shift.widen());
-            let minus = s.sub(s.splat(0.0), scale);
             for (r, x) in x.as_mut().iter_mut().enumerate() {
-                let v = s.load(x);
-                let y = if to_data {
-                    s.add(s.mul(v, math::exp(s, scale)), shift)
-                } else {
-                    s.mul(s.sub(v, shift), math::exp(s, minus))
-                };
-                s.store(y, x);
-                log_prob.add(lanes, r, minus);
+                s.store(move_by(s, to_data, s.load(x), scale, shift), x);
+                log_prob.add(lanes, r, s.sub(s.splat(0.0), scale));
             }
         }
     }
@@ -282,6 +268,16 @@ impl<'a, T: Weight, A: Arith> RealNvp<'a, T, A> {
                 log_prob.add(lanes, r, s.sub(square, s.splat(LN_SQRT_2PI)));
             }
         }
+    }
+}
+
+/// `x exp(a) + b` towards the data, `(x − b) exp(−a)` back.
+#[inline(always)]
+fn move_by<S: Simd>(s: S, to_data: bool, x: S::F, log_scale: S::F, shift: S::F) -> S::F {
+    if to_data {
+        s.add(s.mul(x, math::exp(s, log_scale)), shift)
+    } else {
+        s.mul(s.sub(x, shift), math::exp(s, s.sub(s.splat(0.0), log_scale)))
     }
 }
 
