@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pushforward::model::file::fnv;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use crate::data::write_file;
@@ -141,13 +142,6 @@ fn same_config(file: &Path, found: &str, expected: &str) -> Result<()> {
         "was made with {name} = {found}, but the config now says {expected}: --resume needs the same config"
     );
     Err(Error::input(file, message))
-}
-
-/// FNV-1a, 64 bits: enough to tell a damaged file.
-pub fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
 }
 
 fn checksum(step: u64, config: &str, data: &[Vec<u8>]) -> String {

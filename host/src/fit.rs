@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pushforward::model::file::fnv;
 use pushforward::model::{
     Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
 };
@@ -93,7 +94,7 @@ impl Problem {
                 let (rows, width) = read_all(file, width, domain)?;
                 identity += &format!(
                     "\n[data]\nchecksum = \"{:016x}\"\n",
-                    checkpoint::fnv(rows.iter().flat_map(|x| x.to_le_bytes()))
+                    fnv(rows.iter().flat_map(|x| x.to_le_bytes()))
                 );
                 let (training, held_out) = split(&rows, width, *validation, config.train.seed);
                 if training.is_empty() {

@@ -222,18 +222,14 @@ fn hash_field(hash: &str) -> String {
     format!("{{\"hash\":\"{hash}\",")
 }
 
-/// FNV-1a, 64 bits (Fowler, Noll & Vo).
+/// FNV-1a, 64 bits (Fowler, Noll & Vo): enough to find damage.
+pub fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |state, byte| {
+        (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 fn hash<'a>(description: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut state = 0xcbf2_9ce4_8422_2325u64;
-    let mut feed = |bytes: &[u8]| {
-        for byte in bytes {
-            state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    feed(description.as_bytes());
-    for (name, data) in tensors {
-        feed(name.as_bytes());
-        feed(data);
-    }
-    format!("{state:016x}")
+    let tensors = tensors.flat_map(|(name, data)| name.bytes().chain(data.iter().copied()));
+    format!("{:016x}", fnv(description.bytes().chain(tensors)))
 }
