@@ -26,7 +26,7 @@
 use core::marker::PhantomData;
 
 use crate::distribution::{Draws, Tile};
-use crate::kernel::{Arith, Cursor, Fused, Lanes, Sum, Weight, fill, leaky, take, take_mut};
+use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::math;
 use crate::noise::{Noise, normal};
 use crate::simd::{Kernel, Simd};
@@ -185,16 +185,18 @@ impl<'a, T: Weight, A: Arith> RealNvp<'a, T, A> {
         }
         for units in coupling.hidden {
             let layer = take_mut(outputs, *units).0;
-            fill(lanes, layer, weights.next(*units));
-            lanes.rectangle(weights.next(known * units), take(inputs, known).0, layer);
-            leaky(lanes, layer, weights.next(*units));
+            let bias = weights.next(*units);
+            let (rectangle, slopes) = (weights.next(known * units), weights.next(*units));
+            let dense = Dense { bias, weights: rectangle, slopes };
+            lanes.dense(dense, take(inputs, known).0, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let moved = coupling.moved();
         let out = take_mut(outputs, 2 * moved).0;
-        fill(lanes, out, weights.next(2 * moved));
-        lanes.rectangle(weights.next(known * 2 * moved), take(inputs, known).0, out);
+        let (bias, rectangle) = (weights.next(2 * moved), weights.next(known * 2 * moved));
+        let dense = Dense { bias, weights: rectangle, slopes: &[] };
+        lanes.dense(dense, take(inputs, known).0, out);
         take_mut(out, moved)
     }
 
