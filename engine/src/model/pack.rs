@@ -16,6 +16,7 @@ pub fn pack(model: &Model) -> Vec<f32> {
     match model.architecture() {
         Architecture::Made(made) => packer.made(made),
         Architecture::RealNvp(flow) => packer.realnvp(flow),
+        Architecture::Nsf(_) | Architecture::Maf(_) => {}
     }
     packer.out
 }
