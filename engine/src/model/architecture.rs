@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{ModelError, Tensor};
-use crate::made::{Made, units_before};
+use crate::made::Made;
+use crate::masked::{Shape, units_before};
 use crate::realnvp::{Coupling, RealNvp};
 
 /// Largest extent of any layer: keeps sizes of untrusted files far from overflow.
@@ -455,9 +456,7 @@ impl Architecture {
     /// Multiply-adds of drawing one sample (each unmasked weight once).
     pub fn multiply_adds(&self) -> usize {
         match self {
-            Architecture::Made(made) => {
-                Made::<f32>::multiply_adds(made.sites, &made.hidden, made.pairwise)
-            }
+            Architecture::Made(made) => made.network().multiply_adds(),
             Architecture::RealNvp(flow) => {
                 flow.couplings().iter().map(Coupling::multiply_adds).sum()
             }
@@ -479,9 +478,7 @@ impl Architecture {
     /// Packed weights, biases and slopes.
     pub fn packed_len(&self) -> usize {
         match self {
-            Architecture::Made(made) => {
-                Made::<f32>::weights_len(made.sites, &made.hidden, made.pairwise)
-            }
+            Architecture::Made(made) => made.network().weights_len(),
             Architecture::RealNvp(flow) => {
                 RealNvp::<f32>::weights_len(flow.dim, &flow.couplings(), flow.affine)
             }
@@ -492,7 +489,7 @@ impl Architecture {
     /// Floats of scratch to draw or score one row at a time.
     pub fn scratch_len(&self) -> usize {
         match self {
-            Architecture::Made(made) => made.sites + Made::<f32>::scratch_values(&made.hidden),
+            Architecture::Made(made) => made.sites + made.network().scratch_values(),
             Architecture::RealNvp(flow) => {
                 flow.dim + RealNvp::<f32>::scratch_values(&flow.couplings())
             }
@@ -570,6 +567,13 @@ fn hidden_tensors(
         inputs = *units;
     }
     inputs
+}
+
+impl MadeSpec {
+    /// The sizes of its network.
+    pub fn network(&self) -> Shape<'_> {
+        Made::<f32>::shape(self.sites, &self.hidden, self.pairwise)
+    }
 }
 
 impl NsfSpec {
