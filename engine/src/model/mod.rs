@@ -15,12 +15,16 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-pub use architecture::{Architecture, CouplingSpec, MadeSpec, RealNvpSpec, Symmetry};
+pub use architecture::{
+    Architecture, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, NsfSpec, RealNvpSpec,
+    Symmetry, TransformerSpec,
+};
 pub use error::ModelError;
 pub use pack::pack;
 pub use sampler::Sampler;
 
 pub use crate::kernel::Arithmetic;
+pub use crate::maf::Fast;
 
 /// A dense array of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]

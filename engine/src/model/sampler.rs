@@ -3,14 +3,19 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Architecture, Arithmetic, Model, ModelError, Symmetry, pack};
+use super::{
+    Architecture, Arithmetic, MafSpec, Model, ModelError, NsfSpec, Symmetry, TransformerSpec, pack,
+};
 use crate::autoregressive::Z2;
+use crate::coupling::{Nsf, RealNvp};
 use crate::distribution::{self, Rows, RowsMut, Tile, Value};
 use crate::kernel::{Arith, Fused, Plain};
 use crate::made::Made;
+use crate::maf::Maf;
 use crate::noise::{Noise, Stream};
-use crate::realnvp::RealNvp;
+use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::Level;
+use crate::transformer::Affine;
 
 /// Draws exact samples of a loaded model and scores rows, at the widest SIMD level of the CPU.
 ///
@@ -205,6 +210,36 @@ impl Sampler {
                     RealNvp::<f32, A>::new(spec.dim, &couplings, bound, spec.affine, weights)
                         .expect("validated when the sampler was made");
                 then.with(&flow)
+            }
+            Architecture::Nsf(spec) => {
+                let NsfSpec { dim, bins, bound, affine, .. } = *spec;
+                let couplings = spec.couplings();
+                let flow = Nsf::<f32, A>::new(dim, &couplings, bins, bound, affine, weights)
+                    .expect("validated when the sampler was made");
+                then.with(&flow)
+            }
+            Architecture::Maf(spec) => {
+                let MafSpec { dim, fast, transformer, affine, .. } = *spec;
+                let layers = spec.layers();
+                match transformer {
+                    TransformerSpec::Affine { log_scale_bound } => {
+                        let flow = Maf::<Affine, f32, A>::new(
+                            dim,
+                            &layers,
+                            fast,
+                            log_scale_bound,
+                            affine,
+                            weights,
+                        );
+                        then.with(&flow.expect("validated when the sampler was made"))
+                    }
+                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                        let flow = Maf::<RationalQuadratic, f32, A>::new(
+                            dim, &layers, fast, bins, bound, affine, weights,
+                        );
+                        then.with(&flow.expect("validated when the sampler was made"))
+                    }
+                }
             }
         }
     }
