@@ -130,20 +130,15 @@ impl RationalQuadratic {
                 (high, high, zero)
             };
             let beyond = s.lt(at, if by_y { y } else { x });
-            let keep = |old: [S::F; 2], new: [S::F; 2]| {
-                let ([a, b], [c, d]) = (old, new);
-                [s.select(beyond, a, c), s.select(beyond, b, d)]
-            };
             found = Bin {
-                x: keep(found.x, [x, next_x]),
-                y: keep(found.y, [y, next_y]),
-                slope: keep(found.slope, [slope, next_slope]),
+                x: select(s, beyond, found.x, [x, next_x]),
+                y: select(s, beyond, found.y, [y, next_y]),
+                slope: select(s, beyond, found.slope, [slope, next_slope]),
             };
             (x, y, slope) = (next_x, next_y, next_slope);
         }
-        let shift = s.splat(DERIVATIVE_SHIFT);
-        let derivative = |u| s.add(s.splat(MIN_DERIVATIVE), math::softplus(s, s.add(u, shift)));
-        Bin { slope: found.slope.map(derivative), ..found }
+        let [a, b] = found.slope;
+        Bin { slope: [derivative(s, a), derivative(s, b)], ..found }
     }
 
     /// `new` inside `[−B, B]`, `old` outside.
@@ -152,6 +147,19 @@ impl RationalQuadratic {
         let new = s.select(s.lt(at, s.splat(-self.bound)), old, new);
         s.select(s.lt(s.splat(self.bound), at), old, new)
     }
+}
+
+/// `yes` where the mask is set, `no` elsewhere, for both ends of a bin.
+#[inline(always)]
+fn select<S: Simd>(s: S, mask: S::M, [a, b]: [S::F; 2], [c, d]: [S::F; 2]) -> [S::F; 2] {
+    [s.select(mask, a, c), s.select(mask, b, d)]
+}
+
+/// The slope at a knot.
+#[inline(always)]
+fn derivative<S: Simd>(s: S, u: S::F) -> S::F {
+    let shifted = s.add(u, s.splat(DERIVATIVE_SHIFT));
+    s.add(s.splat(MIN_DERIVATIVE), math::softplus(s, shifted))
 }
 
 /// `1/D`, and `ln f′`, at `t` and `v` of a bin of mean slope `mean` and slopes `a`, `b`.
