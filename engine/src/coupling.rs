@@ -30,7 +30,7 @@ use core::marker::PhantomData;
 
 use crate::distribution::{Draws, Tile};
 use crate::flow::{self, Direction};
-use crate::kernel::{Arith, Cursor, Fused, Lanes, Sum, Weight, fill, leaky, take, take_mut};
+use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
@@ -227,16 +227,18 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         }
         for units in coupling.hidden {
             let layer = take_mut(outputs, *units).0;
-            fill(lanes, layer, weights.next(*units));
-            lanes.rectangle(weights.next(known * units), take(inputs, known).0, layer);
-            leaky(lanes, layer, weights.next(*units));
+            let bias = weights.next(*units);
+            let (rectangle, slopes) = (weights.next(known * units), weights.next(*units));
+            let dense = Dense { bias, weights: rectangle, slopes };
+            lanes.dense(dense, take(inputs, known).0, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let n = self.transformer.parameters() * coupling.moved();
         let out = take_mut(outputs, n).0;
-        fill(lanes, out, weights.next(n));
-        lanes.rectangle(weights.next(known * n), take(inputs, known).0, out);
+        let (bias, rectangle) = (weights.next(n), weights.next(known * n));
+        let dense = Dense { bias, weights: rectangle, slopes: &[] };
+        lanes.dense(dense, take(inputs, known).0, out);
         out
     }
 }

@@ -12,20 +12,26 @@
 //!
 //! # The packed layout
 //! Every dense or masked layer is a list of *rectangles*: `n` outputs that read the same `k`
-//! inputs. A rectangle is stored as panels of [`PANEL`] outputs, then of 4, then of 1, as many as
-//! fit; a panel of width `w` is the row-major matrix `[k][w]`. A panel row is what `Single` loads
-//! as a vector and what `Batch` broadcasts weight by weight; both read memory straight through.
+//! inputs. A rectangle is stored as strips of [`STRIP`] inputs, the last of fewer; a strip as
+//! panels of [`PANEL`] outputs, then of 4, then of 1, as many as fit; a panel of width `w` as the
+//! row-major matrix `[strip][w]`. A panel row is what `Single` loads as a vector and what `Batch`
+//! broadcasts weight by weight; both read memory straight through. A strip's inputs are read by
+//! all of its panels from the first-level cache.
 //!
 //! ```text
-//! for panel in panels(n):                      # 16, 16, …, 4, …, 1, …
-//!     for i in 0..k:                           # ascending inputs
-//!         for o in panel: acc[o] += w[i][o] · x[i]
+//! for strip in strips(k):                      # ascending inputs
+//!     for panel in panels(n):                  # 16, 16, …, 4, …, 1, …
+//!         for i in strip:
+//!             for o in panel: acc[o] += w[i][o] · x[i]
 //! ```
 
 use crate::simd::{Kernel, Scalar, Simd};
 
 /// Outputs in the widest panel.
 pub const PANEL: usize = 16;
+
+/// Inputs in a strip.
+pub const STRIP: usize = 64;
 
 /// How a dense multiply-add is rounded.
 ///
@@ -177,20 +183,59 @@ pub trait Lanes: Copy {
     fn splat(self, x: f32) -> Self::V;
     /// A buffer seen as values; the remainder is left out.
     fn values(buffer: &mut [f32]) -> &mut [Self::V];
+    /// Runs a layer of `x.len()` inputs and `out.len()` outputs.
+    fn dense<T: Weight>(self, layer: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]);
+
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.
-    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !x.is_empty() {
+            self.dense(Dense { bias: &[], weights, slopes: &[] }, x, acc);
+        }
+    }
 
     /// Runs `then` in a function of its own, compiled for the level of the dense kernels.
     fn call<K: Kernel>(self, then: K) -> K::Output;
 }
 
-/// The arguments of a rectangle, to be run as one [`Kernel`]: one copy of its loops for all layers.
-struct Rectangle<'a, L: Lanes, T> {
+/// A dense layer: `out[o] = leaky(bias[o] + Σ_i w[i][o] x[i])`, one accumulator an output, inputs
+/// ascending.
+#[derive(Clone, Copy, Debug)]
+pub struct Dense<'a, T> {
+    /// One an output; empty where the accumulators hold their start already.
+    pub bias: &'a [T],
+    /// Packed as the module says.
+    pub weights: &'a [T],
+    /// One an output; empty where the sums are the outputs.
+    pub slopes: &'a [T],
+}
+
+impl<'a, T> Dense<'a, T> {
+    /// Without what only the first and the last strip of inputs have.
+    #[inline(always)]
+    fn strip(self, first: bool, last: bool) -> Self {
+        let bias = if first { self.bias } else { &[] };
+        let slopes = if last { self.slopes } else { &[] };
+        Self { bias, slopes, ..self }
+    }
+
+    /// The next `outputs`, which have `n` weights.
+    #[inline(always)]
+    fn next(&mut self, outputs: usize, n: usize) -> Self {
+        let ((bias, biases), (weights, rest), (slopes, later)) =
+            (take(self.bias, outputs), take(self.weights, n), take(self.slopes, outputs));
+        *self = Self { bias: biases, weights: rest, slopes: later };
+        Self { bias, weights, slopes }
+    }
+}
+
+/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers.
+struct Layer<'a, L: Lanes, T> {
     lanes: L,
-    weights: &'a [T],
+    dense: Dense<'a, T>,
     x: &'a [L::V],
-    acc: &'a mut [L::V],
+    out: &'a mut [L::V],
 }
 
 /// `R` vectors of samples a feature, lanes = samples.
@@ -229,53 +274,105 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
         Self { s, arith: core::marker::PhantomData }
     }
 
-    /// `O` outputs of a panel of width `W`, the `q`-th group of them.
+    /// The accumulators of `O` outputs: their biases, or what `out` holds.
     #[inline(always)]
-    fn block<T: Weight, const W: usize, const O: usize>(
+    fn begin<T: Weight, const O: usize>(
         self,
-        panel: &[[T; W]],
-        q: usize,
-        x: &[[S::Array; R]],
-        acc: &mut [[S::Array; R]; O],
-    ) {
+        bias: &[T],
+        out: &[[S::Array; R]; O],
+    ) -> [[S::F; R]; O] {
         let s = self.s;
         let mut c = [[s.splat(0.0); R]; O];
-        for (c, a) in c.iter_mut().zip(acc.iter()) {
-            for (c, a) in c.iter_mut().zip(a) {
-                *c = s.load(a);
+        if let Some(bias) = bias.first_chunk::<O>() {
+            for (c, b) in c.iter_mut().zip(bias) {
+                *c = [s.splat(b.widen()); R];
+            }
+        } else {
+            for (c, out) in c.as_flattened_mut().iter_mut().zip(out.as_flattened()) {
+                *c = s.load(out);
             }
         }
-        for (row, x) in panel.iter().zip(x) {
-            let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
-            let mut v = [s.splat(0.0); R];
-            for (v, x) in v.iter_mut().zip(x) {
-                *v = s.load(x);
-            }
-            for (c, w) in c.iter_mut().zip(row) {
-                let w = s.splat(w.widen());
-                for (c, v) in c.iter_mut().zip(&v) {
-                    *c = A::mul_add(s, w, *v, *c);
+        c
+    }
+
+    /// Stores `O` sums, made leaky where there are slopes.
+    #[inline(always)]
+    fn end<T: Weight, const O: usize>(
+        self,
+        mut c: [[S::F; R]; O],
+        slopes: &[T],
+        out: &mut [[S::Array; R]; O],
+    ) {
+        let s = self.s;
+        if let Some(slopes) = slopes.first_chunk::<O>() {
+            for (c, slope) in c.iter_mut().zip(slopes) {
+                let slope = s.splat(slope.widen());
+                for c in c {
+                    *c = leaky_unit(s, *c, slope);
                 }
             }
         }
-        for (c, a) in c.iter().zip(acc) {
-            for (c, a) in c.iter().zip(a) {
-                s.store(*c, a);
-            }
+        for (c, out) in c.as_flattened().iter().zip(out.as_flattened_mut()) {
+            s.store(*c, out);
         }
     }
 
+    /// A panel of width `W`, `O` outputs at a time.
     #[inline(always)]
     fn panel<T: Weight, const W: usize, const O: usize>(
         self,
-        weights: &[T],
+        mut dense: Dense<'_, T>,
         x: &[[S::Array; R]],
-        acc: &mut [[S::Array; R]; W],
+        out: &mut [[S::Array; R]; W],
     ) {
-        let panel = weights.as_chunks::<W>().0;
-        for (q, acc) in acc.as_chunks_mut::<O>().0.iter_mut().enumerate() {
-            self.block::<T, W, O>(panel, q, x, acc);
+        let s = self.s;
+        let panel = dense.weights.as_chunks::<W>().0;
+        for (q, out) in out.as_chunks_mut::<O>().0.iter_mut().enumerate() {
+            let Dense { bias, slopes, .. } = dense.next(O, 0);
+            let mut c = self.begin(bias, out);
+            for (row, x) in panel.iter().zip(x) {
+                let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
+                let mut v = [s.splat(0.0); R];
+                for (v, x) in v.iter_mut().zip(x) {
+                    *v = s.load(x);
+                }
+                for (c, w) in c.iter_mut().zip(row) {
+                    let w = s.splat(w.widen());
+                    for (c, v) in c.iter_mut().zip(&v) {
+                        *c = A::mul_add(s, w, *v, *c);
+                    }
+                }
+            }
+            self.end(c, slopes, out);
         }
+    }
+
+    /// `O` panels of width 1 side by side, so that enough accumulators are in flight.
+    #[inline(always)]
+    fn columns<T: Weight, const O: usize>(
+        self,
+        dense: Dense<'_, T>,
+        x: &[[S::Array; R]],
+        out: &mut [[S::Array; R]],
+    ) {
+        let s = self.s;
+        let Some(out) = out.first_chunk_mut::<O>() else { return };
+        let mut weights = Cursor::new(dense.weights);
+        let mut columns: [&[T]; O] = [&[]; O];
+        for column in &mut columns {
+            *column = weights.next(x.len());
+        }
+        let mut c = self.begin(dense.bias, out);
+        for (i, x) in x.iter().enumerate() {
+            for (c, column) in c.iter_mut().zip(&columns) {
+                let Some(w) = column.get(i) else { return };
+                let w = s.splat(w.widen());
+                for (c, x) in c.iter_mut().zip(x) {
+                    *c = A::mul_add(s, w, s.load(x), *c);
+                }
+            }
+        }
+        self.end(c, dense.slopes, out);
     }
 }
 
@@ -300,9 +397,9 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 
     #[inline(always)]
-    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
-        if !acc.is_empty() && !x.is_empty() {
-            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        if !out.is_empty() {
+            self.s.vectorize(Layer { lanes: self, dense, x, out });
         }
     }
 
@@ -312,33 +409,44 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Rectangle<'_, Batch<S, A, R>, T> {
+impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Layer<'_, Batch<S, A, R>, T> {
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
-        let Self { lanes, weights, x, acc } = self;
-        let mut weights = Cursor::new(weights);
-        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
-        for acc in wide {
-            let w = weights.next(PANEL * x.len());
-            // As many accumulators as registers allow: 16 vectors of AVX2's, 32 of AVX-512's.
-            if S::LANES < 16 {
-                lanes.panel::<T, PANEL, 2>(w, x, acc);
-            } else {
-                lanes.panel::<T, PANEL, 4>(w, x, acc);
-            }
+        let Self { lanes, dense: all, x, out } = self;
+        if x.is_empty() {
+            constant(lanes, all, out);
         }
-        let (four, rest) = rest.as_chunks_mut::<4>();
-        for acc in four {
-            let w = weights.next(4 * x.len());
-            if S::LANES < 16 {
-                lanes.panel::<T, 4, 2>(w, x, acc);
-            } else {
-                lanes.panel::<T, 4, 4>(w, x, acc);
+        let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
+        for (strip, x) in x.chunks(STRIP).enumerate() {
+            let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
+            let (wide, rest) = out.as_chunks_mut::<PANEL>();
+            for out in wide {
+                let dense = dense.next(PANEL, PANEL * x.len());
+                // As many accumulators as registers allow: 16 vectors of AVX2's, 32 of AVX-512's.
+                if S::LANES < 16 {
+                    lanes.panel::<T, PANEL, 2>(dense, x, out);
+                } else {
+                    lanes.panel::<T, PANEL, 4>(dense, x, out);
+                }
             }
-        }
-        for acc in rest.as_chunks_mut::<1>().0 {
-            lanes.panel::<T, 1, 1>(weights.next(x.len()), x, acc);
+            let (four, rest) = rest.as_chunks_mut::<4>();
+            for out in four {
+                let dense = dense.next(4, 4 * x.len());
+                if S::LANES < 16 {
+                    lanes.panel::<T, 4, 2>(dense, x, out);
+                } else {
+                    lanes.panel::<T, 4, 4>(dense, x, out);
+                }
+            }
+            let few = dense.next(rest.len(), rest.len() * x.len());
+            match rest.len() {
+                1 => lanes.columns::<T, 1>(few, x, rest),
+                2 => lanes.columns::<T, 2>(few, x, rest),
+                3 => lanes.columns::<T, 3>(few, x, rest),
+                _ => {}
+            }
+            weights = dense.weights;
         }
     }
 }
@@ -354,32 +462,47 @@ impl<S: Simd, A: Arith> Single<S, A> {
     #[inline(always)]
     fn panels<T: Weight, const W: usize, const P: usize>(
         self,
-        weights: &[T],
+        dense: Dense<'_, T>,
         x: &[f32],
-        acc: &mut [[f32; W]; P],
+        out: &mut [[f32; W]; P],
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
         if let Arithmetic::Fused = A::ARITHMETIC {
-            let mut weights = Cursor::new(weights);
-            for acc in acc {
-                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, acc);
+            for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
+                *out = bias.widen();
+            }
+            let mut weights = Cursor::new(dense.weights);
+            for out in out.iter_mut() {
+                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, out);
+            }
+            for (out, slope) in out.as_flattened_mut().iter_mut().zip(dense.slopes) {
+                *out = leaky_unit(Scalar, *out, slope.widen());
             }
             return;
         }
         let s = self.s;
         let vectors = W.div_ceil(S::LANES);
         let mut streams: [&[[T; W]]; P] = [&[]; P];
-        let mut cursor = Cursor::new(weights);
+        let mut weights = Cursor::new(dense.weights);
         for stream in &mut streams {
-            *stream = cursor.next(W * x.len()).as_chunks::<W>().0;
+            *stream = weights.next(W * x.len()).as_chunks::<W>().0;
             if stream.len() != x.len() {
                 return;
             }
         }
+        let (biases, slopes) = (dense.bias.as_chunks::<W>().0, dense.slopes.as_chunks::<W>().0);
         let mut c = [[s.splat(0.0); W]; P];
-        for (c, a) in c.iter_mut().zip(acc.iter()) {
+        for (i, (c, out)) in c.iter_mut().zip(out.iter()).enumerate() {
+            let mut wide = [0.0; W];
+            let start = match biases.get(i) {
+                Some(bias) => {
+                    T::widen_all(bias, &mut wide);
+                    &wide
+                }
+                None => out,
+            };
             for (j, c) in c.iter_mut().enumerate().take(vectors) {
-                *c = s.load_part(a, j);
+                *c = s.load_part(start, j);
             }
         }
         for (i, x) in x.iter().enumerate() {
@@ -393,8 +516,15 @@ impl<S: Simd, A: Arith> Single<S, A> {
                 }
             }
         }
-        for (c, a) in c.iter().zip(acc) {
-            store_part(s, c, a);
+        for (i, (c, out)) in c.iter_mut().zip(out).enumerate() {
+            if let Some(slopes) = slopes.get(i) {
+                let mut wide = [0.0; W];
+                T::widen_all(slopes, &mut wide);
+                for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                    *c = leaky_unit(s, *c, s.load_part(&wide, j));
+                }
+            }
+            store_part(s, c, out);
         }
     }
 }
@@ -457,9 +587,9 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 
     #[inline(always)]
-    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
-        if !acc.is_empty() && !x.is_empty() {
-            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        if !out.is_empty() {
+            self.s.vectorize(Layer { lanes: self, dense, x, out });
         }
     }
 
@@ -469,56 +599,69 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight> Kernel for Rectangle<'_, Single<S, A>, T> {
+impl<S: Simd, A: Arith, T: Weight> Kernel for Layer<'_, Single<S, A>, T> {
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
-        let Self { lanes, weights, x, acc } = self;
+        let Self { lanes, dense: all, x, out } = self;
+        if x.is_empty() {
+            constant(lanes, all, out);
+        }
         let x = x.as_flattened().as_flattened();
-        let acc = acc.as_flattened_mut().as_flattened_mut();
-        let mut weights = Cursor::new(weights);
-        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
-        let wide = if S::LANES > 1 {
-            let (groups, wide) = wide.as_chunks_mut::<4>();
-            for acc in groups {
-                lanes.panels::<T, PANEL, 4>(weights.next(4 * PANEL * x.len()), x, acc);
+        let out = out.as_flattened_mut().as_flattened_mut();
+        let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
+        for (strip, x) in x.chunks(STRIP).enumerate() {
+            let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
+            let (wide, rest) = out.as_chunks_mut::<PANEL>();
+            let wide = if S::LANES > 1 {
+                let (groups, wide) = wide.as_chunks_mut::<4>();
+                for out in groups {
+                    let dense = dense.next(4 * PANEL, 4 * PANEL * x.len());
+                    lanes.panels::<T, PANEL, 4>(dense, x, out);
+                }
+                wide
+            } else {
+                wide
+            };
+            for out in wide.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, PANEL, 1>(dense.next(PANEL, PANEL * x.len()), x, out);
             }
-            wide
-        } else {
-            wide
-        };
-        for acc in wide.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, PANEL, 1>(weights.next(PANEL * x.len()), x, acc);
-        }
-        let (four, rest) = rest.as_chunks_mut::<4>();
-        for acc in four.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, 4, 1>(weights.next(4 * x.len()), x, acc);
-        }
-        for acc in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, 1, 1>(weights.next(x.len()), x, acc);
+            let (four, rest) = rest.as_chunks_mut::<4>();
+            for out in four.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, 4, 1>(dense.next(4, 4 * x.len()), x, out);
+            }
+            for out in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, 1, 1>(dense.next(1, x.len()), x, out);
+            }
+            weights = dense.weights;
         }
     }
+}
+
+/// A layer that has no inputs.
+#[inline(always)]
+fn constant<L: Lanes, T: Weight>(lanes: L, dense: Dense<'_, T>, out: &mut [L::V]) {
+    for (out, bias) in out.iter_mut().zip(dense.bias) {
+        *out = lanes.splat(bias.widen());
+    }
+    leaky(lanes, out, dense.slopes);
+}
+
+/// `x` where `x > 0`, `slope · x` elsewhere.
+#[inline(always)]
+fn leaky_unit<S: Simd>(s: S, x: S::F, slope: S::F) -> S::F {
+    s.select(s.lt(s.splat(0.0), x), x, s.mul(slope, x))
 }
 
 /// Leaky units with learned slopes: `x` where `x > 0`, `slope · x` elsewhere.
 #[inline(always)]
 pub fn leaky<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], slopes: &[T]) {
     let s = lanes.s();
-    let zero = s.splat(0.0);
     for (unit, slope) in units.iter_mut().zip(slopes) {
         let slope = s.splat(slope.widen());
         for a in unit.as_mut() {
-            let x = s.load(a);
-            s.store(s.select(s.lt(zero, x), x, s.mul(slope, x)), a);
+            s.store(leaky_unit(s, s.load(a), slope), a);
         }
-    }
-}
-
-/// Fills accumulators with their biases.
-#[inline(always)]
-pub fn fill<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], biases: &[T]) {
-    for (unit, bias) in units.iter_mut().zip(biases) {
-        *unit = lanes.splat(bias.widen());
     }
 }
 
