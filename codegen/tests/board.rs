@@ -1,4 +1,4 @@
-//! The firmware, compiled around models of both families and both arithmetics and run on an
+//! The firmware, compiled around models of all families and both arithmetics and run on an
 //! emulated Cortex-M4F, gives the bits of a loaded model on this machine.
 //!
 //! Needs QEMU and the Rust target; says so loudly where they are missing, and fails there if `CI`
@@ -126,7 +126,15 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     fs::create_dir_all(target_dir())?;
     // One path for all models: a change of the file has to rebuild.
     let path = target_dir().join("model.safetensors");
-    for name in ["spins_fused", "flow_plain", "spins_plain", "flow_fused"] {
+    for name in [
+        "spins_fused",
+        "flow_plain",
+        "spins_plain",
+        "flow_fused",
+        "nsf_fused",
+        "maf_plain",
+        "iaf_fused",
+    ] {
         let bytes = fs::read(
             repository().join("codegen/tests/models").join(name).with_extension("safetensors"),
         )?;
