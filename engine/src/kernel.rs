@@ -170,8 +170,11 @@ impl<'a, T> Cursor<'a, T> {
 
 /// How one feature is held, and the kernels on features; see the module.
 pub trait Lanes: Copy {
-    /// The level of element-wise operations.
+    /// The level of operations on one feature.
     type S: Simd;
+    /// The level of operations on many features, one like the other: a lane is a sample in
+    /// [`Batch`] and a feature in [`Single`].
+    type E: Simd;
     /// One feature: `R` vectors of samples.
     type V: Copy + AsRef<[<Self::S as Simd>::Array]> + AsMut<[<Self::S as Simd>::Array]>;
     /// Samples held by a value.
@@ -183,6 +186,19 @@ pub trait Lanes: Copy {
     fn splat(self, x: f32) -> Self::V;
     /// A buffer seen as values; the remainder is left out.
     fn values(buffer: &mut [f32]) -> &mut [Self::V];
+    /// Vectors of the level [`Lanes::E`] that hold `n` features.
+    fn vectors(n: usize) -> usize;
+    /// The level's token.
+    fn e(self) -> Self::E;
+    /// Vector number `i` of these features; zeros past their end.
+    fn get(self, features: &[Self::V], i: usize) -> <Self::E as Simd>::F;
+    /// Replaces vector number `i` of these features.
+    fn put(self, features: &mut [Self::V], i: usize, x: <Self::E as Simd>::F);
+    /// One weight a feature, for vector number `i` of the features; zeros past their end.
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> <Self::E as Simd>::F;
+    /// Adds vector number `i` of `n` features to a sum over features, in ascending order.
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: <Self::E as Simd>::F);
+
     /// Runs a layer of `x.len()` inputs and `out.len()` outputs.
     fn dense<T: Weight>(self, layer: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]);
 
@@ -378,6 +394,7 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
 
 impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     type S = S;
+    type E = S;
     type V = [S::Array; R];
     const SAMPLES: usize = R * S::LANES;
 
@@ -394,6 +411,41 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     #[inline(always)]
     fn values(buffer: &mut [f32]) -> &mut [Self::V] {
         S::chunks_mut(buffer).0.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n * R
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        match features.as_flattened().get(i) {
+            Some(a) => self.s.load(a),
+            None => self.s.splat(0.0),
+        }
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        if let Some(a) = features.as_flattened_mut().get_mut(i) {
+            self.s.store(x, a);
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        self.s.splat(weights.get(i / R).map_or(0.0, |w| w.widen()))
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, _: usize, x: S::F) {
+        sum.add(self, i % R, x);
     }
 
     #[inline(always)]
@@ -568,6 +620,7 @@ fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc:
 
 impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     type S = Scalar;
+    type E = S;
     type V = [[f32; 1]; 1];
     const SAMPLES: usize = 1;
 
@@ -584,6 +637,60 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     #[inline(always)]
     fn values(buffer: &mut [f32]) -> &mut [Self::V] {
         buffer.as_chunks_mut().0.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n.div_ceil(S::LANES)
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        let features = take(features, i * S::LANES).1.as_flattened().as_flattened();
+        if let Some(a) = S::chunks(features).0.first() {
+            return self.s.load(a);
+        }
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(features) {
+            *to = *from;
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        let features = take_mut(features, i * S::LANES).1.as_flattened_mut().as_flattened_mut();
+        if let Some(a) = S::chunks_mut(features).0.first_mut() {
+            return self.s.store(x, a);
+        }
+        let mut part = S::array(0.0);
+        self.s.store(x, &mut part);
+        for (to, from) in features.iter_mut().zip(part.as_ref()) {
+            *to = *from;
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(take(weights, i * S::LANES).1) {
+            *to = from.widen();
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: S::F) {
+        let mut terms = S::array(0.0);
+        self.s.store(x, &mut terms);
+        for term in terms.as_ref().iter().take(n.saturating_sub(i * S::LANES)) {
+            sum.add(self, 0, *term);
+        }
     }
 
     #[inline(always)]
