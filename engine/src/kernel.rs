@@ -204,12 +204,7 @@ pub trait Lanes: Copy {
 
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.
-    #[inline(always)]
-    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
-        if !x.is_empty() {
-            self.dense(Dense { bias: &[], weights, slopes: &[] }, x, acc);
-        }
-    }
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
 
     /// Runs `then` in a function of its own, compiled for the level of the dense kernels.
     fn call<K: Kernel>(self, then: K) -> K::Output;
@@ -246,8 +241,9 @@ impl<'a, T> Dense<'a, T> {
     }
 }
 
-/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers.
-struct Layer<'a, L: Lanes, T> {
+/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers, and
+/// one without `ENDS` (biases and slopes) for rectangles, many of which are small.
+struct Layer<'a, L: Lanes, T, const ENDS: bool> {
     lanes: L,
     dense: Dense<'a, T>,
     x: &'a [L::V],
@@ -451,7 +447,15 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     #[inline(always)]
     fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
         if !out.is_empty() {
-            self.s.vectorize(Layer { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -461,12 +465,15 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Layer<'_, Batch<S, A, R>, T> {
+impl<S: Simd, A: Arith, T: Weight, const R: usize, const ENDS: bool> Kernel
+    for Layer<'_, Batch<S, A, R>, T, ENDS>
+{
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
         let Self { lanes, dense: all, x, out } = self;
-        if x.is_empty() {
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
             constant(lanes, all, out);
         }
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
@@ -696,7 +703,15 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     #[inline(always)]
     fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
         if !out.is_empty() {
-            self.s.vectorize(Layer { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -706,12 +721,13 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight> Kernel for Layer<'_, Single<S, A>, T> {
+impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single<S, A>, T, ENDS> {
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
         let Self { lanes, dense: all, x, out } = self;
-        if x.is_empty() {
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
             constant(lanes, all, out);
         }
         let x = x.as_flattened().as_flattened();
