@@ -11,6 +11,7 @@ enum Operation {
     Sub,
     Mul,
     Div,
+    Sqrt,
     MulAdd,
     Select,
     TruncToI32,
@@ -34,9 +35,9 @@ enum Operation {
 
 use Operation::*;
 
-const ALL: [Operation; 23] = [
-    Add, Sub, Mul, Div, MulAdd, Select, TruncToI32, I32ToFloat, AddU, SubU, Xor, And, Or, Shl0,
-    Shl1, Shl13, Shl31, Shr0, Shr1, Shr13, Shr31, SelectU, FromWords,
+const ALL: [Operation; 24] = [
+    Add, Sub, Mul, Div, Sqrt, MulAdd, Select, TruncToI32, I32ToFloat, AddU, SubU, Xor, And, Or,
+    Shl0, Shl1, Shl13, Shl31, Shr0, Shr1, Shr13, Shr31, SelectU, FromWords,
 ];
 
 impl Operation {
@@ -48,6 +49,7 @@ impl Operation {
             Sub => return s.sub(a, b),
             Mul => return s.mul(a, b),
             Div => return s.div(a, b),
+            Sqrt => return s.sqrt(a),
             MulAdd => return s.mul_add(a, b, c),
             Select => return s.select(s.lt(a, b), b, c),
             SelectU => return s.select(s.lt_u(x, y), b, c),
@@ -78,7 +80,7 @@ impl Operation {
 
     /// Whether the result is arithmetic, in which the payload of a NaN is nobody's promise.
     fn rounds(self) -> bool {
-        matches!(self, Add | Sub | Mul | Div | MulAdd)
+        matches!(self, Add | Sub | Mul | Div | Sqrt | MulAdd)
     }
 
     /// Whether the operation has a specified result for this operand.
@@ -227,8 +229,7 @@ fn fused_multiply_adds_round_once() {
     let triples = triples.chain((0..1_000_000).map(random)).chain((0..1_000_000).map(hard));
     let operands = operands(triples);
     let [a, b, c] = operands.0.each_ref();
-    let exact: Vec<f32> =
-        a.iter().zip(b).zip(c).map(|((a, b), c)| a.mul_add(*b, *c)).collect();
+    let exact: Vec<f32> = a.iter().zip(b).zip(c).map(|((a, b), c)| a.mul_add(*b, *c)).collect();
     compare(MulAdd, &operands, &exact);
     // The triples are hard: many differ from a sum that is rounded to f64 first.
     let twice = a.iter().zip(b).zip(c).zip(&exact).filter(|(((a, b), c), exact)| {

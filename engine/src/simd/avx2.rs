@@ -17,6 +17,7 @@ level! {
     fn sub(a: F, b: F) -> F = _mm256_sub_ps(a, b);
     fn mul(a: F, b: F) -> F = _mm256_mul_ps(a, b);
     fn div(a: F, b: F) -> F = _mm256_div_ps(a, b);
+    fn sqrt(x: F) -> F = _mm256_sqrt_ps(x);
     fn mul_add(a: F, b: F, c: F) -> F = _mm256_fmadd_ps(a, b, c);
     fn lt(a: F, b: F) -> M = _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     fn select(mask: M, yes: F, no: F) -> F = _mm256_blendv_ps(no, yes, mask);

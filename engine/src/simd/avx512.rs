@@ -18,6 +18,7 @@ level! {
     fn sub(a: F, b: F) -> F = _mm512_sub_ps(a, b);
     fn mul(a: F, b: F) -> F = _mm512_mul_ps(a, b);
     fn div(a: F, b: F) -> F = _mm512_div_ps(a, b);
+    fn sqrt(x: F) -> F = _mm512_sqrt_ps(x);
     fn mul_add(a: F, b: F, c: F) -> F = _mm512_fmadd_ps(a, b, c);
     fn lt(a: F, b: F) -> M = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     fn select(mask: M, yes: F, no: F) -> F = _mm512_mask_blend_ps(mask, no, yes);

@@ -18,6 +18,7 @@ level! {
     fn sub(a: F, b: F) -> F = vsubq_f32(a, b);
     fn mul(a: F, b: F) -> F = vmulq_f32(a, b);
     fn div(a: F, b: F) -> F = vdivq_f32(a, b);
+    fn sqrt(x: F) -> F = vsqrtq_f32(x);
     fn mul_add(a: F, b: F, c: F) -> F = vfmaq_f32(c, a, b);
     fn lt(a: F, b: F) -> M = vcltq_f32(a, b);
     fn select(mask: M, yes: F, no: F) -> F = vbslq_f32(mask, yes, no);

@@ -19,6 +19,7 @@ level! {
     fn sub(a: F, b: F) -> F = f32x4_sub(a, b);
     fn mul(a: F, b: F) -> F = f32x4_mul(a, b);
     fn div(a: F, b: F) -> F = f32x4_div(a, b);
+    fn sqrt(x: F) -> F = f32x4_sqrt(x);
     fn mul_add(a: F, b: F, c: F) -> F = fma(a, b, c);
     fn lt(a: F, b: F) -> M = f32x4_lt(a, b);
     fn select(mask: M, yes: F, no: F) -> F = v128_bitselect(yes, no, mask);

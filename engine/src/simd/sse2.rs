@@ -17,6 +17,7 @@ level! {
     fn sub(a: F, b: F) -> F = _mm_sub_ps(a, b);
     fn mul(a: F, b: F) -> F = _mm_mul_ps(a, b);
     fn div(a: F, b: F) -> F = _mm_div_ps(a, b);
+    fn sqrt(x: F) -> F = _mm_sqrt_ps(x);
     fn mul_add(a: F, b: F, c: F) -> F = fma(a, b, c);
     fn lt(a: F, b: F) -> M = _mm_cmplt_ps(a, b);
     fn select(mask: M, yes: F, no: F) -> F =
