@@ -59,6 +59,18 @@ pub trait Arith: Copy + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
+impl Fused {
+    /// Whether the target has an instruction for it, as far as the compiler was told. Elsewhere it
+    /// is emulated, with the same bits, unless the CPU turns out to have one
+    /// ([`Level::fuses`](crate::simd::Level::fuses)); firmware has no such surprises, and `model!`
+    /// refuses a fused model there.
+    pub const IS_NATIVE: bool = cfg!(any(
+        all(target_arch = "arm", target_abi = "eabihf", target_os = "none"),
+        all(target_arch = "aarch64", target_feature = "neon"),
+        all(target_arch = "x86_64", target_feature = "fma"),
+    ));
+}
+
 /// Multiplications and additions that round apart; see [`Arithmetic::Plain`].
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
