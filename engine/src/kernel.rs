@@ -573,7 +573,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
                 None => out,
             };
             for (j, c) in c.iter_mut().enumerate().take(vectors) {
-                *c = s.load_part(start, j);
+                *c = load_part(s, start, j);
             }
         }
         for (i, x) in x.iter().enumerate() {
@@ -583,7 +583,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
                 let mut wide = [0.0; W];
                 T::widen_all(row, &mut wide);
                 for (j, c) in c.iter_mut().enumerate().take(vectors) {
-                    *c = A::mul_add(s, s.load_part(&wide, j), x, *c);
+                    *c = A::mul_add(s, load_part(s, &wide, j), x, *c);
                 }
             }
         }
@@ -592,33 +592,20 @@ impl<S: Simd, A: Arith> Single<S, A> {
                 let mut wide = [0.0; W];
                 T::widen_all(slopes, &mut wide);
                 for (j, c) in c.iter_mut().enumerate().take(vectors) {
-                    *c = leaky_unit(s, *c, s.load_part(&wide, j));
+                    *c = leaky_unit(s, *c, load_part(s, &wide, j));
                 }
             }
-            store_part(s, c, out);
+            for (j, c) in c.iter().enumerate().take(vectors) {
+                s.store_first(*c, take_mut(out, j * S::LANES).1);
+            }
         }
     }
 }
 
-/// The first `W` lanes of a run of vectors.
+/// Vector number `j` of a panel row, zeros past its end.
 #[inline(always)]
-fn store_part<S: Simd, const W: usize>(s: S, c: &[S::F; W], a: &mut [f32; W]) {
-    let (whole, rest) = S::chunks_mut(a);
-    let used = whole.len();
-    for (c, a) in c.iter().zip(whole) {
-        s.store(*c, a);
-    }
-    if let Some(c) = c.get(used)
-        && !rest.is_empty()
-    {
-        let mut last = [0.0; 16];
-        if let Some(a) = S::chunks_mut(&mut last).0.first_mut() {
-            s.store(*c, a);
-        }
-        for (to, from) in rest.iter_mut().zip(last) {
-            *to = from;
-        }
-    }
+fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
+    s.load_first(take(row, j * S::LANES).1)
 }
 
 /// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
@@ -670,28 +657,13 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
 
     #[inline(always)]
     fn get(self, features: &[Self::V], i: usize) -> S::F {
-        let features = take(features, i * S::LANES).1.as_flattened().as_flattened();
-        if let Some(a) = S::chunks(features).0.first() {
-            return self.s.load(a);
-        }
-        let mut part = S::array(0.0);
-        for (to, from) in part.as_mut().iter_mut().zip(features) {
-            *to = *from;
-        }
-        self.s.load(&part)
+        self.s.load_first(take(features, i * S::LANES).1.as_flattened().as_flattened())
     }
 
     #[inline(always)]
     fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
-        let features = take_mut(features, i * S::LANES).1.as_flattened_mut().as_flattened_mut();
-        if let Some(a) = S::chunks_mut(features).0.first_mut() {
-            return self.s.store(x, a);
-        }
-        let mut part = S::array(0.0);
-        self.s.store(x, &mut part);
-        for (to, from) in features.iter_mut().zip(part.as_ref()) {
-            *to = *from;
-        }
+        let features = take_mut(features, i * S::LANES).1;
+        self.s.store_first(x, features.as_flattened_mut().as_flattened_mut());
     }
 
     #[inline(always)]

@@ -257,10 +257,15 @@ impl Kernel for Lanes {
         assert_eq!(store(s.from_bits(s.splat_u(0x4020_0000))), vec![2.5; S::LANES]);
 
         let row: [f32; 21] = core::array::from_fn(|i| i as f32 + 1.0);
-        for j in 0..=21 / S::LANES {
-            let part = store(s.load_part(&row, j));
-            let expected = (0..S::LANES).map(|l| row.get(j * S::LANES + l).copied().unwrap_or(0.0));
-            assert_eq!(part, expected.collect::<Vec<_>>(), "part {j} at {:?}", S::LEVEL);
+        for n in 0..=row.len() {
+            let first = store(s.load_first(&row[..n]));
+            let expected = (0..S::LANES).map(|l| if l < n { row[l] } else { 0.0 });
+            assert_eq!(first, expected.collect::<Vec<_>>(), "{n} floats at {:?}", S::LEVEL);
+            let mut to = [-1.0; 21];
+            s.store_first(s.splat(2.5), &mut to[..n]);
+            let stored = to.iter().take_while(|x| **x == 2.5).count();
+            assert_eq!(stored, n.min(S::LANES), "{n} floats at {:?}", S::LEVEL);
+            assert!(to[stored..].iter().all(|x| *x == -1.0), "{n} floats at {:?}", S::LEVEL);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::arch::x86_64::*;
 
+use super::Simd;
+
 level! {
     /// Proof that this CPU has AVX2 and FMA.
     Avx2: 8 lanes with "avx2,fma", if detected!("avx2", "fma");
@@ -37,4 +39,28 @@ level! {
         let less = _mm256_cmpgt_epi32(_mm256_xor_si256(b, top), _mm256_xor_si256(a, top));
         _mm256_castsi256_ps(less)
     };
+    also {
+        #[inline(always)]
+        fn load_first(self, xs: &[f32]) -> F {
+            if let Some(a) = Self::chunks(xs).0.first() {
+                return self.load(a);
+            }
+            // SAFETY: the token proves the CPU features; lanes beyond the slice are not read.
+            unsafe { _mm256_maskload_ps(xs.as_ptr(), first(self, xs.len())) }
+        }
+        #[inline(always)]
+        fn store_first(self, x: F, xs: &mut [f32]) {
+            if let Some(a) = Self::chunks_mut(xs).0.first_mut() {
+                return self.store(x, a);
+            }
+            // SAFETY: the token proves the CPU features; lanes beyond the slice are not written.
+            unsafe { _mm256_maskstore_ps(xs.as_mut_ptr(), first(self, xs.len()), x) }
+        }
+    }
+}
+
+/// All bits set in the first `n` lanes.
+#[inline(always)]
+fn first(s: Avx2, n: usize) -> U {
+    proven!(_mm256_cmpgt_epi32(_mm256_set1_epi32(n.min(8) as i32), s.lane_numbers()))
 }

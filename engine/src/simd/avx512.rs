@@ -36,17 +36,20 @@ level! {
     fn lt_u(a: U, b: U) -> M = _mm512_cmplt_epu32_mask(a, b);
     also {
         #[inline(always)]
-        fn load_part<const W: usize>(self, row: &[f32; W], j: usize) -> F {
-            match row.as_chunks().0.get(j) {
-                Some(a) => self.load(a),
-                None => {
-                    let left = row.len().saturating_sub(16 * j) as u32;
-                    let mask = ((1u32 << left) - 1) as __mmask16;
-                    // SAFETY: as in `proven!`; masked-out lanes are not read, and `left` < 16
-                    // floats from `16 j` on (clamped into the row) lie inside it.
-                    unsafe { _mm512_maskz_loadu_ps(mask, row.as_ptr().add((16 * j).min(W))) }
-                }
-            }
+        fn load_first(self, xs: &[f32]) -> F {
+            // SAFETY: the token proves the CPU features; lanes beyond the slice are not read.
+            unsafe { _mm512_maskz_loadu_ps(first(xs.len()), xs.as_ptr()) }
+        }
+        #[inline(always)]
+        fn store_first(self, x: F, xs: &mut [f32]) {
+            // SAFETY: the token proves the CPU features; lanes beyond the slice are not written.
+            unsafe { _mm512_mask_storeu_ps(xs.as_mut_ptr(), first(xs.len()), x) }
         }
     }
+}
+
+/// The first `n` lanes.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    (0xffff_u32 >> 16_usize.saturating_sub(n)) as __mmask16
 }

@@ -166,18 +166,28 @@ pub trait Simd: Copy + Send + Sync + 'static {
         self.bits(self.load(&words))
     }
 
-    /// Weights as a vector: the `j`-th group of `LANES` of a panel row, zeros past its end.
+    /// The first floats of a slice, zeros past its end.
     #[inline(always)]
-    fn load_part<const W: usize>(self, row: &[f32; W], j: usize) -> Self::F {
-        match Self::chunks(row).0.get(j) {
-            Some(a) => self.load(a),
-            None => {
-                let mut a = Self::array(0.0);
-                for (to, from) in a.as_mut().iter_mut().zip(row.iter().skip(Self::LANES * j)) {
-                    *to = *from;
-                }
-                self.load(&a)
-            }
+    fn load_first(self, xs: &[f32]) -> Self::F {
+        if let Some(a) = Self::chunks(xs).0.first() {
+            return self.load(a);
+        }
+        let mut a = Self::array(0.0);
+        for (to, from) in a.as_mut().iter_mut().zip(xs) {
+            *to = *from;
+        }
+        self.load(&a)
+    }
+    /// To the front of a slice, as many lanes as it holds.
+    #[inline(always)]
+    fn store_first(self, x: Self::F, xs: &mut [f32]) {
+        if let Some(a) = Self::chunks_mut(xs).0.first_mut() {
+            return self.store(x, a);
+        }
+        let mut a = Self::array(0.0);
+        self.store(x, &mut a);
+        for (to, from) in xs.iter_mut().zip(a.as_ref()) {
+            *to = *from;
         }
     }
 }

@@ -162,7 +162,13 @@ impl Simd for Scalar {
         f()
     }
     #[inline(always)]
-    fn load_part<const W: usize>(self, row: &[f32; W], j: usize) -> f32 {
-        row.get(j).copied().unwrap_or(0.0)
+    fn load_first(self, xs: &[f32]) -> f32 {
+        xs.first().copied().unwrap_or(0.0)
+    }
+    #[inline(always)]
+    fn store_first(self, x: f32, xs: &mut [f32]) {
+        if let Some(to) = xs.first_mut() {
+            *to = x;
+        }
     }
 }
