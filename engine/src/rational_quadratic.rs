@@ -138,20 +138,15 @@ impl RationalQuadratic {
                 (high, high, zero)
             };
             let beyond = s.lt(at, if by_y { y } else { x });
-            let keep = |old: [S::F; 2], new: [S::F; 2]| {
-                let ([a, b], [c, d]) = (old, new);
-                [s.select(beyond, a, c), s.select(beyond, b, d)]
-            };
             found = Bin {
-                x: keep(found.x, [x, next_x]),
-                y: keep(found.y, [y, next_y]),
-                slope: keep(found.slope, [slope, next_slope]),
+                x: keep(s, beyond, found.x, [x, next_x]),
+                y: keep(s, beyond, found.y, [y, next_y]),
+                slope: keep(s, beyond, found.slope, [slope, next_slope]),
             };
             (x, y, slope) = (next_x, next_y, next_slope);
         }
-        let shift = s.splat(DERIVATIVE_SHIFT);
-        let derivative = |u| s.add(s.splat(MIN_DERIVATIVE), math::softplus(s, s.add(u, shift)));
-        Bin { slope: found.slope.map(derivative), ..found }
+        let [a, b] = found.slope;
+        Bin { slope: [derivative(s, a), derivative(s, b)], ..found }
     }
 
     /// `new` inside `[−B, B]`, `old` outside.
@@ -160,6 +155,20 @@ impl RationalQuadratic {
         let new = s.select(s.lt(at, s.splat(-self.bound)), old, new);
         s.select(s.lt(s.splat(self.bound), at), old, new)
     }
+}
+
+/// `old` where the mask is set, `new` elsewhere.
+#[inline(always)]
+fn keep<S: Simd>(s: S, mask: S::M, old: [S::F; 2], new: [S::F; 2]) -> [S::F; 2] {
+    let ([a, b], [c, d]) = (old, new);
+    [s.select(mask, a, c), s.select(mask, b, d)]
+}
+
+/// The slope at a knot, from its parameter.
+#[inline(always)]
+fn derivative<S: Simd>(s: S, u: S::F) -> S::F {
+    let softplus = math::softplus(s, s.add(u, s.splat(DERIVATIVE_SHIFT)));
+    s.add(s.splat(MIN_DERIVATIVE), softplus)
 }
 
 /// `1/D`, and `ln f′`, at `t` and `v` of a bin of mean slope `mean` and slopes `a`, `b`.
@@ -175,6 +184,13 @@ fn log_derivative<S: Simd>(s: S, [t, v]: [S::F; 2], mean: S::F, [a, b]: [S::F; 2
 }
 
 impl Transformer for RationalQuadratic {
+    type Room<V: Copy> = [V; Self::parameters_of(MAX_BINS)];
+
+    #[inline(always)]
+    fn room<V: Copy>(fill: V) -> Self::Room<V> {
+        [fill; Self::parameters_of(MAX_BINS)]
+    }
+
     #[inline(always)]
     fn parameters(&self) -> usize {
         Self::parameters_of(self.bins)

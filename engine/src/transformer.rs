@@ -18,6 +18,10 @@ use crate::simd::Simd;
 
 /// A monotone map of one coordinate; see the module.
 pub trait Transformer: Copy + Send + Sync + 'static {
+    /// Room for the parameters of one coordinate, or of a vector of them.
+    type Room<V: Copy>: AsMut<[V]>;
+    /// Such room, filled.
+    fn room<V: Copy>(fill: V) -> Self::Room<V>;
     /// Parameters a coordinate, `P`.
     fn parameters(&self) -> usize;
     /// Data to noise: `f(x)` and `ln f′(x)`. The parameters are overwritten.
@@ -48,16 +52,47 @@ pub(crate) struct Strided<'a, L: Lanes> {
 impl<L: Lanes> Parameters<L::S> for Strided<'_, L> {
     #[inline(always)]
     fn get(&self, p: usize) -> <L::S as Simd>::F {
+        // No closures here or in a transformer: they would not have the level's instructions.
         let s = self.lanes.s();
-        let value = self.values.get(self.first + p * self.stride);
-        value.and_then(|v| v.as_ref().get(self.r)).map_or(s.splat(0.0), |v| s.load(v))
+        match self.values.get(self.first + p * self.stride) {
+            Some(value) => match value.as_ref().get(self.r) {
+                Some(vector) => s.load(vector),
+                None => s.splat(0.0),
+            },
+            None => s.splat(0.0),
+        }
     }
 
     #[inline(always)]
     fn set(&mut self, p: usize, value: <L::S as Simd>::F) {
-        let to = self.values.get_mut(self.first + p * self.stride);
-        if let Some(to) = to.and_then(|v| v.as_mut().get_mut(self.r)) {
+        if let Some(to) = self.values.get_mut(self.first + p * self.stride)
+            && let Some(to) = to.as_mut().get_mut(self.r)
+        {
             self.lanes.s().store(value, to);
+        }
+    }
+}
+
+/// Vectors one after another.
+#[derive(Debug)]
+pub(crate) struct Vectors<'a, S: Simd> {
+    pub(crate) s: S,
+    pub(crate) values: &'a mut [S::Array],
+}
+
+impl<S: Simd> Parameters<S> for Vectors<'_, S> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> S::F {
+        match self.values.get(p) {
+            Some(vector) => self.s.load(vector),
+            None => self.s.splat(0.0),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: S::F) {
+        if let Some(to) = self.values.get_mut(p) {
+            self.s.store(value, to);
         }
     }
 }
@@ -97,6 +132,13 @@ impl Affine {
 }
 
 impl Transformer for Affine {
+    type Room<V: Copy> = [V; Self::PARAMETERS];
+
+    #[inline(always)]
+    fn room<V: Copy>(fill: V) -> Self::Room<V> {
+        [fill; Self::PARAMETERS]
+    }
+
     #[inline(always)]
     fn parameters(&self) -> usize {
         Self::PARAMETERS
