@@ -34,7 +34,7 @@ use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, Parameters, Strided, Transformer, Vectors};
+use crate::transformer::{Affine, Many, Transformer};
 
 /// The shape of one coupling.
 #[derive(Clone, Copy, Debug)]
@@ -218,16 +218,16 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         Self { dim, couplings, transformer, affine, weights, arith: PhantomData }
     }
 
-    /// The network of a coupling: parameter `p` of the `j`-th of `M = moved` at `p·M + j`.
+    /// The network of a coupling: parameter `p` of moved coordinate `j` of `M` at `p·M + j`. Also
+    /// returns the scratch that is free again, no less.
     #[inline(always)]
     fn network<'s, L: Lanes>(
         &self,
         lanes: L,
         coupling: &Coupling,
-        moved: usize,
         x: &[L::V],
         scratch: &'s mut [L::V],
-    ) -> &'s mut [L::V] {
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
         let mut weights = Cursor::new(take(self.weights, coupling.offset).1);
         let half = scratch.len() / 2;
         let (mut inputs, mut outputs) = take_mut(scratch, half);
@@ -246,12 +246,12 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
-        let n = self.transformer.parameters() * moved;
+        let n = self.transformer.parameters() * coupling.moved();
         let out = take_mut(outputs, n).0;
         let (bias, rectangle) = (weights.next(n), weights.next(known * n));
         let dense = Dense { bias, weights: rectangle, slopes: &[] };
         lanes.dense(dense, take(inputs, known).0, out);
-        out
+        (out, inputs)
     }
 }
 
@@ -270,105 +270,29 @@ struct Couple<'a, L: Lanes, M, T, A> {
 impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Couple<'_, L, M, T, A> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd>(self, level: S) {
+    fn run<S: Simd>(self, _: S) {
         let Self { flow, lanes, coupling, direction, x, log_prob, scratch } = self;
-        let moved = coupling.moved();
-        let values = flow.network(lanes, coupling, moved, x, scratch);
-        let moving =
-            Moving { transformer: flow.transformer, direction, mask: coupling.mask, moved };
-        if L::SAMPLES == 1 && S::LANES > 1 {
-            moving.coordinates_in_lanes(level, lanes, values, x, log_prob);
-        } else {
-            moving.samples_in_lanes(lanes, values, x, log_prob);
+        let (values, free) = flow.network(lanes, coupling, x, scratch);
+        let (e, n) = (lanes.e(), coupling.moved());
+        // Together, so that a single sample's coordinates fill vectors too.
+        let moved = take_mut(free, n).0;
+        let from = x.iter().zip(coupling.mask).filter(|(_, kept)| !**kept);
+        for (to, (from, _)) in moved.iter_mut().zip(from) {
+            *to = *from;
         }
-    }
-}
-
-/// Moves the coordinates of a coupling whose parameters are known.
-struct Moving<'a, M> {
-    transformer: M,
-    direction: Direction,
-    mask: &'a [bool],
-    moved: usize,
-}
-
-impl<M: Transformer> Moving<'_, M> {
-    #[inline(always)]
-    fn run<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F) {
-        match self.direction {
-            Direction::Sampling => self.transformer.sampling(s, x, parameters),
-            Direction::Density => self.transformer.density(s, x, parameters),
+        for i in 0..L::vectors(n) {
+            let mut parameters = Many { lanes, values: &mut *values, n, i };
+            let old = lanes.get(moved, i);
+            let (new, log_derivative) = match direction {
+                Direction::Sampling => flow.transformer.sampling(e, old, &mut parameters),
+                Direction::Density => flow.transformer.density(e, old, &mut parameters),
+            };
+            lanes.put(moved, i, new);
+            lanes.sum(log_prob, i, n, log_derivative);
         }
-    }
-
-    #[inline(always)]
-    fn samples_in_lanes<L: Lanes>(
-        &self,
-        lanes: L,
-        values: &mut [L::V],
-        x: &mut [L::V],
-        log_prob: &mut Sum<L::V>,
-    ) {
-        let s = lanes.s();
-        let moved = x.iter_mut().zip(self.mask).filter(|(_, kept)| !**kept);
-        for (first, (x, _)) in moved.enumerate() {
-            for (r, x) in x.as_mut().iter_mut().enumerate() {
-                let stride = self.moved;
-                let mut parameters = Strided { lanes, values: &mut *values, first, stride, r };
-                let (value, log_derivative) = self.run(s, s.load(x), &mut parameters);
-                s.store(value, x);
-                log_prob.add(lanes, r, log_derivative);
-            }
-        }
-    }
-
-    /// One sample: its coordinates go through the transformer side by side. The bits are those of
-    /// one after another.
-    #[inline(always)]
-    fn coordinates_in_lanes<S: Simd, L: Lanes>(
-        &self,
-        s: S,
-        lanes: L,
-        values: &[L::V],
-        x: &mut [L::V],
-        log_prob: &mut Sum<L::V>,
-    ) {
-        let mut room = M::room(S::array(0.0));
-        let mut first = 0;
-        while first < self.moved {
-            let rows = values.chunks_exact(self.moved.max(1));
-            for (column, row) in room.as_mut().iter_mut().zip(rows) {
-                copy::<L>(take(row, first).1, column.as_mut());
-            }
-            let mut at = S::array(0.0);
-            let moved = x.iter().zip(self.mask).filter(|(_, kept)| !**kept).skip(first);
-            for (to, (x, _)) in at.as_mut().iter_mut().zip(moved) {
-                copy::<L>(core::slice::from_ref(x), core::slice::from_mut(to));
-            }
-            let mut parameters = Vectors { s, values: room.as_mut() };
-            let (value, log_derivative) = self.run(s, s.load(&at), &mut parameters);
-            let mut log_derivatives = S::array(0.0);
-            s.store(value, &mut at);
-            s.store(log_derivative, &mut log_derivatives);
-            let moved = x.iter_mut().zip(self.mask).filter(|(_, kept)| !**kept).skip(first);
-            let results = at.as_ref().iter().zip(log_derivatives.as_ref());
-            for ((x, _), (value, log_derivative)) in moved.zip(results) {
-                *x = lanes.splat(*value);
-                log_prob.add(lanes, 0, lanes.s().splat(*log_derivative));
-            }
-            first += S::LANES;
-        }
-    }
-}
-
-/// The first lane of each value, as many as fit.
-#[inline(always)]
-fn copy<L: Lanes>(from: &[L::V], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        if let [vector, ..] = from.as_ref()
-            && let [lane, ..] = vector.as_ref()
-        {
-            *to = *lane;
+        let to = x.iter_mut().zip(coupling.mask).filter(|(_, kept)| !**kept);
+        for ((to, _), from) in to.zip(moved) {
+            *to = *from;
         }
     }
 }

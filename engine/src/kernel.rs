@@ -59,6 +59,18 @@ pub trait Arith: Copy + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
 
+impl Fused {
+    /// Whether the target has an instruction for it, as far as the compiler was told. Elsewhere it
+    /// is emulated, with the same bits, unless the CPU turns out to have one
+    /// ([`Level::fuses`](crate::simd::Level::fuses)); firmware has no such surprises, and `model!`
+    /// refuses a fused model there.
+    pub const IS_NATIVE: bool = cfg!(any(
+        all(target_arch = "arm", target_abi = "eabihf", target_os = "none"),
+        all(target_arch = "aarch64", target_feature = "neon"),
+        all(target_arch = "x86_64", target_feature = "fma"),
+    ));
+}
+
 /// Multiplications and additions that round apart; see [`Arithmetic::Plain`].
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
@@ -170,8 +182,11 @@ impl<'a, T> Cursor<'a, T> {
 
 /// How one feature is held, and the kernels on features; see the module.
 pub trait Lanes: Copy {
-    /// The level of element-wise operations.
+    /// The level of operations on one feature.
     type S: Simd;
+    /// The level of operations on many features, one like the other: a lane is a sample in
+    /// [`Batch`] and a feature in [`Single`].
+    type E: Simd;
     /// One feature: `R` vectors of samples.
     type V: Copy + AsRef<[<Self::S as Simd>::Array]> + AsMut<[<Self::S as Simd>::Array]>;
     /// Samples held by a value.
@@ -183,17 +198,25 @@ pub trait Lanes: Copy {
     fn splat(self, x: f32) -> Self::V;
     /// A buffer seen as values; the remainder is left out.
     fn values(buffer: &mut [f32]) -> &mut [Self::V];
+    /// Vectors of the level [`Lanes::E`] that hold `n` features.
+    fn vectors(n: usize) -> usize;
+    /// The level's token.
+    fn e(self) -> Self::E;
+    /// Vector number `i` of these features; zeros past their end.
+    fn get(self, features: &[Self::V], i: usize) -> <Self::E as Simd>::F;
+    /// Replaces vector number `i` of these features.
+    fn put(self, features: &mut [Self::V], i: usize, x: <Self::E as Simd>::F);
+    /// One weight a feature, for vector number `i` of the features; zeros past their end.
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> <Self::E as Simd>::F;
+    /// Adds vector number `i` of `n` features to a sum over features, in ascending order.
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: <Self::E as Simd>::F);
+
     /// Runs a layer of `x.len()` inputs and `out.len()` outputs.
     fn dense<T: Weight>(self, layer: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]);
 
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.
-    #[inline(always)]
-    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
-        if !x.is_empty() {
-            self.dense(Dense { bias: &[], weights, slopes: &[] }, x, acc);
-        }
-    }
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
 
     /// Runs `then` in a function of its own, compiled for the level of the dense kernels.
     fn call<K: Kernel>(self, then: K) -> K::Output;
@@ -230,8 +253,9 @@ impl<'a, T> Dense<'a, T> {
     }
 }
 
-/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers.
-struct Layer<'a, L: Lanes, T> {
+/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers, and
+/// one without `ENDS` (biases and slopes) for rectangles, many of which are small.
+struct Layer<'a, L: Lanes, T, const ENDS: bool> {
     lanes: L,
     dense: Dense<'a, T>,
     x: &'a [L::V],
@@ -378,6 +402,7 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
 
 impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     type S = S;
+    type E = S;
     type V = [S::Array; R];
     const SAMPLES: usize = R * S::LANES;
 
@@ -397,9 +422,52 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 
     #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n * R
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        match features.as_flattened().get(i) {
+            Some(a) => self.s.load(a),
+            None => self.s.splat(0.0),
+        }
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        if let Some(a) = features.as_flattened_mut().get_mut(i) {
+            self.s.store(x, a);
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        self.s.splat(weights.get(i / R).map_or(0.0, |w| w.widen()))
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, _: usize, x: S::F) {
+        sum.add(self, i % R, x);
+    }
+
+    #[inline(always)]
     fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
         if !out.is_empty() {
-            self.s.vectorize(Layer { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -409,12 +477,15 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Layer<'_, Batch<S, A, R>, T> {
+impl<S: Simd, A: Arith, T: Weight, const R: usize, const ENDS: bool> Kernel
+    for Layer<'_, Batch<S, A, R>, T, ENDS>
+{
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
         let Self { lanes, dense: all, x, out } = self;
-        if x.is_empty() {
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
             constant(lanes, all, out);
         }
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
@@ -568,6 +639,7 @@ fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc:
 
 impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     type S = Scalar;
+    type E = S;
     type V = [[f32; 1]; 1];
     const SAMPLES: usize = 1;
 
@@ -587,9 +659,71 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 
     #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n.div_ceil(S::LANES)
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        let features = take(features, i * S::LANES).1.as_flattened().as_flattened();
+        if let Some(a) = S::chunks(features).0.first() {
+            return self.s.load(a);
+        }
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(features) {
+            *to = *from;
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        let features = take_mut(features, i * S::LANES).1.as_flattened_mut().as_flattened_mut();
+        if let Some(a) = S::chunks_mut(features).0.first_mut() {
+            return self.s.store(x, a);
+        }
+        let mut part = S::array(0.0);
+        self.s.store(x, &mut part);
+        for (to, from) in features.iter_mut().zip(part.as_ref()) {
+            *to = *from;
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(take(weights, i * S::LANES).1) {
+            *to = from.widen();
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: S::F) {
+        let mut terms = S::array(0.0);
+        self.s.store(x, &mut terms);
+        for term in terms.as_ref().iter().take(n.saturating_sub(i * S::LANES)) {
+            sum.add(self, 0, *term);
+        }
+    }
+
+    #[inline(always)]
     fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
         if !out.is_empty() {
-            self.s.vectorize(Layer { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -599,12 +733,13 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight> Kernel for Layer<'_, Single<S, A>, T> {
+impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single<S, A>, T, ENDS> {
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
         let Self { lanes, dense: all, x, out } = self;
-        if x.is_empty() {
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
             constant(lanes, all, out);
         }
         let x = x.as_flattened().as_flattened();

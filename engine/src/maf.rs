@@ -37,7 +37,7 @@ use crate::masked::{Masked, Shape, Visitor};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, Strided, Transformer};
+use crate::transformer::{Affine, One, Transformer};
 
 /// The side that the networks read, by the direction in which it is given.
 ///
@@ -259,7 +259,7 @@ impl<L: Lanes, M: Transformer> Visitor<L> for Sites<'_, L, M> {
         let s = lanes.s();
         let Some(x) = self.order.get(site).and_then(|d| self.x.get_mut(*d)) else { return };
         for (r, x) in x.as_mut().iter_mut().enumerate() {
-            let mut parameters = Strided { lanes, values: &mut *outputs, first: 0, stride: 1, r };
+            let mut parameters = One { lanes, values: &mut *outputs, r };
             let (value, log_derivative) = match self.direction {
                 Direction::Sampling => self.transformer.sampling(s, s.load(x), &mut parameters),
                 Direction::Density => self.transformer.density(s, s.load(x), &mut parameters),

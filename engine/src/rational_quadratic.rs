@@ -139,9 +139,9 @@ impl RationalQuadratic {
             };
             let beyond = s.lt(at, if by_y { y } else { x });
             found = Bin {
-                x: keep(s, beyond, found.x, [x, next_x]),
-                y: keep(s, beyond, found.y, [y, next_y]),
-                slope: keep(s, beyond, found.slope, [slope, next_slope]),
+                x: select(s, beyond, found.x, [x, next_x]),
+                y: select(s, beyond, found.y, [y, next_y]),
+                slope: select(s, beyond, found.slope, [slope, next_slope]),
             };
             (x, y, slope) = (next_x, next_y, next_slope);
         }
@@ -157,18 +157,17 @@ impl RationalQuadratic {
     }
 }
 
-/// `old` where the mask is set, `new` elsewhere.
+/// `yes` where the mask is set, `no` elsewhere, for both ends of a bin.
 #[inline(always)]
-fn keep<S: Simd>(s: S, mask: S::M, old: [S::F; 2], new: [S::F; 2]) -> [S::F; 2] {
-    let ([a, b], [c, d]) = (old, new);
+fn select<S: Simd>(s: S, mask: S::M, [a, b]: [S::F; 2], [c, d]: [S::F; 2]) -> [S::F; 2] {
     [s.select(mask, a, c), s.select(mask, b, d)]
 }
 
-/// The slope at a knot, from its parameter.
+/// The slope at a knot.
 #[inline(always)]
 fn derivative<S: Simd>(s: S, u: S::F) -> S::F {
-    let softplus = math::softplus(s, s.add(u, s.splat(DERIVATIVE_SHIFT)));
-    s.add(s.splat(MIN_DERIVATIVE), softplus)
+    let shifted = s.add(u, s.splat(DERIVATIVE_SHIFT));
+    s.add(s.splat(MIN_DERIVATIVE), math::softplus(s, shifted))
 }
 
 /// `1/D`, and `ln f′`, at `t` and `v` of a bin of mean slope `mean` and slopes `a`, `b`.
@@ -184,13 +183,6 @@ fn log_derivative<S: Simd>(s: S, [t, v]: [S::F; 2], mean: S::F, [a, b]: [S::F; 2
 }
 
 impl Transformer for RationalQuadratic {
-    type Room<V: Copy> = [V; Self::parameters_of(MAX_BINS)];
-
-    #[inline(always)]
-    fn room<V: Copy>(fill: V) -> Self::Room<V> {
-        [fill; Self::parameters_of(MAX_BINS)]
-    }
-
     #[inline(always)]
     fn parameters(&self) -> usize {
         Self::parameters_of(self.bins)

@@ -12,16 +12,12 @@
 //! `ln f′(x)` is what the coordinate adds to ln q, whichever way it goes. There are two:
 //! [`Affine`] here, and [`RationalQuadratic`](crate::rational_quadratic::RationalQuadratic).
 
-use crate::kernel::Lanes;
+use crate::kernel::{Lanes, take, take_mut};
 use crate::math;
 use crate::simd::Simd;
 
 /// A monotone map of one coordinate; see the module.
 pub trait Transformer: Copy + Send + Sync + 'static {
-    /// Room for the parameters of one coordinate, or of a vector of them.
-    type Room<V: Copy>: AsMut<[V]>;
-    /// Such room, filled.
-    fn room<V: Copy>(fill: V) -> Self::Room<V>;
     /// Parameters a coordinate, `P`.
     fn parameters(&self) -> usize;
     /// Data to noise: `f(x)` and `ln f′(x)`. The parameters are overwritten.
@@ -39,60 +35,52 @@ pub trait Parameters<S: Simd> {
     fn set(&mut self, p: usize, value: S::F);
 }
 
-/// Vector `r` of every `stride`-th value from `first` on.
+/// The parameters of many coordinates: parameter `p` of coordinate `j` of `n` at `p·n + j`; those of
+/// vector number `i` of the coordinates.
 #[derive(Debug)]
-pub(crate) struct Strided<'a, L: Lanes> {
+pub(crate) struct Many<'a, L: Lanes> {
     pub(crate) lanes: L,
     pub(crate) values: &'a mut [L::V],
-    pub(crate) first: usize,
-    pub(crate) stride: usize,
+    pub(crate) n: usize,
+    pub(crate) i: usize,
+}
+
+impl<L: Lanes> Parameters<L::E> for Many<'_, L> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> <L::E as Simd>::F {
+        self.lanes.get(take(take(self.values, p * self.n).1, self.n).0, self.i)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: <L::E as Simd>::F) {
+        let values = take_mut(take_mut(self.values, p * self.n).1, self.n).0;
+        self.lanes.put(values, self.i, value);
+    }
+}
+
+/// The parameters of one coordinate: vector `r` of each value.
+#[derive(Debug)]
+pub(crate) struct One<'a, L: Lanes> {
+    pub(crate) lanes: L,
+    pub(crate) values: &'a mut [L::V],
     pub(crate) r: usize,
 }
 
-impl<L: Lanes> Parameters<L::S> for Strided<'_, L> {
+impl<L: Lanes> Parameters<L::S> for One<'_, L> {
     #[inline(always)]
     fn get(&self, p: usize) -> <L::S as Simd>::F {
-        // No closures here or in a transformer: they would not have the level's instructions.
         let s = self.lanes.s();
-        match self.values.get(self.first + p * self.stride) {
-            Some(value) => match value.as_ref().get(self.r) {
-                Some(vector) => s.load(vector),
-                None => s.splat(0.0),
-            },
+        // No closure around the load: it would not have the level's instructions.
+        match self.values.get(p).and_then(|v| v.as_ref().get(self.r)) {
+            Some(vector) => s.load(vector),
             None => s.splat(0.0),
         }
     }
 
     #[inline(always)]
     fn set(&mut self, p: usize, value: <L::S as Simd>::F) {
-        if let Some(to) = self.values.get_mut(self.first + p * self.stride)
-            && let Some(to) = to.as_mut().get_mut(self.r)
-        {
+        if let Some(to) = self.values.get_mut(p).and_then(|v| v.as_mut().get_mut(self.r)) {
             self.lanes.s().store(value, to);
-        }
-    }
-}
-
-/// Vectors one after another.
-#[derive(Debug)]
-pub(crate) struct Vectors<'a, S: Simd> {
-    pub(crate) s: S,
-    pub(crate) values: &'a mut [S::Array],
-}
-
-impl<S: Simd> Parameters<S> for Vectors<'_, S> {
-    #[inline(always)]
-    fn get(&self, p: usize) -> S::F {
-        match self.values.get(p) {
-            Some(vector) => self.s.load(vector),
-            None => self.s.splat(0.0),
-        }
-    }
-
-    #[inline(always)]
-    fn set(&mut self, p: usize, value: S::F) {
-        if let Some(to) = self.values.get_mut(p) {
-            self.s.store(value, to);
         }
     }
 }
@@ -132,13 +120,6 @@ impl Affine {
 }
 
 impl Transformer for Affine {
-    type Room<V: Copy> = [V; Self::PARAMETERS];
-
-    #[inline(always)]
-    fn room<V: Copy>(fill: V) -> Self::Room<V> {
-        [fill; Self::PARAMETERS]
-    }
-
     #[inline(always)]
     fn parameters(&self) -> usize {
         Self::PARAMETERS

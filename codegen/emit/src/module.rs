@@ -100,6 +100,7 @@ impl Module {
         let docs = self.docs(&header.source);
         let Header { item, .. } = header;
         let tracking = header.tracking.as_ref().map(tracking);
+        let refusal = refusal(self.model.arithmetic());
         let dim = Literal::usize_unsuffixed(architecture.dim());
         let flash = Literal::usize_unsuffixed(self.flash_bytes());
         let scratch = Literal::usize_unsuffixed(architecture.scratch_len());
@@ -123,6 +124,7 @@ impl Module {
             #item {
                 #(#![doc = #docs])*
                 #tracking
+                #refusal
 
                 /// Values in a row.
                 pub const DIM: usize = #dim;
@@ -321,6 +323,21 @@ fn coupling(Coupling { mask, hidden, offset }: &Coupling<'_>) -> TokenStream {
             hidden: #hidden,
             offset: #offset,
         }
+    }
+}
+
+/// A compile error in firmware whose CPU would have to emulate every multiply-add.
+fn refusal(arithmetic: Arithmetic) -> Option<TokenStream> {
+    let message = "this model's arithmetic is `fused`, for which this target has no instruction: \
+                   train it with `arithmetic = \"plain\"`";
+    match arithmetic {
+        Arithmetic::Plain => None,
+        Arithmetic::Fused => Some(quote! {
+            const _: () = ::core::assert!(
+                ::pushforward::kernel::Fused::IS_NATIVE || !::core::cfg!(target_os = "none"),
+                #message
+            );
+        }),
     }
 }
 

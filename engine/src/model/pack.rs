@@ -10,7 +10,7 @@ use crate::kernel::{PANEL, STRIP};
 use crate::masked::{BLOCK, Shape, units_before};
 
 /// The model's weights in packed order: the block that [`crate::made::Made`] and
-/// [`crate::realnvp::RealNvp`] read.
+/// [`crate::coupling::CouplingFlow`] and [`crate::maf::Maf`] read.
 pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
     match model.architecture() {
