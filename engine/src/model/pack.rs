@@ -9,7 +9,7 @@ use super::{Architecture, CouplingSpec, Model, Tensor};
 use crate::kernel::{PANEL, STRIP};
 use crate::masked::{BLOCK, Shape, units_before};
 
-/// The model's weights in packed order: the block that [`crate::made::Made`] and
+/// The model's weights in packed order: the block that [`crate::made::Made`],
 /// [`crate::coupling::CouplingFlow`] and [`crate::maf::Maf`] read.
 pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
