@@ -204,7 +204,18 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         if dim == 0 || weights.len() != weights_len(dim, couplings, parameters, affine) {
             return None;
         }
-        Some(Self { dim, couplings, transformer, affine, weights, arith: PhantomData })
+        Some(Self::trusted(dim, couplings, transformer, affine, weights))
+    }
+
+    /// A flow whose sizes were checked before.
+    pub(crate) const fn trusted(
+        dim: usize,
+        couplings: &'a [Coupling<'a>],
+        transformer: M,
+        affine: bool,
+        weights: &'a [T],
+    ) -> Self {
+        Self { dim, couplings, transformer, affine, weights, arith: PhantomData }
     }
 
     /// The network of a coupling: parameter `p` of moved coordinate `j` of `M` at `p·M + j`. Also

@@ -70,8 +70,11 @@ impl<L: Lanes> Parameters<L::S> for One<'_, L> {
     #[inline(always)]
     fn get(&self, p: usize) -> <L::S as Simd>::F {
         let s = self.lanes.s();
-        let value = self.values.get(p).and_then(|v| v.as_ref().get(self.r));
-        value.map_or(s.splat(0.0), |v| s.load(v))
+        // No closure around the load: it would not have the level's instructions.
+        match self.values.get(p).and_then(|v| v.as_ref().get(self.r)) {
+            Some(vector) => s.load(vector),
+            None => s.splat(0.0),
+        }
     }
 
     #[inline(always)]

@@ -9,8 +9,8 @@ use super::{Architecture, CouplingSpec, Model, Tensor};
 use crate::kernel::{PANEL, STRIP};
 use crate::masked::{BLOCK, Shape, units_before};
 
-/// The model's weights in packed order: the block that [`crate::made::Made`] and
-/// [`crate::realnvp::RealNvp`] read.
+/// The model's weights in packed order: the block that [`crate::made::Made`],
+/// [`crate::coupling::CouplingFlow`] and [`crate::maf::Maf`] read.
 pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
     match model.architecture() {
