@@ -41,28 +41,29 @@ use crate::transformer::{Affine, Many, Transformer};
 pub struct Coupling<'a> {
     /// Per coordinate: kept (and conditioned on) or moved.
     pub mask: &'a [bool],
+    /// How many are moved: [`moved`] of the mask.
+    pub moved: usize,
     /// Units of the network's hidden layers.
     pub hidden: &'a [usize],
     /// Where its weights start in the packed block.
     pub offset: usize,
 }
 
-impl Coupling<'_> {
-    /// Coordinates that are moved.
-    #[inline(always)]
-    pub const fn moved(&self) -> usize {
-        let mut n = 0;
-        let mut rest = self.mask;
-        while let [kept, tail @ ..] = rest {
-            n += !*kept as usize;
-            rest = tail;
-        }
-        n
+/// Coordinates that a mask moves.
+pub const fn moved(mask: &[bool]) -> usize {
+    let mut n = 0;
+    let mut rest = mask;
+    while let [kept, tail @ ..] = rest {
+        n += !*kept as usize;
+        rest = tail;
     }
+    n
+}
 
+impl Coupling<'_> {
     /// Multiply-adds of the network, for a transformer of `parameters` parameters.
     pub const fn multiply_adds(&self, parameters: usize) -> usize {
-        let mut inputs = self.mask.len() - self.moved();
+        let mut inputs = self.mask.len() - self.moved;
         let mut total = 0;
         let mut rest = self.hidden;
         while let [units, tail @ ..] = rest {
@@ -70,12 +71,12 @@ impl Coupling<'_> {
             inputs = *units;
             rest = tail;
         }
-        total + inputs * parameters * self.moved()
+        total + inputs * parameters * self.moved
     }
 
     /// Packed weights, biases and slopes.
     pub const fn weights_len(&self, parameters: usize) -> usize {
-        let mut total = self.multiply_adds(parameters) + parameters * self.moved();
+        let mut total = self.multiply_adds(parameters) + parameters * self.moved;
         let mut rest = self.hidden;
         while let [units, tail @ ..] = rest {
             total += 2 * *units;
@@ -86,9 +87,9 @@ impl Coupling<'_> {
 
     /// The widest layer of the network.
     const fn width(&self, parameters: usize) -> usize {
-        let mut widest = self.mask.len() - self.moved();
-        if parameters * self.moved() > widest {
-            widest = parameters * self.moved();
+        let mut widest = self.mask.len() - self.moved;
+        if parameters * self.moved > widest {
+            widest = parameters * self.moved;
         }
         let mut rest = self.hidden;
         while let [units, tail @ ..] = rest {
@@ -137,6 +138,7 @@ pub struct CouplingFlow<'a, M, T = f32, A = Fused> {
     couplings: &'a [Coupling<'a>],
     transformer: M,
     affine: bool,
+    scratch: usize,
     weights: &'a [T],
     arith: PhantomData<A>,
 }
@@ -150,7 +152,7 @@ pub type Nsf<'a, T = f32, A = Fused> = CouplingFlow<'a, RationalQuadratic, T, A>
 impl<'a, T: Weight, A: Arith> CouplingFlow<'a, Affine, T, A> {
     /// A flow over `dim` coordinates with bound `B = log_scale_bound` on each log-scale.
     ///
-    /// `None` if a mask is not `dim` long, an offset is not where its coupling's weights start,
+    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset is not where its coupling's weights start,
     /// the bound is not positive and finite, or the number of weights is not [`weights_len`].
     pub const fn new(
         dim: usize,
@@ -167,7 +169,7 @@ impl<'a, T: Weight, A: Arith> CouplingFlow<'a, Affine, T, A> {
 impl<'a, T: Weight, A: Arith> CouplingFlow<'a, RationalQuadratic, T, A> {
     /// A flow over `dim` coordinates of splines with `bins` bins on `[−bound, bound]`.
     ///
-    /// `None` if a mask is not `dim` long, an offset is not where its coupling's weights start,
+    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset is not where its coupling's weights start,
     /// [`RationalQuadratic::new`] has none, or the number of weights is not [`weights_len`].
     pub const fn new(
         dim: usize,
@@ -195,7 +197,10 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         let mut offset = 0;
         let mut rest = couplings;
         while let [coupling, tail @ ..] = rest {
-            if coupling.mask.len() != dim || coupling.offset != offset {
+            if coupling.mask.len() != dim
+                || coupling.moved != moved(coupling.mask)
+                || coupling.offset != offset
+            {
                 return None;
             }
             offset += coupling.weights_len(parameters);
@@ -204,7 +209,8 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         if dim == 0 || weights.len() != weights_len(dim, couplings, parameters, affine) {
             return None;
         }
-        Some(Self::trusted(dim, couplings, transformer, affine, weights))
+        let scratch = scratch_values(couplings, parameters);
+        Some(Self::trusted(dim, couplings, transformer, affine, scratch, weights))
     }
 
     /// A flow whose sizes were checked before.
@@ -213,9 +219,10 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         couplings: &'a [Coupling<'a>],
         transformer: M,
         affine: bool,
+        scratch: usize,
         weights: &'a [T],
     ) -> Self {
-        Self { dim, couplings, transformer, affine, weights, arith: PhantomData }
+        Self { dim, couplings, transformer, affine, scratch, weights, arith: PhantomData }
     }
 
     /// The network of a coupling: parameter `p` of moved coordinate `j` of `M` at `p·M + j`. Also
@@ -246,7 +253,7 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
-        let n = self.transformer.parameters() * coupling.moved();
+        let n = self.transformer.parameters() * coupling.moved;
         let out = take_mut(outputs, n).0;
         let (bias, rectangle) = (weights.next(n), weights.next(known * n));
         let dense = Dense { bias, weights: rectangle, slopes: &[] };
@@ -273,7 +280,7 @@ impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Couple<'_, L, M, 
     fn run<S: Simd>(self, _: S) {
         let Self { flow, lanes, coupling, direction, x, log_prob, scratch } = self;
         let (values, free) = flow.network(lanes, coupling, x, scratch);
-        let (e, n) = (lanes.e(), coupling.moved());
+        let (e, n) = (lanes.e(), coupling.moved);
         // Together, so that a single sample's coordinates fill vectors too.
         let moved = take_mut(free, n).0;
         let from = x.iter().zip(coupling.mask).filter(|(_, kept)| !**kept);
@@ -307,7 +314,7 @@ impl<M: Transformer, T: Weight, A: Arith> Tile for CouplingFlow<'_, M, T, A> {
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        scratch_values(self.couplings, self.transformer.parameters())
+        self.scratch
     }
 
     #[inline(always)]

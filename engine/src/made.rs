@@ -31,6 +31,12 @@ impl<'a, T: Weight, A: Arith> Made<'a, T, A> {
         }
     }
 
+    /// A network whose sizes were checked before.
+    #[cfg(feature = "model")]
+    pub(crate) const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
+        Self(Masked::trusted(shape, weights))
+    }
+
     /// The sizes of such a network.
     pub const fn shape(sites: usize, hidden: &[usize], pairwise: bool) -> Shape<'_> {
         Shape { sites, hidden, outputs: 1, direct: pairwise }

@@ -103,6 +103,7 @@ pub struct Maf<'a, M = Affine, T = f32, A = Fused> {
     fast: Fast,
     transformer: M,
     affine: bool,
+    scratch: usize,
     weights: &'a [T],
     arith: PhantomData<A>,
 }
@@ -191,7 +192,8 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Maf<'a, M, T, A> {
         if dim == 0 || weights.len() != weights_len(dim, layers, parameters, affine) {
             return None;
         }
-        Some(Self::trusted(dim, layers, fast, transformer, affine, weights))
+        let scratch = scratch_values(dim, layers, parameters);
+        Some(Self::trusted(dim, layers, fast, transformer, affine, scratch, weights))
     }
 
     /// A flow whose sizes were checked before.
@@ -201,9 +203,10 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Maf<'a, M, T, A> {
         fast: Fast,
         transformer: M,
         affine: bool,
+        scratch: usize,
         weights: &'a [T],
     ) -> Self {
-        Self { dim, layers, fast, transformer, affine, weights, arith: PhantomData }
+        Self { dim, layers, fast, transformer, affine, scratch, weights, arith: PhantomData }
     }
 }
 
@@ -283,7 +286,7 @@ impl<M: Transformer, T: Weight, A: Arith> Tile for Maf<'_, M, T, A> {
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        scratch_values(self.dim, self.layers, self.transformer.parameters())
+        self.scratch
     }
 
     #[inline(always)]

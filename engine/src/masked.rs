@@ -117,10 +117,15 @@ impl Shape<'_> {
     }
 }
 
+/// Layers whose width is kept, which saves a walk most of its divisions.
+const WIDTHS: usize = 4;
+
 /// A masked network over packed weights, borrowed from flash or from a loaded model.
 #[derive(Clone, Copy, Debug)]
 pub struct Masked<'a, T = f32, A = Fused> {
     shape: Shape<'a>,
+    /// Units a site of the first layers, where that is a whole number; else 0.
+    widths: [usize; WIDTHS],
     weights: &'a [T],
     arith: PhantomData<A>,
 }
@@ -138,12 +143,33 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
         {
             return None;
         }
-        Some(Self { shape, weights, arith: PhantomData })
+        Some(Self::trusted(shape, weights))
     }
 
     /// A network whose sizes were checked before, over weights of which it may be only the first.
     pub(crate) const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
-        Self { shape, weights, arith: PhantomData }
+        let mut widths = [0; WIDTHS];
+        let (mut rest, mut of) = (shape.hidden, widths.as_mut_slice());
+        while let ([units, tail @ ..], [width, later @ ..]) = (rest, of) {
+            *width = match (units.checked_rem(shape.sites), units.checked_div(shape.sites)) {
+                (Some(0), Some(width)) => width,
+                _ => 0,
+            };
+            (rest, of) = (tail, later);
+        }
+        Self { shape, widths, weights, arith: PhantomData }
+    }
+
+    /// Units of hidden layer `layer` that belong to sites before `site`.
+    #[inline(always)]
+    fn before(&self, layer: usize, site: usize) -> usize {
+        match self.widths.get(layer) {
+            Some(width) if *width > 0 => width * site,
+            _ => {
+                let units = self.shape.hidden.get(layer).copied().unwrap_or(0);
+                units_before(units, self.shape.sites, site)
+            }
+        }
     }
 
     /// Its sizes.
@@ -175,10 +201,9 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
             // What the block reads from the blocks before it.
             let (mut from, mut known): (&[L::V], usize) = (&*inputs, start);
             let mut later = &mut *hidden;
-            for units in sizes {
+            for (l, units) in sizes.iter().enumerate() {
                 let (layer, rest) = take_mut(later, *units);
-                let (before, through) =
-                    (units_before(*units, sites, start), units_before(*units, sites, end));
+                let (before, through) = (self.before(l, start), self.before(l, end));
                 let n = through - before;
                 let acc = between(layer, before, through);
                 let (bias, rectangle) = (weights.next(n), weights.next(known * n));
@@ -205,23 +230,17 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
             for site in start..end {
                 let here = (site - start) * outputs;
                 let mut later = &mut *hidden;
-                let mut above = sizes;
-                while let [units, tail @ ..] = above {
+                for (l, units) in sizes.iter().enumerate() {
                     let (layer, rest) = take_mut(later, *units);
-                    let (before, through) =
-                        (units_before(*units, sites, site), units_before(*units, sites, site + 1));
-                    let own = between(layer, before, through);
-                    leaky(lanes, own, weights.next(through - before));
-                    let acc = match tail {
-                        [next, ..] => between(
-                            rest,
-                            units_before(*next, sites, site),
-                            units_before(*next, sites, end),
-                        ),
-                        [] => between(outs, here, count),
+                    let own = between(layer, self.before(l, site), self.before(l, site + 1));
+                    leaky(lanes, own, weights.next(own.len()));
+                    let acc = if l + 1 < sizes.len() {
+                        between(rest, self.before(l + 1, site), self.before(l + 1, end))
+                    } else {
+                        between(outs, here, count)
                     };
                     lanes.rectangle(weights.next(own.len() * acc.len()), own, acc);
-                    (later, above) = (rest, tail);
+                    later = rest;
                 }
                 let out = between(outs, here, here + outputs);
                 if direct {
@@ -233,10 +252,8 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
                 if let [input] = input {
                     visitor.site(lanes, site, out, input);
                 }
-                if let [units, ..] = sizes {
-                    let (before, through) =
-                        (units_before(*units, sites, site + 1), units_before(*units, sites, end));
-                    let acc = between(hidden, before, through);
+                if !sizes.is_empty() {
+                    let acc = between(hidden, self.before(0, site + 1), self.before(0, end));
                     lanes.rectangle(weights.next(acc.len()), input, acc);
                 }
                 if direct {

@@ -314,12 +314,14 @@ fn numbers(numbers: &[usize]) -> TokenStream {
 }
 
 /// One coupling of a flow.
-fn coupling(Coupling { mask, hidden, offset }: &Coupling<'_>) -> TokenStream {
+fn coupling(Coupling { mask, moved, hidden, offset }: &Coupling<'_>) -> TokenStream {
     let hidden = numbers(hidden);
     let offset = Literal::usize_unsuffixed(*offset);
+    let moved = Literal::usize_unsuffixed(*moved);
     quote! {
         ::pushforward::coupling::Coupling {
             mask: &[#(#mask),*],
+            moved: #moved,
             hidden: #hidden,
             offset: #offset,
         }

@@ -650,7 +650,8 @@ fn coupling_offsets(couplings: &[CouplingSpec], transformer: TransformerSpec) ->
 }
 
 fn coupling_at(spec: &CouplingSpec, offset: usize) -> Coupling<'_> {
-    Coupling { mask: &spec.mask, hidden: &spec.hidden, offset }
+    let moved = spec.mask.iter().filter(|kept| !**kept).count();
+    Coupling { mask: &spec.mask, moved, hidden: &spec.hidden, offset }
 }
 
 fn couplings_at<'a>(couplings: &'a [CouplingSpec], offsets: &[usize]) -> Vec<Coupling<'a>> {

@@ -28,6 +28,7 @@ pub struct Sampler {
     level: Level,
     /// Where each layer's weights start: what a call would otherwise count again.
     offsets: Vec<usize>,
+    scratch: usize,
     weights: Aligned,
 }
 
@@ -86,7 +87,9 @@ impl Sampler {
         weights.as_mut().copy_from_slice(&packed);
         let level = Level::best();
         let offsets = architecture.offsets();
-        Ok(Self { architecture, arithmetic: model.arithmetic(), level, offsets, weights })
+        let scratch = architecture.scratch_len() - architecture.dim();
+        let arithmetic = model.arithmetic();
+        Ok(Self { architecture, arithmetic, level, offsets, scratch, weights })
     }
 
     /// The same sampler at another level; the bits are equal.
@@ -199,8 +202,7 @@ impl Sampler {
         let weights = self.weights.as_ref();
         match &self.architecture {
             Architecture::Made(spec) => {
-                let made = Made::<f32, A>::new(spec.sites, &spec.hidden, spec.pairwise, weights)
-                    .expect("validated when the sampler was made");
+                let made = Made::<f32, A>::trusted(spec.network(), weights);
                 match spec.symmetry {
                     Symmetry::None => then.with(&made),
                     Symmetry::Z2 => then.with(&Z2(made)),
@@ -215,6 +217,7 @@ impl Sampler {
                     &couplings,
                     transformer,
                     spec.affine,
+                    self.scratch,
                     weights,
                 ))
             }
@@ -227,6 +230,7 @@ impl Sampler {
                     &couplings,
                     transformer,
                     spec.affine,
+                    self.scratch,
                     weights,
                 ))
             }
@@ -243,6 +247,7 @@ impl Sampler {
                             fast,
                             transformer,
                             affine,
+                            self.scratch,
                             weights,
                         );
                         then.with(&flow)
@@ -256,6 +261,7 @@ impl Sampler {
                             fast,
                             transformer,
                             affine,
+                            self.scratch,
                             weights,
                         );
                         then.with(&flow)
