@@ -529,14 +529,40 @@ impl<S: Simd, A: Arith> Single<S, A> {
         Self { s, arith: core::marker::PhantomData }
     }
 
-    /// `P` panels of width `W` side by side, so that enough accumulators are in flight.
+    /// Panels of width `W`, up to four side by side: one alone would be one chain of additions.
+    #[inline(always)]
+    fn groups<T: Weight, const W: usize>(
+        self,
+        dense: &mut Dense<'_, T>,
+        x: &[f32],
+        mut out: &mut [[f32; W]],
+    ) {
+        // A microcontroller has one lane and no use for more code.
+        let most = if S::LANES > 1 { 4 } else { 1 };
+        while !out.is_empty() {
+            let (group, rest) = take_mut(out, most);
+            let n = W * group.len();
+            let dense = dense.next(n, n * x.len());
+            match group.len() {
+                1 => self.panels::<T, W, 1>(dense, x, group),
+                2 if S::LANES > 1 => self.panels::<T, W, 2>(dense, x, group),
+                3 if S::LANES > 1 => self.panels::<T, W, 3>(dense, x, group),
+                4 if S::LANES > 1 => self.panels::<T, W, 4>(dense, x, group),
+                _ => {}
+            }
+            out = rest;
+        }
+    }
+
+    /// `P` panels of width `W` side by side.
     #[inline(always)]
     fn panels<T: Weight, const W: usize, const P: usize>(
         self,
         dense: Dense<'_, T>,
         x: &[f32],
-        out: &mut [[f32; W]; P],
+        out: &mut [[f32; W]],
     ) {
+        let Some(out) = out.first_chunk_mut::<P>() else { return };
         #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
         if let Arithmetic::Fused = A::ARITHMETIC {
             for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
@@ -720,26 +746,10 @@ impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single
         for (strip, x) in x.chunks(STRIP).enumerate() {
             let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
             let (wide, rest) = out.as_chunks_mut::<PANEL>();
-            let wide = if S::LANES > 1 {
-                let (groups, wide) = wide.as_chunks_mut::<4>();
-                for out in groups {
-                    let dense = dense.next(4 * PANEL, 4 * PANEL * x.len());
-                    lanes.panels::<T, PANEL, 4>(dense, x, out);
-                }
-                wide
-            } else {
-                wide
-            };
-            for out in wide.as_chunks_mut::<1>().0 {
-                lanes.panels::<T, PANEL, 1>(dense.next(PANEL, PANEL * x.len()), x, out);
-            }
+            lanes.groups::<T, PANEL>(&mut dense, x, wide);
             let (four, rest) = rest.as_chunks_mut::<4>();
-            for out in four.as_chunks_mut::<1>().0 {
-                lanes.panels::<T, 4, 1>(dense.next(4, 4 * x.len()), x, out);
-            }
-            for out in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
-                lanes.panels::<T, 1, 1>(dense.next(1, x.len()), x, out);
-            }
+            lanes.groups::<T, 4>(&mut dense, x, four);
+            lanes.groups::<T, 1>(&mut dense, x, rest.as_chunks_mut::<1>().0);
             weights = dense.weights;
         }
     }

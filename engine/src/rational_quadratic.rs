@@ -90,28 +90,30 @@ impl RationalQuadratic {
         (3 * bins).saturating_sub(1)
     }
 
-    /// Replaces `bins` parameters from `first` on by exponentials, and returns the factor that
-    /// makes those the parts of bins above the least.
+    /// Replaces widths and heights by exponentials, and returns the factors that make those the
+    /// parts of bins above the least. The two go side by side because each is a chain of
+    /// dependent operations.
     #[inline(always)]
-    fn exponentials<S: Simd>(
-        &self,
-        s: S,
-        first: usize,
-        parameters: &mut impl Parameters<S>,
-    ) -> S::F {
-        let mut high = parameters.get(first);
-        for k in 1..self.bins {
-            let u = parameters.get(first + k);
-            high = s.select(s.lt(high, u), u, high);
+    fn exponentials<S: Simd>(&self, s: S, parameters: &mut impl Parameters<S>) -> [S::F; 2] {
+        let bins = self.bins;
+        let (mut widest, mut tallest) = (parameters.get(0), parameters.get(bins));
+        for k in 1..bins {
+            let (w, h) = (parameters.get(k), parameters.get(bins + k));
+            widest = s.select(s.lt(widest, w), w, widest);
+            tallest = s.select(s.lt(tallest, h), h, tallest);
         }
-        let mut sum = s.splat(0.0);
-        for k in 0..self.bins {
-            let e = math::exp_nonpositive(s, s.sub(parameters.get(first + k), high));
-            parameters.set(first + k, e);
-            sum = s.add(sum, e);
+        let (mut widths, mut heights) = (s.splat(0.0), s.splat(0.0));
+        for k in 0..bins {
+            let (w, h) = (parameters.get(k), parameters.get(bins + k));
+            let w = math::exp_nonpositive(s, s.sub(w, widest));
+            let h = math::exp_nonpositive(s, s.sub(h, tallest));
+            parameters.set(k, w);
+            parameters.set(bins + k, h);
+            widths = s.add(widths, w);
+            heights = s.add(heights, h);
         }
-        let whole = 2.0 * self.bound * (1.0 - MIN_BIN * self.bins as f32);
-        s.div(s.splat(whole), sum)
+        let whole = s.splat(2.0 * self.bound * (1.0 - MIN_BIN * bins as f32));
+        [s.div(whole, widths), s.div(whole, heights)]
     }
 
     /// The last bin whose first knot is not beyond `at`, by `x` or by `y`.
@@ -125,8 +127,7 @@ impl RationalQuadratic {
     ) -> Bin<S::F> {
         let (low, high, zero) = (s.splat(-self.bound), s.splat(self.bound), s.splat(0.0));
         let least = s.splat(2.0 * self.bound * MIN_BIN);
-        let wide = self.exponentials(s, 0, parameters);
-        let tall = self.exponentials(s, self.bins, parameters);
+        let [wide, tall] = self.exponentials(s, parameters);
         let mut found = Bin { x: [low; 2], y: [low; 2], slope: [zero; 2] };
         let (mut x, mut y, mut slope) = (low, low, zero);
         for k in 0..self.bins {
