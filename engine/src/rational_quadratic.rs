@@ -58,7 +58,7 @@ const MIN_BIN: f32 = 1e-3;
 const MIN_DERIVATIVE: f32 = 1e-3;
 /// `ln(e^(1 − d) − 1)`, so that a parameter 0 gives the slope 1.
 const DERIVATIVE_SHIFT: f32 = 0.539_742_35;
-/// Most bins: [`MIN_BIN`] must leave room.
+/// Most bins: the least widths of all must leave room.
 pub const MAX_BINS: usize = 64;
 
 /// A monotone rational-quadratic spline on `[−bound, bound]`; see the module.

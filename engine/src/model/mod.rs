@@ -2,7 +2,7 @@
 //!
 //! A [`Model`] is an [`Architecture`], an arithmetic, named tensors and where they came from. It is
 //! validated when it is read ([`Model::from_bytes`]) or built, and cannot be wrong afterwards: the
-//! samplers made from it have no error left to report. The file format is specified in [`file`].
+//! samplers made from it have no error left to report. The file format is specified in [`mod@file`].
 
 mod architecture;
 mod error;
