@@ -62,6 +62,7 @@ pub mod correct;
 pub mod distribution;
 pub mod kernel;
 pub mod made;
+pub mod masked;
 pub mod math;
 #[cfg(feature = "model")]
 #[allow(clippy::indexing_slicing, clippy::expect_used, clippy::panic)]

@@ -220,6 +220,33 @@ fn bits_are_equal_at_every_level() {
     }
 }
 
+struct SquareRoots<'a>(&'a [f32], &'a mut [f32]);
+
+impl Kernel for SquareRoots<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        map(s, self.0, self.1, S::sqrt);
+    }
+}
+
+/// A root rounded to `f64` and then to `f32` is the correctly rounded one: 53 ≥ 2·24 + 2 bits.
+#[test]
+fn square_roots_are_rounded_correctly_at_every_level() {
+    let mut x: Vec<f32> =
+        (0..1u32 << 24).map(|i| f32::from_bits(i.wrapping_mul(256) ^ (i >> 13))).collect();
+    x.extend(with_signs());
+    for level in Level::available() {
+        let mut y = vec![0.0; x.len()];
+        dispatch(level, SquareRoots(&x, &mut y));
+        for (x, y) in x.iter().zip(y) {
+            let exact = f64::from(*x).sqrt() as f32;
+            let same = y.to_bits() == exact.to_bits() || y.is_nan() && exact.is_nan();
+            assert!(same, "√{x:e} = {y:e} at {level:?}, not {exact:e}");
+        }
+    }
+}
+
 #[test]
 fn special_cases() {
     let (inf, nan, tiny) = (f32::INFINITY, f32::NAN, f32::from_bits(1));

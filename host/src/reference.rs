@@ -16,6 +16,8 @@ impl Reference<'_> {
                 let (z, log_det) = self.inverse(spec, x);
                 normal(&z) + log_det
             }
+            // No engine runs these yet, so there is nothing to hold against them.
+            Architecture::Nsf(_) | Architecture::Maf(_) => f64::NAN,
         }
     }
 
@@ -38,7 +40,7 @@ impl Reference<'_> {
     pub fn pull(&self, y: &[f64]) -> Vec<f64> {
         match self.0.architecture() {
             Architecture::RealNvp(spec) => self.inverse(spec, y).0,
-            Architecture::Made(_) => y.to_vec(),
+            Architecture::Made(_) | Architecture::Nsf(_) | Architecture::Maf(_) => y.to_vec(),
         }
     }
 

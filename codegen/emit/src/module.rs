@@ -240,6 +240,7 @@ impl Module {
                 });
                 (quote!(::pushforward::realnvp::RealNvp<'static, #weight, #arithmetic>), value)
             }
+            Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused when packed"),
         }
     }
 

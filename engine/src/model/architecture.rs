@@ -8,13 +8,16 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{ModelError, Tensor};
-use crate::made::{Made, units_before};
+use crate::made::Made;
+use crate::masked::{Shape, units_before};
 use crate::realnvp::{Coupling, RealNvp};
 
 /// Largest extent of any layer: keeps sizes of untrusted files far from overflow.
 const MAX_EXTENT: usize = 1 << 20;
 /// Largest number of parameters.
 const MAX_PARAMETERS: usize = 1 << 30;
+/// Most bins of a spline.
+const MAX_BINS: usize = 64;
 /// Most layers of one kind.
 const MAX_LAYERS: usize = 1 << 10;
 
@@ -26,6 +29,10 @@ pub enum Architecture {
     Made(MadeSpec),
     /// A flow of affine couplings; see [`crate::realnvp`].
     RealNvp(RealNvpSpec),
+    /// A flow of rational-quadratic spline couplings.
+    Nsf(NsfSpec),
+    /// A masked autoregressive flow.
+    Maf(MafSpec),
 }
 
 /// A symmetry that a spin model is given by a wrapper.
@@ -72,7 +79,114 @@ pub struct RealNvpSpec {
     pub shape: Vec<usize>,
 }
 
-/// One affine coupling.
+/// Sizes of a flow of rational-quadratic spline couplings (a neural spline flow).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NsfSpec {
+    /// Coordinates.
+    pub dim: usize,
+    /// The couplings, in the order from noise to data.
+    pub couplings: Vec<CouplingSpec>,
+    /// Bins of each spline.
+    pub bins: usize,
+    /// The splines move `[-bound, bound]` and are the identity outside.
+    pub bound: f32,
+    /// Whether an affine layer (log-scale and shift a coordinate) follows the couplings.
+    pub affine: bool,
+    /// The lattice that the coordinates form, rows first; its product is `dim`.
+    pub shape: Vec<usize>,
+}
+
+/// Sizes of a masked autoregressive flow. With a spline as its transformer it is the
+/// autoregressive neural spline flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MafSpec {
+    /// Coordinates.
+    pub dim: usize,
+    /// The layers, in the order from noise to data.
+    pub layers: Vec<AutoregressiveSpec>,
+    /// The side whose values the networks read.
+    pub fast: Fast,
+    /// What moves a coordinate.
+    pub transformer: TransformerSpec,
+    /// Whether an affine layer (log-scale and shift a coordinate) follows the layers.
+    pub affine: bool,
+    /// The lattice that the coordinates form, rows first; its product is `dim`.
+    pub shape: Vec<usize>,
+}
+
+/// One layer of a masked autoregressive flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoregressiveSpec {
+    /// The coordinate at each position: a permutation of `0..dim`.
+    pub order: Vec<usize>,
+    /// Units of each hidden layer of its network.
+    pub hidden: Vec<usize>,
+}
+
+/// The direction in which a masked autoregressive flow can be *trained* in one pass: its networks
+/// read the values that are given in that direction. Running either direction costs the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fast {
+    /// The networks read data (MAF, Papamakarios et al. 2017).
+    Density,
+    /// The networks read noise (IAF, Kingma et al. 2016).
+    Sampling,
+}
+
+/// A monotone map of one coordinate, whose parameters a network gives.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TransformerSpec {
+    /// `x exp(s) + t` with a bounded log-scale `s`.
+    Affine {
+        /// Bound of each log-scale.
+        log_scale_bound: f32,
+    },
+    /// A monotone rational-quadratic spline.
+    RationalQuadratic {
+        /// Bins of the spline.
+        bins: usize,
+        /// The spline moves `[-bound, bound]` and is the identity outside.
+        bound: f32,
+    },
+}
+
+impl TransformerSpec {
+    /// Parameters a coordinate: what a network gives for each that is moved.
+    pub fn parameters(&self) -> usize {
+        match self {
+            TransformerSpec::Affine { .. } => 2,
+            TransformerSpec::RationalQuadratic { bins, .. } => 3 * bins - 1,
+        }
+    }
+
+    /// Checks the fields, which an error calls `prefix` and their name.
+    fn validate(&self, prefix: &str) -> Result<(), ModelError> {
+        match *self {
+            TransformerSpec::Affine { log_scale_bound } => {
+                if !(1e-3..=80.0).contains(&log_scale_bound) {
+                    let field = format!("{prefix}log_scale_bound");
+                    return Err(wrong(&field, log_scale_bound, "0.001 to 80"));
+                }
+            }
+            TransformerSpec::RationalQuadratic { bins, bound } => {
+                if !(2..=MAX_BINS).contains(&bins) {
+                    return Err(wrong(&format!("{prefix}bins"), bins, format!("2 to {MAX_BINS}")));
+                }
+                if !(1e-3..=1e4).contains(&bound) {
+                    return Err(wrong(&format!("{prefix}bound"), bound, "0.001 to 10000"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One coupling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CouplingSpec {
@@ -137,12 +251,60 @@ fn check_shape(shape: &[usize], dim: usize) -> Result<(), ModelError> {
     Ok(())
 }
 
+fn check_hidden(field: &str, hidden: &[usize]) -> Result<(), ModelError> {
+    check_layers(field, hidden.len())?;
+    hidden.iter().try_for_each(|units| check_extent(field, *units))
+}
+
+fn check_couplings(couplings: &[CouplingSpec], dim: usize) -> Result<(), ModelError> {
+    check_layers("couplings", couplings.len())?;
+    for (l, coupling) in couplings.iter().enumerate() {
+        let field = format!("couplings.{l}.mask");
+        if coupling.mask.len() != dim {
+            return Err(wrong(&field, coupling.mask.len(), dim));
+        }
+        if coupling.mask.iter().all(|kept| *kept) {
+            return Err(wrong(&field, "all ones", "at least one moved coordinate"));
+        }
+        check_hidden(&format!("couplings.{l}.hidden"), &coupling.hidden)?;
+    }
+    Ok(())
+}
+
+fn check_autoregressive(layers: &[AutoregressiveSpec], dim: usize) -> Result<(), ModelError> {
+    check_layers("layers", layers.len())?;
+    for (l, layer) in layers.iter().enumerate() {
+        let mut seen = vec![false; dim];
+        for d in &layer.order {
+            if let Some(seen) = seen.get_mut(*d) {
+                *seen = true;
+            }
+        }
+        if layer.order.len() != dim || seen.contains(&false) {
+            let expected = format!("a permutation of 0 to {}", dim - 1);
+            return Err(wrong(
+                &format!("layers.{l}.order"),
+                format!("{:?}", layer.order),
+                expected,
+            ));
+        }
+        let field = format!("layers.{l}.hidden");
+        if layer.hidden.is_empty() {
+            return Err(wrong(&field, "no hidden layer", "at least one"));
+        }
+        check_hidden(&field, &layer.hidden)?;
+    }
+    Ok(())
+}
+
 impl Architecture {
     /// Values in a sample.
     pub fn dim(&self) -> usize {
         match self {
             Architecture::Made(made) => made.sites,
             Architecture::RealNvp(flow) => flow.dim,
+            Architecture::Nsf(flow) => flow.dim,
+            Architecture::Maf(flow) => flow.dim,
         }
     }
 
@@ -151,6 +313,8 @@ impl Architecture {
         match self {
             Architecture::Made(made) => &made.shape,
             Architecture::RealNvp(flow) => &flow.shape,
+            Architecture::Nsf(flow) => &flow.shape,
+            Architecture::Maf(flow) => &flow.shape,
         }
     }
 
@@ -159,6 +323,8 @@ impl Architecture {
         match self {
             Architecture::Made(_) => "made",
             Architecture::RealNvp(_) => "realnvp",
+            Architecture::Nsf(_) => "nsf",
+            Architecture::Maf(_) => "maf",
         }
     }
 
@@ -166,7 +332,7 @@ impl Architecture {
     pub fn is_discrete(&self) -> bool {
         match self {
             Architecture::Made(_) => true,
-            Architecture::RealNvp(_) => false,
+            Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => false,
         }
     }
 
@@ -178,10 +344,7 @@ impl Architecture {
         match self {
             Architecture::Made(made) => {
                 check_extent("sites", made.sites)?;
-                check_layers("hidden", made.hidden.len())?;
-                for units in &made.hidden {
-                    check_extent("hidden", *units)?;
-                }
+                check_hidden("hidden", &made.hidden)?;
                 if made.hidden.is_empty() && !made.pairwise {
                     return Err(wrong(
                         "pairwise",
@@ -193,24 +356,20 @@ impl Architecture {
             }
             Architecture::RealNvp(flow) => {
                 check_extent("dim", flow.dim)?;
-                check_layers("couplings", flow.couplings.len())?;
-                for (l, coupling) in flow.couplings.iter().enumerate() {
-                    let field = format!("couplings.{l}.mask");
-                    if coupling.mask.len() != flow.dim {
-                        return Err(wrong(&field, coupling.mask.len(), flow.dim));
-                    }
-                    if coupling.mask.iter().all(|kept| *kept) {
-                        return Err(wrong(&field, "all ones", "at least one moved coordinate"));
-                    }
-                    check_layers(&format!("couplings.{l}.hidden"), coupling.hidden.len())?;
-                    for units in &coupling.hidden {
-                        check_extent(&format!("couplings.{l}.hidden"), *units)?;
-                    }
-                }
-                let bound = flow.log_scale_bound;
-                if !(1e-3..=80.0).contains(&bound) {
-                    return Err(wrong("log_scale_bound", bound, "0.001 to 80"));
-                }
+                check_couplings(&flow.couplings, flow.dim)?;
+                flow.transformer().validate("")?;
+                check_shape(&flow.shape, flow.dim)?;
+            }
+            Architecture::Nsf(flow) => {
+                check_extent("dim", flow.dim)?;
+                check_couplings(&flow.couplings, flow.dim)?;
+                flow.transformer().validate("")?;
+                check_shape(&flow.shape, flow.dim)?;
+            }
+            Architecture::Maf(flow) => {
+                check_extent("dim", flow.dim)?;
+                check_autoregressive(&flow.layers, flow.dim)?;
+                flow.transformer.validate("transformer.")?;
                 check_shape(&flow.shape, flow.dim)?;
             }
         }
@@ -241,18 +400,24 @@ impl Architecture {
                 }
             }
             Architecture::RealNvp(flow) => {
-                for (l, coupling) in flow.couplings.iter().enumerate() {
-                    let kept = coupling.mask.iter().filter(|kept| **kept).count();
-                    let outputs = 2 * (coupling.mask.len() - kept);
-                    let prefix = format!("coupling.{l}.");
-                    let inputs = hidden_tensors(&prefix, kept, &coupling.hidden, &mut all);
+                let outputs = flow.transformer().parameters();
+                coupling_tensors(&flow.couplings, outputs, &mut all);
+                affine_tensors(flow.affine, flow.dim, &mut all);
+            }
+            Architecture::Nsf(flow) => {
+                let outputs = flow.transformer().parameters();
+                coupling_tensors(&flow.couplings, outputs, &mut all);
+                affine_tensors(flow.affine, flow.dim, &mut all);
+            }
+            Architecture::Maf(flow) => {
+                let outputs = flow.transformer.parameters() * flow.dim;
+                for (l, layer) in flow.layers.iter().enumerate() {
+                    let prefix = format!("autoregressive.{l}.");
+                    let inputs = hidden_tensors(&prefix, flow.dim, &layer.hidden, &mut all);
                     all.push((format!("{prefix}output.weight"), vec![outputs, inputs]));
                     all.push((format!("{prefix}output.bias"), vec![outputs]));
                 }
-                if flow.affine {
-                    all.push(("affine.log_scale".into(), vec![flow.dim]));
-                    all.push(("affine.shift".into(), vec![flow.dim]));
-                }
+                affine_tensors(flow.affine, flow.dim, &mut all);
             }
         }
         all
@@ -265,21 +430,16 @@ impl Architecture {
 
     /// Inputs that output `row` of the tensor `name` may read: a prefix, for masked layers.
     pub fn visible(&self, name: &str, row: usize) -> Option<usize> {
-        let Architecture::Made(made) = self else { return None };
-        let sites = made.sites;
-        let site_of = |units: usize, unit: usize| unit * sites / units;
-        if name == "pairwise.weight" {
-            return Some(row);
-        }
-        if name == "output.weight" {
-            return Some(units_before(*made.hidden.last()?, sites, row + 1));
-        }
-        let layer = name.strip_prefix("hidden.")?.strip_suffix(".weight")?;
-        let layer: usize = layer.parse().ok()?;
-        let site = site_of(*made.hidden.get(layer)?, row);
-        match layer.checked_sub(1) {
-            None => Some(site),
-            Some(below) => Some(units_before(*made.hidden.get(below)?, sites, site + 1)),
+        match self {
+            Architecture::Made(_) if name == "pairwise.weight" => Some(row),
+            Architecture::Made(made) => masked_visible(made.sites, &made.hidden, 1, name, row),
+            Architecture::RealNvp(_) | Architecture::Nsf(_) => None,
+            Architecture::Maf(flow) => {
+                let (l, tensor) = name.strip_prefix("autoregressive.")?.split_once('.')?;
+                let layer = flow.layers.get(l.parse::<usize>().ok()?)?;
+                let outputs = flow.transformer.parameters();
+                masked_visible(flow.dim, &layer.hidden, outputs, tensor, row)
+            }
         }
     }
 
@@ -296,12 +456,11 @@ impl Architecture {
     /// Multiply-adds of drawing one sample (each unmasked weight once).
     pub fn multiply_adds(&self) -> usize {
         match self {
-            Architecture::Made(made) => {
-                Made::<f32>::multiply_adds(made.sites, &made.hidden, made.pairwise)
-            }
+            Architecture::Made(made) => made.network().multiply_adds(),
             Architecture::RealNvp(flow) => {
                 flow.couplings().iter().map(Coupling::multiply_adds).sum()
             }
+            Architecture::Nsf(_) | Architecture::Maf(_) => self.stored(true),
         }
     }
 
@@ -309,30 +468,88 @@ impl Architecture {
     pub fn passes(&self) -> usize {
         match self {
             Architecture::Made(MadeSpec { symmetry: Symmetry::Z2, .. }) => 2,
-            Architecture::Made(_) | Architecture::RealNvp(_) => 1,
+            Architecture::Made(_)
+            | Architecture::RealNvp(_)
+            | Architecture::Nsf(_)
+            | Architecture::Maf(_) => 1,
         }
     }
 
     /// Packed weights, biases and slopes.
     pub fn packed_len(&self) -> usize {
         match self {
-            Architecture::Made(made) => {
-                Made::<f32>::weights_len(made.sites, &made.hidden, made.pairwise)
-            }
+            Architecture::Made(made) => made.network().weights_len(),
             Architecture::RealNvp(flow) => {
                 RealNvp::<f32>::weights_len(flow.dim, &flow.couplings(), flow.affine)
             }
+            Architecture::Nsf(_) | Architecture::Maf(_) => self.stored(false),
         }
     }
 
     /// Floats of scratch to draw or score one row at a time.
     pub fn scratch_len(&self) -> usize {
         match self {
-            Architecture::Made(made) => made.sites + Made::<f32>::scratch_values(&made.hidden),
+            Architecture::Made(made) => made.sites + made.network().scratch_values(),
             Architecture::RealNvp(flow) => {
                 flow.dim + RealNvp::<f32>::scratch_values(&flow.couplings())
             }
+            Architecture::Nsf(flow) => flow.dim,
+            Architecture::Maf(flow) => flow.dim,
         }
+    }
+
+    /// Entries of all tensors, or of the matrices only, that no mask forbids.
+    fn stored(&self, matrices: bool) -> usize {
+        let entries = |(name, shape): (String, Vec<usize>)| match shape[..] {
+            [rows, inputs] => (0..rows).map(|row| self.visible(&name, row).unwrap_or(inputs)).sum(),
+            _ if matrices => 0,
+            _ => shape.iter().product(),
+        };
+        self.tensors().into_iter().map(entries).sum()
+    }
+}
+
+/// Inputs that row `row` of a tensor of a masked network with `outputs` outputs a site may read.
+fn masked_visible(
+    sites: usize,
+    hidden: &[usize],
+    outputs: usize,
+    name: &str,
+    row: usize,
+) -> Option<usize> {
+    if name == "output.weight" {
+        return Some(units_before(*hidden.last()?, sites, row / outputs + 1));
+    }
+    let layer = name.strip_prefix("hidden.")?.strip_suffix(".weight")?;
+    let layer: usize = layer.parse().ok()?;
+    let site = row * sites / *hidden.get(layer)?;
+    match layer.checked_sub(1) {
+        None => Some(site),
+        Some(below) => Some(units_before(*hidden.get(below)?, sites, site + 1)),
+    }
+}
+
+/// Appends the networks of couplings with `outputs` parameters for each moved coordinate.
+fn coupling_tensors(
+    couplings: &[CouplingSpec],
+    outputs: usize,
+    all: &mut Vec<(String, Vec<usize>)>,
+) {
+    for (l, coupling) in couplings.iter().enumerate() {
+        let kept = coupling.mask.iter().filter(|kept| **kept).count();
+        let outputs = outputs * (coupling.mask.len() - kept);
+        let prefix = format!("coupling.{l}.");
+        let inputs = hidden_tensors(&prefix, kept, &coupling.hidden, all);
+        all.push((format!("{prefix}output.weight"), vec![outputs, inputs]));
+        all.push((format!("{prefix}output.bias"), vec![outputs]));
+    }
+}
+
+/// Appends an affine layer, if there is one.
+fn affine_tensors(affine: bool, dim: usize, all: &mut Vec<(String, Vec<usize>)>) {
+    if affine {
+        all.push(("affine.log_scale".into(), vec![dim]));
+        all.push(("affine.shift".into(), vec![dim]));
     }
 }
 
@@ -352,7 +569,26 @@ fn hidden_tensors(
     inputs
 }
 
+impl MadeSpec {
+    /// The sizes of its network.
+    pub fn network(&self) -> Shape<'_> {
+        Made::<f32>::shape(self.sites, &self.hidden, self.pairwise)
+    }
+}
+
+impl NsfSpec {
+    /// What moves a coordinate.
+    pub fn transformer(&self) -> TransformerSpec {
+        TransformerSpec::RationalQuadratic { bins: self.bins, bound: self.bound }
+    }
+}
+
 impl RealNvpSpec {
+    /// What moves a coordinate.
+    pub fn transformer(&self) -> TransformerSpec {
+        TransformerSpec::Affine { log_scale_bound: self.log_scale_bound }
+    }
+
     /// The couplings as the engine runs them.
     pub fn couplings(&self) -> Vec<Coupling<'_>> {
         let mut offset = 0;

@@ -15,7 +15,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-pub use architecture::{Architecture, CouplingSpec, MadeSpec, RealNvpSpec, Symmetry};
+pub use architecture::{
+    Architecture, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, NsfSpec, RealNvpSpec,
+    Symmetry, TransformerSpec,
+};
 pub use error::ModelError;
 pub use pack::pack;
 pub use sampler::Sampler;

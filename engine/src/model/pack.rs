@@ -1,21 +1,22 @@
 //! From named tensors to the packed order that the kernels stream; see [`crate::kernel`],
-//! [`crate::made`] and [`crate::realnvp`] for the order itself.
+//! [`crate::masked`] and [`crate::realnvp`] for the order itself.
 
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Architecture, MadeSpec, Model, RealNvpSpec, Tensor};
+use super::{Architecture, Model, RealNvpSpec, Tensor};
 use crate::kernel::PANEL;
-use crate::made::{BLOCK, units_before};
+use crate::masked::{BLOCK, Shape, units_before};
 
 /// The model's weights in packed order: the block that [`crate::made::Made`] and
 /// [`crate::realnvp::RealNvp`] read.
 pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
     match model.architecture() {
-        Architecture::Made(made) => packer.made(made),
+        Architecture::Made(made) => packer.masked("", made.network()),
         Architecture::RealNvp(flow) => packer.realnvp(flow),
+        Architecture::Nsf(_) | Architecture::Maf(_) => {}
     }
     packer.out
 }
@@ -52,43 +53,51 @@ impl Packer<'_> {
         self.out.extend(packed);
     }
 
-    fn made(&mut self, made: &MadeSpec) {
-        let sites = made.sites;
-        let before = |layer: usize, site: usize| units_before(made.hidden[layer], sites, site);
-        // Inputs of hidden layer `layer` (or of the logits) that sites before `site` own.
-        let inputs_before = |layer: usize, site: usize| match layer.checked_sub(1) {
-            None => site,
-            Some(below) => before(below, site),
+    /// A masked network whose tensors are `{prefix}hidden.{l}…`, `{prefix}output…` and, for direct
+    /// terms, `{prefix}pairwise.weight`.
+    fn masked(&mut self, prefix: &str, shape: Shape<'_>) {
+        let Shape { sites, hidden, outputs, direct } = shape;
+        let depth = hidden.len();
+        // Units of layer `layer` that sites before `site` own; layer `depth` is the outputs.
+        let before = |layer: usize, site: usize| match hidden.get(layer) {
+            Some(units) => units_before(*units, sites, site),
+            None => site * outputs,
         };
-        let depth = made.hidden.len();
+        let name = |layer: usize, what: &str| match hidden.get(layer) {
+            Some(_) => format!("{prefix}hidden.{layer}.{what}"),
+            None => format!("{prefix}output.{what}"),
+        };
+        let pairwise = format!("{prefix}pairwise.weight");
         for start in (0..sites).step_by(BLOCK) {
             let end = (start + BLOCK).min(sites);
-            for l in 0..depth {
+            for l in 0..=depth {
                 let units = before(l, start)..before(l, end);
-                self.vector(&format!("hidden.{l}.bias"), units.clone());
-                self.rectangle(&format!("hidden.{l}.weight"), units, 0..inputs_before(l, start));
+                self.vector(&name(l, "bias"), units.clone());
+                match l.checked_sub(1) {
+                    Some(below) => {
+                        self.rectangle(&name(l, "weight"), units, 0..before(below, start));
+                    }
+                    None if depth > 0 => self.rectangle(&name(l, "weight"), units, 0..start),
+                    None => {}
+                }
             }
-            self.vector("output.bias", start..end);
-            if depth > 0 {
-                self.rectangle("output.weight", start..end, 0..inputs_before(depth, start));
-            }
-            if made.pairwise {
-                self.rectangle("pairwise.weight", start..end, 0..start);
+            if direct {
+                self.rectangle(&pairwise, start * outputs..end * outputs, 0..start);
             }
             for site in start..end {
                 for l in 0..depth {
-                    let units = before(l, site)..before(l, site + 1);
-                    let through = if l == 0 { site } else { before(l - 1, site + 1) };
-                    let inputs = inputs_before(l, start)..through;
-                    self.rectangle(&format!("hidden.{l}.weight"), units.clone(), inputs);
-                    self.vector(&format!("hidden.{l}.slope"), units);
+                    let own = before(l, site)..before(l, site + 1);
+                    self.vector(&name(l, "slope"), own.clone());
+                    let readers = before(l + 1, site)..before(l + 1, end);
+                    self.rectangle(&name(l + 1, "weight"), readers, own);
                 }
                 if depth > 0 {
-                    let inputs = inputs_before(depth, start)..before(depth - 1, site + 1);
-                    self.rectangle("output.weight", site..site + 1, inputs);
+                    let readers = before(0, site + 1)..before(0, end);
+                    self.rectangle(&name(0, "weight"), readers, site..site + 1);
                 }
-                if made.pairwise {
-                    self.rectangle("pairwise.weight", site..site + 1, start..site);
+                if direct {
+                    let readers = (site + 1) * outputs..end * outputs;
+                    self.rectangle(&pairwise, readers, site..site + 1);
                 }
             }
         }

@@ -70,6 +70,13 @@ impl Use for Score<'_> {
 impl Sampler {
     pub(super) fn new(model: &Model) -> Result<Self, ModelError> {
         let architecture = model.architecture().clone();
+        if let Architecture::Nsf(_) | Architecture::Maf(_) = architecture {
+            return Err(ModelError::Architecture {
+                field: "kind".into(),
+                found: architecture.kind().into(),
+                expected: "made or realnvp".into(),
+            });
+        }
         let packed = pack(model);
         let expected = architecture.packed_len();
         if packed.len() != expected {
@@ -206,6 +213,7 @@ impl Sampler {
                         .expect("validated when the sampler was made");
                 then.with(&flow)
             }
+            Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused when made"),
         }
     }
 }

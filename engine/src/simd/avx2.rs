@@ -100,6 +100,10 @@ impl Simd for Avx2 {
         proven!(_mm256_div_ps(a, b))
     }
     #[inline(always)]
+    fn sqrt(self, x: Self::F) -> Self::F {
+        proven!(_mm256_sqrt_ps(x))
+    }
+    #[inline(always)]
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         proven!(_mm256_fmadd_ps(a, b, c))
     }

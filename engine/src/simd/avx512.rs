@@ -100,6 +100,10 @@ impl Simd for Avx512 {
         proven!(_mm512_div_ps(a, b))
     }
     #[inline(always)]
+    fn sqrt(self, x: Self::F) -> Self::F {
+        proven!(_mm512_sqrt_ps(x))
+    }
+    #[inline(always)]
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         proven!(_mm512_fmadd_ps(a, b, c))
     }

@@ -85,6 +85,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a / b`.
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `√x`, correctly rounded; NaN below zero, and `√−0 = −0`.
+    fn sqrt(self, x: Self::F) -> Self::F;
     /// `a · b + c` with one rounding: fused on every level, emulated where the CPU has no such
     /// instruction.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;

@@ -89,6 +89,19 @@ impl Simd for Scalar {
         a / b
     }
     #[inline(always)]
+    fn sqrt(self, x: f32) -> f32 {
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+        return super::thumb::sqrt(x);
+        #[cfg(feature = "std")]
+        return x.sqrt();
+        // `core` has none; libm's is correctly rounded too.
+        #[cfg(not(any(
+            feature = "std",
+            all(target_arch = "arm", target_abi = "eabihf", target_os = "none")
+        )))]
+        libm::sqrtf(x)
+    }
+    #[inline(always)]
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
         fma(a, b, c)
     }

@@ -135,6 +135,25 @@ pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
     f32::from_bits(bits)
 }
 
+/// `√x` by one `VSQRT.F32`, correctly rounded.
+#[inline(always)]
+pub(crate) fn sqrt(x: f32) -> f32 {
+    let mut bits = x.to_bits();
+    // SAFETY: works on registers only; the ABI (`eabihf`) says that the FPU is there and enabled,
+    // and the float register is declared as clobbered.
+    unsafe {
+        asm!(
+            "vmov s0, {x}",
+            "vsqrt.f32 s0, s0",
+            "vmov {x}, s0",
+            x = inout(reg) bits,
+            out("s0") _,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    f32::from_bits(bits)
+}
+
 /// Sixteen sums in s0–s15, half a row of weights in s16–s23, the input in s24.
 ///
 /// # Safety

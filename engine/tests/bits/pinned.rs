@@ -11,7 +11,7 @@ use pushforward::simd::{Scalar, Simd};
 pub(super) type Entry = (&'static str, u64, fn() -> u64);
 
 /// The table.
-pub(super) const TABLE: [Entry; 12] = [
+pub(super) const TABLE: [Entry; 13] = [
     ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
     ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
     ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
@@ -32,6 +32,7 @@ pub(super) const TABLE: [Entry; 12] = [
     ("dense_plain_f16", 0xbcc7_b3f5_280d_1248, || {
         dense(Single::<Scalar, Plain>::new(Scalar), half)
     }),
+    ("sqrt", 0x433e_d969_a6e1_9391, || function(|x| Scalar.sqrt(x))),
 ];
 
 /// FNV-1a over words.

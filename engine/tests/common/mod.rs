@@ -140,7 +140,7 @@ pub(crate) fn log_prob(model: &Model, row: &[f64]) -> f64 {
             let high = here.max(mirror);
             high + (((here - high).exp() + (mirror - high).exp()) / 2.0).ln()
         }
-        Architecture::RealNvp(_) => {
+        Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
             let (z, log_det) = to_noise(model, row);
             let n = z.len() as f64;
             let square: f64 = z.iter().map(|z| z * z).sum();

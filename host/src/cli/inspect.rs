@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pushforward::model::Architecture;
+use pushforward::model::{Architecture, Fast, TransformerSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
@@ -118,6 +118,32 @@ pub(super) fn describe(architecture: &Architecture) -> String {
             flow.dim,
             flow.couplings.len(),
             flow.couplings.first().map_or(&[][..], |c| &c.hidden),
+            if flow.affine { ", standardised" } else { "" }
+        ),
+        Architecture::Nsf(flow) => format!(
+            "nsf, {} real numbers, {} couplings, hidden {:?}, {} bins on ±{}{}",
+            flow.dim,
+            flow.couplings.len(),
+            flow.couplings.first().map_or(&[][..], |c| &c.hidden),
+            flow.bins,
+            flow.bound,
+            if flow.affine { ", standardised" } else { "" }
+        ),
+        Architecture::Maf(flow) => format!(
+            "maf, {} real numbers, {} layers, hidden {:?}, {}, networks read {}{}",
+            flow.dim,
+            flow.layers.len(),
+            flow.layers.first().map_or(&[][..], |l| &l.hidden),
+            match flow.transformer {
+                TransformerSpec::Affine { .. } => "affine".to_owned(),
+                TransformerSpec::RationalQuadratic { bins, bound } => {
+                    format!("{bins} bins on ±{bound}")
+                }
+            },
+            match flow.fast {
+                Fast::Density => "data",
+                Fast::Sampling => "noise",
+            },
             if flow.affine { ", standardised" } else { "" }
         ),
     }

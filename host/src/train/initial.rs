@@ -23,7 +23,7 @@ pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
     let architecture = model.architecture().clone();
     let slope = match architecture {
         Architecture::Made(_) => SLOPE_MADE,
-        Architecture::RealNvp(_) => SLOPE_FLOW,
+        Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => SLOPE_FLOW,
     };
     let key = block([seed as u32, (seed >> 32) as u32], [KEY, KEY]);
     let mut parameters = Vec::with_capacity(architecture.parameters());
@@ -36,7 +36,10 @@ pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
         let factor = match &architecture {
             _ if name.contains("hidden.") && name.ends_with("weight") => 1.0,
             Architecture::Made(_) if name == "output.weight" => 0.1,
-            Architecture::Made(_) | Architecture::RealNvp(_) => 0.0,
+            Architecture::Made(_)
+            | Architecture::RealNvp(_)
+            | Architecture::Nsf(_)
+            | Architecture::Maf(_) => 0.0,
         };
         let inputs = shape.last().copied().unwrap_or(1);
         for i in 0..size {

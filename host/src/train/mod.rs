@@ -317,6 +317,7 @@ pub fn step_program(architecture: &Architecture, target: &Target) -> Program {
     match architecture {
         Architecture::Made(spec) => made::program(spec, target),
         Architecture::RealNvp(spec) => realnvp::program(spec, target),
+        Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused by check_target"),
     }
 }
 
@@ -347,6 +348,10 @@ fn check_target(architecture: &Architecture, target: &Target) -> Result<(), Trai
     let (support, symmetric) = match architecture {
         Architecture::Made(spec) => (Support::Spins, spec.symmetry == Symmetry::Z2),
         Architecture::RealNvp(_) => (Support::Reals, false),
+        Architecture::Nsf(_) | Architecture::Maf(_) => {
+            let found = architecture.kind().into();
+            return wrong("model kind", found, "made or realnvp: no other is trained yet".into());
+        }
     };
     match target {
         Target::Energy { energy, beta, anneal } => {
