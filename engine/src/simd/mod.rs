@@ -14,12 +14,22 @@
 //! Memory is seen as arrays ([`Simd::Array`] is `[f32; LANES]`), which safe code cuts out of a
 //! slice with [`Simd::chunks`]; registers are [`Simd::F`] and [`Simd::U`].
 
+#[allow(unused_macros, reason = "there are targets without vectors")]
+#[macro_use]
+mod vector;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod embed;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
 mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod sse2;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 pub(crate) mod thumb;
 
@@ -27,7 +37,13 @@ pub(crate) mod thumb;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub use neon::Neon;
 pub use scalar::{Scalar, fma};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use simd128::Simd128;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub use sse2::Sse2;
 
 /// An algorithm to be compiled once for each level; see [`dispatch`].
 pub trait Kernel {
@@ -122,85 +138,131 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn lt_u(self, a: Self::U, b: Self::U) -> Self::M;
 
     /// One lane after another through `f`: the slow path for generators that have no lanes.
-    fn from_words(self, f: impl FnMut() -> u32) -> Self::U;
+    #[inline(always)]
+    fn from_words(self, mut f: impl FnMut() -> u32) -> Self::U {
+        let mut words = Self::array(0.0);
+        for word in words.as_mut() {
+            *word = f32::from_bits(f());
+        }
+        self.bits(self.load(&words))
+    }
 
     /// Weights as a vector: the `j`-th group of `LANES` of a panel row, zeros past its end.
-    fn load_part<const W: usize>(self, row: &[f32; W], j: usize) -> Self::F;
+    #[inline(always)]
+    fn load_part<const W: usize>(self, row: &[f32; W], j: usize) -> Self::F {
+        match Self::chunks(row).0.get(j) {
+            Some(a) => self.load(a),
+            None => {
+                let mut a = Self::array(0.0);
+                for (to, from) in a.as_mut().iter_mut().zip(row.iter().skip(Self::LANES * j)) {
+                    *to = *from;
+                }
+                self.load(&a)
+            }
+        }
+    }
 }
 
-/// What a CPU offers, from least to most; see [`Level::best`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Level {
-    /// One lane, plain Rust: the oracle, and the level of microcontrollers.
-    Scalar,
-    /// Eight lanes with fused multiply-add.
-    Avx2,
+/// [`Level`] and [`dispatch`] from one line a level, from least to most.
+macro_rules! levels {
+    ($(
+        $(#[$doc:meta])*
+        $level:ident = $name:literal, $lanes:literal lanes, fuses: $fuses:literal, on $target:meta;
+    )+) => {
+        /// What a CPU offers, from least to most; see [`Level::best`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Level {
+            /// One lane, plain Rust: the oracle, and the level of microcontrollers.
+            Scalar,
+            $($(#[$doc])* $level,)+
+        }
+
+        impl Level {
+            /// Every level this CPU can run, the widest last.
+            pub fn available() -> impl Iterator<Item = Level> {
+                [Level::Scalar, $(Level::$level),+].into_iter().filter(|l| l.is_available())
+            }
+
+            /// Whether this CPU can run the level.
+            pub fn is_available(self) -> bool {
+                match self {
+                    Level::Scalar => true,
+                    $(
+                        #[cfg($target)]
+                        Level::$level => $level::new().is_some(),
+                        #[cfg(not($target))]
+                        Level::$level => false,
+                    )+
+                }
+            }
+
+            /// Samples or outputs in a vector.
+            pub const fn lanes(self) -> usize {
+                match self {
+                    Level::Scalar => 1,
+                    $(Level::$level => $lanes,)+
+                }
+            }
+
+            /// Whether a fused multiply-add of a dense kernel is one instruction at this level. At
+            /// the others it is emulated, with the same bits, many times slower than a
+            /// multiplication and an addition.
+            pub const fn fuses(self) -> bool {
+                match self {
+                    Level::Scalar => {
+                        cfg!(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))
+                    }
+                    $(Level::$level => $fuses,)+
+                }
+            }
+
+            /// The name, as reports print it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    Level::Scalar => "scalar",
+                    $(Level::$level => $name,)+
+                }
+            }
+        }
+
+        /// Runs `kernel` at `level`, or at the scalar level where the CPU lacks it (the bits are
+        /// equal).
+        #[inline]
+        pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
+            match level {
+                $(
+                    #[cfg($target)]
+                    Level::$level => {
+                        if let Some(s) = $level::new() {
+                            return s.vectorize(kernel);
+                        }
+                    }
+                )+
+                _ => {}
+            }
+            Scalar.vectorize(kernel)
+        }
+    };
+}
+
+levels! {
+    /// Four lanes, on every x86-64 CPU; fused multiply-adds are emulated.
+    Sse2 = "sse2", 4 lanes, fuses: false, on all(target_arch = "x86_64", target_feature = "sse2");
+    /// Four lanes, on every 64-bit Arm CPU.
+    Neon = "neon", 4 lanes, fuses: true, on all(target_arch = "aarch64", target_feature = "neon");
+    /// Four lanes, in WebAssembly compiled with `simd128`; fused multiply-adds are emulated.
+    Simd128 = "simd128", 4 lanes, fuses: false, on all(target_arch = "wasm32", target_feature = "simd128");
+    /// Eight lanes.
+    Avx2 = "avx2", 8 lanes, fuses: true, on target_arch = "x86_64";
     /// Sixteen lanes.
-    Avx512,
+    Avx512 = "avx512", 16 lanes, fuses: true, on target_arch = "x86_64";
 }
 
 impl Level {
-    /// Every level this CPU can run, the widest last.
-    pub fn available() -> impl Iterator<Item = Level> {
-        [Level::Scalar, Level::Avx2, Level::Avx512].into_iter().filter(|l| l.is_available())
-    }
-
     /// The widest level this CPU can run: found once at run time with feature `std`, fixed by the
     /// compiler's target features without.
     pub fn best() -> Level {
         Self::available().last().unwrap_or(Level::Scalar)
     }
-
-    /// Whether this CPU can run the level.
-    pub fn is_available(self) -> bool {
-        match self {
-            Level::Scalar => true,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Avx2::new().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Avx512::new().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => false,
-        }
-    }
-
-    /// Samples or outputs in a vector.
-    pub const fn lanes(self) -> usize {
-        match self {
-            Level::Scalar => 1,
-            Level::Avx2 => 8,
-            Level::Avx512 => 16,
-        }
-    }
-
-    /// The name, as reports print it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Scalar => "scalar",
-            Level::Avx2 => "avx2",
-            Level::Avx512 => "avx512",
-        }
-    }
-}
-
-/// Runs `kernel` at `level`, or at the scalar level where the CPU lacks it (the bits are equal).
-#[inline]
-pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => {
-            if let Some(s) = Avx512::new() {
-                return s.vectorize(kernel);
-            }
-        }
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => {
-            if let Some(s) = Avx2::new() {
-                return s.vectorize(kernel);
-            }
-        }
-        _ => {}
-    }
-    Scalar.vectorize(kernel)
 }

@@ -15,17 +15,13 @@ pub fn fma(a: f32, b: f32, c: f32) -> f32 {
     let p = f64::from(a) * f64::from(b);
     let c = f64::from(c);
     let s = p + c;
-    // Knuth's TwoSum: `e` is exactly what the rounding of `s` lost.
+    // Knuth's TwoSum: `e` is exactly what the rounding of `s` lost; NaN where `s` is not finite.
     let t = s - p;
     let e = (p - (s - t)) + (c - t);
-    let bits = s.to_bits();
-    let odd = if e != 0.0 && e.is_finite() && s.is_finite() && bits & 1 == 0 {
-        // `s` was rounded and ended even: step to its odd neighbour on the side of the truth.
-        if (e > 0.0) == (s > 0.0) { bits + 1 } else { bits - 1 }
-    } else {
-        bits
-    };
-    f64::from_bits(odd) as f32
+    // Truncate `s` (it was rounded away from zero where the signs differ), then set its last bit.
+    let inexact = u64::from(e.abs() > 0.0);
+    let away = (s.to_bits() ^ e.to_bits()) >> 63 & inexact;
+    f64::from_bits((s.to_bits() - away) | inexact) as f32
 }
 
 impl Simd for Scalar {
