@@ -20,7 +20,7 @@ fn main() {
         println!("skipped: this machine has one core");
     }
     for case in cases().expect("the cases are valid") {
-        let batch = 16_384;
+        let batch = 4096;
         if cores < 2 || !settings.wants(&format!("threads/{}", case.name)) {
             continue;
         }
