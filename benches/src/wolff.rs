@@ -46,7 +46,7 @@ impl Wolff {
 
     /// Grows and flips one cluster; returns its size.
     pub fn update(&mut self) -> usize {
-        let first = (u128::from(self.random.next()) * self.spins.len() as u128 >> 64) as usize;
+        let first = ((u128::from(self.random.next()) * self.spins.len() as u128) >> 64) as usize;
         let old = self.spins[first];
         self.spins[first] = -old;
         self.stack[0] = first as u16;
@@ -56,7 +56,7 @@ impl Wolff {
             let around = self.neighbours[usize::from(self.stack[top])];
             let words = [self.random.next(), self.random.next()];
             for (k, &site) in around.iter().enumerate() {
-                let bits = words[k / 2] >> (32 * (k % 2)) & 0xffff_ffff;
+                let bits = (words[k / 2] >> (32 * (k % 2))) & 0xffff_ffff;
                 let spin = &mut self.spins[usize::from(site)];
                 let joins = (*spin == old) & (bits < self.threshold);
                 *spin = if joins { -old } else { *spin };
@@ -96,9 +96,9 @@ impl SplitMix {
     #[inline(always)]
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ x >> 31
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
     }
 }
 
