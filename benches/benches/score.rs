@@ -1,33 +1,19 @@
 //! How long does a log-probability take? Limit: as for sampling, which reads the same weights.
 
-use std::time::Duration;
-
-use criterion::{BenchmarkId, Criterion, Throughput};
-use pushforward_benches::{cases, report};
-
-/// Seconds a row, not minutes: the spread it prints says whether that was enough.
-fn criterion_settings() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-}
+use criterion::{BenchmarkId, Throughput};
+use pushforward_benches::{Work, cases, criterion, report};
 
 fn main() {
-    let mut criterion = criterion_settings().configure_from_args();
+    let batches = [1, 64, 1024];
+    let mut criterion = criterion();
     for case in cases().expect("the cases are valid") {
-        let sampler = case.model.sampler().expect("a built model has a sampler");
         let mut group = criterion.benchmark_group(format!("log_prob/{}", case.name));
-        for batch in [1, 64, 1024] {
-            let mut rows = vec![0.0f32; batch * sampler.dim()];
-            let mut log_prob = vec![0.0; batch];
-            sampler.sample(1, 0, &mut rows, None);
+        for batch in batches {
+            let mut job = case.job(Work::LogProb, batch, 1).expect("every model scores");
             group.throughput(Throughput::Elements(batch as u64));
-            group.bench_function(BenchmarkId::from_parameter(batch), |b| {
-                b.iter(|| sampler.log_prob(&rows, &mut log_prob));
-            });
+            group.bench_function(BenchmarkId::from_parameter(batch), |b| b.iter(|| job.run()));
         }
     }
-    report("log_prob", |sampler, rows, out| sampler.log_prob(rows, out));
+    report(&[Work::LogProb], &batches, |_| true);
     criterion.final_summary();
 }

@@ -113,6 +113,14 @@ fn stop_if_interrupted() -> Result<()> {
     if interrupted() { Err(Error::Failed("interrupted".into())) } else { Ok(()) }
 }
 
+/// A number of samples, also as `1_000_000` or `1e6`.
+fn count(text: &str) -> std::result::Result<u64, String> {
+    let digits = text.replace('_', "");
+    let exact = |x: &f64| x.fract() == 0.0 && (0.0..9e15).contains(x);
+    let rounded = || digits.parse().ok().filter(exact).map(|x| x as u64);
+    digits.parse().ok().or_else(rounded).ok_or_else(|| "expected a whole number".into())
+}
+
 /// Prints to standard output; its reader going away is no error.
 fn print(text: &str) -> Result<()> {
     use std::io::Write;

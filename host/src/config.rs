@@ -9,6 +9,8 @@ mod section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pushforward::model::{Fast, TransformerSpec};
+
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
 use section::Section;
@@ -25,6 +27,8 @@ const TABLES: [(&str, Keys); 3] = [
             ("", &["kind", "arithmetic", "context"]),
             ("made", &["hidden", "symmetry", "pairwise"]),
             ("realnvp", &["layers", "hidden", "log_scale_bound", "mask"]),
+            ("nsf", &["layers", "hidden", "bins", "bound", "mode", "mask", "fast"]),
+            ("maf", &["layers", "hidden", "fast", "log_scale_bound"]),
         ],
     ),
     (
@@ -93,16 +97,27 @@ pub enum Family {
         /// Direct terms from earlier spins to each logit.
         pairwise: bool,
     },
-    /// Affine coupling flow over real vectors.
-    RealNvp {
+    /// Coupling flow over real vectors: `realnvp`, and `nsf` with splines.
+    Coupling {
         /// Coupling layers.
         layers: usize,
         /// Hidden units of each conditioner.
         hidden: Vec<usize>,
-        /// Largest log-scale of one layer.
-        log_scale_bound: f32,
+        /// What moves a coordinate.
+        transformer: TransformerSpec,
         /// Which coordinates a layer keeps.
         mask: Mask,
+    },
+    /// Masked autoregressive flow over real vectors: `maf`, and `nsf` with splines.
+    Autoregressive {
+        /// Layers.
+        layers: usize,
+        /// Hidden units of each network.
+        hidden: Vec<usize>,
+        /// What moves a coordinate.
+        transformer: TransformerSpec,
+        /// Which side the networks read.
+        fast: Fast,
     },
 }
 
@@ -210,13 +225,16 @@ impl Config {
         }
         section::known_tables(&root, path)?;
         let target = target(path, &root)?;
-        let (model, kind) = model(path, &root)?;
+        let (model, kind) = model(path, &root, &target)?;
         let train = train(path, &root, &target)?;
         match (&model.family, &target) {
             (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
-                return Err(mismatch(path, kind, "real numbers", "realnvp"));
+                return Err(mismatch(path, kind, "real numbers", "realnvp, nsf or maf"));
             }
-            (Family::RealNvp { .. }, TargetConfig::Hamiltonian(h)) if h.is_spin() => {
+            (
+                Family::Coupling { .. } | Family::Autoregressive { .. },
+                TargetConfig::Hamiltonian(h),
+            ) if h.is_spin() => {
                 return Err(mismatch(path, kind, "spins", "made"));
             }
             (Family::Made { .. }, TargetConfig::Data { standardize: true, .. })
@@ -282,42 +300,94 @@ impl Hamiltonian {
 fn mismatch(path: &Path, kind: &str, values: &str, other: &str) -> Error {
     Error::input(
         path,
-        format!(
-            "[model] kind: found '{kind}', but the target is over {values}: expected '{other}'"
-        ),
+        format!("[model] kind: found '{kind}', but the target is over {values}: expected {other}"),
     )
 }
 
-fn model<'a>(path: &'a Path, root: &'a toml::Table) -> Result<(ModelConfig, &'a str)> {
+fn model<'a>(
+    path: &'a Path,
+    root: &'a toml::Table,
+    target: &TargetConfig,
+) -> Result<(ModelConfig, &'a str)> {
     let section = Section::open(path, root, "model")?;
-    let kind = section.kind("kind", &["made", "realnvp"])?;
+    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf"])?;
     section.known(kind)?;
     let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
     if section.get::<u64>("context")?.unwrap_or(0) != 0 {
-        return Err(section.fault("context", "made and realnvp take none: expected 0"));
+        return Err(section.fault("context", format!("{kind} takes none: expected 0")));
     }
-    let family = if kind == "made" {
-        let hidden = section.sizes("hidden", 0)?;
-        let z2 = section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2");
-        let pairwise = section.get("pairwise")?.unwrap_or(true);
-        if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
-            return Err(
-                section.fault("pairwise", "found false, expected true where hidden is empty")
-            );
-        }
-        Family::Made { hidden, z2, pairwise }
-    } else {
-        Family::RealNvp {
-            layers: section.within("layers", 1..=256)?.unwrap_or(8),
-            hidden: section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64]),
-            log_scale_bound: section.number("log_scale_bound", 1e-3..=20.0)?.unwrap_or(1.0) as f32,
-            mask: match section.choice("mask", &["checkerboard", "halves"])? {
-                Some("halves") => Mask::Halves,
-                _ => Mask::Checkerboard,
-            },
+    let family = match kind {
+        "made" => made(&section)?,
+        "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
+        "maf" => autoregressive(&section, 5, affine(&section, 3.0)?, target)?,
+        _ => {
+            let bins = section.within("bins", 2..=64)?.unwrap_or(8);
+            let bound = section.number("bound", 1e-3..=1e4)?.unwrap_or(5.0) as f32;
+            let spline = TransformerSpec::RationalQuadratic { bins, bound };
+            let modes = ["coupling", "autoregressive"];
+            let mode = section.choice("mode", &modes)?.unwrap_or("coupling");
+            let other = if mode == "coupling" { "fast" } else { "mask" };
+            if section::has(root, "model", other) {
+                return Err(section.fault(other, format!("mode '{mode}' does not take it")));
+            }
+            match mode {
+                "coupling" => coupling(&section, 8, spline)?,
+                _ => autoregressive(&section, 8, spline, target)?,
+            }
         }
     };
     Ok((ModelConfig { family, plain }, kind))
+}
+
+fn made(section: &Section<'_>) -> Result<Family> {
+    let hidden = section.sizes("hidden", 0)?;
+    let z2 = section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2");
+    let pairwise = section.get("pairwise")?.unwrap_or(true);
+    if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
+        return Err(section.fault("pairwise", "found false, expected true where hidden is empty"));
+    }
+    Ok(Family::Made { hidden, z2, pairwise })
+}
+
+fn affine(section: &Section<'_>, bound: f64) -> Result<TransformerSpec> {
+    let bound = section.number("log_scale_bound", 1e-3..=20.0)?.unwrap_or(bound);
+    Ok(TransformerSpec::Affine { log_scale_bound: bound as f32 })
+}
+
+/// How many layers, and the hidden units of each one's network.
+fn sizes(section: &Section<'_>, layers: usize) -> Result<(usize, Vec<usize>)> {
+    let layers = section.within("layers", 1..=256)?.unwrap_or(layers);
+    Ok((layers, section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64])))
+}
+
+fn coupling(section: &Section<'_>, layers: usize, transformer: TransformerSpec) -> Result<Family> {
+    let (layers, hidden) = sizes(section, layers)?;
+    let mask = match section.choice("mask", &["checkerboard", "halves"])? {
+        Some("halves") => Mask::Halves,
+        _ => Mask::Checkerboard,
+    };
+    Ok(Family::Coupling { layers, hidden, transformer, mask })
+}
+
+/// The side that the networks read follows from the target: a step has what it starts from whole,
+/// and would have to make the other side coordinate by coordinate.
+fn autoregressive(
+    section: &Section<'_>,
+    layers: usize,
+    transformer: TransformerSpec,
+    target: &TargetConfig,
+) -> Result<Family> {
+    let (layers, hidden) = sizes(section, layers)?;
+    let (fast, word, source) = match target {
+        TargetConfig::Hamiltonian(_) => (Fast::Sampling, "sampling", "a Hamiltonian"),
+        TargetConfig::Data { .. } => (Fast::Density, "density", "data"),
+    };
+    let given = section.choice("fast", &["density", "sampling"])?;
+    if let Some(given) = given.filter(|given| *given != word) {
+        let message = format!("found '{given}', expected '{word}' to learn from {source}");
+        return Err(section.fault("fast", message));
+    }
+    Ok(Family::Autoregressive { layers, hidden, transformer, fast })
 }
 
 fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {

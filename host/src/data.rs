@@ -15,7 +15,7 @@ mod write;
 
 pub use atomic::{Atomic, write_file};
 pub use read::{Reader, read_all};
-pub use write::Writer;
+pub use write::{Encoded, Format, Number, Writer};
 
 /// What a row may hold, and so how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

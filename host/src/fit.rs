@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use pushforward::model::file::fnv;
 use pushforward::model::{
-    Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
+    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, Model, NsfSpec,
+    RealNvpSpec, Symmetry, TransformerSpec,
 };
 use pushforward::noise::block;
 
@@ -149,6 +150,7 @@ fn architecture(
     even: bool,
 ) -> Architecture {
     let dim: usize = shape.iter().product();
+    let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
     match &config.family {
         Family::Made { hidden, z2, pairwise } => Architecture::Made(MadeSpec {
             sites: dim,
@@ -157,9 +159,11 @@ fn architecture(
             symmetry: if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None },
             shape,
         }),
-        Family::RealNvp { layers, hidden, log_scale_bound, mask } => {
+        Family::Coupling { layers, hidden, transformer, mask } => {
             let width = *shape.last().unwrap_or(&dim);
             let kept = |d: usize, layer: usize| match mask {
+                // One coordinate has nothing to condition on: every layer moves it.
+                _ if dim == 1 => false,
                 Mask::Checkerboard if shape.len() == 2 => {
                     (d / width + d % width + layer).is_multiple_of(2)
                 }
@@ -170,19 +174,29 @@ fn architecture(
                 mask: (0..dim).map(|d| kept(d, layer)).collect(),
                 hidden: hidden.clone(),
             };
-            // One coordinate has nothing to condition on: every layer moves it.
-            let alone = |_| CouplingSpec { mask: vec![false; dim], hidden: hidden.clone() };
-            Architecture::RealNvp(RealNvpSpec {
-                dim,
-                couplings: if dim == 1 {
-                    (0..*layers).map(alone).collect()
-                } else {
-                    (0..*layers).map(coupling).collect()
-                },
-                log_scale_bound: *log_scale_bound,
-                affine: matches!(target, TargetConfig::Data { standardize: true, .. }),
-                shape,
-            })
+            let couplings = (0..*layers).map(coupling).collect();
+            match *transformer {
+                TransformerSpec::Affine { log_scale_bound } => Architecture::RealNvp(RealNvpSpec {
+                    dim,
+                    couplings,
+                    log_scale_bound,
+                    affine,
+                    shape,
+                }),
+                TransformerSpec::RationalQuadratic { bins, bound } => {
+                    Architecture::Nsf(NsfSpec { dim, couplings, bins, bound, affine, shape })
+                }
+            }
+        }
+        Family::Autoregressive { layers, hidden, transformer, fast } => {
+            let order = |layer: usize| match layer % 2 {
+                0 => (0..dim).collect(),
+                _ => (0..dim).rev().collect(),
+            };
+            let layer = |l| AutoregressiveSpec { order: order(l), hidden: hidden.clone() };
+            let layers = (0..*layers).map(layer).collect();
+            let (fast, transformer) = (*fast, *transformer);
+            Architecture::Maf(MafSpec { dim, layers, fast, transformer, affine, shape })
         }
     }
 }

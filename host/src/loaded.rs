@@ -10,29 +10,16 @@ use pushforward::model::{Model, Sampler};
 use pushforward::simd::Level;
 use rayon::prelude::*;
 
-use crate::data::Writer;
+use crate::data::Number;
 use crate::error::{Error, Result};
 
 /// An element of a row, as the engine draws it and as files hold it.
-pub trait Value: distribution::Value + Default {
-    /// Appends rows to a file.
-    ///
-    /// # Errors
-    /// As [`Writer::reals`].
-    fn write(to: &mut Writer, rows: &[Self]) -> Result<()>;
-}
+pub trait Value: distribution::Value + Number + Default {}
+impl Value for i8 {}
+impl Value for f32 {}
 
-impl Value for i8 {
-    fn write(to: &mut Writer, rows: &[Self]) -> Result<()> {
-        to.spins(rows)
-    }
-}
-
-impl Value for f32 {
-    fn write(to: &mut Writer, rows: &[Self]) -> Result<()> {
-        to.reals(rows)
-    }
-}
+/// Samples that any tile of the engine divides.
+const TILE: usize = 64;
 
 /// A model ready to draw and score.
 #[derive(Debug)]
@@ -93,14 +80,17 @@ impl Loaded {
         self.model.architecture().is_discrete()
     }
 
-    /// Rows of one piece: whole tiles, about a quarter of a megabyte.
-    fn piece(&self) -> usize {
-        ((1 << 16) / self.dim()).clamp(64, 1024).next_multiple_of(64)
+    /// Rows of one piece of `rows`: whole tiles, a quarter of a megabyte at most, and a piece for
+    /// every thread where there are enough.
+    fn piece(&self, rows: usize) -> usize {
+        let most = ((1 << 16) / self.dim()).clamp(TILE, 1024);
+        rows.div_ceil(rayon::current_num_threads()).clamp(1, most).next_multiple_of(TILE)
     }
 
-    /// Rows worth handing over at once.
+    /// Rows worth handing over at once: several pieces for each thread, so that none waits long for
+    /// the last.
     pub fn chunk_rows(&self) -> usize {
-        32 * self.piece()
+        8 * rayon::current_num_threads() * self.piece(usize::MAX)
     }
 
     /// Samples `first, first + 1, …` of the stream `seed` into `rows`, with their
@@ -115,7 +105,7 @@ impl Loaded {
         rows: &mut [V],
         log_prob: Option<&mut [f32]>,
     ) {
-        let piece = self.piece();
+        let piece = self.piece(rows.len() / self.dim());
         let pieces = rows.par_chunks_mut(piece * self.dim()).enumerate();
         let first = |i: usize| first + (i * piece) as u64;
         match log_prob {
@@ -133,7 +123,7 @@ impl Loaded {
     /// # Panics
     /// If the buffers' lengths do not fit together.
     pub fn log_prob<V: Value>(&self, rows: &[V], out: &mut [f32]) {
-        let piece = self.piece();
+        let piece = self.piece(out.len());
         let pieces = rows.par_chunks(piece * self.dim()).zip(out.par_chunks_mut(piece));
         pieces.for_each(|(rows, out)| self.sampler.log_prob(rows, out));
     }

@@ -1,87 +1,150 @@
 //! The models once more, from their description alone: in `f64`, dense, slow, and short enough to
 //! check by eye. [`check`](crate::cli) holds the engine against it.
 
-use pushforward::model::{Architecture, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry};
+use pushforward::model::{
+    Architecture, CouplingSpec, Fast, MadeSpec, Model, Symmetry, TransformerSpec,
+};
 
 /// A model in `f64`.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference<'a>(pub &'a Model);
+
+/// A layer of a flow: a network that reads some coordinates and moves some.
+struct Layer {
+    prefix: String,
+    hidden: usize,
+    read: Vec<usize>,
+    moved: Vec<usize>,
+    /// Rows of the network's output between coordinates, and between parameters.
+    strides: [usize; 2],
+    transformer: TransformerSpec,
+    /// The side that the network reads; `None` if what it reads is the same on both.
+    fast: Option<Fast>,
+}
+
+/// The two ways through a flow.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    ToData,
+    ToNoise,
+}
 
 impl Reference<'_> {
     /// ln q(x) (nats) of one row.
     pub fn log_prob(&self, x: &[f64]) -> f64 {
         match self.0.architecture() {
             Architecture::Made(spec) => self.made(spec, x),
-            Architecture::RealNvp(spec) => {
-                let (z, log_det) = self.inverse(spec, x);
+            Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
+                let (z, log_det) = self.through(Way::ToNoise, x);
                 normal(&z) + log_det
             }
-            // No engine runs these yet, so there is nothing to hold against them.
-            Architecture::Nsf(_) | Architecture::Maf(_) => f64::NAN,
         }
     }
 
     /// y = T(z) of a flow; the identity for a model that has no map.
     pub fn push(&self, z: &[f64]) -> Vec<f64> {
-        let mut x = z.to_vec();
-        let Architecture::RealNvp(spec) = self.0.architecture() else { return x };
-        for (l, coupling) in spec.couplings.iter().enumerate() {
-            for (d, s, t) in self.coupling(l, coupling, spec.log_scale_bound, &x) {
-                x[d] = x[d] * s.exp() + t;
-            }
-        }
-        for (d, (s, t)) in self.affine(spec).enumerate() {
-            x[d] = x[d] * s.exp() + t;
-        }
-        x
+        self.through(Way::ToData, z).0
     }
 
     /// z = T⁻¹(y) of a flow.
     pub fn pull(&self, y: &[f64]) -> Vec<f64> {
-        match self.0.architecture() {
-            Architecture::RealNvp(spec) => self.inverse(spec, y).0,
-            Architecture::Made(_) | Architecture::Nsf(_) | Architecture::Maf(_) => y.to_vec(),
-        }
+        self.through(Way::ToNoise, y).0
     }
 
-    /// T⁻¹(y) and ln |det ∂T⁻¹/∂y|.
-    fn inverse(&self, spec: &RealNvpSpec, y: &[f64]) -> (Vec<f64>, f64) {
-        let mut x = y.to_vec();
+    /// The other side, and ln |det ∂z/∂x|.
+    fn through(&self, way: Way, from: &[f64]) -> (Vec<f64>, f64) {
+        let (layers, affine) = self.layers();
+        let mut values = from.to_vec();
         let mut log_det = 0.0;
-        for (d, (s, t)) in self.affine(spec).enumerate() {
-            x[d] = (x[d] - t) * (-s).exp();
-            log_det -= s;
-        }
-        for (l, coupling) in spec.couplings.iter().enumerate().rev() {
-            for (d, s, t) in self.coupling(l, coupling, spec.log_scale_bound, &x) {
-                x[d] = (x[d] - t) * (-s).exp();
-                log_det -= s;
+        let affine_layer = |values: &mut [f64], log_det: &mut f64| {
+            if !affine {
+                return;
+            }
+            let (scales, shifts) = (self.tensor("affine.log_scale"), self.tensor("affine.shift"));
+            for ((x, s), t) in values.iter_mut().zip(scales).zip(shifts) {
+                *x = if way == Way::ToData { *x * s.exp() + t } else { (*x - t) * (-s).exp() };
+                *log_det -= s;
+            }
+        };
+        match way {
+            Way::ToData => {
+                layers.iter().for_each(|l| log_det += self.layer(l, way, &mut values));
+                affine_layer(&mut values, &mut log_det);
+            }
+            Way::ToNoise => {
+                affine_layer(&mut values, &mut log_det);
+                layers.iter().rev().for_each(|l| log_det += self.layer(l, way, &mut values));
             }
         }
-        (x, log_det)
+        (values, log_det)
     }
 
-    /// For each moved coordinate: which, its log-scale, its shift.
-    fn coupling(
-        &self,
-        l: usize,
-        spec: &CouplingSpec,
-        bound: f32,
-        x: &[f64],
-    ) -> Vec<(usize, f64, f64)> {
-        let kept = spec.mask.iter().zip(x).filter(|(kept, _)| **kept).map(|(_, x)| *x).collect();
-        let hidden = self.hidden(&format!("coupling.{l}."), spec.hidden.len(), kept);
-        let out = self.dense(&format!("coupling.{l}.output"), &hidden);
-        let moved: Vec<_> = (0..x.len()).filter(|d| !spec.mask[*d]).collect();
-        let bound = f64::from(bound);
-        let (raw, shift) = out.split_at(moved.len());
-        let scales = raw.iter().map(|raw| bound * (raw / bound).tanh());
-        moved.into_iter().zip(scales).zip(shift).map(|((d, s), t)| (d, s, *t)).collect()
+    /// A flow's layers from noise to data, and whether an affine one follows.
+    fn layers(&self) -> (Vec<Layer>, bool) {
+        let couplings = |couplings: &[CouplingSpec], transformer: TransformerSpec| {
+            let layer = |(l, spec): (usize, &CouplingSpec)| {
+                let among = |kept: bool| -> Vec<usize> {
+                    (0..spec.mask.len()).filter(|d| spec.mask[*d] == kept).collect()
+                };
+                let (read, moved) = (among(true), among(false));
+                let (prefix, hidden) = (format!("coupling.{l}."), spec.hidden.len());
+                let strides = [1, moved.len()];
+                Layer { prefix, hidden, read, moved, strides, transformer, fast: None }
+            };
+            couplings.iter().enumerate().map(layer).collect()
+        };
+        match self.0.architecture() {
+            Architecture::Made(_) => (Vec::new(), false),
+            Architecture::RealNvp(spec) => {
+                (couplings(&spec.couplings, spec.transformer()), spec.affine)
+            }
+            Architecture::Nsf(spec) => {
+                (couplings(&spec.couplings, spec.transformer()), spec.affine)
+            }
+            Architecture::Maf(spec) => {
+                let layers = spec.layers.iter().enumerate().map(|(l, layer)| Layer {
+                    prefix: format!("autoregressive.{l}."),
+                    hidden: layer.hidden.len(),
+                    read: layer.order.clone(),
+                    moved: layer.order.clone(),
+                    strides: [spec.transformer.parameters(), 1],
+                    transformer: spec.transformer,
+                    fast: Some(spec.fast),
+                });
+                (layers.collect(), spec.affine)
+            }
+        }
     }
 
-    fn affine(&self, spec: &RealNvpSpec) -> impl Iterator<Item = (f64, f64)> {
-        let part = |name: &str| if spec.affine { self.tensor(name) } else { Vec::new() };
-        part("affine.log_scale").into_iter().zip(part("affine.shift"))
+    /// Moves the coordinates of a layer and returns ln |det ∂z/∂x|. Where the network reads the side
+    /// that is being made, a coordinate needs those before it: one pass of the network for each.
+    fn layer(&self, layer: &Layer, way: Way, values: &mut [f64]) -> f64 {
+        let given = values.to_vec();
+        let network = |x: &[f64]| {
+            let read = layer.read.iter().map(|d| x[*d]).collect();
+            let hidden = self.hidden(&layer.prefix, layer.hidden, read);
+            self.dense(&format!("{}output", layer.prefix), &hidden)
+        };
+        let read_is_made = match layer.fast {
+            None => false,
+            Some(Fast::Density) => way == Way::ToData,
+            Some(Fast::Sampling) => way == Way::ToNoise,
+        };
+        let mut outputs = network(&given);
+        let mut log_det = 0.0;
+        for (j, d) in layer.moved.iter().enumerate() {
+            if read_is_made && j > 0 {
+                outputs = network(values);
+            }
+            let [coordinate, parameter] = layer.strides;
+            let parameters: Vec<f64> = (0..layer.transformer.parameters())
+                .map(|p| outputs[j * coordinate + p * parameter])
+                .collect();
+            let (value, log_slope) = transform(layer.transformer, &parameters, way, given[*d]);
+            values[*d] = value;
+            log_det += log_slope;
+        }
+        log_det
     }
 
     fn made(&self, spec: &MadeSpec, s: &[f64]) -> f64 {
@@ -140,6 +203,74 @@ impl Reference<'_> {
         let data = self.0.tensor(name).map_or(&[][..], |t| &t.data);
         data.iter().map(|x| f64::from(*x)).collect()
     }
+}
+
+/// The other side of one coordinate, and ln |dz/dx|.
+fn transform(transformer: TransformerSpec, raw: &[f64], way: Way, value: f64) -> (f64, f64) {
+    match transformer {
+        TransformerSpec::Affine { log_scale_bound } => {
+            let bound = f64::from(log_scale_bound);
+            let (s, t) = (bound * (raw[0] / bound).tanh(), raw[1]);
+            match way {
+                Way::ToData => (value * s.exp() + t, -s),
+                Way::ToNoise => ((value - t) * (-s).exp(), -s),
+            }
+        }
+        TransformerSpec::RationalQuadratic { bins, bound } => {
+            spline(bins, f64::from(bound), raw, way, value)
+        }
+    }
+}
+
+/// The rational-quadratic spline from data x to noise y, as Durkan et al. (arXiv:1906.04032) write
+/// it, and its inverse.
+fn spline(bins: usize, bound: f64, raw: &[f64], way: Way, value: f64) -> (f64, f64) {
+    if value.abs() >= bound {
+        return (value, 0.0);
+    }
+    const LEAST: f64 = 1e-3;
+    let knots = |raw: &[f64]| {
+        let most = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let parts: Vec<f64> = raw.iter().map(|u| (u - most).exp()).collect();
+        let sum: f64 = parts.iter().sum();
+        let mut knots = vec![-bound];
+        for part in parts {
+            let width = 2.0 * bound * (LEAST + (1.0 - LEAST * bins as f64) * part / sum);
+            knots.push(knots[knots.len() - 1] + width);
+        }
+        knots[bins] = bound;
+        knots
+    };
+    let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
+    let offset = ((1.0 - LEAST).exp() - 1.0).ln();
+    let derivative = |k: usize| {
+        if k == 0 || k == bins {
+            return 1.0;
+        }
+        let u: f64 = raw[2 * bins + k - 1] + offset;
+        LEAST + u.max(0.0) + (-u.abs()).exp().ln_1p()
+    };
+    let from = if way == Way::ToNoise { &xs } else { &ys };
+    let k = from[1..bins].partition_point(|knot| *knot <= value);
+    let (w, h) = (xs[k + 1] - xs[k], ys[k + 1] - ys[k]);
+    let (s, d0, d1) = (h / w, derivative(k), derivative(k + 1));
+    let t = match way {
+        Way::ToNoise => (value - xs[k]) / w,
+        Way::ToData => {
+            let y = value - ys[k];
+            let bend = y * (d0 + d1 - 2.0 * s);
+            let (a, b, c) = (h * (s - d0) + bend, h * d0 - bend, -s * y);
+            2.0 * c / (-b - (b * b - 4.0 * a * c).sqrt())
+        }
+    };
+    let v = 1.0 - t;
+    let den = s + (d0 + d1 - 2.0 * s) * t * v;
+    let slope = s * s * (d1 * t * t + 2.0 * s * t * v + d0 * v * v) / (den * den);
+    let other = match way {
+        Way::ToNoise => ys[k] + h * t * (s * t + d0 * v) / den,
+        Way::ToData => xs[k] + w * t,
+    };
+    (other, slope.ln())
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

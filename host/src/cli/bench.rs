@@ -200,13 +200,8 @@ impl Kernel for Peak {
 
 /// Multiply-adds a second, in units of 10⁹, of `threads` threads at the widest level.
 fn peak(threads: usize) -> f64 {
-    let lanes = match Level::best() {
-        Level::Avx512 => 16,
-        Level::Avx2 => 8,
-        _ => 1,
-    };
     let job = |_, calls| {
         black_box(dispatch(Level::best(), Peak { calls }));
     };
-    (PEAK_STEPS * ACCUMULATORS * lanes * threads) as f64 / fastest(threads, &job)
+    (PEAK_STEPS * ACCUMULATORS * Level::best().lanes() * threads) as f64 / fastest(threads, &job)
 }

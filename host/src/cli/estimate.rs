@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "CONFIG.toml")]
     energy: PathBuf,
     /// How many samples.
-    #[arg(short, long = "number", value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(short, long = "number", value_name = "N", value_parser = at_least_two)]
     n: u64,
     /// Names the stream of samples.
     #[arg(long, default_value_t = 1)]
@@ -43,6 +43,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return super::print_json(&Json::Object(object));
     }
     super::print(&super::table(&found.lines()))
+}
+
+/// A number of samples that has error bars.
+fn at_least_two(text: &str) -> std::result::Result<u64, String> {
+    match super::count(text)? {
+        0 | 1 => Err("expected 2 or more".into()),
+        n => Ok(n),
+    }
 }
 
 /// The energy, if the model is over the same space.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{no_context, stop_if_interrupted};
-use crate::data::{Domain, Reader, Writer};
+use crate::data::{Domain, Encoded, Reader, Writer};
 use crate::error::Result;
 use crate::loaded::Loaded;
 
@@ -24,22 +24,43 @@ pub(super) struct Args {
     simd: Option<String>,
 }
 
+/// Rows on their way through.
+#[derive(Default)]
+struct Chunk {
+    rows: Vec<f32>,
+    scores: Vec<f32>,
+    encoded: Encoded,
+}
+
+/// The pool scores and encodes a chunk while this thread writes the one before and reads the next.
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, args.simd.as_deref())?;
     no_context(&args.model, args.context.as_deref())?;
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
     let mut reader = Reader::open(&args.data, Some(model.dim()), domain)?;
-    let (mut rows, mut scores) = (Vec::new(), Vec::new());
     let mut writer = Writer::create(&args.output, Domain::Real, None, 0)?;
-    loop {
+    let format = writer.format();
+    let mut read = |chunk: &mut Chunk| {
+        chunk.rows.clear();
+        let n = reader.next_rows(model.chunk_rows(), &mut chunk.rows)?;
+        chunk.scores.resize(n, 0.0);
+        Ok(n > 0)
+    };
+    let score = |chunk: &mut Chunk| {
+        model.log_prob(&chunk.rows, &mut chunk.scores);
+        format.encode(&chunk.scores, &mut chunk.encoded);
+    };
+    let (mut scored, mut other) = (Chunk::default(), Chunk::default());
+    let mut more = read(&mut scored)?;
+    while more {
         stop_if_interrupted()?;
-        rows.clear();
-        let n = reader.next_rows(model.chunk_rows(), &mut rows)?;
-        if n == 0 {
-            return writer.finish();
-        }
-        scores.resize(n, 0.0);
-        model.log_prob(&rows, &mut scores);
-        writer.reals(&scores)?;
+        more = rayon::in_place_scope(|pool| {
+            pool.spawn(|_| score(&mut scored));
+            writer.write(&other.encoded)?;
+            read(&mut other)
+        })?;
+        (scored, other) = (other, scored);
     }
+    writer.write(&other.encoded)?;
+    writer.finish()
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{no_context, stop_if_interrupted};
-use crate::data::{Domain, Writer};
+use super::{count, no_context, stop_if_interrupted};
+use crate::data::{Domain, Encoded, Writer};
 use crate::error::{Error, Result};
 use crate::loaded::{Loaded, Value};
 
@@ -11,8 +11,8 @@ use crate::loaded::{Loaded, Value};
 pub(super) struct Args {
     /// The model file.
     model: PathBuf,
-    /// How many samples.
-    #[arg(short, long = "number", value_name = "N")]
+    /// How many samples: 1000000, 1_000_000 or 1e6.
+    #[arg(short, long = "number", value_name = "N", value_parser = count)]
     n: u64,
     /// Names the stream of samples.
     #[arg(long, default_value_t = 1)]
@@ -53,6 +53,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if model.spins() { write::<i8>(args, &model) } else { write::<f32>(args, &model) }
 }
 
+/// Samples on their way to the files.
+#[derive(Default)]
+struct Chunk<V> {
+    rows: Vec<V>,
+    log_prob: Vec<f32>,
+    encoded: Encoded,
+    log_prob_encoded: Encoded,
+}
+
+/// The pool draws and encodes a chunk while this thread writes the one before: memory does not
+/// depend on the number of samples, and a slow disk or reader costs only what exceeds the drawing.
 fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
     let dim = model.dim();
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
@@ -60,29 +71,40 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
     let log_prob_to = args.log_prob.as_ref();
     let mut log_prob_to =
         log_prob_to.map(|p| Writer::create(p, Domain::Real, Some(args.n), 0)).transpose()?;
-    let chunk = args.batch.map_or_else(|| model.chunk_rows(), |b| b as usize);
-    let mut rows =
-        vec![V::default(); chunk.min(usize::try_from(args.n).unwrap_or(usize::MAX)) * dim];
-    let mut log_prob = vec![0.0; rows.len() / dim];
+    let (format, log_prob_format) = (rows_to.format(), log_prob_to.as_ref().map(Writer::format));
+    let draw = |done: u64, n: usize, chunk: &mut Chunk<V>| {
+        chunk.rows.resize(n * dim, V::default());
+        let log_prob = log_prob_format.map(|_| {
+            chunk.log_prob.resize(n, 0.0);
+            &mut chunk.log_prob[..]
+        });
+        model.sample(args.seed, args.first + done, &mut chunk.rows, log_prob);
+        format.encode(&chunk.rows, &mut chunk.encoded);
+        if let Some(format) = log_prob_format {
+            format.encode(&chunk.log_prob, &mut chunk.log_prob_encoded);
+        }
+    };
+    let most = args.batch.map_or_else(|| model.chunk_rows(), |b| b as usize);
+    let (mut drawn, mut ready) = (Chunk::default(), Chunk::default());
     let mut done = 0;
     while done < args.n {
         stop_if_interrupted()?;
-        let n = usize::try_from(args.n - done).unwrap_or(usize::MAX).min(chunk);
-        let (rows, log_prob) = (&mut rows[..n * dim], &mut log_prob[..n]);
-        model.sample(
-            args.seed,
-            args.first + done,
-            rows,
-            log_prob_to.is_some().then_some(&mut *log_prob),
-        );
-        V::write(&mut rows_to, rows)?;
-        if let Some(to) = &mut log_prob_to {
-            to.reals(log_prob)?;
-        }
+        let n = usize::try_from(args.n - done).unwrap_or(usize::MAX).min(most);
+        rayon::in_place_scope(|pool| {
+            pool.spawn(|_| draw(done, n, &mut drawn));
+            put(&ready, &mut rows_to, log_prob_to.as_mut())
+        })?;
+        (drawn, ready) = (ready, drawn);
         done += n as u64;
     }
+    put(&ready, &mut rows_to, log_prob_to.as_mut())?;
     if let Some(to) = log_prob_to {
         to.finish()?;
     }
     rows_to.finish()
+}
+
+fn put<V>(chunk: &Chunk<V>, rows_to: &mut Writer, log_prob_to: Option<&mut Writer>) -> Result<()> {
+    rows_to.write(&chunk.encoded)?;
+    log_prob_to.map_or(Ok(()), |to| to.write(&chunk.log_prob_encoded))
 }

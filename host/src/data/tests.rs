@@ -16,8 +16,8 @@ fn arrays_survive_both_formats() {
     for name in ["a.npy", "a.csv"] {
         let path = dir.join(name);
         let mut writer = Writer::create(&path, Domain::Real, None, 2).unwrap();
-        writer.reals(&values[..2]).unwrap();
-        writer.reals(&values[2..]).unwrap();
+        writer.rows(&values[..2]).unwrap();
+        writer.rows(&values[2..]).unwrap();
         assert!(!path.exists());
         writer.finish().unwrap();
         let (read, width) = read_all(&path, Some(2), Domain::Real).unwrap();
@@ -28,7 +28,7 @@ fn arrays_survive_both_formats() {
     }
     let path = dir.join("spins.npy");
     let mut writer = Writer::create(&path, Domain::Spin, Some(2), 3).unwrap();
-    writer.spins(&[1, -1, 1, -1, -1, 1]).unwrap();
+    writer.rows(&[1i8, -1, 1, -1, -1, 1]).unwrap();
     writer.finish().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 128 + 6);
     assert_eq!(read_all(&path, None, Domain::Spin).unwrap().0, [1.0, -1.0, 1.0, -1.0, -1.0, 1.0]);
@@ -39,7 +39,7 @@ fn arrays_survive_both_formats() {
 fn a_writer_dropped_half_way_leaves_nothing() {
     let dir = folder("half");
     let mut writer = Writer::create(&dir.join("x.npy"), Domain::Real, Some(9), 1).unwrap();
-    writer.reals(&[1.0]).unwrap();
+    writer.rows(&[1.0]).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     fs::remove_dir_all(dir).unwrap();

@@ -1,7 +1,13 @@
 //! Rows to `.npy` and `.csv`.
+//!
+//! Writing has two halves. [`Format::encode`] turns rows into bytes on all threads, because text
+//! costs more than the rows themselves; [`Writer::write`] hands the bytes on, in order. A caller
+//! can so draw and encode one chunk while it writes the one before.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::Domain;
 use super::atomic::Atomic;
@@ -52,42 +58,40 @@ impl Writer {
         Ok(Writer { target: path.to_owned(), header, counted: rows.is_some(), rows: 0, sink })
     }
 
-    /// Appends whole rows of spins.
+    /// What [`Writer::write`] takes.
+    pub fn format(&self) -> Format {
+        let width = self.header.shape.get(1).map_or(1, |&w| w as usize);
+        Format { text: !matches!(self.sink, Sink::Npy(_)), width }
+    }
+
+    /// Appends encoded rows.
     ///
     /// # Errors
     /// The disk is full, or standard output was closed.
-    pub fn spins(&mut self, rows: &[i8]) -> Result<()> {
-        self.rows(rows, bytemuck::cast_slice(rows))
+    pub fn write(&mut self, rows: &Encoded) -> Result<()> {
+        self.rows += rows.rows;
+        rows.pieces.iter().try_for_each(|piece| match &mut self.sink {
+            Sink::Npy(file) | Sink::Csv(file) => {
+                file.write_all(piece).map_err(|e| Error::write(&self.target, &e))
+            }
+            Sink::Stdout(out) => out.write_all(piece).map_err(closed),
+        })
     }
 
-    /// Appends whole rows of real numbers.
+    /// Encodes and appends whole rows.
     ///
     /// # Errors
-    /// As [`Writer::spins`].
-    pub fn reals(&mut self, rows: &[f32]) -> Result<()> {
-        if cfg!(target_endian = "big") {
-            let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
-            return self.rows(rows, &bytes);
-        }
-        self.rows(rows, bytemuck::cast_slice(rows))
-    }
-
-    fn rows<T: std::fmt::Display>(&mut self, rows: &[T], bytes: &[u8]) -> Result<()> {
-        let width = self.header.shape.get(1).map_or(1, |&w| w as usize);
-        self.rows += (rows.len() / width) as u64;
-        match &mut self.sink {
-            Sink::Npy(file) => file.write_all(bytes).map_err(|e| Error::write(&self.target, &e)),
-            Sink::Csv(file) => {
-                csv_rows(file, rows, width).map_err(|e| Error::write(&self.target, &e))
-            }
-            Sink::Stdout(out) => csv_rows(out, rows, width).map_err(closed),
-        }
+    /// As [`Writer::write`].
+    pub fn rows<T: Number>(&mut self, rows: &[T]) -> Result<()> {
+        let mut encoded = Encoded::default();
+        self.format().encode(rows, &mut encoded);
+        self.write(&encoded)
     }
 
     /// Completes the file: only now does it appear.
     ///
     /// # Errors
-    /// As [`Writer::spins`].
+    /// As [`Writer::write`].
     pub fn finish(mut self) -> Result<()> {
         match self.sink {
             Sink::Npy(mut file) => {
@@ -111,19 +115,84 @@ fn closed(error: io::Error) -> Error {
     }
 }
 
-fn csv_rows<T: std::fmt::Display>(
-    out: &mut impl Write,
-    rows: &[T],
+/// Values of one piece of encoded rows.
+const PIECE: usize = 1 << 14;
+
+/// How a [`Writer`]'s rows become bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    text: bool,
     width: usize,
-) -> io::Result<()> {
-    for row in rows.chunks(width) {
-        for (i, x) in row.iter().enumerate() {
-            if i > 0 {
-                out.write_all(b",")?;
+}
+
+/// Rows as bytes; its memory is used again by the next [`Format::encode`].
+#[derive(Debug, Default)]
+pub struct Encoded {
+    pieces: Vec<Vec<u8>>,
+    rows: u64,
+}
+
+impl Format {
+    /// Encodes whole rows, on all threads.
+    pub fn encode<T: Number>(self, rows: &[T], out: &mut Encoded) {
+        let piece = PIECE.div_ceil(self.width) * self.width;
+        out.rows = (rows.len() / self.width) as u64;
+        out.pieces.resize_with(rows.len().div_ceil(piece), Vec::new);
+        rows.par_chunks(piece).zip(&mut out.pieces).for_each(|(rows, out)| {
+            out.clear();
+            if self.text {
+                for row in rows.chunks(self.width) {
+                    for x in row {
+                        x.text(out);
+                        out.push(b',');
+                    }
+                    out.pop();
+                    out.push(b'\n');
+                }
+            } else {
+                T::bytes(rows, out);
             }
-            write!(out, "{x}")?;
-        }
-        out.write_all(b"\n")?;
+        });
     }
-    Ok(())
+}
+
+/// A value that arrays are written from.
+pub trait Number: Copy + Sync {
+    /// Appends the shortest decimal that reads back as the value.
+    fn text(self, out: &mut Vec<u8>);
+    /// Appends values as `.npy` holds them.
+    fn bytes(values: &[Self], out: &mut Vec<u8>);
+}
+
+impl Number for i8 {
+    fn text(self, out: &mut Vec<u8>) {
+        match self {
+            1 => out.push(b'1'),
+            -1 => out.extend(b"-1"),
+            other => display(other, out),
+        }
+    }
+
+    fn bytes(values: &[Self], out: &mut Vec<u8>) {
+        out.extend(bytemuck::cast_slice::<_, u8>(values));
+    }
+}
+
+impl Number for f32 {
+    fn text(self, out: &mut Vec<u8>) {
+        display(self, out);
+    }
+
+    fn bytes(values: &[Self], out: &mut Vec<u8>) {
+        if cfg!(target_endian = "big") {
+            out.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+        } else {
+            out.extend(bytemuck::cast_slice::<_, u8>(values));
+        }
+    }
+}
+
+fn display(x: impl std::fmt::Display, out: &mut Vec<u8>) {
+    // A vector takes any number of bytes.
+    let _ = write!(out, "{x}");
 }

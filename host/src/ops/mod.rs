@@ -14,7 +14,6 @@
 //! backward operation, which writes its gradient once a step.
 
 mod affine;
-mod coupling;
 mod dense;
 mod energy;
 mod gaussian;
@@ -27,11 +26,11 @@ pub(crate) mod optimizer;
 mod select;
 mod spins;
 mod take_rows;
+mod transform;
 
 use pushforward::simd::Level;
 
 pub use affine::{Affine, AffineBackward};
-pub use coupling::{Coupling, CouplingBackward, Direction};
 pub use dense::{Dense, DenseBackward};
 pub use energy::{Energies, EnergyBackward};
 pub use gaussian::{Gaussian, GaussianBackward};
@@ -42,6 +41,7 @@ pub use noise::Words;
 pub use select::{Select, SelectBackward};
 pub use spins::{Spins, SpinsBackward};
 pub use take_rows::TakeRows;
+pub use transform::{Direction, Transform, TransformBackward};
 
 use crate::device::StepInputs;
 

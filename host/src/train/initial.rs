@@ -14,7 +14,7 @@ const SLOPE_FLOW: f32 = 0.1;
 ///
 /// Hidden weights are normal with variance 2/((1 + slope²) · visible inputs), which keeps the size of
 /// activations from layer to layer (He et al., arXiv:1502.01852). Output weights of a spin model are
-/// a tenth of that and those of a coupling are 0: a spin model starts almost uniform, a flow starts
+/// a tenth of that and those of a flow's layer are 0: a spin model starts almost uniform, a flow starts
 /// as the identity. An affine layer starts as the identity; see [`standardize`].
 ///
 /// # Errors
@@ -57,7 +57,7 @@ pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
 }
 
 /// Sets the affine layer, if the model has one, to the scale and position of `rows`, `[n][dim]`, so
-/// that the couplings begin with data of unit variance around 0. A constant column keeps scale 1.
+/// that the layers begin with data of unit variance around 0. A constant column keeps scale 1.
 ///
 /// # Errors
 /// [`ModelError`] if the rows are not finite.

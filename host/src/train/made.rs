@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pushforward::model::{Architecture, MadeSpec, Symmetry};
 
 use super::Target;
-use super::program::{Program, Tensors, hidden_backward};
+use super::program::{Program, Tensors, network_backward};
 use crate::ops::{
     Dense, DenseBackward, Energies, Leaky, LossKind, MadeLayer, MadeSample, Spins, SpinsBackward,
     TakeRows,
@@ -75,10 +75,10 @@ pub(crate) fn program(spec: &MadeSpec, target: &Target) -> Program {
     if let Some(dense) = pairwise {
         p.backward.push(Box::new(DenseBackward { dense, dy: dlogits, dx: None }));
     }
-    if let Some(dense) = output {
-        let dh = p.slot(dense.inputs);
-        p.backward.push(Box::new(DenseBackward { dense, dy: dlogits, dx: Some(dh) }));
-        hidden_backward(&mut p, &layers, dh, None);
+    if let Some(output) = output {
+        let widest = spec.hidden.iter().copied().max().unwrap_or(0);
+        let spare = [p.slot(widest), p.slot(widest)];
+        network_backward(&mut p, &layers, output, dlogits, spare, false);
     }
     p
 }

@@ -14,20 +14,21 @@
 //! batch. Nothing else is random, so a run that is restored from its [`TrainState`] continues to
 //! the same bits on the CPU, for any number of threads.
 
+mod flow;
 mod initial;
 mod made;
 mod program;
-mod realnvp;
 
 use std::sync::Arc;
 
-use pushforward::model::{Architecture, Model, ModelError, Symmetry};
+use pushforward::model::{Architecture, Fast, Model, ModelError, Symmetry};
 use pushforward::noise::block;
 
 use crate::device::{Device, DeviceError, Readings, Runner, StepInputs};
 use crate::energy::{Energy, Support};
 use crate::ops::optimizer;
 
+use flow::{Flow, fast_for};
 pub use initial::{initialize, standardize};
 pub use program::Program;
 
@@ -316,8 +317,9 @@ impl Trainer {
 pub fn step_program(architecture: &Architecture, target: &Target) -> Program {
     match architecture {
         Architecture::Made(spec) => made::program(spec, target),
-        Architecture::RealNvp(spec) => realnvp::program(spec, target),
-        Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused by check_target"),
+        Architecture::RealNvp(spec) => flow::program(architecture, &Flow::real_nvp(spec), target),
+        Architecture::Nsf(spec) => flow::program(architecture, &Flow::nsf(spec), target),
+        Architecture::Maf(spec) => flow::program(architecture, &Flow::autoregressive(spec), target),
     }
 }
 
@@ -347,12 +349,20 @@ fn check_target(architecture: &Architecture, target: &Target) -> Result<(), Trai
     let dim = architecture.dim();
     let (support, symmetric) = match architecture {
         Architecture::Made(spec) => (Support::Spins, spec.symmetry == Symmetry::Z2),
-        Architecture::RealNvp(_) => (Support::Reals, false),
-        Architecture::Nsf(_) | Architecture::Maf(_) => {
-            let found = architecture.kind().into();
-            return wrong("model kind", found, "made or realnvp: no other is trained yet".into());
+        Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
+            (Support::Reals, false)
         }
     };
+    if let Architecture::Maf(spec) = architecture
+        && spec.fast != fast_for(target)
+    {
+        let learned = match target {
+            Target::Energy { .. } => "sampling, to learn from a Hamiltonian",
+            Target::Data { .. } => "density, to learn from data",
+        };
+        let found = if spec.fast == Fast::Density { "density" } else { "sampling" };
+        return wrong("fast", found.into(), learned.into());
+    }
     match target {
         Target::Energy { energy, beta, anneal } => {
             if energy.dim() != dim {

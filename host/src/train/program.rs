@@ -144,18 +144,25 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Backward through hidden layers, from the gradient of their last units; `dx` is where that of
-/// their input goes, if wanted.
-pub(crate) fn hidden_backward(
+/// Backward through an output layer and the hidden layers below it, from the gradient `dy` of its
+/// outputs. The gradients below alternate between two spare slots; returns the one where that of
+/// the network's input ends, if it is `wanted`.
+pub(crate) fn network_backward(
     program: &mut Program,
     layers: &[(Dense, Leaky)],
-    mut dy: Slot,
-    dx: Option<Slot>,
-) {
-    for (l, (dense, leaky)) in layers.iter().enumerate().rev() {
-        let below = if l > 0 { Some(program.slot(dense.inputs)) } else { dx };
-        program.backward.push(Box::new(LeakyBackward { leaky: *leaky, dy }));
-        program.backward.push(Box::new(DenseBackward { dense: *dense, dy, dx: below }));
-        dy = below.unwrap_or(dy);
+    output: Dense,
+    dy: Slot,
+    spare: [Slot; 2],
+    wanted: bool,
+) -> Slot {
+    let (mut dense, mut dy) = (output, dy);
+    let [mut dx, mut other] = spare;
+    for (lower, leaky) in layers.iter().rev() {
+        program.backward.push(Box::new(DenseBackward { dense, dy, dx: Some(dx) }));
+        program.backward.push(Box::new(LeakyBackward { leaky: *leaky, dy: dx }));
+        (dense, dy) = (*lower, dx);
+        std::mem::swap(&mut dx, &mut other);
     }
+    program.backward.push(Box::new(DenseBackward { dense, dy, dx: wanted.then_some(dx) }));
+    dx
 }

@@ -27,13 +27,20 @@ fn a_row_depends_on_its_index_alone() {
             ["--batch", "1"],
             ["--batch", "7"],
             ["--batch", "64"],
+            ["--batch", "333"],
             ["--threads", "1"],
             ["--threads", "2"],
+            ["--threads", "3"],
             ["--simd", "scalar"],
         ] {
             let part = sample(model, "part.npy", &[&["-n", "1000"][..], &extra].concat());
             assert!(part == whole, "{extra:?}");
         }
+        let scores = ["1", "2", "3"].map(|threads| {
+            ok(dir.path(), &["log-prob", model, "whole.npy", "--threads", threads, "-o", "lp.npy"]);
+            npy(&dir.path().join("lp.npy")).1
+        });
+        assert!(scores[0] == scores[1] && scores[0] == scores[2]);
         let slice = sample(model, "slice.npy", &["--first", "300", "-n", "77"]);
         assert_eq!(slice.0, whole.0[300 * row_bytes..377 * row_bytes]);
         assert_eq!(slice.1, whole.1[300 * 4..377 * 4]);
@@ -79,6 +86,63 @@ fn formats_hold_the_same_rows() {
         }
     }
     assert_eq!(ok(path, &["sample", &t.spins, "-n", "0"]), "");
+    let thousand = ok(path, &["sample", &t.flow, "-n", "1e3"]);
+    assert_eq!(
+        (thousand.lines().count(), &thousand),
+        (1000, &ok(path, &["sample", &t.flow, "-n", "1_000"]))
+    );
+}
+
+/// Many chunks go the same way as one: `--batch` sets where they end.
+#[test]
+fn many_chunks_keep_their_order() {
+    let (t, dir) = (trained(), tempfile::tempdir().unwrap());
+    let path = dir.path();
+    for model in [&t.spins, &t.flow] {
+        let rows = ["sample", model, "-n", "90000", "--log-prob"];
+        ok(path, &[&rows[..], &["lp.npy", "-o", "x.npy"]].concat());
+        ok(path, &[&rows[..], &["lp1.npy", "-o", "x1.npy", "--batch", "100000"]].concat());
+        ok(path, &["log-prob", model, "x.npy", "-o", "s.npy"]);
+        let text = ok(path, &["sample", model, "-n", "90000"]);
+        std::fs::write(path.join("x.csv"), &text).unwrap();
+        ok(path, &["log-prob", model, "x.csv", "-o", "s1.npy"]);
+        for (one, other) in [("x.npy", "x1.npy"), ("lp.npy", "lp1.npy"), ("s.npy", "s1.npy")] {
+            assert!(npy(&path.join(one)) == npy(&path.join(other)), "{one} {other}");
+        }
+        let last = ok(path, &["sample", model, "--first", "89990", "-n", "10"]);
+        assert!(text.ends_with(&last));
+    }
+}
+
+/// The most memory that drawing `n` rows takes, in kB, asked when all but the last megabyte is
+/// read: a pipe holds less, so the program is still there.
+#[cfg(target_os = "linux")]
+fn peak_memory(model: &str, n: u64) -> u64 {
+    use std::io::Read;
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let rows = n.to_string();
+    let arguments = ["sample", model, "-n", &rows, "--threads", "2", "--log-prob", "lp.npy"];
+    let mut child =
+        crate::command(folder.path(), &arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    // The shortest row is nine times "1" with a separator.
+    let most = n * 18 - (1 << 20);
+    assert_eq!(std::io::copy(&mut out.by_ref().take(most), &mut std::io::sink()).unwrap(), most);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    assert!(std::io::copy(&mut out, &mut std::io::sink()).unwrap() > 0);
+    assert!(child.wait().unwrap().success());
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_depend_on_the_number_of_samples() {
+    let t = trained();
+    let (some, many) = (peak_memory(&t.spins, 200_000), peak_memory(&t.spins, 2_000_000));
+    // Eighteen megabytes of spins more, or forty of text.
+    assert!(many < some + 8_000, "{some} kB for 200 000, {many} kB for 2 000 000");
 }
 
 #[test]
@@ -107,6 +171,8 @@ fn wrong_arrays_are_refused() {
     }
     refused(path, &["sample", &t.flow, "-n", "3", "-o", "x.npy", "--log-prob", "x.npy"]);
     refused(path, &["sample", &t.flow, "-n", "-3"]);
+    refused(path, &["sample", &t.flow, "-n", "1e-3"]);
+    refused(path, &["estimate", &t.flow, "--energy", "x.toml", "-n", "1"]);
     refused(path, &["sampel", &t.flow]);
     assert_eq!(crate::files(path), before, "nothing is left behind");
 }

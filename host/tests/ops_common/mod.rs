@@ -82,7 +82,7 @@ fn head<T: std::fmt::Debug>(xs: &[T]) -> &[T] {
 }
 
 /// The slope of `f` along every coordinate of `at`, by central differences.
-pub(crate) fn slopes(at: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+pub(crate) fn slopes(at: &[f64], mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
     let h = 1e-5;
     let mut x = at.to_vec();
     (0..x.len())

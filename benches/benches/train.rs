@@ -1,0 +1,42 @@
+//! How long does a training step take on the CPU? Limit: the fused-multiply-add peak, for three
+//! times the multiply-adds of one pass (forward, and backward for weights and for inputs).
+//!
+//! Flows learn from data on one thread; the network of spins learns the critical Ising model on
+//! two, and draws its batch in the step.
+
+use pushforward_benches::{Settings, Work, case, criterion, time};
+
+fn main() {
+    let rows =
+        [("realnvp-64", 1024, 1), ("nsf-8", 1024, 1), ("maf-16", 1024, 1), ("van-3", 1000, 2)];
+    let settings = Settings::from_arguments();
+    let mut criterion = criterion();
+    let mut table = String::new();
+    for (name, batch, threads) in rows {
+        let case = case(name).expect("a case");
+        let mut job = match case.job(Work::Train, batch, threads) {
+            Ok(job) => job,
+            Err(error) => {
+                table += &format!("{:26} {error}\n", case.title);
+                continue;
+            }
+        };
+        let id = format!("train/{name}/{batch}/{threads} threads");
+        criterion.bench_function(&id, |b| b.iter(|| job.run()));
+        if settings.wants(&id) {
+            let timing = time(&mut job, 4.0 * settings.seconds);
+            table += &format!(
+                "{:26} {batch:5} {threads:7} {:10.2} {:13} {:6.1} %\n",
+                case.title,
+                timing.seconds * 1e3,
+                job.multiply_adds,
+                100.0 * timing.fraction(&job)
+            );
+        }
+    }
+    println!(
+        "\n{:26} {:>5} {:>7} {:>10} {:>13} {:>8}\n{table}",
+        "training step", "batch", "threads", "ms/step", "multiply-adds", "of peak"
+    );
+    criterion.final_summary();
+}

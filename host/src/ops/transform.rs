@@ -1,0 +1,256 @@
+//! Moving coordinates, once a layer's network has spoken: the transformers of couplings and of
+//! autoregressive layers.
+//!
+//! The network gives each coordinate that is moved the parameters of a monotone function of one
+//! variable ([`affine`] or [`rational_quadratic`]). Couplings and autoregressive layers differ in
+//! which coordinates those are, and in the order of the network's rows: two strides say where a
+//! parameter lies. Both directions add ln |dz/dx| of the map from data x to noise z to ln q.
+//!
+//! `raw`, the network's output, is used up: the forward operation leaves there what is cheap to keep
+//! and dear to compute again (exponentials), and the backward operation leaves the gradient.
+
+mod affine;
+mod rational_quadratic;
+
+use pushforward::model::TransformerSpec;
+use pushforward::simd::{Kernel, Simd, dispatch};
+
+use super::{Context, Launch, Layout, Operation, Slot, Table};
+
+/// Which way a bijection is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From noise to data.
+    Sampling,
+    /// From data to noise.
+    Density,
+}
+
+/// y from x and the network's output; adds ln |dz/dx| to ln q.
+#[derive(Clone, Copy, Debug)]
+pub struct Transform {
+    /// The function of one variable.
+    pub transformer: TransformerSpec,
+    /// Which way.
+    pub direction: Direction,
+    /// The coordinates that are moved, in the network's order.
+    pub moved: Table,
+    /// Those that are not.
+    pub kept: Table,
+    /// Rows of `raw` from one moved coordinate to the next, and from one parameter to the next.
+    pub strides: [usize; 2],
+    /// Input, all coordinates.
+    pub x: Slot,
+    /// The network's output, replaced.
+    pub raw: Slot,
+    /// Output, all coordinates.
+    pub y: Slot,
+    /// One row: ln q.
+    pub log_q: Slot,
+}
+
+/// The parameters of one coordinate, for one vector of samples.
+struct Parameters<'a, S: Simd> {
+    s: S,
+    vectors: &'a mut [S::Array],
+    first: usize,
+    step: usize,
+}
+
+impl<S: Simd> Parameters<'_, S> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> S::F {
+        self.s.load(&self.vectors[self.first + p * self.step])
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: S::F) {
+        self.s.store(value, &mut self.vectors[self.first + p * self.step]);
+    }
+}
+
+const SHADER: &str = include_str!("transform.wgsl");
+const AFFINE: &str = include_str!("transform/affine.wgsl");
+const RATIONAL_QUADRATIC: &str = include_str!("transform/rational_quadratic.wgsl");
+
+impl Transform {
+    fn launch(
+        &self,
+        layout: &Layout,
+        others: [Slot; 2],
+        entry: &'static str,
+        groups: [u32; 3],
+    ) -> Launch {
+        let mut arguments = vec![
+            u32::from(self.direction == Direction::Density),
+            self.moved.start as u32,
+            self.moved.len as u32,
+            self.kept.start as u32,
+            self.kept.len as u32,
+            self.strides[0] as u32,
+            self.strides[1] as u32,
+        ];
+        let slots = [self.x, self.raw, self.y, self.log_q].into_iter().chain(others);
+        arguments.extend(slots.map(|s| layout.offset(s)));
+        let transformer = match self.transformer {
+            TransformerSpec::Affine { log_scale_bound } => {
+                arguments.push(log_scale_bound.to_bits());
+                AFFINE
+            }
+            TransformerSpec::RationalQuadratic { bins, bound } => {
+                arguments.extend(rational_quadratic::arguments(bins, bound));
+                RATIONAL_QUADRATIC
+            }
+        };
+        Launch { sources: vec![transformer, SHADER], entry, arguments, groups }
+    }
+}
+
+struct Forward<'a> {
+    transform: &'a Transform,
+    moved: &'a [u32],
+    n: usize,
+    x: &'a [f32],
+    raw: &'a mut [f32],
+    y: &'a mut [f32],
+    log_q: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Transform { transformer, direction, strides, .. } = *self.transform;
+        let width = self.n / S::LANES;
+        let (x, vectors) = (S::chunks(self.x).0, S::chunks_mut(self.raw).0);
+        let (y, log_q) = (S::chunks_mut(self.y).0, S::chunks_mut(self.log_q).0);
+        for (j, &d) in self.moved.iter().enumerate() {
+            for (i, log_q) in log_q.iter_mut().enumerate() {
+                let first = j * strides[0] * width + i;
+                let mut parameters =
+                    Parameters { s, vectors: &mut *vectors, first, step: strides[1] * width };
+                let at = d as usize * width + i;
+                let x = s.load(&x[at]);
+                let (value, log_det) = match transformer {
+                    TransformerSpec::Affine { log_scale_bound } => {
+                        affine::forward(s, log_scale_bound, direction, x, &mut parameters)
+                    }
+                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                        let spline = rational_quadratic::Spline { bins, bound };
+                        spline.forward(s, direction, x, &mut parameters)
+                    }
+                };
+                s.store(value, &mut y[at]);
+                s.store(s.add(s.load(log_q), log_det), log_q);
+            }
+        }
+    }
+}
+
+impl Operation for Transform {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let n = context.columns();
+        context.writing(self.y, |context, y| {
+            context.writing(self.log_q, |context, log_q| {
+                context.writing(self.raw, |context, raw| {
+                    let x = context.slot(self.x);
+                    for &d in context.table(self.kept) {
+                        let row = d as usize * n..(d as usize + 1) * n;
+                        y[row.clone()].copy_from_slice(&x[row]);
+                    }
+                    let moved = context.table(self.moved);
+                    let kernel = Forward { transform: self, moved, n, x, raw, y, log_q };
+                    dispatch(context.level, kernel);
+                });
+            });
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let groups = [layout.columns().div_ceil(16) as u32, 1, 1];
+        vec![self.launch(layout, [self.x; 2], "transform", groups)]
+    }
+}
+
+/// dx and the gradient of the network's output from dy.
+#[derive(Clone, Copy, Debug)]
+pub struct TransformBackward {
+    /// The forward operation.
+    pub transform: Transform,
+    /// One row: the derivative c of the loss with respect to ln q.
+    pub coefficient: Slot,
+    /// Gradient of y, replaced by that of x (without the part through the network).
+    pub dy: Slot,
+}
+
+struct Backward<'a> {
+    transform: &'a Transform,
+    moved: &'a [u32],
+    n: usize,
+    x: &'a [f32],
+    y: &'a [f32],
+    coefficient: &'a [f32],
+    raw: &'a mut [f32],
+    dy: &'a mut [f32],
+}
+
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Transform { transformer, direction, strides, .. } = *self.transform;
+        let width = self.n / S::LANES;
+        let (x, y, c) = (S::chunks(self.x).0, S::chunks(self.y).0, S::chunks(self.coefficient).0);
+        let (vectors, dy) = (S::chunks_mut(self.raw).0, S::chunks_mut(self.dy).0);
+        for (j, &d) in self.moved.iter().enumerate() {
+            for (i, c) in c.iter().enumerate() {
+                let first = j * strides[0] * width + i;
+                let mut parameters =
+                    Parameters { s, vectors: &mut *vectors, first, step: strides[1] * width };
+                let at = d as usize * width + i;
+                let ends = [s.load(&x[at]), s.load(&y[at])];
+                let (c, up) = (s.load(c), s.load(&dy[at]));
+                let down = match transformer {
+                    TransformerSpec::Affine { .. } => {
+                        affine::backward(s, direction, ends, c, up, &mut parameters)
+                    }
+                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                        let spline = rational_quadratic::Spline { bins, bound };
+                        spline.backward(s, direction, ends, c, up, &mut parameters)
+                    }
+                };
+                s.store(down, &mut dy[at]);
+            }
+        }
+    }
+}
+
+impl Operation for TransformBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let n = context.columns();
+        let transform = &self.transform;
+        context.writing(self.dy, |context, dy| {
+            context.writing(transform.raw, |context, raw| {
+                let kernel = Backward {
+                    transform,
+                    moved: context.table(transform.moved),
+                    n,
+                    x: context.slot(transform.x),
+                    y: context.slot(transform.y),
+                    coefficient: context.slot(self.coefficient),
+                    raw,
+                    dy,
+                };
+                dispatch(context.level, kernel);
+            });
+        });
+    }
+
+    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+        let groups = [Layout::groups(layout.columns()), self.transform.moved.len as u32, 1];
+        let others = [self.coefficient, self.dy];
+        vec![self.transform.launch(layout, others, "transform_backward", groups)]
+    }
+}

@@ -1,0 +1,322 @@
+//! The rational-quadratic spline on [−B, B], the identity outside (Gregory & Delbourgo 1982; Durkan
+//! et al., arXiv:1906.04032): data x to noise y in closed form, and back by a quadratic equation.
+//!
+//! K bins have 3K − 1 parameters: K widths and K heights, made fractions of 2B by a softmax p with
+//! a floor, and K − 1 inner derivatives δ = d + softplus(u + c); at the ends δ = 1. In a bin with
+//! corners X₀ X₁ Y₀ Y₁, s = (Y₁ − Y₀)/(X₁ − X₀), t = (x − X₀)/(X₁ − X₀) and v = 1 − t:
+//!
+//! ```text
+//! den = s (t² + v²) + (δ₀ + δ₁) t v        η = t (s t + δ₀ v)/den       y = Y₀ + (Y₁ − Y₀) η
+//! m = δ₁ t² + 2 s t v + δ₀ v²              y' = s² m/den²               ln |det| = ln y'
+//! ```
+//!
+//! Backward, from g = dL/dy and c = dL/d ln q: with G the gradient with respect to t, s, δ₀, δ₁,
+//!
+//! ```text
+//! dx = g y' + c (ln y')'            dX₁ = −(s Gs + t Gt)/w   dX₀ = (s Gs − v Gt)/w
+//! dY₁ = g η + Gs/w                  dY₀ = g − dY₁            dδ = G
+//! ```
+//!
+//! A corner is a sum of softmax terms, so its gradient reaches the parameters of all bins before it.
+//! Sampling is the inverse: the gradient of z is h = (dx + c (ln y')')/y' by the implicit function
+//! theorem, and everything else is as above with g = −h. What is kept is the softmax.
+
+use pushforward::math::{exp, ln, sigmoid, softplus};
+use pushforward::simd::Simd;
+
+use super::{Direction, Parameters};
+
+/// Smallest bin, as a fraction of 2B.
+const MIN_BIN: f32 = 1e-3;
+/// Smallest derivative.
+const MIN_DERIVATIVE: f32 = 1e-3;
+
+/// c, with which parameters 0 give δ = 1.
+fn offset() -> f32 {
+    ((1.0 - f64::from(MIN_DERIVATIVE)).exp() - 1.0).ln() as f32
+}
+
+/// What the WGSL version is told.
+pub(super) fn arguments(bins: usize, bound: f32) -> [u32; 5] {
+    let [least, slope] = [MIN_BIN, MIN_DERIVATIVE].map(f32::to_bits);
+    [bins as u32, bound.to_bits(), least, slope, offset().to_bits()]
+}
+
+/// A spline's sizes.
+#[derive(Clone, Copy)]
+pub(super) struct Spline {
+    pub(super) bins: usize,
+    pub(super) bound: f32,
+}
+
+/// A bin, each pair for x and y, or for both ends.
+#[derive(Clone, Copy)]
+struct Bin<F> {
+    number: F,
+    low: [F; 2],
+    high: [F; 2],
+    /// The softmax of the bin, and its sum over the bins before.
+    part: [F; 2],
+    below: [F; 2],
+    /// Unnormalised derivatives.
+    slopes: [F; 2],
+}
+
+/// What the formulas share at one place t: t v, t² + v², den and m.
+struct Place<F> {
+    tv: F,
+    squares: F,
+    den: F,
+    m: F,
+}
+
+impl Spline {
+    #[inline(always)]
+    fn softmax<S: Simd>(self, s: S, p: &mut Parameters<'_, S>, first: usize) {
+        let rows = first..first + self.bins;
+        let mut most = p.get(first);
+        for r in rows.clone() {
+            let u = p.get(r);
+            most = s.select(s.lt(most, u), u, most);
+        }
+        let mut sum = s.splat(0.0);
+        for r in rows.clone() {
+            let e = exp(s, s.sub(p.get(r), most));
+            sum = s.add(sum, e);
+            p.set(r, e);
+        }
+        let scale = s.div(s.splat(1.0), sum);
+        for r in rows {
+            p.set(r, s.mul(p.get(r), scale));
+        }
+    }
+
+    /// The last bin whose lower corner is not above `value`, along axis 0 for x and 1 for y.
+    #[inline(always)]
+    fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
+        let size = 2.0 * self.bound;
+        let least = s.splat(size * MIN_BIN);
+        let rest = s.splat(size * (1.0 - MIN_BIN * self.bins as f32));
+        let zero = s.splat(0.0);
+        let bin = |k: usize, low: [S::F; 2], below, slope| {
+            let last = k + 1 == self.bins;
+            let part = [p.get(k), p.get(self.bins + k)];
+            let high = |i: usize| {
+                let inner = s.add(low[i], s.add(least, s.mul(rest, part[i])));
+                if last { s.splat(self.bound) } else { inner }
+            };
+            let next = if last { zero } else { p.get(2 * self.bins + k) };
+            let (high, slopes) = ([high(0), high(1)], [slope, next]);
+            Bin { number: s.splat(k as f32), low, high, part, below, slopes }
+        };
+        let mut found = bin(0, [s.splat(-self.bound); 2], [zero; 2], zero);
+        let mut here = found;
+        for k in 1..self.bins {
+            let below = std::array::from_fn(|i| s.add(here.below[i], here.part[i]));
+            here = bin(k, here.high, below, here.slopes[1]);
+            let before = s.lt(value, here.low[axis]);
+            let choose = |a: S::F, b: S::F| s.select(before, a, b);
+            let both = |a: [S::F; 2], b: [S::F; 2]| [choose(a[0], b[0]), choose(a[1], b[1])];
+            found = Bin {
+                number: choose(found.number, here.number),
+                low: both(found.low, here.low),
+                high: both(found.high, here.high),
+                part: both(found.part, here.part),
+                below: both(found.below, here.below),
+                slopes: both(found.slopes, here.slopes),
+            };
+        }
+        found
+    }
+
+    /// The derivatives at both ends of a bin.
+    #[inline(always)]
+    fn deltas<S: Simd>(self, s: S, bin: &Bin<S::F>) -> [S::F; 2] {
+        let one = s.splat(1.0);
+        let inner =
+            |u: S::F| s.add(s.splat(MIN_DERIVATIVE), softplus(s, s.add(u, s.splat(offset()))));
+        let first = s.lt(bin.number, s.splat(0.5));
+        let last = s.lt(s.splat(self.bins as f32 - 1.5), bin.number);
+        [s.select(first, one, inner(bin.slopes[0])), s.select(last, one, inner(bin.slopes[1]))]
+    }
+
+    /// `yes` where −B < value < B.
+    #[inline(always)]
+    fn inside<S: Simd>(self, s: S, value: S::F, yes: S::F, no: S::F) -> S::F {
+        let (low, high) = (s.lt(s.splat(-self.bound), value), s.lt(value, s.splat(self.bound)));
+        s.select(low, s.select(high, yes, no), no)
+    }
+
+    /// The value and ln y'.
+    #[inline(always)]
+    pub(super) fn forward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        x: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> (S::F, S::F) {
+        self.softmax(s, p, 0);
+        self.softmax(s, p, self.bins);
+        let from = usize::from(direction == Direction::Sampling);
+        let bin = self.find(s, p, x, from);
+        let size: [S::F; 2] = std::array::from_fn(|i| s.sub(bin.high[i], bin.low[i]));
+        let slope = s.div(size[1], size[0]);
+        let deltas = self.deltas(s, &bin);
+        let inverse = s.div(s.splat(1.0), size[from]);
+        let up = s.mul(s.sub(x, bin.low[from]), inverse);
+        let down = s.mul(s.sub(bin.high[from], x), inverse);
+        let (place, [up, down]) = match direction {
+            Direction::Density => {
+                let place = place(s, slope, deltas, up, down);
+                let image = |a: S::F, b: S::F, delta: S::F| {
+                    s.div(s.mul(a, s.add(s.mul(slope, a), s.mul(delta, b))), place.den)
+                };
+                let image = [image(up, down, deltas[0]), image(down, up, deltas[1])];
+                (place, image)
+            }
+            Direction::Sampling => {
+                let t = solve(s, slope, deltas, up, down);
+                (place(s, slope, deltas, t[0], t[1]), t)
+            }
+        };
+        let to = 1 - from;
+        let near_low = s.add(bin.low[to], s.mul(size[to], up));
+        let near_high = s.sub(bin.high[to], s.mul(size[to], down));
+        let y = s.select(s.lt(up, down), near_low, near_high);
+        let ratio = s.div(slope, place.den);
+        let log_det = ln(s, s.mul(s.mul(ratio, ratio), place.m));
+        (self.inside(s, x, y, x), self.inside(s, x, log_det, s.splat(0.0)))
+    }
+
+    /// dx; the gradients of the parameters in their places.
+    #[inline(always)]
+    pub(super) fn backward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        [x, y]: [S::F; 2],
+        c: S::F,
+        dy: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> S::F {
+        let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
+        let mul = |a, b| s.mul(a, b);
+        let value = match direction {
+            Direction::Density => x,
+            Direction::Sampling => y,
+        };
+        let bin = self.find(s, p, value, 0);
+        let size: [S::F; 2] = std::array::from_fn(|i| s.sub(bin.high[i], bin.low[i]));
+        let per_width = s.div(one, size[0]);
+        let slope = mul(size[1], per_width);
+        let deltas = self.deltas(s, &bin);
+        let middle = mul(s.splat(0.5), s.add(bin.low[0], bin.high[0]));
+        let at = self.inside(s, value, value, middle);
+        let t = mul(s.sub(at, bin.low[0]), per_width);
+        let v = mul(s.sub(bin.high[0], at), per_width);
+        let Place { tv, squares, den, m } = place(s, slope, deltas, t, v);
+        let (per_den, per_m) = (s.div(one, den), s.div(one, m));
+        let per_den_2 = mul(per_den, per_den);
+        let [d0, d1] = deltas;
+        let c = self.inside(s, value, c, zero);
+        let given = self.inside(s, value, dy, zero);
+
+        // Derivatives of η and of ln y' with respect to t, s, δ₀ and δ₁.
+        let eta = mul(mul(t, s.add(mul(slope, t), mul(d0, v))), per_den);
+        let rest = mul(mul(v, s.add(mul(slope, v), mul(d1, t))), per_den);
+        let eta_t = mul(mul(slope, m), per_den_2);
+        let change = s.sub(mul(d1, mul(t, t)), mul(d0, mul(v, v)));
+        let eta_s = mul(mul(tv, change), per_den_2);
+        let share = mul(tv, per_den);
+        let [eta_0, eta_1] = [mul(share, rest), s.sub(zero, mul(share, eta))];
+        let m_t = s.add(s.sub(mul(d1, t), mul(d0, v)), mul(slope, s.sub(v, t)));
+        let bend = s.sub(s.add(d0, d1), mul(two, slope));
+        let den_t = mul(s.sub(v, t), bend);
+        let log_t = mul(two, s.sub(mul(m_t, per_m), mul(den_t, per_den)));
+        let log_s = {
+            let sum = s.add(s.div(one, slope), mul(tv, per_m));
+            mul(two, s.sub(sum, mul(squares, per_den)))
+        };
+        let twice = mul(two, share);
+        let log_0 = s.sub(mul(mul(v, v), per_m), twice);
+        let log_1 = s.sub(mul(mul(t, t), per_m), twice);
+
+        let derivative = mul(slope, mul(mul(slope, m), per_den_2));
+        let log_x = mul(log_t, per_width);
+        let through = s.add(given, mul(c, log_x));
+        let (g, dx) = match direction {
+            Direction::Density => (given, s.add(mul(given, derivative), mul(c, log_x))),
+            Direction::Sampling => {
+                let h = s.div(through, derivative);
+                (s.sub(zero, h), h)
+            }
+        };
+        let gh = mul(g, size[1]);
+        let total = |eta: S::F, log: S::F| s.add(mul(gh, eta), mul(c, log));
+        let t_gradient = total(eta_t, log_t);
+        let s_gradient = mul(total(eta_s, log_s), per_width);
+        let t_gradient = mul(t_gradient, per_width);
+        let slope_part = mul(slope, s_gradient);
+        // Gradients of the bin's lower corner and of its upper one: of x, of y.
+        let low = [s.sub(slope_part, mul(v, t_gradient)), s.sub(mul(g, rest), s_gradient)];
+        let high =
+            [s.sub(zero, s.add(slope_part, mul(t, t_gradient))), s.add(mul(g, eta), s_gradient)];
+        let delta = [total(eta_0, log_0), total(eta_1, log_1)];
+
+        let scale = s.splat(2.0 * self.bound * (1.0 - MIN_BIN * self.bins as f32));
+        for axis in 0..2 {
+            let all = s.add(low[axis], high[axis]);
+            let mean = s.add(mul(all, bin.below[axis]), mul(high[axis], bin.part[axis]));
+            let [all, high, none] = [all, high[axis], zero].map(|g| mul(scale, s.sub(g, mean)));
+            for k in 0..self.bins {
+                let number = s.splat(k as f32);
+                let from_here = s.select(s.lt(bin.number, number), none, high);
+                let each = s.select(s.lt(number, bin.number), all, from_here);
+                let r = axis * self.bins + k;
+                p.set(r, mul(p.get(r), each));
+            }
+        }
+        let offset = s.splat(offset());
+        let steep: [S::F; 2] =
+            std::array::from_fn(|i| mul(delta[i], sigmoid(s, s.add(bin.slopes[i], offset))));
+        for k in 1..self.bins {
+            // Knot k is the lower end of bin k and the upper end of bin k − 1.
+            let (number, half) = (s.splat(k as f32), s.splat(0.5));
+            let is = |number: S::F, yes: S::F| {
+                let below = s.lt(s.sub(number, half), bin.number);
+                s.select(below, s.select(s.lt(bin.number, s.add(number, half)), yes, zero), zero)
+            };
+            let value = s.add(is(number, steep[0]), is(s.sub(number, one), steep[1]));
+            p.set(2 * self.bins + k - 1, value);
+        }
+        self.inside(s, value, dx, dy)
+    }
+}
+
+#[inline(always)]
+fn place<S: Simd>(s: S, slope: S::F, deltas: [S::F; 2], t: S::F, v: S::F) -> Place<S::F> {
+    let (tt, vv, tv) = (s.mul(t, t), s.mul(v, v), s.mul(t, v));
+    let squares = s.add(tt, vv);
+    let den = s.add(s.mul(slope, squares), s.mul(s.add(deltas[0], deltas[1]), tv));
+    let middle = s.mul(s.add(slope, slope), tv);
+    let m = s.add(s.add(s.mul(deltas[1], tt), middle), s.mul(deltas[0], vv));
+    Place { tv, squares, den, m }
+}
+
+/// t and 1 − t from η and 1 − η: the root of the quadratic equation without cancellation, its
+/// discriminant a sum of terms that are not negative.
+#[inline(always)]
+fn solve<S: Simd>(s: S, slope: S::F, deltas: [S::F; 2], eta: S::F, rest: S::F) -> [S::F; 2] {
+    let zero = s.splat(0.0);
+    let g = s.sub(s.mul(deltas[0], rest), s.mul(deltas[1], eta));
+    let twice = s.add(slope, slope);
+    let (low, high) = (s.mul(twice, eta), s.mul(twice, rest));
+    let r = s.sqrt(s.add(s.mul(g, g), s.mul(low, high)));
+    let negative = s.lt(g, zero);
+    let size = s.select(negative, s.sub(zero, g), g);
+    let (large, small) = (s.add(r, size), s.select(negative, high, low));
+    let inverse = s.div(s.splat(1.0), s.add(small, large));
+    let (large, small) = (s.mul(large, inverse), s.mul(small, inverse));
+    [s.select(negative, large, small), s.select(negative, small, large)]
+}

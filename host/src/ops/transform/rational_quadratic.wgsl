@@ -1,0 +1,164 @@
+// a(13): bins, bound, least bin, least derivative, offset of the derivatives
+
+struct Bin {
+    number: u32,
+    low: vec2<f32>,
+    high: vec2<f32>,
+    part: vec2<f32>,
+    below: vec2<f32>,
+    deltas: vec2<f32>,
+    // d delta / d parameter
+    rates: vec2<f32>,
+}
+
+fn softmax(at: u32, step: u32) {
+    let bins = a(13u);
+    var most = arena[at];
+    for (var k = 1u; k < bins; k += 1u) { most = max(most, arena[at + k * step]); }
+    var sum = 0.0;
+    for (var k = 0u; k < bins; k += 1u) {
+        let e = exp(arena[at + k * step] - most);
+        arena[at + k * step] = e;
+        sum += e;
+    }
+    for (var k = 0u; k < bins; k += 1u) { arena[at + k * step] /= sum; }
+}
+
+// softplus and its derivative
+fn soft(u: f32) -> vec2<f32> {
+    let e = exp(-abs(u));
+    let log1p = select(log(1.0 + e), e * (1.0 - e * (0.5 - e * (0.33333334 - 0.25 * e))), e < 0.02);
+    return vec2<f32>(max(u, 0.0) + log1p, select(e, 1.0, u > 0.0) / (1.0 + e));
+}
+
+fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
+    let bins = a(13u);
+    let bound = number_argument(14u);
+    let size = 2.0 * bound;
+    let least = size * number_argument(15u);
+    let rest = size * (1.0 - number_argument(15u) * f32(bins));
+    var here: Bin;
+    here.high = vec2<f32>(-bound, -bound);
+    here.part = vec2<f32>(0.0, 0.0);
+    here.below = vec2<f32>(0.0, 0.0);
+    var found: Bin;
+    for (var k = 0u; k < bins; k += 1u) {
+        here.number = k;
+        here.low = here.high;
+        here.below += here.part;
+        here.part = vec2<f32>(arena[at + k * step], arena[at + (bins + k) * step]);
+        here.high = here.low + least + rest * here.part;
+        if (k + 1u == bins) { here.high = vec2<f32>(bound, bound); }
+        if (k == 0u || !(value < here.low[axis])) { found = here; }
+    }
+    found.deltas = vec2<f32>(1.0, 1.0);
+    found.rates = vec2<f32>(0.0, 0.0);
+    for (var end = 0u; end < 2u; end += 1u) {
+        let knot = found.number + end;
+        if (knot > 0u && knot < bins) {
+            let s = soft(arena[at + (2u * bins + knot - 1u) * step] + number_argument(17u));
+            found.deltas[end] = number_argument(16u) + s.x;
+            found.rates[end] = s.y;
+        }
+    }
+    return found;
+}
+
+fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
+    let bins = a(13u);
+    softmax(at, step);
+    softmax(at + bins * step, step);
+    let bound = number_argument(14u);
+    if (!(-bound < x && x < bound)) { return vec2<f32>(x, 0.0); }
+    let density = a(0u) == 1u;
+    let from_axis = select(1u, 0u, density);
+    let bin = find(x, from_axis, at, step);
+    let size = bin.high - bin.low;
+    let s = size.y / size.x;
+    let d = bin.deltas;
+    let up = (x - bin.low[from_axis]) / size[from_axis];
+    let down = (bin.high[from_axis] - x) / size[from_axis];
+    var t = up;
+    var v = down;
+    if (!density) {
+        let g = d.x * down - d.y * up;
+        let r = sqrt(g * g + 4.0 * s * s * up * down);
+        let large = r + abs(g);
+        let small = 2.0 * s * select(up, down, g < 0.0);
+        t = select(small, large, g < 0.0) / (small + large);
+        v = select(large, small, g < 0.0) / (small + large);
+    }
+    let den = s * (t * t + v * v) + (d.x + d.y) * t * v;
+    let m = d.y * t * t + 2.0 * s * t * v + d.x * v * v;
+    var image = vec2<f32>(t, v);
+    if (density) { image = vec2<f32>(t * (s * t + d.x * v), v * (s * v + d.y * t)) / den; }
+    let to_axis = 1u - from_axis;
+    var y = bin.high[to_axis] - size[to_axis] * image.y;
+    if (image.x < image.y) { y = bin.low[to_axis] + size[to_axis] * image.x; }
+    let ratio = s / den;
+    return vec2<f32>(y, log(ratio * ratio * m));
+}
+
+fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
+    let bins = a(13u);
+    let bound = number_argument(14u);
+    let density = a(0u) == 1u;
+    let value = select(y, x, density);
+    if (!(-bound < value && value < bound)) {
+        for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
+        return dy;
+    }
+    let bin = find(value, 0u, at, step);
+    let size = bin.high - bin.low;
+    let s = size.y / size.x;
+    let d = bin.deltas;
+    let t = (value - bin.low.x) / size.x;
+    let v = (bin.high.x - value) / size.x;
+    let squares = t * t + v * v;
+    let den = s * squares + (d.x + d.y) * t * v;
+    let m = d.y * t * t + 2.0 * s * t * v + d.x * v * v;
+    let share = t * v / den;
+
+    // Derivatives of eta and of ln y' with respect to t, s and both deltas.
+    let eta = t * (s * t + d.x * v) / den;
+    let rest = v * (s * v + d.y * t) / den;
+    let eta_t = s * m / (den * den);
+    let eta_s = share * (d.y * t * t - d.x * v * v) / den;
+    let eta_d = vec2<f32>(share * rest, -share * eta);
+    let log_t = 2.0 * ((d.y * t - d.x * v + s * (v - t)) / m - (v - t) * (d.x + d.y - 2.0 * s) / den);
+    let log_s = 2.0 * (1.0 / s + t * v / m - squares / den);
+    let log_d = vec2<f32>(v * v, t * t) / m - 2.0 * share;
+
+    let derivative = s * eta_t;
+    let log_x = log_t / size.x;
+    var g = dy;
+    var dx = dy * derivative + c * log_x;
+    if (!density) {
+        dx = (dy + c * log_x) / derivative;
+        g = -dx;
+    }
+    let gh = g * size.y;
+    let per_t = (gh * eta_t + c * log_t) / size.x;
+    let per_s = (gh * eta_s + c * log_s) / size.x;
+    let delta = (gh * eta_d + c * log_d) * bin.rates;
+    // Gradients of the bin's lower corner and of its upper one.
+    let low = vec2<f32>(s * per_s - v * per_t, g * rest - per_s);
+    let high = vec2<f32>(-(s * per_s + t * per_t), g * eta + per_s);
+
+    let scale = 2.0 * bound * (1.0 - number_argument(15u) * f32(bins));
+    let mean = (low + high) * bin.below + high * bin.part;
+    for (var k = 0u; k < bins; k += 1u) {
+        var each = -mean;
+        if (k == bin.number) { each += high; }
+        if (k < bin.number) { each += low + high; }
+        arena[at + k * step] *= scale * each.x;
+        arena[at + (bins + k) * step] *= scale * each.y;
+    }
+    for (var k = 1u; k < bins; k += 1u) {
+        var value_of = 0.0;
+        if (k == bin.number) { value_of = delta.x; }
+        if (k == bin.number + 1u) { value_of = delta.y; }
+        arena[at + (2u * bins + k - 1u) * step] = value_of;
+    }
+    return dx;
+}
