@@ -11,7 +11,10 @@
 //!   [`log_prob`](distribution::log_prob), for any number of rows.
 //! - The models: [`made`] (spins, autoregressive; [`bernoulli`] is its conditional,
 //!   [`autoregressive`] walks the sites and holds the symmetry wrapper
-//!   [`Z2`](autoregressive::Z2)) and [`realnvp`] (real vectors, a flow).
+//!   [`Z2`](autoregressive::Z2)), and two kinds of flows over real vectors: [`coupling`] (RealNVP,
+//!   neural spline flows) and [`maf`] (masked autoregressive flows, and their inverses). A
+//!   [`transformer`] is what moves one coordinate: affine, or a [`rational_quadratic`] spline;
+//!   [`masked`] is the network that [`made`] and [`maf`] walk.
 //! - [`correct`]: importance weights and independence Metropolis, which make statements about the
 //!   *target* from samples of the model.
 //! - [`kernel`], [`math`], [`simd`]: dense layers, elementary functions, vectors. Every bit that
@@ -59,15 +62,19 @@ extern crate alloc;
 pub mod autoregressive;
 pub mod bernoulli;
 pub mod correct;
+pub mod coupling;
 pub mod distribution;
+mod flow;
 pub mod kernel;
 pub mod made;
+pub mod maf;
 pub mod masked;
 pub mod math;
 #[cfg(feature = "model")]
 #[allow(clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 pub mod model;
 pub mod noise;
-pub mod realnvp;
+pub mod rational_quadratic;
 #[allow(unsafe_code)]
 pub mod simd;
+pub mod transformer;

@@ -42,7 +42,7 @@ struct Logits<'v, V>(&'v mut V);
 
 impl<L: Lanes, V: Visitor<L>> masked::Visitor<L> for Logits<'_, V> {
     #[inline(always)]
-    fn site(&mut self, lanes: L, site: usize, outputs: &[L::V], input: &mut L::V) {
+    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], input: &mut L::V) {
         if let [logit] = outputs {
             self.0.site(lanes, site, logit, input);
         }

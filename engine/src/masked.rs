@@ -51,8 +51,9 @@ pub const fn units_before(units: usize, sites: usize, site: usize) -> usize {
 
 /// What happens at a site once its outputs are known.
 pub trait Visitor<L: Lanes> {
-    /// Site number `site` has these `P` outputs; `input` may be read or set.
-    fn site(&mut self, lanes: L, site: usize, outputs: &[L::V], input: &mut L::V);
+    /// Site number `site` has these `P` outputs, which may be overwritten; `input` may be read or
+    /// set.
+    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], input: &mut L::V);
 }
 
 /// The sizes of a masked network.

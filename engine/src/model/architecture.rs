@@ -8,16 +8,16 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{ModelError, Tensor};
+use crate::coupling::{self, Coupling};
 use crate::made::Made;
+use crate::maf::{self, Fast, Layer};
 use crate::masked::{Shape, units_before};
-use crate::realnvp::{Coupling, RealNvp};
+use crate::rational_quadratic::MAX_BINS;
 
 /// Largest extent of any layer: keeps sizes of untrusted files far from overflow.
 const MAX_EXTENT: usize = 1 << 20;
 /// Largest number of parameters.
 const MAX_PARAMETERS: usize = 1 << 30;
-/// Most bins of a spline.
-const MAX_BINS: usize = 64;
 /// Most layers of one kind.
 const MAX_LAYERS: usize = 1 << 10;
 
@@ -27,11 +27,12 @@ const MAX_LAYERS: usize = 1 << 10;
 pub enum Architecture {
     /// A masked autoregressive network over spins; see [`crate::made`].
     Made(MadeSpec),
-    /// A flow of affine couplings; see [`crate::realnvp`].
+    /// A flow of affine couplings; see [`crate::coupling`].
     RealNvp(RealNvpSpec),
-    /// A flow of rational-quadratic spline couplings.
+    /// A flow of rational-quadratic spline couplings; see [`crate::coupling`] and
+    /// [`crate::rational_quadratic`].
     Nsf(NsfSpec),
-    /// A masked autoregressive flow.
+    /// A masked autoregressive flow; see [`crate::maf`].
     Maf(MafSpec),
 }
 
@@ -124,17 +125,6 @@ pub struct AutoregressiveSpec {
     pub order: Vec<usize>,
     /// Units of each hidden layer of its network.
     pub hidden: Vec<usize>,
-}
-
-/// The direction in which a masked autoregressive flow can be *trained* in one pass: its networks
-/// read the values that are given in that direction. Running either direction costs the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fast {
-    /// The networks read data (MAF, Papamakarios et al. 2017).
-    Density,
-    /// The networks read noise (IAF, Kingma et al. 2016).
-    Sampling,
 }
 
 /// A monotone map of one coordinate, whose parameters a network gives.
@@ -455,12 +445,19 @@ impl Architecture {
 
     /// Multiply-adds of drawing one sample (each unmasked weight once).
     pub fn multiply_adds(&self) -> usize {
+        let couplings = |couplings: &[Coupling], transformer: TransformerSpec| {
+            let parameters = transformer.parameters();
+            couplings.iter().map(|c| c.multiply_adds(parameters)).sum()
+        };
         match self {
             Architecture::Made(made) => made.network().multiply_adds(),
-            Architecture::RealNvp(flow) => {
-                flow.couplings().iter().map(Coupling::multiply_adds).sum()
+            Architecture::RealNvp(flow) => couplings(&flow.couplings(), flow.transformer()),
+            Architecture::Nsf(flow) => couplings(&flow.couplings(), flow.transformer()),
+            Architecture::Maf(flow) => {
+                let parameters = flow.transformer.parameters();
+                let layers = flow.layers();
+                layers.iter().map(|layer| layer.network(parameters).multiply_adds()).sum()
             }
-            Architecture::Nsf(_) | Architecture::Maf(_) => self.stored(true),
         }
     }
 
@@ -480,32 +477,35 @@ impl Architecture {
         match self {
             Architecture::Made(made) => made.network().weights_len(),
             Architecture::RealNvp(flow) => {
-                RealNvp::<f32>::weights_len(flow.dim, &flow.couplings(), flow.affine)
+                let parameters = flow.transformer().parameters();
+                coupling::weights_len(flow.dim, &flow.couplings(), parameters, flow.affine)
             }
-            Architecture::Nsf(_) | Architecture::Maf(_) => self.stored(false),
+            Architecture::Nsf(flow) => {
+                let parameters = flow.transformer().parameters();
+                coupling::weights_len(flow.dim, &flow.couplings(), parameters, flow.affine)
+            }
+            Architecture::Maf(flow) => {
+                let parameters = flow.transformer.parameters();
+                maf::weights_len(flow.dim, &flow.layers(), parameters, flow.affine)
+            }
         }
     }
 
     /// Floats of scratch to draw or score one row at a time.
     pub fn scratch_len(&self) -> usize {
-        match self {
-            Architecture::Made(made) => made.sites + made.network().scratch_values(),
+        let besides = match self {
+            Architecture::Made(made) => made.network().scratch_values(),
             Architecture::RealNvp(flow) => {
-                flow.dim + RealNvp::<f32>::scratch_values(&flow.couplings())
+                coupling::scratch_values(&flow.couplings(), flow.transformer().parameters())
             }
-            Architecture::Nsf(flow) => flow.dim,
-            Architecture::Maf(flow) => flow.dim,
-        }
-    }
-
-    /// Entries of all tensors, or of the matrices only, that no mask forbids.
-    fn stored(&self, matrices: bool) -> usize {
-        let entries = |(name, shape): (String, Vec<usize>)| match shape[..] {
-            [rows, inputs] => (0..rows).map(|row| self.visible(&name, row).unwrap_or(inputs)).sum(),
-            _ if matrices => 0,
-            _ => shape.iter().product(),
+            Architecture::Nsf(flow) => {
+                coupling::scratch_values(&flow.couplings(), flow.transformer().parameters())
+            }
+            Architecture::Maf(flow) => {
+                maf::scratch_values(flow.dim, &flow.layers(), flow.transformer.parameters())
+            }
         };
-        self.tensors().into_iter().map(entries).sum()
+        self.dim() + besides
     }
 }
 
@@ -581,6 +581,11 @@ impl NsfSpec {
     pub fn transformer(&self) -> TransformerSpec {
         TransformerSpec::RationalQuadratic { bins: self.bins, bound: self.bound }
     }
+
+    /// The couplings as the engine runs them.
+    pub fn couplings(&self) -> Vec<Coupling<'_>> {
+        placed(&self.couplings, self.transformer())
+    }
 }
 
 impl RealNvpSpec {
@@ -591,14 +596,36 @@ impl RealNvpSpec {
 
     /// The couplings as the engine runs them.
     pub fn couplings(&self) -> Vec<Coupling<'_>> {
+        placed(&self.couplings, self.transformer())
+    }
+}
+
+impl MafSpec {
+    /// The layers as the engine runs them.
+    pub fn layers(&self) -> Vec<Layer<'_>> {
+        let parameters = self.transformer.parameters();
         let mut offset = 0;
-        self.couplings
+        self.layers
             .iter()
             .map(|spec| {
-                let coupling = Coupling { mask: &spec.mask, hidden: &spec.hidden, offset };
-                offset += coupling.weights_len();
-                coupling
+                let layer = Layer { order: &spec.order, hidden: &spec.hidden, offset };
+                offset += layer.network(parameters).weights_len();
+                layer
             })
             .collect()
     }
+}
+
+/// Couplings and where their weights start.
+fn placed(couplings: &[CouplingSpec], transformer: TransformerSpec) -> Vec<Coupling<'_>> {
+    let parameters = transformer.parameters();
+    let mut offset = 0;
+    couplings
+        .iter()
+        .map(|spec| {
+            let coupling = Coupling { mask: &spec.mask, hidden: &spec.hidden, offset };
+            offset += coupling.weights_len(parameters);
+            coupling
+        })
+        .collect()
 }

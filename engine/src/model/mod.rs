@@ -16,7 +16,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 pub use architecture::{
-    Architecture, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, NsfSpec, RealNvpSpec,
+    Architecture, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, NsfSpec, RealNvpSpec,
     Symmetry, TransformerSpec,
 };
 pub use error::ModelError;
@@ -24,6 +24,7 @@ pub use pack::pack;
 pub use sampler::Sampler;
 
 pub use crate::kernel::Arithmetic;
+pub use crate::maf::Fast;
 
 /// A dense array of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,11 @@
 //! From named tensors to the packed order that the kernels stream; see [`crate::kernel`],
-//! [`crate::masked`] and [`crate::realnvp`] for the order itself.
+//! [`crate::masked`] and [`crate::coupling`] for the order itself.
 
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Architecture, Model, RealNvpSpec, Tensor};
+use super::{Architecture, CouplingSpec, Model, Tensor};
 use crate::kernel::PANEL;
 use crate::masked::{BLOCK, Shape, units_before};
 
@@ -15,8 +15,21 @@ pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
     match model.architecture() {
         Architecture::Made(made) => packer.masked("", made.network()),
-        Architecture::RealNvp(flow) => packer.realnvp(flow),
-        Architecture::Nsf(_) | Architecture::Maf(_) => {}
+        Architecture::RealNvp(flow) => {
+            packer.couplings(&flow.couplings);
+            packer.affine(flow.affine, flow.dim);
+        }
+        Architecture::Nsf(flow) => {
+            packer.couplings(&flow.couplings);
+            packer.affine(flow.affine, flow.dim);
+        }
+        Architecture::Maf(flow) => {
+            let parameters = flow.transformer.parameters();
+            for (l, layer) in flow.layers().iter().enumerate() {
+                packer.masked(&format!("autoregressive.{l}."), layer.network(parameters));
+            }
+            packer.affine(flow.affine, flow.dim);
+        }
     }
     packer.out
 }
@@ -103,10 +116,9 @@ impl Packer<'_> {
         }
     }
 
-    fn realnvp(&mut self, flow: &RealNvpSpec) {
-        for (l, coupling) in flow.couplings.iter().enumerate() {
+    fn couplings(&mut self, couplings: &[CouplingSpec]) {
+        for (l, coupling) in couplings.iter().enumerate() {
             let mut inputs = coupling.mask.iter().filter(|kept| **kept).count();
-            let outputs = 2 * (coupling.mask.len() - inputs);
             for (k, units) in coupling.hidden.iter().enumerate() {
                 let name = format!("coupling.{l}.hidden.{k}");
                 self.vector(&format!("{name}.bias"), 0..*units);
@@ -114,12 +126,16 @@ impl Packer<'_> {
                 self.vector(&format!("{name}.slope"), 0..*units);
                 inputs = *units;
             }
+            let outputs = self.tensor(&format!("coupling.{l}.output.bias")).data.len();
             self.vector(&format!("coupling.{l}.output.bias"), 0..outputs);
             self.rectangle(&format!("coupling.{l}.output.weight"), 0..outputs, 0..inputs);
         }
-        if flow.affine {
-            self.vector("affine.log_scale", 0..flow.dim);
-            self.vector("affine.shift", 0..flow.dim);
+    }
+
+    fn affine(&mut self, affine: bool, dim: usize) {
+        if affine {
+            self.vector("affine.log_scale", 0..dim);
+            self.vector("affine.shift", 0..dim);
         }
     }
 }

@@ -3,14 +3,19 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Architecture, Arithmetic, Model, ModelError, Symmetry, pack};
+use super::{
+    Architecture, Arithmetic, MafSpec, Model, ModelError, NsfSpec, Symmetry, TransformerSpec, pack,
+};
 use crate::autoregressive::Z2;
+use crate::coupling::{Nsf, RealNvp};
 use crate::distribution::{self, Rows, RowsMut, Tile, Value};
 use crate::kernel::{Arith, Fused, Plain};
 use crate::made::Made;
+use crate::maf::Maf;
 use crate::noise::{Noise, Stream};
-use crate::realnvp::RealNvp;
+use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::Level;
+use crate::transformer::Affine;
 
 /// Draws exact samples of a loaded model and scores rows, at the widest SIMD level of the CPU.
 ///
@@ -70,13 +75,6 @@ impl Use for Score<'_> {
 impl Sampler {
     pub(super) fn new(model: &Model) -> Result<Self, ModelError> {
         let architecture = model.architecture().clone();
-        if let Architecture::Nsf(_) | Architecture::Maf(_) = architecture {
-            return Err(ModelError::Architecture {
-                field: "kind".into(),
-                found: architecture.kind().into(),
-                expected: "made or realnvp".into(),
-            });
-        }
         let packed = pack(model);
         let expected = architecture.packed_len();
         if packed.len() != expected {
@@ -213,7 +211,36 @@ impl Sampler {
                         .expect("validated when the sampler was made");
                 then.with(&flow)
             }
-            Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused when made"),
+            Architecture::Nsf(spec) => {
+                let NsfSpec { dim, bins, bound, affine, .. } = *spec;
+                let couplings = spec.couplings();
+                let flow = Nsf::<f32, A>::new(dim, &couplings, bins, bound, affine, weights)
+                    .expect("validated when the sampler was made");
+                then.with(&flow)
+            }
+            Architecture::Maf(spec) => {
+                let MafSpec { dim, fast, transformer, affine, .. } = *spec;
+                let layers = spec.layers();
+                match transformer {
+                    TransformerSpec::Affine { log_scale_bound } => {
+                        let flow = Maf::<Affine, f32, A>::new(
+                            dim,
+                            &layers,
+                            fast,
+                            log_scale_bound,
+                            affine,
+                            weights,
+                        );
+                        then.with(&flow.expect("validated when the sampler was made"))
+                    }
+                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                        let flow = Maf::<RationalQuadratic, f32, A>::new(
+                            dim, &layers, fast, bins, bound, affine, weights,
+                        );
+                        then.with(&flow.expect("validated when the sampler was made"))
+                    }
+                }
+            }
         }
     }
 }

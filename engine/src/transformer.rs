@@ -1,0 +1,135 @@
+//! Transformers: monotone maps of one coordinate, whose parameters a network gives.
+//!
+//! A flow is made of a *conditioner* (which coordinates a network reads, see [`crate::coupling`] and
+//! [`crate::maf`]) and a *transformer*, which moves a coordinate by what the network said
+//! (Papamakarios et al. 2021, arXiv:1912.02762, name the two). A transformer is written once, with
+//! both directions side by side:
+//!
+//! ```text
+//! density:   z = f(x),    sampling:  x = f⁻¹(z),    both with ln f′(x)
+//! ```
+//!
+//! `ln f′(x)` is what the coordinate adds to ln q, whichever way it goes. There are two:
+//! [`Affine`] here, and [`RationalQuadratic`](crate::rational_quadratic::RationalQuadratic).
+
+use crate::kernel::Lanes;
+use crate::math;
+use crate::simd::Simd;
+
+/// A monotone map of one coordinate; see the module.
+pub trait Transformer: Copy + Send + Sync + 'static {
+    /// Parameters a coordinate, `P`.
+    fn parameters(&self) -> usize;
+    /// Data to noise: `f(x)` and `ln f′(x)`. The parameters are overwritten.
+    fn density<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F);
+    /// Noise to data: `x = f⁻¹(z)` and `ln f′(x)`. The parameters are overwritten.
+    fn sampling<S: Simd>(&self, s: S, z: S::F, parameters: &mut impl Parameters<S>)
+    -> (S::F, S::F);
+}
+
+/// The parameters of a vector of coordinates, wherever they lie; also a transformer's scratch.
+pub trait Parameters<S: Simd> {
+    /// Number `p`; zeros past the end.
+    fn get(&self, p: usize) -> S::F;
+    /// Replaces number `p`.
+    fn set(&mut self, p: usize, value: S::F);
+}
+
+/// Vector `r` of every `stride`-th value from `first` on.
+#[derive(Debug)]
+pub(crate) struct Strided<'a, L: Lanes> {
+    pub(crate) lanes: L,
+    pub(crate) values: &'a mut [L::V],
+    pub(crate) first: usize,
+    pub(crate) stride: usize,
+    pub(crate) r: usize,
+}
+
+impl<L: Lanes> Parameters<L::S> for Strided<'_, L> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> <L::S as Simd>::F {
+        let s = self.lanes.s();
+        let value = self.values.get(self.first + p * self.stride);
+        value.and_then(|v| v.as_ref().get(self.r)).map_or(s.splat(0.0), |v| s.load(v))
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: <L::S as Simd>::F) {
+        let to = self.values.get_mut(self.first + p * self.stride);
+        if let Some(to) = to.and_then(|v| v.as_mut().get_mut(self.r)) {
+            self.lanes.s().store(value, to);
+        }
+    }
+}
+
+/// A scale and a shift: `P = 2` parameters, raw log-scale `r` and shift `t`.
+///
+/// ```text
+/// s = B tanh(r / B)            |s| < B
+/// sampling:  x = z exp(s) + t
+/// density:   z = (x − t) exp(−s)            ln f′ = −s
+/// ```
+///
+/// The two directions undo each other up to two exponentials and four roundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Affine {
+    bound: f32,
+    inverse: f32,
+}
+
+impl Affine {
+    /// With bound `B = log_scale_bound` on the log-scale; `None` unless it is positive and finite.
+    pub const fn new(log_scale_bound: f32) -> Option<Self> {
+        if log_scale_bound > 0.0 && log_scale_bound < f32::INFINITY {
+            Some(Self { bound: log_scale_bound, inverse: 1.0 / log_scale_bound })
+        } else {
+            None
+        }
+    }
+
+    /// [`Transformer::parameters`], for constants.
+    pub const PARAMETERS: usize = 2;
+
+    #[inline(always)]
+    fn log_scale<S: Simd>(&self, s: S, raw: S::F) -> S::F {
+        s.mul(s.splat(self.bound), math::tanh(s, s.mul(raw, s.splat(self.inverse))))
+    }
+}
+
+impl Transformer for Affine {
+    #[inline(always)]
+    fn parameters(&self) -> usize {
+        Self::PARAMETERS
+    }
+
+    #[inline(always)]
+    fn density<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F) {
+        let log_scale = self.log_scale(s, parameters.get(0));
+        unscale(s, x, log_scale, parameters.get(1))
+    }
+
+    #[inline(always)]
+    fn sampling<S: Simd>(
+        &self,
+        s: S,
+        z: S::F,
+        parameters: &mut impl Parameters<S>,
+    ) -> (S::F, S::F) {
+        let log_scale = self.log_scale(s, parameters.get(0));
+        scale(s, z, log_scale, parameters.get(1))
+    }
+}
+
+/// `z exp(a) + b`, and `−a`.
+#[inline(always)]
+pub(crate) fn scale<S: Simd>(s: S, z: S::F, log_scale: S::F, shift: S::F) -> (S::F, S::F) {
+    let x = s.add(s.mul(z, math::exp(s, log_scale)), shift);
+    (x, s.sub(s.splat(0.0), log_scale))
+}
+
+/// `(x − b) exp(−a)`, and `−a`.
+#[inline(always)]
+pub(crate) fn unscale<S: Simd>(s: S, x: S::F, log_scale: S::F, shift: S::F) -> (S::F, S::F) {
+    let minus = s.sub(s.splat(0.0), log_scale);
+    (s.mul(s.sub(x, shift), math::exp(s, minus)), minus)
+}

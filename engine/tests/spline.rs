@@ -1,0 +1,226 @@
+//! The rational-quadratic spline against its textbook formula in `f64`, against itself in a round
+//! trip, and on inputs that no network gives.
+
+mod common;
+
+use common::rational_quadratic;
+use proptest::prelude::*;
+use pushforward::noise::{block, normal};
+use pushforward::rational_quadratic::RationalQuadratic;
+use pushforward::simd::{Kernel, Level, Scalar, Simd, dispatch};
+use pushforward::transformer::{Parameters, Transformer};
+
+const BINS: usize = 8;
+const P: usize = 3 * BINS - 1;
+
+/// One vector of each parameter.
+struct Columns<S: Simd>(S, Vec<S::Array>);
+
+impl<S: Simd> Parameters<S> for Columns<S> {
+    fn get(&self, p: usize) -> S::F {
+        self.0.load(&self.1[p])
+    }
+    fn set(&mut self, p: usize, value: S::F) {
+        self.0.store(value, &mut self.1[p]);
+    }
+}
+
+/// Applies a spline to points, each with parameters of its own, `[point][P]`.
+struct Apply<'a> {
+    spline: RationalQuadratic,
+    sampling: bool,
+    at: &'a [f32],
+    parameters: &'a [f32],
+    value: &'a mut [f32],
+    log_derivative: &'a mut [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let p = self.spline.parameters();
+        let outputs = self.value.chunks_mut(S::LANES).zip(self.log_derivative.chunks_mut(S::LANES));
+        let inputs = self.at.chunks(S::LANES).zip(self.parameters.chunks(S::LANES * p));
+        for ((at, parameters), (value, log_derivative)) in inputs.zip(outputs) {
+            let column = |f: &dyn Fn(usize) -> f32| {
+                let mut a = S::array(0.0);
+                for (i, a) in a.as_mut().iter_mut().enumerate().take(at.len()) {
+                    *a = f(i);
+                }
+                a
+            };
+            let columns = (0..p).map(|k| column(&|i| parameters[i * p + k])).collect();
+            let mut columns = Columns(s, columns);
+            let x = s.load(&column(&|i| at[i]));
+            let (y, l) = if self.sampling {
+                self.spline.sampling(s, x, &mut columns)
+            } else {
+                self.spline.density(s, x, &mut columns)
+            };
+            let (mut a, mut b) = (S::array(0.0), S::array(0.0));
+            s.store(y, &mut a);
+            s.store(l, &mut b);
+            value.copy_from_slice(&a.as_ref()[..at.len()]);
+            log_derivative.copy_from_slice(&b.as_ref()[..at.len()]);
+        }
+    }
+}
+
+fn apply(
+    level: Level,
+    spline: RationalQuadratic,
+    sampling: bool,
+    at: &[f32],
+    parameters: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let (mut value, mut log_derivative) = (vec![0.0; at.len()], vec![0.0; at.len()]);
+    let (v, l) = (&mut value, &mut log_derivative);
+    dispatch(level, Apply { spline, sampling, at, parameters, value: v, log_derivative: l });
+    (value, log_derivative)
+}
+
+/// Standard normal noise, `n` numbers of a stream.
+fn noise(stream: u32, n: usize) -> impl Iterator<Item = f32> {
+    (0..n as u32).map(move |i| normal(Scalar, block([0x5b1e, stream], [i, 0])[0]))
+}
+
+/// Points uniform in ±`bound`.
+fn points(stream: u32, n: usize, bound: f32) -> Vec<f32> {
+    let word = |i| block([0x901, stream], [i, 0])[0];
+    (0..n as u32).map(|i| (word(i) as f32 / 2147483648.0 - 1.0) * bound).collect()
+}
+
+#[test]
+fn zero_parameters_are_the_identity() {
+    for (bins, bound) in [(2, 1.0), (8, 5.0), (64, 3.0)] {
+        let spline = RationalQuadratic::new(bins, bound).unwrap();
+        let x = points(bins as u32, 10_000, 1.2 * bound);
+        let parameters = vec![0.0; x.len() * spline.parameters()];
+        for sampling in [false, true] {
+            let (y, log_derivative) = apply(Level::best(), spline, sampling, &x, &parameters);
+            for ((x, y), l) in x.iter().zip(&y).zip(&log_derivative) {
+                assert!((x - y).abs() <= 4e-7 * bound, "{bins}: {x} {y}");
+                assert!(l.abs() <= 1e-6, "{bins}: {l}");
+            }
+        }
+    }
+}
+
+#[test]
+fn values_and_derivatives_are_those_of_the_formula_in_f64() {
+    for (bins, bound, sd) in [(2, 1.0, 1.0), (8, 5.0, 1.0), (8, 3.0, 4.0), (64, 10.0, 2.0)] {
+        let spline = RationalQuadratic::new(bins, bound).unwrap();
+        let p = spline.parameters();
+        let x = points(1, 20_000, bound);
+        let parameters: Vec<f32> = noise(2, x.len() * p).map(|u| sd * u).collect();
+        let (y, log_derivative) = apply(Level::best(), spline, false, &x, &parameters);
+        let mut worst = (0.0f64, 0.0f64);
+        for (i, x) in x.iter().enumerate() {
+            let parameters: Vec<f64> =
+                parameters[i * p..(i + 1) * p].iter().map(|u| f64::from(*u)).collect();
+            let (exact, derivative) =
+                rational_quadratic(bins, f64::from(bound), f64::from(*x), &parameters);
+            // Knots carry a rounding a bin, which moves a steep curve by its slope.
+            let steep = 1.0 + derivative;
+            let error = (f64::from(y[i]) - exact).abs() / (f64::from(bound) * steep);
+            let log_error = (f64::from(log_derivative[i]) - derivative.ln()).abs();
+            worst = (worst.0.max(error), worst.1.max(log_error));
+        }
+        println!(
+            "{bins} bins, ±{bound}, sd {sd}: value {:.1e}, log-derivative {:.1e}",
+            worst.0, worst.1
+        );
+    }
+}
+
+#[test]
+fn round_trips_err_by_no_more_than_stated() {
+    let n = 200_000;
+    for (sd, most_y, most_x) in [(1.0, 10.0, 10.0), (4.0, 10.0, 10.0), (10.0, 10.0, 10.0)] {
+        let parameters: Vec<f32> = noise(7, n * P).map(|u| sd * u).collect();
+        let mut worst = [0.0f32; 2];
+        let mut lad = 0.0f32;
+        let mut scaled = [0.0f32; 2];
+        for bound in [3.0f32, 4.0, 5.0] {
+            let spline = RationalQuadratic::new(BINS, bound).unwrap();
+            let at = points(3, n, bound);
+            for (which, there) in [true, false].into_iter().enumerate() {
+                let (x, l) = apply(Level::best(), spline, there, &at, &parameters);
+                let (y, back) = apply(Level::best(), spline, !there, &x, &parameters);
+                for i in 0..n {
+                    let error = (y[i] - at[i]).abs();
+                    worst[which] = worst[which].max(error);
+                    let slope = if there { back[i].exp() } else { (-back[i]).exp() };
+                    scaled[which] = scaled[which].max(error / ((1.0 + slope) * bound));
+                    if there {
+                        lad = lad.max((l[i] - back[i]).abs());
+                    }
+                    assert!(x[i].abs() <= bound && y[i].abs() <= bound);
+                }
+            }
+        }
+        println!("sd {sd}: {worst:?} scaled {scaled:?} lad {lad}");
+        assert!(worst[0] <= most_y && worst[1] <= most_x, "sd {sd}: {worst:?}");
+    }
+}
+
+#[test]
+fn bits_are_equal_at_every_level() {
+    let spline = RationalQuadratic::new(BINS, 3.0).unwrap();
+    let x = points(5, 5000, 3.3);
+    let parameters: Vec<f32> = noise(6, x.len() * P).map(|u| 3.0 * u).collect();
+    let bits = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for sampling in [false, true] {
+        let (y, l) = apply(Level::Scalar, spline, sampling, &x, &parameters);
+        for level in Level::available() {
+            let (a, b) = apply(level, spline, sampling, &x, &parameters);
+            assert_eq!((bits(&a), bits(&b)), (bits(&y), bits(&l)), "{level:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    /// No input makes it panic; a NaN point stays one, and outside the bound nothing moves.
+    #[test]
+    fn any_bits_are_taken(
+        bins in 2usize..=64,
+        bound in 1e-3f32..1e4,
+        at in any::<u32>(),
+        seed in any::<u32>(),
+        extreme in 0u32..4,
+    ) {
+        let spline = RationalQuadratic::new(bins, bound).unwrap();
+        let at = f32::from_bits(at);
+        let parameters: Vec<f32> = (0..spline.parameters() as u32)
+            .map(|i| {
+                let word = block([seed, 1], [i, 0])[0];
+                if word % 4 < extreme { f32::from_bits(word) } else { normal(Scalar, word) }
+            })
+            .collect();
+        for sampling in [false, true] {
+            let (y, l) = apply(Level::Scalar, spline, sampling, &[at], &parameters);
+            if at.is_nan() {
+                prop_assert!(y[0].is_nan() && l[0].is_nan());
+            } else if at.abs() > bound {
+                prop_assert!(y[0] == at && l[0] == 0.0);
+            } else if extreme == 0 {
+                prop_assert!(y[0].abs() <= bound && l[0].is_finite());
+            }
+            let has_nan = parameters[..2 * bins].iter().any(|u| u.is_nan());
+            if has_nan && at.abs() <= bound {
+                prop_assert!(y[0].is_nan() || y[0].abs() <= bound);
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_that_make_no_sense_are_refused() {
+    let wrong = [(1, 1.0), (65, 1.0), (8, 0.0), (8, -1.0), (8, f32::NAN), (8, f32::INFINITY)];
+    for (bins, bound) in wrong {
+        assert!(RationalQuadratic::new(bins, bound).is_none(), "{bins} {bound}");
+    }
+}
