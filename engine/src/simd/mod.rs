@@ -111,6 +111,21 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `yes` where the mask is set, `no` elsewhere.
     fn select(self, mask: Self::M, yes: Self::F, no: Self::F) -> Self::F;
 
+    /// The lanes of two vectors in turn, `a₀ b₀ a₁ b₁ …`: the first half of them and the second.
+    /// Repeated over the rows of a square block it transposes the block.
+    #[inline(always)]
+    fn interleave(self, a: Self::F, b: Self::F) -> [Self::F; 2] {
+        let mut from = [Self::array(0.0); 2];
+        self.store(a, &mut from[0]);
+        self.store(b, &mut from[1]);
+        let mut to = [Self::array(0.0); 2];
+        for i in 0..2 * Self::LANES {
+            let lane = from[i % 2].as_ref()[i / 2];
+            to[i / Self::LANES].as_mut()[i % Self::LANES] = lane;
+        }
+        [self.load(&to[0]), self.load(&to[1])]
+    }
+
     /// The bits of a float.
     fn bits(self, x: Self::F) -> Self::U;
     /// The float with these bits.
