@@ -115,15 +115,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Repeated over the rows of a square block it transposes the block.
     #[inline(always)]
     fn interleave(self, a: Self::F, b: Self::F) -> [Self::F; 2] {
-        let mut from = [Self::array(0.0); 2];
-        self.store(a, &mut from[0]);
-        self.store(b, &mut from[1]);
-        let mut to = [Self::array(0.0); 2];
-        for i in 0..2 * Self::LANES {
-            let lane = from[i % 2].as_ref()[i / 2];
-            to[i / Self::LANES].as_mut()[i % Self::LANES] = lane;
+        let (mut from_a, mut from_b) = (Self::array(0.0), Self::array(0.0));
+        self.store(a, &mut from_a);
+        self.store(b, &mut from_b);
+        let turns = from_a.as_ref().iter().zip(from_b.as_ref()).flat_map(|(a, b)| [*a, *b]);
+        let (mut first, mut second) = (Self::array(0.0), Self::array(0.0));
+        for (to, lane) in first.as_mut().iter_mut().chain(second.as_mut()).zip(turns) {
+            *to = lane;
         }
-        [self.load(&to[0]), self.load(&to[1])]
+        [self.load(&first), self.load(&second)]
     }
 
     /// The bits of a float.

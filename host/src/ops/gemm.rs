@@ -171,24 +171,28 @@ where
             }
         }
         let held = matches!(start, Start::Held);
+        if (self.width)(m) >= n + V * S::LANES {
+            // Whole vectors in every row: straight from the registers.
+            for (i, acc) in acc.iter().enumerate() {
+                let c = &mut self.c[(m + i) * self.c_stride + n..][..V * S::LANES];
+                for (c, acc) in S::chunks_mut(c).0.iter_mut().zip(acc) {
+                    s.store(if held { s.add(s.load(c), *acc) } else { *acc }, c);
+                }
+            }
+            return;
+        }
         for (i, acc) in acc.into_iter().enumerate() {
             let end = (self.width)(m + i);
             if end <= n {
                 continue;
             }
-            let c = &mut self.c[(m + i) * self.c_stride + n..(m + i) * self.c_stride + end];
-            if let Some(c) = S::chunks_mut(c).0.first_chunk_mut::<V>() {
-                for (c, acc) in c.iter_mut().zip(acc) {
-                    s.store(if held { s.add(s.load(c), acc) } else { acc }, c);
-                }
-            } else {
-                let mut part = [0.0; WIDTH];
-                for (p, acc) in S::chunks_mut(&mut part).0.iter_mut().zip(acc) {
-                    s.store(acc, p);
-                }
-                for (c, p) in c.iter_mut().zip(part) {
-                    *c = if held { *c + p } else { p };
-                }
+            let mut part = [0.0; WIDTH];
+            for (p, acc) in S::chunks_mut(&mut part).0.iter_mut().zip(acc) {
+                s.store(acc, p);
+            }
+            let c = &mut self.c[(m + i) * self.c_stride..];
+            for (c, p) in c[n..end].iter_mut().zip(part).take(V * S::LANES) {
+                *c = if held { *c + p } else { p };
             }
         }
     }
