@@ -8,7 +8,8 @@ use std::path::Path;
 use std::{env, error, fs, io, result};
 
 use pushforward::model::{
-    Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
+    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, Model,
+    NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
 };
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
@@ -57,6 +58,9 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         ("codegen/tests/models/flow_fused.safetensors", model(flow(6, true), Fused)?),
         ("codegen/tests/models/flow_plain.safetensors", model(flow(3, false), Plain)?),
+        ("codegen/tests/models/nsf_fused.safetensors", model(nsf(5, true), Fused)?),
+        ("codegen/tests/models/maf_plain.safetensors", model(maf(4), Plain)?),
+        ("codegen/tests/models/iaf_fused.safetensors", model(iaf_spline(3), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -74,16 +78,48 @@ fn made(
     Architecture::Made(MadeSpec { sites, hidden, pairwise, symmetry, shape })
 }
 
-fn flow(dim: usize, affine: bool) -> Architecture {
+fn couplings(dim: usize, n: usize) -> Vec<CouplingSpec> {
     let coupling = |l: usize| CouplingSpec {
         mask: (0..dim).map(|d| (d + l).is_multiple_of(2)).collect(),
         hidden: vec![24, 10 + l],
     };
-    Architecture::RealNvp(RealNvpSpec {
+    (0..n).map(coupling).collect()
+}
+
+fn flow(dim: usize, affine: bool) -> Architecture {
+    let (couplings, shape) = (couplings(dim, 4), vec![dim]);
+    Architecture::RealNvp(RealNvpSpec { dim, couplings, log_scale_bound: 2.5, affine, shape })
+}
+
+fn nsf(dim: usize, affine: bool) -> Architecture {
+    let (couplings, shape) = (couplings(dim, 3), vec![dim]);
+    Architecture::Nsf(NsfSpec { dim, couplings, bins: 6, bound: 4.0, affine, shape })
+}
+
+/// Layers of alternating order.
+fn layers(dim: usize, hidden: [usize; 2]) -> Vec<AutoregressiveSpec> {
+    let (up, down) = ((0..dim).collect(), (0..dim).rev().collect());
+    [up, down].map(|order| AutoregressiveSpec { order, hidden: hidden.to_vec() }).into()
+}
+
+fn maf(dim: usize) -> Architecture {
+    Architecture::Maf(MafSpec {
         dim,
-        couplings: (0..4).map(coupling).collect(),
-        log_scale_bound: 2.5,
-        affine,
+        layers: layers(dim, [20, 17]),
+        fast: Fast::Density,
+        transformer: TransformerSpec::Affine { log_scale_bound: 2.5 },
+        affine: true,
+        shape: vec![dim],
+    })
+}
+
+fn iaf_spline(dim: usize) -> Architecture {
+    Architecture::Maf(MafSpec {
+        dim,
+        layers: layers(dim, [18, 9]),
+        fast: Fast::Sampling,
+        transformer: TransformerSpec::RationalQuadratic { bins: 4, bound: 3.0 },
+        affine: false,
         shape: vec![dim],
     })
 }

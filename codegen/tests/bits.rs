@@ -12,6 +12,11 @@ pushforward_codegen::model! {
     mod flow_fused = "tests/models/flow_fused.safetensors", link_section = ".rodata.weights";
     mod flow_half = "tests/models/flow_fused.safetensors", weights = "f16";
     mod flow_plain = env!("PUSHFORWARD_UNSET_IN_TESTS", "tests/models/flow_plain.safetensors");
+    mod nsf_fused = "tests/models/nsf_fused.safetensors";
+    mod nsf_half = "tests/models/nsf_fused.safetensors", weights = "f16";
+    mod maf_plain = "tests/models/maf_plain.safetensors";
+    mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
+    mod iaf_fused = "tests/models/iaf_fused.safetensors";
 }
 
 fn load(name: &str) -> Result<Model, Box<dyn Error>> {
@@ -88,3 +93,8 @@ compiled_equals_loaded!(spins_half, load("spins_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(flow_fused, load("flow_fused")?);
 compiled_equals_loaded!(flow_half, load("flow_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(flow_plain, load("flow_plain")?);
+compiled_equals_loaded!(nsf_fused, load("nsf_fused")?);
+compiled_equals_loaded!(nsf_half, load("nsf_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(maf_plain, load("maf_plain")?);
+compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
+compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);

@@ -1,5 +1,6 @@
-//! The firmware, compiled around models of both families and both arithmetics and run on an
-//! emulated Cortex-M4F, gives the bits of a loaded model on this machine.
+//! The firmware, compiled around models of all families and both arithmetics and run on an
+//! emulated Cortex-M4F, gives the bits of a loaded model on this machine; a Cortex-M3 is refused what
+//! it cannot do.
 //!
 //! Needs QEMU and the Rust target; says so loudly where they are missing, and fails there if `CI`
 //! is set.
@@ -45,18 +46,17 @@ fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware")
 }
 
-/// Whether the tools are here; without them says so, and panics under CI.
+/// Whether the tools and Rust targets are here; without them says so, and panics under CI.
 fn tools(names: &[&str]) -> bool {
     let missing: Vec<_> = names
         .iter()
-        .filter(|name| match **name {
-            TARGET => {
+        .filter(|name| {
+            if name.contains("-none-") {
                 let rustc = Command::new("rustc").args(["--print", "sysroot"]).output();
                 let root = rustc.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-                !root.is_ok_and(|r| Path::new(&r).join("lib/rustlib").join(TARGET).is_dir())
-            }
-            program => {
-                let mut command = Command::new(program);
+                !root.is_ok_and(|r| Path::new(&r).join("lib/rustlib").join(name).is_dir())
+            } else {
+                let mut command = Command::new(name);
                 command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
                 command.status().is_err()
             }
@@ -65,9 +65,9 @@ fn tools(names: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let text = format!("NOT TESTED on an emulated Cortex-M4F: missing {missing:?}");
+    let text = format!("NOT TESTED on a Cortex-M: missing {missing:?}");
     assert!(env::var_os("CI").is_none(), "{text}");
-    eprintln!("\n{text}\n(install the package qemu-system-arm; rustup target add {TARGET})\n");
+    eprintln!("\n{text}\n(install the package qemu-system-arm; rustup target add TARGET)\n");
     false
 }
 
@@ -126,7 +126,15 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     fs::create_dir_all(target_dir())?;
     // One path for all models: a change of the file has to rebuild.
     let path = target_dir().join("model.safetensors");
-    for name in ["spins_fused", "flow_plain", "spins_plain", "flow_fused"] {
+    for name in [
+        "spins_fused",
+        "flow_plain",
+        "spins_plain",
+        "flow_fused",
+        "nsf_fused",
+        "maf_plain",
+        "iaf_fused",
+    ] {
         let bytes = fs::read(
             repository().join("codegen/tests/models").join(name).with_extension("safetensors"),
         )?;
@@ -166,5 +174,22 @@ fn a_program_that_can_panic_does_not_link() -> Result<(), Box<dyn Error>> {
     let text = String::from_utf8_lossy(&built.stderr);
     assert!(!built.status.success());
     assert!(text.contains("undefined symbol: pushforward_panic_is_reachable"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> {
+    const CORTEX_M3: &str = "thumbv7m-none-eabi";
+    if !tools(&[CORTEX_M3]) {
+        return Ok(());
+    }
+    for (name, accepted) in [("spins_plain", true), ("spins_fused", false)] {
+        let model = repository().join("codegen/tests/models").join(name);
+        let model = model.with_extension("safetensors");
+        let built = cargo(&["--lib", "--target", CORTEX_M3], Some(&model))?;
+        let text = String::from_utf8_lossy(&built.stderr);
+        assert_eq!(built.status.success(), accepted, "{name}: {text}");
+        assert_eq!(text.contains("this model's arithmetic is `fused`"), !accepted, "{text}");
+    }
     Ok(())
 }

@@ -30,11 +30,11 @@ use core::marker::PhantomData;
 
 use crate::distribution::{Draws, Tile};
 use crate::flow::{self, Direction};
-use crate::kernel::{Arith, Cursor, Fused, Lanes, Sum, Weight, fill, leaky, take, take_mut};
+use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, Strided, Transformer};
+use crate::transformer::{Affine, Many, Transformer};
 
 /// The shape of one coupling.
 #[derive(Clone, Copy, Debug)]
@@ -204,10 +204,22 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         if dim == 0 || weights.len() != weights_len(dim, couplings, parameters, affine) {
             return None;
         }
-        Some(Self { dim, couplings, transformer, affine, weights, arith: PhantomData })
+        Some(Self::trusted(dim, couplings, transformer, affine, weights))
     }
 
-    /// The network of a coupling: parameter `p` of moved coordinate `j` of `M` at `p·M + j`.
+    /// A flow whose sizes were checked before.
+    pub(crate) const fn trusted(
+        dim: usize,
+        couplings: &'a [Coupling<'a>],
+        transformer: M,
+        affine: bool,
+        weights: &'a [T],
+    ) -> Self {
+        Self { dim, couplings, transformer, affine, weights, arith: PhantomData }
+    }
+
+    /// The network of a coupling: parameter `p` of moved coordinate `j` of `M` at `p·M + j`. Also
+    /// returns the scratch that is free again, no less.
     #[inline(always)]
     fn network<'s, L: Lanes>(
         &self,
@@ -215,7 +227,7 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         coupling: &Coupling,
         x: &[L::V],
         scratch: &'s mut [L::V],
-    ) -> &'s mut [L::V] {
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
         let mut weights = Cursor::new(take(self.weights, coupling.offset).1);
         let half = scratch.len() / 2;
         let (mut inputs, mut outputs) = take_mut(scratch, half);
@@ -227,17 +239,19 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         }
         for units in coupling.hidden {
             let layer = take_mut(outputs, *units).0;
-            fill(lanes, layer, weights.next(*units));
-            lanes.rectangle(weights.next(known * units), take(inputs, known).0, layer);
-            leaky(lanes, layer, weights.next(*units));
+            let bias = weights.next(*units);
+            let (rectangle, slopes) = (weights.next(known * units), weights.next(*units));
+            let dense = Dense { bias, weights: rectangle, slopes };
+            lanes.dense(dense, take(inputs, known).0, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let n = self.transformer.parameters() * coupling.moved();
         let out = take_mut(outputs, n).0;
-        fill(lanes, out, weights.next(n));
-        lanes.rectangle(weights.next(known * n), take(inputs, known).0, out);
-        out
+        let (bias, rectangle) = (weights.next(n), weights.next(known * n));
+        let dense = Dense { bias, weights: rectangle, slopes: &[] };
+        lanes.dense(dense, take(inputs, known).0, out);
+        (out, inputs)
     }
 }
 
@@ -258,20 +272,27 @@ impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Couple<'_, L, M, 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { flow, lanes, coupling, direction, x, log_prob, scratch } = self;
-        let values = flow.network(lanes, coupling, x, scratch);
-        let s = lanes.s();
-        let stride = coupling.moved();
-        let moved = x.iter_mut().zip(coupling.mask).filter(|(_, kept)| !**kept);
-        for (first, (x, _)) in moved.enumerate() {
-            for (r, x) in x.as_mut().iter_mut().enumerate() {
-                let mut parameters = Strided { lanes, values: &mut *values, first, stride, r };
-                let (value, log_derivative) = match direction {
-                    Direction::Sampling => flow.transformer.sampling(s, s.load(x), &mut parameters),
-                    Direction::Density => flow.transformer.density(s, s.load(x), &mut parameters),
-                };
-                s.store(value, x);
-                log_prob.add(lanes, r, log_derivative);
-            }
+        let (values, free) = flow.network(lanes, coupling, x, scratch);
+        let (e, n) = (lanes.e(), coupling.moved());
+        // Together, so that a single sample's coordinates fill vectors too.
+        let moved = take_mut(free, n).0;
+        let from = x.iter().zip(coupling.mask).filter(|(_, kept)| !**kept);
+        for (to, (from, _)) in moved.iter_mut().zip(from) {
+            *to = *from;
+        }
+        for i in 0..L::vectors(n) {
+            let mut parameters = Many { lanes, values: &mut *values, n, i };
+            let old = lanes.get(moved, i);
+            let (new, log_derivative) = match direction {
+                Direction::Sampling => flow.transformer.sampling(e, old, &mut parameters),
+                Direction::Density => flow.transformer.density(e, old, &mut parameters),
+            };
+            lanes.put(moved, i, new);
+            lanes.sum(log_prob, i, n, log_derivative);
+        }
+        let to = x.iter_mut().zip(coupling.mask).filter(|(_, kept)| !**kept);
+        for ((to, _), from) in to.zip(moved) {
+            *to = *from;
         }
     }
 }

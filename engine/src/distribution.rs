@@ -4,7 +4,7 @@
 //! [`log_prob`] cut rows into tiles that suit the level, and the rest into narrower ones; a row's
 //! bits do not depend on the cut.
 
-use crate::kernel::{Arith, Batch, Lanes, Single, take_mut};
+use crate::kernel::{Arith, Batch, Lanes, Single, take, take_mut};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Level, Simd, dispatch};
 
@@ -55,6 +55,10 @@ impl Value for i8 {
     }
 }
 
+/// Features that are transposed together: few enough for their cache lines to stay until all
+/// samples have passed.
+const TRANSPOSED: usize = 64;
+
 /// Writes a tile, feature by feature in `x`, to the first rows, and returns the rest of them.
 #[inline(always)]
 fn store_rows<'a, X>(
@@ -66,13 +70,13 @@ fn store_rows<'a, X>(
     to: impl Fn(f32) -> X,
 ) -> &'a mut [X] {
     let (tile, later) = take_mut(rows, n * dim);
-    let mut rest = x;
-    for d in 0..dim {
-        let (feature, more) = crate::kernel::take(rest, samples);
-        rest = more;
-        for (i, value) in feature.iter().enumerate().take(n) {
-            if let Some(out) = tile.get_mut(i * dim + d) {
-                *out = to(*value);
+    for (block, x) in x.chunks(TRANSPOSED * samples).enumerate() {
+        for (i, row) in tile.chunks_exact_mut(dim).enumerate() {
+            let row = take_mut(row, block * TRANSPOSED).1;
+            for (out, feature) in row.iter_mut().zip(x.chunks_exact(samples)) {
+                if let Some(value) = feature.get(i) {
+                    *out = to(*value);
+                }
             }
         }
     }
@@ -89,14 +93,17 @@ fn load_rows<'a, X: Copy>(
     rows: &'a [X],
     from: impl Fn(X) -> f32,
 ) -> &'a [X] {
-    let (tile, later) = crate::kernel::take(rows, n * dim);
-    let mut rest = x;
-    for d in 0..dim {
-        let (feature, more) = take_mut(rest, samples);
-        rest = more;
-        for (i, value) in feature.iter_mut().enumerate() {
-            let found = tile.get(i * dim + d).or(tile.get(d));
-            *value = found.map_or(0.0, |v| from(*v));
+    let (tile, later) = take(rows, n * dim);
+    let first = take(tile, dim).0;
+    for (block, x) in x.chunks_mut(TRANSPOSED * samples).enumerate() {
+        let all = tile.chunks_exact(dim).chain(core::iter::repeat(first));
+        for (i, row) in all.take(samples).enumerate() {
+            let row = take(row, block * TRANSPOSED).1;
+            for (value, feature) in row.iter().zip(x.chunks_exact_mut(samples)) {
+                if let Some(to) = feature.get_mut(i) {
+                    *to = from(*value);
+                }
+            }
         }
     }
     later

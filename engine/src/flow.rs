@@ -21,25 +21,24 @@ pub(crate) enum Direction {
 /// Draws standard normal noise.
 #[inline(always)]
 pub(crate) fn draw<L: Lanes, N: Noise>(lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
-    let s = lanes.s();
     for (d, z) in z.iter_mut().enumerate() {
-        let words = draws.words(lanes, d as u32);
-        for (z, word) in z.as_mut().iter_mut().zip(words.as_ref()) {
-            s.store(normal(s, s.bits(s.load(word))), z);
-        }
+        *z = draws.words(lanes, d as u32);
+    }
+    let e = lanes.e();
+    for i in 0..L::vectors(z.len()) {
+        let word = e.bits(lanes.get(z, i));
+        lanes.put(z, i, normal(e, word));
     }
 }
 
 /// Adds `ln N(z; 0, 1)` over all coordinates.
 #[inline(always)]
 pub(crate) fn base<L: Lanes>(lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
-    let s = lanes.s();
-    for z in z {
-        for (r, z) in z.as_ref().iter().enumerate() {
-            let z = s.load(z);
-            let square = s.mul(s.mul(z, z), s.splat(-0.5));
-            log_prob.add(lanes, r, s.sub(square, s.splat(LN_SQRT_2PI)));
-        }
+    let e = lanes.e();
+    for i in 0..L::vectors(z.len()) {
+        let x = lanes.get(z, i);
+        let square = e.mul(e.mul(x, x), e.splat(-0.5));
+        lanes.sum(log_prob, i, z.len(), e.sub(square, e.splat(LN_SQRT_2PI)));
     }
 }
 
@@ -55,16 +54,15 @@ pub(crate) fn affine<L: Lanes, T: Weight>(
     let dim = x.len();
     let mut weights = Cursor::new(take(weights, weights.len().saturating_sub(2 * dim)).1);
     let (scales, shifts) = (weights.next(dim), weights.next(dim));
-    let s = lanes.s();
-    for ((x, a), b) in x.iter_mut().zip(scales).zip(shifts) {
-        let (a, b) = (s.splat(a.widen()), s.splat(b.widen()));
-        for (r, x) in x.as_mut().iter_mut().enumerate() {
-            let (value, log_derivative) = match direction {
-                Direction::Sampling => scale(s, s.load(x), a, b),
-                Direction::Density => unscale(s, s.load(x), a, b),
-            };
-            s.store(value, x);
-            log_prob.add(lanes, r, log_derivative);
-        }
+    let e = lanes.e();
+    for i in 0..L::vectors(dim) {
+        let (a, b) = (lanes.weights(scales, i), lanes.weights(shifts, i));
+        let old = lanes.get(x, i);
+        let (new, log_derivative) = match direction {
+            Direction::Sampling => scale(e, old, a, b),
+            Direction::Density => unscale(e, old, a, b),
+        };
+        lanes.put(x, i, new);
+        lanes.sum(log_prob, i, dim, log_derivative);
     }
 }

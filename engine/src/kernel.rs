@@ -12,20 +12,26 @@
 //!
 //! # The packed layout
 //! Every dense or masked layer is a list of *rectangles*: `n` outputs that read the same `k`
-//! inputs. A rectangle is stored as panels of [`PANEL`] outputs, then of 4, then of 1, as many as
-//! fit; a panel of width `w` is the row-major matrix `[k][w]`. A panel row is what `Single` loads
-//! as a vector and what `Batch` broadcasts weight by weight; both read memory straight through.
+//! inputs. A rectangle is stored as strips of [`STRIP`] inputs, the last of fewer; a strip as
+//! panels of [`PANEL`] outputs, then of 4, then of 1, as many as fit; a panel of width `w` as the
+//! row-major matrix `[strip][w]`. A panel row is what `Single` loads as a vector and what `Batch`
+//! broadcasts weight by weight; both read memory straight through. A strip's inputs are read by
+//! all of its panels from the first-level cache.
 //!
 //! ```text
-//! for panel in panels(n):                      # 16, 16, …, 4, …, 1, …
-//!     for i in 0..k:                           # ascending inputs
-//!         for o in panel: acc[o] += w[i][o] · x[i]
+//! for strip in strips(k):                      # ascending inputs
+//!     for panel in panels(n):                  # 16, 16, …, 4, …, 1, …
+//!         for i in strip:
+//!             for o in panel: acc[o] += w[i][o] · x[i]
 //! ```
 
 use crate::simd::{Kernel, Scalar, Simd};
 
 /// Outputs in the widest panel.
 pub const PANEL: usize = 16;
+
+/// Inputs in a strip.
+pub const STRIP: usize = 64;
 
 /// How a dense multiply-add is rounded.
 ///
@@ -52,6 +58,18 @@ pub trait Arith: Copy + Send + Sync + 'static {
 /// Fused multiply-adds; see [`Arithmetic::Fused`].
 #[derive(Clone, Copy, Debug)]
 pub struct Fused;
+
+impl Fused {
+    /// Whether the target has an instruction for it, as far as the compiler was told. Elsewhere it
+    /// is emulated, with the same bits, unless the CPU turns out to have one
+    /// ([`Level::fuses`](crate::simd::Level::fuses)); firmware has no such surprises, and `model!`
+    /// refuses a fused model there.
+    pub const IS_NATIVE: bool = cfg!(any(
+        all(target_arch = "arm", target_abi = "eabihf", target_os = "none"),
+        all(target_arch = "aarch64", target_feature = "neon"),
+        all(target_arch = "x86_64", target_feature = "fma"),
+    ));
+}
 
 /// Multiplications and additions that round apart; see [`Arithmetic::Plain`].
 #[derive(Clone, Copy, Debug)]
@@ -164,8 +182,11 @@ impl<'a, T> Cursor<'a, T> {
 
 /// How one feature is held, and the kernels on features; see the module.
 pub trait Lanes: Copy {
-    /// The level of element-wise operations.
+    /// The level of operations on one feature.
     type S: Simd;
+    /// The level of operations on many features, one like the other: a lane is a sample in
+    /// [`Batch`] and a feature in [`Single`].
+    type E: Simd;
     /// One feature: `R` vectors of samples.
     type V: Copy + AsRef<[<Self::S as Simd>::Array]> + AsMut<[<Self::S as Simd>::Array]>;
     /// Samples held by a value.
@@ -177,6 +198,22 @@ pub trait Lanes: Copy {
     fn splat(self, x: f32) -> Self::V;
     /// A buffer seen as values; the remainder is left out.
     fn values(buffer: &mut [f32]) -> &mut [Self::V];
+    /// Vectors of the level [`Lanes::E`] that hold `n` features.
+    fn vectors(n: usize) -> usize;
+    /// The level's token.
+    fn e(self) -> Self::E;
+    /// Vector number `i` of these features; zeros past their end.
+    fn get(self, features: &[Self::V], i: usize) -> <Self::E as Simd>::F;
+    /// Replaces vector number `i` of these features.
+    fn put(self, features: &mut [Self::V], i: usize, x: <Self::E as Simd>::F);
+    /// One weight a feature, for vector number `i` of the features; zeros past their end.
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> <Self::E as Simd>::F;
+    /// Adds vector number `i` of `n` features to a sum over features, in ascending order.
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: <Self::E as Simd>::F);
+
+    /// Runs a layer of `x.len()` inputs and `out.len()` outputs.
+    fn dense<T: Weight>(self, layer: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]);
+
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
@@ -185,12 +222,44 @@ pub trait Lanes: Copy {
     fn call<K: Kernel>(self, then: K) -> K::Output;
 }
 
-/// The arguments of a rectangle, to be run as one [`Kernel`]: one copy of its loops for all layers.
-struct Rectangle<'a, L: Lanes, T> {
+/// A dense layer: `out[o] = leaky(bias[o] + Σ_i w[i][o] x[i])`, one accumulator an output, inputs
+/// ascending.
+#[derive(Clone, Copy, Debug)]
+pub struct Dense<'a, T> {
+    /// One an output; empty where the accumulators hold their start already.
+    pub bias: &'a [T],
+    /// Packed as the module says.
+    pub weights: &'a [T],
+    /// One an output; empty where the sums are the outputs.
+    pub slopes: &'a [T],
+}
+
+impl<'a, T> Dense<'a, T> {
+    /// Without what only the first and the last strip of inputs have.
+    #[inline(always)]
+    fn strip(self, first: bool, last: bool) -> Self {
+        let bias = if first { self.bias } else { &[] };
+        let slopes = if last { self.slopes } else { &[] };
+        Self { bias, slopes, ..self }
+    }
+
+    /// The next `outputs`, which have `n` weights.
+    #[inline(always)]
+    fn next(&mut self, outputs: usize, n: usize) -> Self {
+        let ((bias, biases), (weights, rest), (slopes, later)) =
+            (take(self.bias, outputs), take(self.weights, n), take(self.slopes, outputs));
+        *self = Self { bias: biases, weights: rest, slopes: later };
+        Self { bias, weights, slopes }
+    }
+}
+
+/// A layer with its values, to be run as one [`Kernel`]: one copy of its loops for all layers, and
+/// one without `ENDS` (biases and slopes) for rectangles, many of which are small.
+struct Layer<'a, L: Lanes, T, const ENDS: bool> {
     lanes: L,
-    weights: &'a [T],
+    dense: Dense<'a, T>,
     x: &'a [L::V],
-    acc: &'a mut [L::V],
+    out: &'a mut [L::V],
 }
 
 /// `R` vectors of samples a feature, lanes = samples.
@@ -229,58 +298,111 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
         Self { s, arith: core::marker::PhantomData }
     }
 
-    /// `O` outputs of a panel of width `W`, the `q`-th group of them.
+    /// The accumulators of `O` outputs: their biases, or what `out` holds.
     #[inline(always)]
-    fn block<T: Weight, const W: usize, const O: usize>(
+    fn begin<T: Weight, const O: usize>(
         self,
-        panel: &[[T; W]],
-        q: usize,
-        x: &[[S::Array; R]],
-        acc: &mut [[S::Array; R]; O],
-    ) {
+        bias: &[T],
+        out: &[[S::Array; R]; O],
+    ) -> [[S::F; R]; O] {
         let s = self.s;
         let mut c = [[s.splat(0.0); R]; O];
-        for (c, a) in c.iter_mut().zip(acc.iter()) {
-            for (c, a) in c.iter_mut().zip(a) {
-                *c = s.load(a);
+        if let Some(bias) = bias.first_chunk::<O>() {
+            for (c, b) in c.iter_mut().zip(bias) {
+                *c = [s.splat(b.widen()); R];
+            }
+        } else {
+            for (c, out) in c.as_flattened_mut().iter_mut().zip(out.as_flattened()) {
+                *c = s.load(out);
             }
         }
-        for (row, x) in panel.iter().zip(x) {
-            let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
-            let mut v = [s.splat(0.0); R];
-            for (v, x) in v.iter_mut().zip(x) {
-                *v = s.load(x);
-            }
-            for (c, w) in c.iter_mut().zip(row) {
-                let w = s.splat(w.widen());
-                for (c, v) in c.iter_mut().zip(&v) {
-                    *c = A::mul_add(s, w, *v, *c);
+        c
+    }
+
+    /// Stores `O` sums, made leaky where there are slopes.
+    #[inline(always)]
+    fn end<T: Weight, const O: usize>(
+        self,
+        mut c: [[S::F; R]; O],
+        slopes: &[T],
+        out: &mut [[S::Array; R]; O],
+    ) {
+        let s = self.s;
+        if let Some(slopes) = slopes.first_chunk::<O>() {
+            for (c, slope) in c.iter_mut().zip(slopes) {
+                let slope = s.splat(slope.widen());
+                for c in c {
+                    *c = leaky_unit(s, *c, slope);
                 }
             }
         }
-        for (c, a) in c.iter().zip(acc) {
-            for (c, a) in c.iter().zip(a) {
-                s.store(*c, a);
-            }
+        for (c, out) in c.as_flattened().iter().zip(out.as_flattened_mut()) {
+            s.store(*c, out);
         }
     }
 
+    /// A panel of width `W`, `O` outputs at a time.
     #[inline(always)]
     fn panel<T: Weight, const W: usize, const O: usize>(
         self,
-        weights: &[T],
+        mut dense: Dense<'_, T>,
         x: &[[S::Array; R]],
-        acc: &mut [[S::Array; R]; W],
+        out: &mut [[S::Array; R]; W],
     ) {
-        let panel = weights.as_chunks::<W>().0;
-        for (q, acc) in acc.as_chunks_mut::<O>().0.iter_mut().enumerate() {
-            self.block::<T, W, O>(panel, q, x, acc);
+        let s = self.s;
+        let panel = dense.weights.as_chunks::<W>().0;
+        for (q, out) in out.as_chunks_mut::<O>().0.iter_mut().enumerate() {
+            let Dense { bias, slopes, .. } = dense.next(O, 0);
+            let mut c = self.begin(bias, out);
+            for (row, x) in panel.iter().zip(x) {
+                let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
+                let mut v = [s.splat(0.0); R];
+                for (v, x) in v.iter_mut().zip(x) {
+                    *v = s.load(x);
+                }
+                for (c, w) in c.iter_mut().zip(row) {
+                    let w = s.splat(w.widen());
+                    for (c, v) in c.iter_mut().zip(&v) {
+                        *c = A::mul_add(s, w, *v, *c);
+                    }
+                }
+            }
+            self.end(c, slopes, out);
         }
+    }
+
+    /// `O` panels of width 1 side by side, so that enough accumulators are in flight.
+    #[inline(always)]
+    fn columns<T: Weight, const O: usize>(
+        self,
+        dense: Dense<'_, T>,
+        x: &[[S::Array; R]],
+        out: &mut [[S::Array; R]],
+    ) {
+        let s = self.s;
+        let Some(out) = out.first_chunk_mut::<O>() else { return };
+        let mut weights = Cursor::new(dense.weights);
+        let mut columns: [&[T]; O] = [&[]; O];
+        for column in &mut columns {
+            *column = weights.next(x.len());
+        }
+        let mut c = self.begin(dense.bias, out);
+        for (i, x) in x.iter().enumerate() {
+            for (c, column) in c.iter_mut().zip(&columns) {
+                let Some(w) = column.get(i) else { return };
+                let w = s.splat(w.widen());
+                for (c, x) in c.iter_mut().zip(x) {
+                    *c = A::mul_add(s, w, s.load(x), *c);
+                }
+            }
+        }
+        self.end(c, dense.slopes, out);
     }
 }
 
 impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     type S = S;
+    type E = S;
     type V = [S::Array; R];
     const SAMPLES: usize = R * S::LANES;
 
@@ -300,9 +422,52 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 
     #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n * R
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        match features.as_flattened().get(i) {
+            Some(a) => self.s.load(a),
+            None => self.s.splat(0.0),
+        }
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        if let Some(a) = features.as_flattened_mut().get_mut(i) {
+            self.s.store(x, a);
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        self.s.splat(weights.get(i / R).map_or(0.0, |w| w.widen()))
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, _: usize, x: S::F) {
+        sum.add(self, i % R, x);
+    }
+
+    #[inline(always)]
+    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        if !out.is_empty() {
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
         if !acc.is_empty() && !x.is_empty() {
-            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -312,33 +477,47 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const R: usize> Kernel for Rectangle<'_, Batch<S, A, R>, T> {
+impl<S: Simd, A: Arith, T: Weight, const R: usize, const ENDS: bool> Kernel
+    for Layer<'_, Batch<S, A, R>, T, ENDS>
+{
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
-        let Self { lanes, weights, x, acc } = self;
-        let mut weights = Cursor::new(weights);
-        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
-        for acc in wide {
-            let w = weights.next(PANEL * x.len());
-            // As many accumulators as registers allow: 16 vectors of AVX2's, 32 of AVX-512's.
-            if S::LANES < 16 {
-                lanes.panel::<T, PANEL, 2>(w, x, acc);
-            } else {
-                lanes.panel::<T, PANEL, 4>(w, x, acc);
-            }
+        let Self { lanes, dense: all, x, out } = self;
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
+            constant(lanes, all, out);
         }
-        let (four, rest) = rest.as_chunks_mut::<4>();
-        for acc in four {
-            let w = weights.next(4 * x.len());
-            if S::LANES < 16 {
-                lanes.panel::<T, 4, 2>(w, x, acc);
-            } else {
-                lanes.panel::<T, 4, 4>(w, x, acc);
+        let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
+        for (strip, x) in x.chunks(STRIP).enumerate() {
+            let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
+            let (wide, rest) = out.as_chunks_mut::<PANEL>();
+            for out in wide {
+                let dense = dense.next(PANEL, PANEL * x.len());
+                // As many accumulators as registers allow: 16 vectors of AVX2's, 32 of AVX-512's.
+                if S::LANES < 16 {
+                    lanes.panel::<T, PANEL, 2>(dense, x, out);
+                } else {
+                    lanes.panel::<T, PANEL, 4>(dense, x, out);
+                }
             }
-        }
-        for acc in rest.as_chunks_mut::<1>().0 {
-            lanes.panel::<T, 1, 1>(weights.next(x.len()), x, acc);
+            let (four, rest) = rest.as_chunks_mut::<4>();
+            for out in four {
+                let dense = dense.next(4, 4 * x.len());
+                if S::LANES < 16 {
+                    lanes.panel::<T, 4, 2>(dense, x, out);
+                } else {
+                    lanes.panel::<T, 4, 4>(dense, x, out);
+                }
+            }
+            let few = dense.next(rest.len(), rest.len() * x.len());
+            match rest.len() {
+                1 => lanes.columns::<T, 1>(few, x, rest),
+                2 => lanes.columns::<T, 2>(few, x, rest),
+                3 => lanes.columns::<T, 3>(few, x, rest),
+                _ => {}
+            }
+            weights = dense.weights;
         }
     }
 }
@@ -354,32 +533,47 @@ impl<S: Simd, A: Arith> Single<S, A> {
     #[inline(always)]
     fn panels<T: Weight, const W: usize, const P: usize>(
         self,
-        weights: &[T],
+        dense: Dense<'_, T>,
         x: &[f32],
-        acc: &mut [[f32; W]; P],
+        out: &mut [[f32; W]; P],
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
         if let Arithmetic::Fused = A::ARITHMETIC {
-            let mut weights = Cursor::new(weights);
-            for acc in acc {
-                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, acc);
+            for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
+                *out = bias.widen();
+            }
+            let mut weights = Cursor::new(dense.weights);
+            for out in out.iter_mut() {
+                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, out);
+            }
+            for (out, slope) in out.as_flattened_mut().iter_mut().zip(dense.slopes) {
+                *out = leaky_unit(Scalar, *out, slope.widen());
             }
             return;
         }
         let s = self.s;
         let vectors = W.div_ceil(S::LANES);
         let mut streams: [&[[T; W]]; P] = [&[]; P];
-        let mut cursor = Cursor::new(weights);
+        let mut weights = Cursor::new(dense.weights);
         for stream in &mut streams {
-            *stream = cursor.next(W * x.len()).as_chunks::<W>().0;
+            *stream = weights.next(W * x.len()).as_chunks::<W>().0;
             if stream.len() != x.len() {
                 return;
             }
         }
+        let (biases, slopes) = (dense.bias.as_chunks::<W>().0, dense.slopes.as_chunks::<W>().0);
         let mut c = [[s.splat(0.0); W]; P];
-        for (c, a) in c.iter_mut().zip(acc.iter()) {
+        for (i, (c, out)) in c.iter_mut().zip(out.iter()).enumerate() {
+            let mut wide = [0.0; W];
+            let start = match biases.get(i) {
+                Some(bias) => {
+                    T::widen_all(bias, &mut wide);
+                    &wide
+                }
+                None => out,
+            };
             for (j, c) in c.iter_mut().enumerate().take(vectors) {
-                *c = s.load_part(a, j);
+                *c = s.load_part(start, j);
             }
         }
         for (i, x) in x.iter().enumerate() {
@@ -393,8 +587,15 @@ impl<S: Simd, A: Arith> Single<S, A> {
                 }
             }
         }
-        for (c, a) in c.iter().zip(acc) {
-            store_part(s, c, a);
+        for (i, (c, out)) in c.iter_mut().zip(out).enumerate() {
+            if let Some(slopes) = slopes.get(i) {
+                let mut wide = [0.0; W];
+                T::widen_all(slopes, &mut wide);
+                for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                    *c = leaky_unit(s, *c, s.load_part(&wide, j));
+                }
+            }
+            store_part(s, c, out);
         }
     }
 }
@@ -438,6 +639,7 @@ fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc:
 
 impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     type S = Scalar;
+    type E = S;
     type V = [[f32; 1]; 1];
     const SAMPLES: usize = 1;
 
@@ -457,9 +659,71 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 
     #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n.div_ceil(S::LANES)
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        let features = take(features, i * S::LANES).1.as_flattened().as_flattened();
+        if let Some(a) = S::chunks(features).0.first() {
+            return self.s.load(a);
+        }
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(features) {
+            *to = *from;
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        let features = take_mut(features, i * S::LANES).1.as_flattened_mut().as_flattened_mut();
+        if let Some(a) = S::chunks_mut(features).0.first_mut() {
+            return self.s.store(x, a);
+        }
+        let mut part = S::array(0.0);
+        self.s.store(x, &mut part);
+        for (to, from) in features.iter_mut().zip(part.as_ref()) {
+            *to = *from;
+        }
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(take(weights, i * S::LANES).1) {
+            *to = from.widen();
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: S::F) {
+        let mut terms = S::array(0.0);
+        self.s.store(x, &mut terms);
+        for term in terms.as_ref().iter().take(n.saturating_sub(i * S::LANES)) {
+            sum.add(self, 0, *term);
+        }
+    }
+
+    #[inline(always)]
+    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        if !out.is_empty() {
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
         if !acc.is_empty() && !x.is_empty() {
-            self.s.vectorize(Rectangle { lanes: self, weights, x, acc });
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -469,56 +733,70 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight> Kernel for Rectangle<'_, Single<S, A>, T> {
+impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single<S, A>, T, ENDS> {
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {
-        let Self { lanes, weights, x, acc } = self;
+        let Self { lanes, dense: all, x, out } = self;
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
+            constant(lanes, all, out);
+        }
         let x = x.as_flattened().as_flattened();
-        let acc = acc.as_flattened_mut().as_flattened_mut();
-        let mut weights = Cursor::new(weights);
-        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
-        let wide = if S::LANES > 1 {
-            let (groups, wide) = wide.as_chunks_mut::<4>();
-            for acc in groups {
-                lanes.panels::<T, PANEL, 4>(weights.next(4 * PANEL * x.len()), x, acc);
+        let out = out.as_flattened_mut().as_flattened_mut();
+        let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
+        for (strip, x) in x.chunks(STRIP).enumerate() {
+            let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
+            let (wide, rest) = out.as_chunks_mut::<PANEL>();
+            let wide = if S::LANES > 1 {
+                let (groups, wide) = wide.as_chunks_mut::<4>();
+                for out in groups {
+                    let dense = dense.next(4 * PANEL, 4 * PANEL * x.len());
+                    lanes.panels::<T, PANEL, 4>(dense, x, out);
+                }
+                wide
+            } else {
+                wide
+            };
+            for out in wide.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, PANEL, 1>(dense.next(PANEL, PANEL * x.len()), x, out);
             }
-            wide
-        } else {
-            wide
-        };
-        for acc in wide.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, PANEL, 1>(weights.next(PANEL * x.len()), x, acc);
-        }
-        let (four, rest) = rest.as_chunks_mut::<4>();
-        for acc in four.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, 4, 1>(weights.next(4 * x.len()), x, acc);
-        }
-        for acc in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
-            lanes.panels::<T, 1, 1>(weights.next(x.len()), x, acc);
+            let (four, rest) = rest.as_chunks_mut::<4>();
+            for out in four.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, 4, 1>(dense.next(4, 4 * x.len()), x, out);
+            }
+            for out in rest.as_chunks_mut::<1>().0.as_chunks_mut::<1>().0 {
+                lanes.panels::<T, 1, 1>(dense.next(1, x.len()), x, out);
+            }
+            weights = dense.weights;
         }
     }
+}
+
+/// A layer that has no inputs.
+#[inline(always)]
+fn constant<L: Lanes, T: Weight>(lanes: L, dense: Dense<'_, T>, out: &mut [L::V]) {
+    for (out, bias) in out.iter_mut().zip(dense.bias) {
+        *out = lanes.splat(bias.widen());
+    }
+    leaky(lanes, out, dense.slopes);
+}
+
+/// `x` where `x > 0`, `slope · x` elsewhere.
+#[inline(always)]
+fn leaky_unit<S: Simd>(s: S, x: S::F, slope: S::F) -> S::F {
+    s.select(s.lt(s.splat(0.0), x), x, s.mul(slope, x))
 }
 
 /// Leaky units with learned slopes: `x` where `x > 0`, `slope · x` elsewhere.
 #[inline(always)]
 pub fn leaky<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], slopes: &[T]) {
     let s = lanes.s();
-    let zero = s.splat(0.0);
     for (unit, slope) in units.iter_mut().zip(slopes) {
         let slope = s.splat(slope.widen());
         for a in unit.as_mut() {
-            let x = s.load(a);
-            s.store(s.select(s.lt(zero, x), x, s.mul(slope, x)), a);
+            s.store(leaky_unit(s, s.load(a), slope), a);
         }
-    }
-}
-
-/// Fills accumulators with their biases.
-#[inline(always)]
-pub fn fill<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], biases: &[T]) {
-    for (unit, bias) in units.iter_mut().zip(biases) {
-        *unit = lanes.splat(bias.widen());
     }
 }
 

@@ -37,7 +37,7 @@ use crate::masked::{Masked, Shape, Visitor};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, Strided, Transformer};
+use crate::transformer::{Affine, One, Transformer};
 
 /// The side that the networks read, by the direction in which it is given.
 ///
@@ -191,7 +191,19 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Maf<'a, M, T, A> {
         if dim == 0 || weights.len() != weights_len(dim, layers, parameters, affine) {
             return None;
         }
-        Some(Self { dim, layers, fast, transformer, affine, weights, arith: PhantomData })
+        Some(Self::trusted(dim, layers, fast, transformer, affine, weights))
+    }
+
+    /// A flow whose sizes were checked before.
+    pub(crate) const fn trusted(
+        dim: usize,
+        layers: &'a [Layer<'a>],
+        fast: Fast,
+        transformer: M,
+        affine: bool,
+        weights: &'a [T],
+    ) -> Self {
+        Self { dim, layers, fast, transformer, affine, weights, arith: PhantomData }
     }
 }
 
@@ -213,8 +225,7 @@ impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Move<'_, L, M, T,
     fn run<S: Simd>(self, _: S) {
         let Self { flow, lanes, layer, direction, x, log_prob, scratch } = self;
         let shape = layer.network(flow.transformer.parameters());
-        let weights = take(take(flow.weights, layer.offset).1, shape.weights_len()).0;
-        let Some(network) = Masked::<T, A>::new(shape, weights) else { return };
+        let network = Masked::<T, A>::trusted(shape, take(flow.weights, layer.offset).1);
         let (inputs, scratch) = take_mut(scratch, x.len());
         let given = matches!(
             (flow.fast, direction),
@@ -248,7 +259,7 @@ impl<L: Lanes, M: Transformer> Visitor<L> for Sites<'_, L, M> {
         let s = lanes.s();
         let Some(x) = self.order.get(site).and_then(|d| self.x.get_mut(*d)) else { return };
         for (r, x) in x.as_mut().iter_mut().enumerate() {
-            let mut parameters = Strided { lanes, values: &mut *outputs, first: 0, stride: 1, r };
+            let mut parameters = One { lanes, values: &mut *outputs, r };
             let (value, log_derivative) = match self.direction {
                 Direction::Sampling => self.transformer.sampling(s, s.load(x), &mut parameters),
                 Direction::Density => self.transformer.density(s, s.load(x), &mut parameters),

@@ -34,7 +34,7 @@
 
 use core::marker::PhantomData;
 
-use crate::kernel::{Arith, Cursor, Fused, Lanes, Weight, fill, leaky, take, take_mut};
+use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Weight, leaky, take, take_mut};
 
 /// Sites in a block; see the module.
 pub const BLOCK: usize = 16;
@@ -141,6 +141,11 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
         Some(Self { shape, weights, arith: PhantomData })
     }
 
+    /// A network whose sizes were checked before, over weights of which it may be only the first.
+    pub(crate) const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
+        Self { shape, weights, arith: PhantomData }
+    }
+
     /// Its sizes.
     #[inline(always)]
     pub const fn shape(&self) -> Shape<'a> {
@@ -176,16 +181,18 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
                     (units_before(*units, sites, start), units_before(*units, sites, end));
                 let n = through - before;
                 let acc = between(layer, before, through);
-                fill(lanes, acc, weights.next(n));
-                lanes.rectangle(weights.next(known * n), take(from, known).0, acc);
+                let (bias, rectangle) = (weights.next(n), weights.next(known * n));
+                let dense = Dense { bias, weights: rectangle, slopes: &[] };
+                lanes.dense(dense, take(from, known).0, acc);
                 (from, known) = (layer, before);
                 later = rest;
             }
             let acc = take_mut(outs, count).0;
-            fill(lanes, acc, weights.next(count));
-            if !sizes.is_empty() {
-                lanes.rectangle(weights.next(known * count), take(from, known).0, acc);
-            }
+            // Without hidden layers the outputs read nothing but the direct terms.
+            let known = if sizes.is_empty() { 0 } else { known };
+            let (bias, rectangle) = (weights.next(count), weights.next(known * count));
+            let dense = Dense { bias, weights: rectangle, slopes: &[] };
+            lanes.dense(dense, take(from, known).0, acc);
             if direct {
                 let acc = take_mut(directs, count).0;
                 for a in acc.iter_mut() {

@@ -12,7 +12,7 @@
 //! `ln f′(x)` is what the coordinate adds to ln q, whichever way it goes. There are two:
 //! [`Affine`] here, and [`RationalQuadratic`](crate::rational_quadratic::RationalQuadratic).
 
-use crate::kernel::Lanes;
+use crate::kernel::{Lanes, take, take_mut};
 use crate::math;
 use crate::simd::Simd;
 
@@ -35,28 +35,51 @@ pub trait Parameters<S: Simd> {
     fn set(&mut self, p: usize, value: S::F);
 }
 
-/// Vector `r` of every `stride`-th value from `first` on.
+/// The parameters of many coordinates: parameter `p` of coordinate `j` of `n` at `p·n + j`; those of
+/// vector number `i` of the coordinates.
 #[derive(Debug)]
-pub(crate) struct Strided<'a, L: Lanes> {
+pub(crate) struct Many<'a, L: Lanes> {
     pub(crate) lanes: L,
     pub(crate) values: &'a mut [L::V],
-    pub(crate) first: usize,
-    pub(crate) stride: usize,
+    pub(crate) n: usize,
+    pub(crate) i: usize,
+}
+
+impl<L: Lanes> Parameters<L::E> for Many<'_, L> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> <L::E as Simd>::F {
+        self.lanes.get(take(take(self.values, p * self.n).1, self.n).0, self.i)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: <L::E as Simd>::F) {
+        let values = take_mut(take_mut(self.values, p * self.n).1, self.n).0;
+        self.lanes.put(values, self.i, value);
+    }
+}
+
+/// The parameters of one coordinate: vector `r` of each value.
+#[derive(Debug)]
+pub(crate) struct One<'a, L: Lanes> {
+    pub(crate) lanes: L,
+    pub(crate) values: &'a mut [L::V],
     pub(crate) r: usize,
 }
 
-impl<L: Lanes> Parameters<L::S> for Strided<'_, L> {
+impl<L: Lanes> Parameters<L::S> for One<'_, L> {
     #[inline(always)]
     fn get(&self, p: usize) -> <L::S as Simd>::F {
         let s = self.lanes.s();
-        let value = self.values.get(self.first + p * self.stride);
-        value.and_then(|v| v.as_ref().get(self.r)).map_or(s.splat(0.0), |v| s.load(v))
+        // No closure around the load: it would not have the level's instructions.
+        match self.values.get(p).and_then(|v| v.as_ref().get(self.r)) {
+            Some(vector) => s.load(vector),
+            None => s.splat(0.0),
+        }
     }
 
     #[inline(always)]
     fn set(&mut self, p: usize, value: <L::S as Simd>::F) {
-        let to = self.values.get_mut(self.first + p * self.stride);
-        if let Some(to) = to.and_then(|v| v.as_mut().get_mut(self.r)) {
+        if let Some(to) = self.values.get_mut(p).and_then(|v| v.as_mut().get_mut(self.r)) {
             self.lanes.s().store(value, to);
         }
     }

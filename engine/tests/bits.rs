@@ -89,6 +89,46 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "realnvp 3 0 [] true",
         [(0xdb3b3128ba29c17e, 0x982c54a47672d7bb), (0xdb3b3128ba29c17e, 0x982c54a47672d7bb)],
     ),
+    (
+        "nsf 1 1 [4] 2 true",
+        [(0x17d931dc85e67050, 0xa1c666b6032eb199), (0x17d931dc85e67050, 0xa1c666b6032eb199)],
+    ),
+    (
+        "nsf 2 4 [24] 8 false",
+        [(0xc772d98614b077e5, 0xab11c758e449d0f9), (0x45e18a632b2c8ae4, 0x4be8271cc5a3f526)],
+    ),
+    (
+        "nsf 7 3 [33, 21] 5 true",
+        [(0xaab0317dd01ac0f8, 0xff4b38c5e0689bb6), (0x220b1ebeeb7a18b9, 0x30d27c3dcfa78254)],
+    ),
+    (
+        "nsf 33 2 [16] 3 false",
+        [(0x52ec4170d3152f5d, 0x8099aaedd37fc943), (0xce87df72a9ef6665, 0x951a8be06d2eae83)],
+    ),
+    (
+        "maf 1 1 [4] Density affine true",
+        [(0x9368bcab71af13d6, 0x5f2c018aaa82f5e6), (0x9368bcab71af13d6, 0x5f2c018aaa82f5e6)],
+    ),
+    (
+        "maf 7 3 [33, 21] Density affine false",
+        [(0xf2a2fef5fef1ccf3, 0x1286b7bbdff6a594), (0x4d708eba0d1c53bc, 0x434f8887023d7623)],
+    ),
+    (
+        "maf 7 3 [33, 21] Sampling affine true",
+        [(0x1fcf326dca4d6e90, 0xf26a7132f960802b), (0xbee085e3a59ed6d7, 0xf986037fa4d76a22)],
+    ),
+    (
+        "maf 37 2 [50] Density affine false",
+        [(0x1689c351afc89b9e, 0x8b571bf04389a49d), (0x5b3d92346ce233da, 0x5bafcb9f3c07488c)],
+    ),
+    (
+        "maf 5 3 [24] Density spline true",
+        [(0xa5606dfd9f4582a6, 0x9fec328ce6b6bbb7), (0x46828dbfbfe573d0, 0x58b9f174c579823f)],
+    ),
+    (
+        "maf 18 2 [40, 19] Sampling spline false",
+        [(0xf500a8e68ea918f8, 0xf0b3b230147f6576), (0x70e9804f0548d9ea, 0x7e45926fd6b8b880)],
+    ),
 ];
 
 #[test]

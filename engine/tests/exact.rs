@@ -1,9 +1,10 @@
-//! Distribution: small models enumerated state by state, and draws counted against them.
+//! Distribution: small models enumerated state by state or integrated over a grid, and draws held
+//! against them.
 
 mod common;
 
-use common::{ARITHMETICS, made, randomised};
-use pushforward::model::{Arithmetic, Model, Symmetry};
+use common::{AFFINE, ARITHMETICS, SPLINE, made, maf, nsf, randomised, realnvp};
+use pushforward::model::{Arithmetic, Fast, Model, Symmetry};
 
 /// ln q of all 2^n states, state bit i set = spin i up.
 fn enumerate(model: &Model) -> Vec<f32> {
@@ -85,4 +86,50 @@ fn z2_draws_are_balanced() {
     model.sampler().unwrap().sample(12, 0, &mut rows, None);
     let up = rows.chunks(16).filter(|row| row[0] > 0).count() as f64;
     assert!((up / n as f64 - 0.5).abs() < 4.0 * 0.5 / (n as f64).sqrt());
+}
+
+/// The density of a flow over the plane, integrated over a grid: it sums to one, and the marginals
+/// are those of draws (Kolmogorov & Smirnov, α = 0.001).
+#[test]
+fn draws_of_flows_have_the_density_that_log_prob_says() {
+    let (steps, reach, n) = (800usize, 9.0f64, 100_000usize);
+    let h = 2.0 * reach / steps as f64;
+    let middle = |i: usize| -reach + (i as f64 + 0.5) * h;
+    for (name, architecture, size) in [
+        ("realnvp", realnvp(2, 4, &[8], false), 0.3),
+        ("nsf", nsf(2, 4, &[8], 8, false), 0.7),
+        ("maf affine", maf(2, 2, &[8], Fast::Density, AFFINE, false), 0.4),
+        ("maf spline", maf(2, 2, &[8], Fast::Density, SPLINE, false), 0.7),
+        ("iaf spline", maf(2, 2, &[8], Fast::Sampling, SPLINE, false), 0.7),
+    ] {
+        let model = randomised(architecture, Arithmetic::Fused, size);
+        let sampler = model.sampler().unwrap();
+        let grid: Vec<f32> = (0..steps * steps)
+            .flat_map(|i| [middle(i / steps) as f32, middle(i % steps) as f32])
+            .collect();
+        let mut lp = vec![0.0; steps * steps];
+        sampler.log_prob(&grid, &mut lp);
+        let cell: Vec<f64> = lp.iter().map(|lp| f64::from(*lp).exp() * h * h).collect();
+        let total: f64 = cell.iter().sum();
+        let mut rows = vec![0.0f32; 2 * n];
+        sampler.sample(21, 0, &mut rows, None);
+        let mut distances = [0.0f64; 2];
+        for (d, distance) in distances.iter_mut().enumerate() {
+            let mut drawn = vec![0usize; steps];
+            for row in rows.chunks(2) {
+                let at = ((f64::from(row[d]) + reach) / h).clamp(0.0, steps as f64 - 1.0);
+                drawn[at as usize] += 1;
+            }
+            let (mut exact, mut found) = (0.0, 0.0);
+            for (i, drawn) in drawn.iter().enumerate() {
+                let in_line = |j: usize| if d == 0 { i * steps + j } else { j * steps + i };
+                exact += (0..steps).map(|j| cell[in_line(j)]).sum::<f64>();
+                found += *drawn as f64 / n as f64;
+                *distance = distance.max((exact / total - found).abs());
+            }
+        }
+        println!("{name}: ∫ q = {total:.5}, distances {distances:.4?}");
+        assert!((total - 1.0).abs() < 2e-3, "{name}: {total}");
+        assert!(distances.iter().all(|d| *d < 1.95 / (n as f64).sqrt()), "{name}: {distances:?}");
+    }
 }

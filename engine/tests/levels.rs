@@ -102,7 +102,7 @@ impl Operands {
 
     /// Whole vectors at every level.
     fn pad(mut self) -> Self {
-        while self.0[0].len() % 16 != 0 {
+        while !self.0[0].len().is_multiple_of(16) {
             self.push([1.0; 3]);
         }
         self

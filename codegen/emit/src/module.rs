@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use proc_macro2::{Literal, TokenStream};
+use pushforward::coupling::Coupling;
+use pushforward::maf::{Fast, Layer};
 use pushforward::model::{
-    Architecture, Arithmetic, Golden, MadeSpec, Model, RealNvpSpec, Symmetry, pack,
+    Architecture, Arithmetic, Golden, MadeSpec, Model, NsfSpec, RealNvpSpec, Symmetry,
+    TransformerSpec, pack,
 };
 use quote::quote;
 
@@ -97,6 +100,7 @@ impl Module {
         let docs = self.docs(&header.source);
         let Header { item, .. } = header;
         let tracking = header.tracking.as_ref().map(tracking);
+        let refusal = refusal(self.model.arithmetic());
         let dim = Literal::usize_unsuffixed(architecture.dim());
         let flash = Literal::usize_unsuffixed(self.flash_bytes());
         let scratch = Literal::usize_unsuffixed(architecture.scratch_len());
@@ -120,6 +124,7 @@ impl Module {
             #item {
                 #(#![doc = #docs])*
                 #tracking
+                #refusal
 
                 /// Values in a row.
                 pub const DIM: usize = #dim;
@@ -207,9 +212,9 @@ impl Module {
         match self.model.architecture() {
             Architecture::Made(MadeSpec { sites: _, hidden, pairwise, symmetry, shape: _ }) => {
                 let made = quote!(::pushforward::made::Made<'static, #weight, #arithmetic>);
-                let hidden = hidden.iter().map(|units| Literal::usize_unsuffixed(*units));
+                let hidden = numbers(hidden);
                 let value = unwrapped(quote! {
-                    ::pushforward::made::Made::new(DIM, &[#(#hidden),*], #pairwise, #weights)
+                    ::pushforward::made::Made::new(DIM, #hidden, #pairwise, #weights)
                 });
                 match symmetry {
                     Symmetry::None => (made, value),
@@ -221,26 +226,59 @@ impl Module {
             }
             Architecture::RealNvp(flow) => {
                 let RealNvpSpec { log_scale_bound, affine, .. } = flow;
-                let couplings = flow.couplings().into_iter().map(|coupling| {
-                    let mask = coupling.mask;
-                    let hidden = coupling.hidden.iter().map(|u| Literal::usize_unsuffixed(*u));
-                    let offset = Literal::usize_unsuffixed(coupling.offset);
-                    quote! {
-                        ::pushforward::realnvp::Coupling {
-                            mask: &[#(#mask),*],
-                            hidden: &[#(#hidden),*],
-                            offset: #offset,
-                        }
-                    }
-                });
+                let couplings = flow.couplings();
+                let couplings = couplings.iter().map(coupling);
                 let value = unwrapped(quote! {
-                    ::pushforward::realnvp::RealNvp::new(
+                    ::pushforward::coupling::RealNvp::new(
                         DIM, &[#(#couplings),*], #log_scale_bound, #affine, #weights,
                     )
                 });
-                (quote!(::pushforward::realnvp::RealNvp<'static, #weight, #arithmetic>), value)
+                (quote!(::pushforward::coupling::RealNvp<'static, #weight, #arithmetic>), value)
             }
-            Architecture::Nsf(_) | Architecture::Maf(_) => unreachable!("refused when packed"),
+            Architecture::Nsf(flow) => {
+                let NsfSpec { bins, bound, affine, .. } = flow;
+                let couplings = flow.couplings();
+                let couplings = couplings.iter().map(coupling);
+                let bins = Literal::usize_unsuffixed(*bins);
+                let value = unwrapped(quote! {
+                    ::pushforward::coupling::Nsf::new(
+                        DIM, &[#(#couplings),*], #bins, #bound, #affine, #weights,
+                    )
+                });
+                (quote!(::pushforward::coupling::Nsf<'static, #weight, #arithmetic>), value)
+            }
+            Architecture::Maf(flow) => {
+                let layers = flow.layers().into_iter().map(|layer| {
+                    let Layer { order, hidden, offset } = layer;
+                    let (order, hidden) = (numbers(order), numbers(hidden));
+                    let offset = Literal::usize_unsuffixed(offset);
+                    quote! {
+                        ::pushforward::maf::Layer { order: #order, hidden: #hidden, offset: #offset }
+                    }
+                });
+                let fast = match flow.fast {
+                    Fast::Density => quote!(::pushforward::maf::Fast::Density),
+                    Fast::Sampling => quote!(::pushforward::maf::Fast::Sampling),
+                };
+                let (transformer, sizes) = match flow.transformer {
+                    TransformerSpec::Affine { log_scale_bound } => {
+                        (quote!(::pushforward::transformer::Affine), quote!(#log_scale_bound))
+                    }
+                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                        let bins = Literal::usize_unsuffixed(bins);
+                        let name = quote!(::pushforward::rational_quadratic::RationalQuadratic);
+                        (name, quote!(#bins, #bound))
+                    }
+                };
+                let network = quote! {
+                    ::pushforward::maf::Maf<'static, #transformer, #weight, #arithmetic>
+                };
+                let affine = flow.affine;
+                let value = unwrapped(quote! {
+                    <#network>::new(DIM, &[#(#layers),*], #fast, #sizes, #affine, #weights)
+                });
+                (network, value)
+            }
         }
     }
 
@@ -266,6 +304,40 @@ impl Module {
             /// The log-probability of each golden row (nats), to the bit.
             pub static GOLDEN_LOG_PROB: &[f32] = #log_prob;
         })
+    }
+}
+
+/// A slice of sizes.
+fn numbers(numbers: &[usize]) -> TokenStream {
+    let numbers = numbers.iter().map(|n| Literal::usize_unsuffixed(*n));
+    quote!(&[#(#numbers),*])
+}
+
+/// One coupling of a flow.
+fn coupling(Coupling { mask, hidden, offset }: &Coupling<'_>) -> TokenStream {
+    let hidden = numbers(hidden);
+    let offset = Literal::usize_unsuffixed(*offset);
+    quote! {
+        ::pushforward::coupling::Coupling {
+            mask: &[#(#mask),*],
+            hidden: #hidden,
+            offset: #offset,
+        }
+    }
+}
+
+/// A compile error in firmware whose CPU would have to emulate every multiply-add.
+fn refusal(arithmetic: Arithmetic) -> Option<TokenStream> {
+    let message = "this model's arithmetic is `fused`, for which this target has no instruction: \
+                   train it with `arithmetic = \"plain\"`";
+    match arithmetic {
+        Arithmetic::Plain => None,
+        Arithmetic::Fused => Some(quote! {
+            const _: () = ::core::assert!(
+                ::pushforward::kernel::Fused::IS_NATIVE || !::core::cfg!(target_os = "none"),
+                #message
+            );
+        }),
     }
 }
 

@@ -43,6 +43,14 @@ fn flow_with_half_weights_in_a_section() -> Result<(), Error> {
 }
 
 #[test]
+fn autoregressive_splines() -> Result<(), Error> {
+    let text = source("iaf_fused.safetensors", Options::default())?;
+    let head = text.split("pub struct Scratch").next().unwrap_or_default();
+    insta::assert_snapshot!(without_bytes(head));
+    Ok(())
+}
+
+#[test]
 fn a_bad_name_is_an_error() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/tiny.safetensors");
     let error = read(&path).and_then(|m| text(&m, Options::default(), "a b", "x")).unwrap_err();

@@ -491,6 +491,16 @@ impl Architecture {
         }
     }
 
+    /// Where the weights of each coupling or layer start in the packed block.
+    pub(super) fn offsets(&self) -> Vec<usize> {
+        match self {
+            Architecture::Made(_) => Vec::new(),
+            Architecture::RealNvp(flow) => coupling_offsets(&flow.couplings, flow.transformer()),
+            Architecture::Nsf(flow) => coupling_offsets(&flow.couplings, flow.transformer()),
+            Architecture::Maf(flow) => flow.offsets(),
+        }
+    }
+
     /// Floats of scratch to draw or score one row at a time.
     pub fn scratch_len(&self) -> usize {
         let besides = match self {
@@ -584,7 +594,11 @@ impl NsfSpec {
 
     /// The couplings as the engine runs them.
     pub fn couplings(&self) -> Vec<Coupling<'_>> {
-        placed(&self.couplings, self.transformer())
+        self.couplings_at(&coupling_offsets(&self.couplings, self.transformer()))
+    }
+
+    pub(super) fn couplings_at(&self, offsets: &[usize]) -> Vec<Coupling<'_>> {
+        couplings_at(&self.couplings, offsets)
     }
 }
 
@@ -596,36 +610,49 @@ impl RealNvpSpec {
 
     /// The couplings as the engine runs them.
     pub fn couplings(&self) -> Vec<Coupling<'_>> {
-        placed(&self.couplings, self.transformer())
+        self.couplings_at(&coupling_offsets(&self.couplings, self.transformer()))
+    }
+
+    pub(super) fn couplings_at(&self, offsets: &[usize]) -> Vec<Coupling<'_>> {
+        couplings_at(&self.couplings, offsets)
     }
 }
 
 impl MafSpec {
     /// The layers as the engine runs them.
     pub fn layers(&self) -> Vec<Layer<'_>> {
+        self.layers_at(&self.offsets())
+    }
+
+    pub(super) fn layers_at(&self, offsets: &[usize]) -> Vec<Layer<'_>> {
+        let at = |(spec, offset)| layer_at(spec, offset);
+        self.layers.iter().zip(offsets.iter().copied()).map(at).collect()
+    }
+
+    fn offsets(&self) -> Vec<usize> {
         let parameters = self.transformer.parameters();
-        let mut offset = 0;
-        self.layers
-            .iter()
-            .map(|spec| {
-                let layer = Layer { order: &spec.order, hidden: &spec.hidden, offset };
-                offset += layer.network(parameters).weights_len();
-                layer
-            })
-            .collect()
+        starts(self.layers.iter().map(|spec| layer_at(spec, 0).network(parameters).weights_len()))
     }
 }
 
-/// Couplings and where their weights start.
-fn placed(couplings: &[CouplingSpec], transformer: TransformerSpec) -> Vec<Coupling<'_>> {
+fn layer_at(spec: &AutoregressiveSpec, offset: usize) -> Layer<'_> {
+    Layer { order: &spec.order, hidden: &spec.hidden, offset }
+}
+
+/// Where the weights of parts start that have these lengths.
+fn starts(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    lengths.scan(0, |end, n| Some(core::mem::replace(end, *end + n))).collect()
+}
+
+fn coupling_offsets(couplings: &[CouplingSpec], transformer: TransformerSpec) -> Vec<usize> {
     let parameters = transformer.parameters();
-    let mut offset = 0;
-    couplings
-        .iter()
-        .map(|spec| {
-            let coupling = Coupling { mask: &spec.mask, hidden: &spec.hidden, offset };
-            offset += coupling.weights_len(parameters);
-            coupling
-        })
-        .collect()
+    starts(couplings.iter().map(|spec| coupling_at(spec, 0).weights_len(parameters)))
+}
+
+fn coupling_at(spec: &CouplingSpec, offset: usize) -> Coupling<'_> {
+    Coupling { mask: &spec.mask, hidden: &spec.hidden, offset }
+}
+
+fn couplings_at<'a>(couplings: &'a [CouplingSpec], offsets: &[usize]) -> Vec<Coupling<'a>> {
+    couplings.iter().zip(offsets).map(|(spec, offset)| coupling_at(spec, *offset)).collect()
 }

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{Architecture, CouplingSpec, Model, Tensor};
-use crate::kernel::PANEL;
+use crate::kernel::{PANEL, STRIP};
 use crate::masked::{BLOCK, Shape, units_before};
 
-/// The model's weights in packed order: the block that [`crate::made::Made`] and
-/// [`crate::realnvp::RealNvp`] read.
+/// The model's weights in packed order: the block that [`crate::made::Made`],
+/// [`crate::coupling::CouplingFlow`] and [`crate::maf::Maf`] read.
 pub fn pack(model: &Model) -> Vec<f32> {
     let mut packer = Packer { model, out: Vec::new() };
     match model.architecture() {
@@ -54,13 +54,16 @@ impl Packer<'_> {
         let tensor = self.tensor(name);
         let stride = tensor.shape[1];
         let mut packed = Vec::with_capacity(outputs.len() * inputs.len());
-        let mut first = outputs.start;
-        for width in [PANEL, 4, 1] {
-            while outputs.end - first >= width {
-                for i in inputs.clone() {
-                    packed.extend((first..first + width).map(|o| tensor.data[o * stride + i]));
+        for strip in inputs.clone().step_by(STRIP) {
+            let strip = strip..inputs.end.min(strip + STRIP);
+            let mut first = outputs.start;
+            for width in [PANEL, 4, 1] {
+                while outputs.end - first >= width {
+                    for i in strip.clone() {
+                        packed.extend((first..first + width).map(|o| tensor.data[o * stride + i]));
+                    }
+                    first += width;
                 }
-                first += width;
             }
         }
         self.out.extend(packed);

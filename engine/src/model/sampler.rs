@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Architecture, Arithmetic, MafSpec, Model, ModelError, NsfSpec, Symmetry, TransformerSpec, pack,
+    Architecture, Arithmetic, MafSpec, Model, ModelError, Symmetry, TransformerSpec, pack,
 };
 use crate::autoregressive::Z2;
 use crate::coupling::{Nsf, RealNvp};
@@ -26,6 +26,8 @@ pub struct Sampler {
     architecture: Architecture,
     arithmetic: Arithmetic,
     level: Level,
+    /// Where each layer's weights start: what a call would otherwise count again.
+    offsets: Vec<usize>,
     weights: Aligned,
 }
 
@@ -83,7 +85,8 @@ impl Sampler {
         let mut weights = Aligned::new(packed.len());
         weights.as_mut().copy_from_slice(&packed);
         let level = Level::best();
-        Ok(Self { architecture, arithmetic: model.arithmetic(), level, weights })
+        let offsets = architecture.offsets();
+        Ok(Self { architecture, arithmetic: model.arithmetic(), level, offsets, weights })
     }
 
     /// The same sampler at another level; the bits are equal.
@@ -204,40 +207,58 @@ impl Sampler {
                 }
             }
             Architecture::RealNvp(spec) => {
-                let couplings = spec.couplings();
-                let bound = spec.log_scale_bound;
-                let flow =
-                    RealNvp::<f32, A>::new(spec.dim, &couplings, bound, spec.affine, weights)
-                        .expect("validated when the sampler was made");
-                then.with(&flow)
+                let couplings = spec.couplings_at(&self.offsets);
+                let transformer =
+                    Affine::new(spec.log_scale_bound).expect("validated when the model was built");
+                then.with(&RealNvp::<f32, A>::trusted(
+                    spec.dim,
+                    &couplings,
+                    transformer,
+                    spec.affine,
+                    weights,
+                ))
             }
             Architecture::Nsf(spec) => {
-                let NsfSpec { dim, bins, bound, affine, .. } = *spec;
-                let couplings = spec.couplings();
-                let flow = Nsf::<f32, A>::new(dim, &couplings, bins, bound, affine, weights)
-                    .expect("validated when the sampler was made");
-                then.with(&flow)
+                let couplings = spec.couplings_at(&self.offsets);
+                let transformer = RationalQuadratic::new(spec.bins, spec.bound)
+                    .expect("validated when the model was built");
+                then.with(&Nsf::<f32, A>::trusted(
+                    spec.dim,
+                    &couplings,
+                    transformer,
+                    spec.affine,
+                    weights,
+                ))
             }
             Architecture::Maf(spec) => {
                 let MafSpec { dim, fast, transformer, affine, .. } = *spec;
-                let layers = spec.layers();
+                let layers = spec.layers_at(&self.offsets);
                 match transformer {
                     TransformerSpec::Affine { log_scale_bound } => {
-                        let flow = Maf::<Affine, f32, A>::new(
+                        let transformer = Affine::new(log_scale_bound)
+                            .expect("validated when the model was built");
+                        let flow = Maf::<_, f32, A>::trusted(
                             dim,
                             &layers,
                             fast,
-                            log_scale_bound,
+                            transformer,
                             affine,
                             weights,
                         );
-                        then.with(&flow.expect("validated when the sampler was made"))
+                        then.with(&flow)
                     }
                     TransformerSpec::RationalQuadratic { bins, bound } => {
-                        let flow = Maf::<RationalQuadratic, f32, A>::new(
-                            dim, &layers, fast, bins, bound, affine, weights,
+                        let transformer = RationalQuadratic::new(bins, bound)
+                            .expect("validated when the model was built");
+                        let flow = Maf::<_, f32, A>::trusted(
+                            dim,
+                            &layers,
+                            fast,
+                            transformer,
+                            affine,
+                            weights,
                         );
-                        then.with(&flow.expect("validated when the sampler was made"))
+                        then.with(&flow)
                     }
                 }
             }

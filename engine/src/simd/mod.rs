@@ -5,11 +5,30 @@
 //! `unsafe`; all of the engine's `unsafe` is in this folder. An algorithm is written once, generic
 //! over `S: Simd`, and run by [`Simd::vectorize`] inside a function compiled for that feature.
 //!
+//! A level is a file with one line an operation (`level!`) and a line in `levels!`; the tests
+//! `levels`, `laws` and `bits` then run on it, and `cross` runs them on processors that this machine
+//! has not. SSE2 and `simd128` have no fused multiply-add: they emulate it in `f64`, 1.2 to 2.5
+//! times as fast as the scalar level does (measured for MADE and RealNVP, alone and in batch), so
+//! the widest level is the best one for either arithmetic. Where `fused` speed matters there,
+//! `plain` models are 10 times as fast.
+//!
 //! Why a trait of our own and not a SIMD crate: the numeric contract needs every operation to
 //! have one rounding that is the same on all levels (`mul_add` is *always* fused, `min`/`max` do
 //! not exist because their NaN rules differ), the scalar level has to be the oracle on targets
-//! without an FPU, and detection has to work without `std`. That leaves about 25 one-line
-//! operations a level, which is less code than the adapter would be.
+//! without an FPU, and detection has to work without `std`. Tried with `fearless_simd` 1.2.0 in
+//! place of it, on [`exp`](crate::math::exp) and a dense tile of 16 outputs (Xeon, Sapphire
+//! Rapids): its bits can be controlled as well, if `mul_add_precise` is always used and never
+//! `mul_add`, which fuses or not as the CPU does, and they were equal; so was the speed at AVX2 and
+//! AVX-512 (28 and 46 G multiply-adds/s), while its emulation reached 0.7 G/s against our 0.9, and
+//! its tile took 537 and 1371 bytes of code against 343 and 526. Against it decided that its
+//! AVX-512 is Ice Lake's (ours needs F and DQ, which Skylake has), that its fallback has four lanes
+//! where a microcontroller wants one, and that 125,000 generated lines take 9 s of compilation
+//! where the tables here have 250.
+//!
+//! An integer dot product for quantised weights (VNNI's `VPDPBUSD`, NEON's `SDOT`, on Cortex-M
+//! `SMLAD`) belongs here as one more operation of [`Simd`], four products of bytes added to each
+//! word of a [`Simd::U`]: exact, so that the scalar loop is its oracle, and with a level of its own
+//! only where a CPU may lack it.
 //!
 //! Memory is seen as arrays ([`Simd::Array`] is `[f32; LANES]`), which safe code cuts out of a
 //! slice with [`Simd::chunks`]; registers are [`Simd::F`] and [`Simd::U`].

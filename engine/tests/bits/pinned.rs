@@ -4,14 +4,16 @@
 use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single, Weight};
 use pushforward::math::{exp, ln, log1p, sigmoid, softplus, tanh};
 use pushforward::noise::{block, normal};
+use pushforward::rational_quadratic::RationalQuadratic;
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, Simd};
+use pushforward::transformer::{Parameters, Transformer};
 
 /// Name, pinned hash, and what computes it. A changed hash is a value-breaking change.
 pub(super) type Entry = (&'static str, u64, fn() -> u64);
 
 /// The table.
-pub(super) const TABLE: [Entry; 13] = [
+pub(super) const TABLE: [Entry; 14] = [
     ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
     ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
     ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
@@ -33,6 +35,7 @@ pub(super) const TABLE: [Entry; 13] = [
         dense(Single::<Scalar, Plain>::new(Scalar), half)
     }),
     ("sqrt", 0x433e_d969_a6e1_9391, || function(|x| Scalar.sqrt(x))),
+    ("rational_quadratic", 0x5fb8_6542_823c_0909, spline),
 ];
 
 /// FNV-1a over words.
@@ -104,4 +107,30 @@ where
         state = state.rotate_left(1);
     }
     state
+}
+
+/// The parameters of a spline with six bins.
+struct Six([f32; 17]);
+
+impl Parameters<Scalar> for Six {
+    fn get(&self, p: usize) -> f32 {
+        self.0.get(p).copied().unwrap_or(0.0)
+    }
+    fn set(&mut self, p: usize, value: f32) {
+        if let Some(to) = self.0.get_mut(p) {
+            *to = value;
+        }
+    }
+}
+
+/// Both directions of a spline, at points inside and outside its bound.
+fn spline() -> u64 {
+    let Some(spline) = RationalQuadratic::new(6, 3.0) else { return 0 };
+    hash((0..1024).flat_map(|i| {
+        let x = word(i) as i32 as f32 * (4.0 / 2_147_483_648.0);
+        let parameters = || Six(core::array::from_fn(|p| normal(Scalar, word(17 * i + p as u32))));
+        let (z, a) = spline.density(Scalar, x, &mut parameters());
+        let (y, b) = spline.sampling(Scalar, x, &mut parameters());
+        [z, a, y, b].map(f32::to_bits)
+    }))
 }

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Where to, .npy or .csv; `-` is standard output as CSV.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
-    /// SIMD level (scalar, avx2, avx512); the result does not depend on it.
+    /// SIMD level (scalar, sse2, neon, avx2, avx512); the result does not depend on it.
     #[arg(long)]
     simd: Option<String>,
 }

@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Rows drawn at a time; the result does not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// SIMD level (scalar, avx2, avx512); the result does not depend on it.
+    /// SIMD level (scalar, sse2, neon, avx2, avx512); the result does not depend on it.
     #[arg(long)]
     simd: Option<String>,
 }

@@ -78,8 +78,8 @@ where
         match (S::LANES, self.order) {
             (16, Order::Rows) => self.blocks::<S, 4, true>(s),
             (16, Order::Columns) => self.blocks::<S, 4, false>(s),
-            (8, Order::Rows) => self.blocks::<S, 2, true>(s),
-            (8, Order::Columns) => self.blocks::<S, 2, false>(s),
+            (4 | 8, Order::Rows) => self.blocks::<S, 2, true>(s),
+            (4 | 8, Order::Columns) => self.blocks::<S, 2, false>(s),
             (_, Order::Rows) => self.blocks::<S, 8, true>(s),
             (_, Order::Columns) => self.blocks::<S, 8, false>(s),
         }
@@ -210,7 +210,7 @@ struct Tile<'a> {
 /// CPUs and an emulated fused operation would cost a hundred times as much.
 #[inline(always)]
 fn multiply_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
-    if S::LANES == 1 { s.add(s.mul(a, b), c) } else { s.mul_add(a, b, c) }
+    if S::LEVEL.fuses() { s.mul_add(a, b, c) } else { s.add(s.mul(a, b), c) }
 }
 
 /// `to[c][r] = from[r][c]` for `rows × columns` numbers, a multiple of 16 columns; rows of `to` are
