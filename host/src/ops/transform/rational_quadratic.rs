@@ -103,16 +103,13 @@ impl Spline {
     /// The last bin whose lower corner is not above `value`, along axis 0 for x and 1 for y.
     #[inline(always)]
     fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
-        let size = 2.0 * self.bound;
-        let least = s.splat(size * MIN_BIN);
-        let rest = s.splat(size * (1.0 - MIN_BIN * self.bins as f32));
         let zero = s.splat(0.0);
         let none = [zero; 2];
-        let mut here = self.bin(s, p, [least, rest], 0, [s.splat(-self.bound); 2], none, zero);
+        let mut here = self.bin(s, p, 0, [s.splat(-self.bound); 2], none, zero);
         let mut found = here;
         for k in 1..self.bins {
             let below = pair!(s.add(here.below, here.part));
-            here = self.bin(s, p, [least, rest], k, here.high, below, here.slopes[1]);
+            here = self.bin(s, p, k, here.high, below, here.slopes[1]);
             let before = s.lt(value, here.low[axis]);
             found = Bin {
                 number: s.select(before, found.number, here.number),
@@ -126,13 +123,12 @@ impl Spline {
         found
     }
 
-    /// Bin `k`, from what the bins before it end with; a width is sizes\[0\] + sizes\[1\] p.
+    /// Bin `k`, from what the bins before it end with.
     #[inline(always)]
     fn bin<S: Simd>(
         self,
         s: S,
         p: &Parameters<'_, S>,
-        sizes: [S::F; 2],
         k: usize,
         low: [S::F; 2],
         below: [S::F; 2],
@@ -142,8 +138,10 @@ impl Spline {
         let (high, next) = if k + 1 == self.bins {
             ([s.splat(self.bound); 2], s.splat(0.0))
         } else {
-            let size = pair!(s.mul([sizes[1]; 2], part));
-            let size = pair!(s.add([sizes[0]; 2], size));
+            let whole = 2.0 * self.bound;
+            let rest = s.splat(whole * (1.0 - MIN_BIN * self.bins as f32));
+            let size = pair!(s.mul([rest; 2], part));
+            let size = pair!(s.add([s.splat(whole * MIN_BIN); 2], size));
             (pair!(s.add(low, size)), p.get(2 * self.bins + k))
         };
         Bin { number: s.splat(k as f32), low, high, part, below, slopes: [slope, next] }
