@@ -210,7 +210,7 @@ struct Tile<'a> {
 /// CPUs and an emulated fused operation would cost a hundred times as much.
 #[inline(always)]
 fn multiply_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
-    if S::LEVEL.fuses() { s.mul_add(a, b, c) } else { s.add(s.mul(a, b), c) }
+    if const { S::LEVEL.fuses() } { s.mul_add(a, b, c) } else { s.add(s.mul(a, b), c) }
 }
 
 /// `to[c][r] = from[r][c]` for `rows × columns` numbers, a multiple of 16 columns; rows of `to` are
