@@ -256,6 +256,10 @@ impl Kernel for Lanes {
         assert_eq!(store(s.splat(2.5)), vec![2.5; S::LANES]);
         assert_eq!(store(s.from_bits(s.splat_u(0x4020_0000))), vec![2.5; S::LANES]);
 
+        let halves = s.interleave(s.splat(1.0), s.i32_to_float(s.lane_numbers()));
+        let turns: Vec<f32> = numbers.iter().flat_map(|i| [1.0, *i]).collect();
+        assert_eq!(halves.map(store).concat(), turns, "{:?}", S::LEVEL);
+
         let row: [f32; 21] = core::array::from_fn(|i| i as f32 + 1.0);
         for n in 0..=row.len() {
             let first = store(s.load_first(&row[..n]));

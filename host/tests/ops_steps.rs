@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::model::{
-    Architecture, Arithmetic, CouplingSpec, MadeSpec, Model, RealNvpSpec, Symmetry,
+    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, Model,
+    NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
 };
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, StepInputs, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
 use pushforward_host::ops::{Layout, Slot};
+use pushforward_host::reference::Reference;
 use pushforward_host::train::{
     Program, Schedule, Target, TrainError, TrainOptions, Trainer, initialize, step_program,
 };
@@ -167,6 +169,28 @@ fn flow(dim: usize, hidden: &[usize], affine: bool) -> RealNvpSpec {
         affine,
         shape: vec![dim],
     }
+}
+
+fn nsf(dim: usize, hidden: &[usize], affine: bool) -> Architecture {
+    let couplings = flow(dim, hidden, affine).couplings;
+    Architecture::Nsf(NsfSpec { dim, couplings, bins: 5, bound: 4.0, affine, shape: vec![dim] })
+}
+
+fn maf(dim: usize, hidden: &[usize], fast: Fast, spline: bool) -> Architecture {
+    let layer = |order: Vec<usize>| AutoregressiveSpec { order, hidden: hidden.to_vec() };
+    let transformer = if spline {
+        TransformerSpec::RationalQuadratic { bins: 6, bound: 5.0 }
+    } else {
+        TransformerSpec::Affine { log_scale_bound: 2.0 }
+    };
+    Architecture::Maf(MafSpec {
+        dim,
+        layers: vec![layer((0..dim).collect()), layer((0..dim).rev().collect())],
+        fast,
+        transformer,
+        affine: fast == Fast::Density,
+        shape: vec![dim],
+    })
 }
 
 /// A model with no parameter at rest: the usual start plus a little of everything.
@@ -344,6 +368,81 @@ fn likelihood_gradient_of_a_flow() {
     }
 }
 
+/// The mean loss of a model in `f64`, at the noise or data that a step started from.
+fn mean_loss(model: &Model, target: &Target, start: &[Vec<f64>]) -> f64 {
+    let reference = Reference(model);
+    let one = |at: &Vec<f64>| match target {
+        Target::Data { .. } => -reference.log_prob(at),
+        Target::Energy { energy, .. } => {
+            let x = reference.push(at);
+            let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+            reference.log_prob(&x) + f64::from(step().beta) * energy.energy(&narrow)
+        }
+    };
+    start.iter().map(one).sum::<f64>() / start.len() as f64
+}
+
+#[test]
+fn gradients_of_splines_and_autoregressive_layers() {
+    // Small, because the slope of a spline has a kink at each knot.
+    const STEP: f64 = 2e-4;
+    let data = Target::Data { rows: numbers(4 * 300, 2.0, 4).into() };
+    let ring = Target::Energy {
+        energy: Arc::new(Ring2d::new()),
+        beta: f64::from(step().beta),
+        anneal: None,
+    };
+    for (architecture, target) in [
+        (nsf(4, &[9, 8], true), &data),
+        (nsf(4, &[9, 8], false), &ring),
+        (maf(4, &[9, 11], Fast::Density, false), &data),
+        (maf(4, &[9], Fast::Density, true), &data),
+        (maf(4, &[8, 9], Fast::Sampling, false), &ring),
+        (maf(4, &[9], Fast::Sampling, true), &ring),
+    ] {
+        let model = model(architecture);
+        for device in devices() {
+            let (x, found) = gradient(&device, &model, target, SAMPLES);
+            let start = samples(&x, 4);
+            // Along any direction the loss rises by its product with the gradient.
+            for (seed, unit) in [(1, true), (2, false), (3, false)] {
+                let direction = match unit {
+                    true => found.clone(),
+                    false => numbers(found.len(), 1.0, seed),
+                };
+                let seen = visible(model.architecture(), f64s(&direction));
+                let size = seen.iter().map(|v| v * v).sum::<f64>().sqrt();
+                let at = |sign: f64| {
+                    let mut moved = model.clone();
+                    let mut parameters = model.parameters();
+                    for (p, d) in parameters.iter_mut().zip(&seen) {
+                        *p += (sign * STEP * d / size) as f32;
+                    }
+                    // What the parameters moved by, after rounding.
+                    let rounded = parameters.iter().zip(model.parameters());
+                    let change: f64 = rounded
+                        .zip(&found)
+                        .map(|((a, b), g)| (f64::from(*a) - f64::from(b)) * f64::from(*g))
+                        .sum();
+                    moved.set_parameters(&parameters).unwrap();
+                    (mean_loss(&moved, target, &start), change)
+                };
+                let ((up, rise), (down, fall)) = (at(1.0), at(-1.0));
+                let norm = f64s(&found).iter().map(|g| g * g).sum::<f64>().sqrt();
+                let off = ((up - down) - (rise - fall)).abs();
+                assert!(
+                    off < 3e-3 * 2.0 * STEP * norm,
+                    "{} {}: {} against {}",
+                    model.architecture().kind(),
+                    device.kind(),
+                    up - down,
+                    rise - fall
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn sampling_draws_the_rows_of_the_engine() {
     // Same words, same conditionals: rows differ only where a probability differs in its last bits.
@@ -390,7 +489,20 @@ fn training_agrees_across_devices() {
         anneal: Some(0.9),
     };
     let data = Target::Data { rows: numbers(2 * 500, 1.5, 4).into() };
-    for (model, target) in [(small(), ising([4, 4])), (small_flow(), well), (small_flow(), data)] {
+    let new = |architecture| {
+        let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+        initialize(&mut model, 1).unwrap();
+        model
+    };
+    for (model, target) in [
+        (small(), ising([4, 4])),
+        (small_flow(), well.clone()),
+        (small_flow(), data.clone()),
+        (new(nsf(2, &[16], true)), well.clone()),
+        (new(nsf(2, &[16], true)), data.clone()),
+        (new(maf(2, &[16], Fast::Sampling, true)), well),
+        (new(maf(2, &[16], Fast::Density, false)), data),
+    ] {
         let mut cpu = Trainer::new(model.clone(), target.clone(), options(30), &cpu()).unwrap();
         let mut gpu = Trainer::new(model, target, options(30), gpu).unwrap();
         for _ in 0..3 {
@@ -402,6 +514,22 @@ fn training_agrees_across_devices() {
                 assert!((c - g).abs() < 0.02, "{c} {g}");
             }
         }
+    }
+}
+
+#[test]
+fn splines_learn_two_wells() {
+    let energy: Arc<dyn Energy> = Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap());
+    let ln_z = energy.ln_z(1.0).unwrap().value;
+    for architecture in [nsf(2, &[16, 16], true), maf(2, &[16, 16], Fast::Sampling, true)] {
+        let kind = architecture.kind();
+        let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+        initialize(&mut model, 1).unwrap();
+        let target = Target::Energy { energy: Arc::clone(&energy), beta: 1.0, anneal: Some(0.98) };
+        let mut trainer = Trainer::new(model, target, options(400), &cpu()).unwrap();
+        let stats = trainer.step_block(400).unwrap();
+        let kl = stats.loss + ln_z;
+        assert!(kl < 0.1 && stats.ess.unwrap() > 0.8, "{kind}: KL {kl}, {stats:?}");
     }
 }
 
@@ -556,6 +684,20 @@ fn wrong_settings_are_errors() {
     );
     assert!(wrong(small(), Target::Data { rows: vec![0.5; 16].into() }, o.clone()).contains("0.5"));
     assert!(wrong(small(), Target::Data { rows: vec![1.0; 15].into() }, o.clone()).contains("row"));
+    let autoregressive = |fast| Model::new(maf(2, &[8], fast, false), Arithmetic::Fused).unwrap();
+    let well = Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap());
+    let (data, well) = (
+        Target::Data { rows: vec![0.5; 16].into() },
+        Target::Energy { energy: well, beta: 1.0, anneal: None },
+    );
+    assert_eq!(
+        wrong(autoregressive(Fast::Density), well, o.clone()),
+        "fast: found density, expected sampling, to learn from a Hamiltonian"
+    );
+    assert_eq!(
+        wrong(autoregressive(Fast::Sampling), data, o.clone()),
+        "fast: found sampling, expected density, to learn from data"
+    );
     let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
     assert!(
         wrong(small(), Target::Energy { energy: lopsided, beta: 1.0, anneal: None }, o)
@@ -580,6 +722,7 @@ fn every_shader_is_valid() {
             &on(Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap())),
         ),
         step_program(&Architecture::RealNvp(flow(4, &[8], true)), &data),
+        step_program(&nsf(4, &[8], true), &data),
     ];
     let mut seen = std::collections::BTreeSet::new();
     for program in programs {

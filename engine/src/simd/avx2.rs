@@ -23,6 +23,13 @@ level! {
     fn mul_add(a: F, b: F, c: F) -> F = _mm256_fmadd_ps(a, b, c);
     fn lt(a: F, b: F) -> M = _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     fn select(mask: M, yes: F, no: F) -> F = _mm256_blendv_ps(no, yes, mask);
+    fn interleave(a: F, b: F) -> [F; 2] = {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        [
+            _mm256_permute2f128_ps::<0x20>(low, high),
+            _mm256_permute2f128_ps::<0x31>(low, high),
+        ]
+    };
     fn bits(x: F) -> U = _mm256_castps_si256(x);
     fn from_bits(x: U) -> F = _mm256_castsi256_ps(x);
     fn trunc_to_i32(x: F) -> U = _mm256_cvttps_epi32(x);

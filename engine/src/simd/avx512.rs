@@ -22,6 +22,11 @@ level! {
     fn mul_add(a: F, b: F, c: F) -> F = _mm512_fmadd_ps(a, b, c);
     fn lt(a: F, b: F) -> M = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     fn select(mask: M, yes: F, no: F) -> F = _mm512_mask_blend_ps(mask, no, yes);
+    fn interleave(a: F, b: F) -> [F; 2] = {
+        let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+        [_mm512_permutex2var_ps(a, first, b), _mm512_permutex2var_ps(a, second, b)]
+    };
     fn bits(x: F) -> U = _mm512_castps_si512(x);
     fn from_bits(x: U) -> F = _mm512_castsi512_ps(x);
     fn trunc_to_i32(x: F) -> U = _mm512_cvttps_epi32(x);

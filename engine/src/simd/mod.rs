@@ -130,6 +130,21 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `yes` where the mask is set, `no` elsewhere.
     fn select(self, mask: Self::M, yes: Self::F, no: Self::F) -> Self::F;
 
+    /// The lanes of two vectors in turn, `a₀ b₀ a₁ b₁ …`: the first half of them and the second.
+    /// Repeated over the rows of a square block it transposes the block.
+    #[inline(always)]
+    fn interleave(self, a: Self::F, b: Self::F) -> [Self::F; 2] {
+        let (mut from_a, mut from_b) = (Self::array(0.0), Self::array(0.0));
+        self.store(a, &mut from_a);
+        self.store(b, &mut from_b);
+        let turns = from_a.as_ref().iter().zip(from_b.as_ref()).flat_map(|(a, b)| [*a, *b]);
+        let (mut first, mut second) = (Self::array(0.0), Self::array(0.0));
+        for (to, lane) in first.as_mut().iter_mut().chain(second.as_mut()).zip(turns) {
+            *to = lane;
+        }
+        [self.load(&first), self.load(&second)]
+    }
+
     /// The bits of a float.
     fn bits(self, x: Self::F) -> Self::U;
     /// The float with these bits.

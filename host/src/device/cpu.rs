@@ -3,6 +3,10 @@
 //! Shards are dealt to a fixed number of groups, and a group's shards run one after another into
 //! the group's gradient. The groups' gradients are added in order. So the order of every sum is
 //! fixed by the batch alone: one thread or many give the same bits.
+//!
+//! Where a sample's loss depends on that sample alone, a shard goes forward and backward at once
+//! and the group's next shard takes its memory: it stays in the core's cache. The score function's
+//! baseline needs the whole batch in between, so there every shard keeps its own.
 
 use std::sync::Arc;
 
@@ -10,26 +14,52 @@ use pushforward::simd::Level;
 use rayon::prelude::*;
 
 use super::{DeviceError, Phase, Readings, Runner, StepInputs};
-use crate::ops::{Context, Operation, SHARD, Slot, optimizer};
+use crate::ops::{Context, Loss, SHARD, Slot, dot_with, optimizer, wide};
 use crate::train::Program;
 
 /// Groups: an upper bound on useful threads, and a multiple of the gradient's memory.
-const GROUPS: usize = 16;
+const GROUPS: usize = 8;
 /// Parameters that a thread updates at a time.
 const CHUNK: usize = 1 << 14;
 
-/// Neighbouring samples of the batch with all their matrices.
-struct Shard {
+/// A shard's matrices.
+struct Memory {
     slots: Vec<Vec<f32>>,
     scratch: Vec<f32>,
+}
+
+impl Memory {
+    fn new(program: &Program) -> Self {
+        let columns = SHARD * program.copies;
+        let slots = program.rows.iter().map(|rows| vec![0.0; rows * columns]).collect();
+        Self { slots, scratch: Vec::new() }
+    }
+}
+
+/// Neighbouring samples of the batch.
+struct Shard {
     first: usize,
     /// Samples that belong to the batch; columns beyond are computed and have no weight.
     real: usize,
+    /// What the loss is made of.
+    log_q: Vec<f32>,
+    energy: Vec<f32>,
+}
+
+impl Shard {
+    fn note(&mut self, loss: &Loss, slots: &[Vec<f32>]) {
+        self.log_q.clone_from(&slots[loss.log_q.0]);
+        if let Some(energy) = loss.energy {
+            self.energy.clone_from(&slots[energy.0]);
+        }
+    }
 }
 
 struct Group {
     gradient: Vec<f32>,
     shards: Vec<Shard>,
+    /// One for all shards, or one each.
+    memory: Vec<Memory>,
 }
 
 /// A program on the CPU.
@@ -44,21 +74,29 @@ pub(crate) struct CpuRunner {
     gradient: Vec<f32>,
 }
 
+/// Parts of a step for all shards.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Forward,
+    Both,
+    Backward,
+}
+
 impl CpuRunner {
     pub(crate) fn new(pool: Arc<rayon::ThreadPool>, program: Program, batch: usize) -> Self {
-        let columns = SHARD * program.copies;
         let shards = batch.div_ceil(SHARD);
         let groups = shards.min(GROUPS);
         let group = |g: usize| Group {
             gradient: vec![0.0; program.parameters],
             shards: (g * shards / groups..(g + 1) * shards / groups)
                 .map(|i| Shard {
-                    slots: program.rows.iter().map(|rows| vec![0.0; rows * columns]).collect(),
-                    scratch: Vec::new(),
                     first: i * SHARD,
                     real: SHARD.min(batch - i * SHARD),
+                    log_q: Vec::new(),
+                    energy: Vec::new(),
                 })
                 .collect(),
+            memory: vec![Memory::new(&program)],
         };
         let groups = (0..groups).map(group).collect();
         let zeros = vec![0.0; program.parameters];
@@ -76,71 +114,100 @@ impl CpuRunner {
         }
     }
 
-    fn operations(&mut self, step: &StepInputs, backward: bool) {
-        let Self { pool, program, groups, parameters, .. } = self;
-        let list: &[Box<dyn Operation>] =
-            if backward { &program.backward } else { &program.forward };
-        let level = Level::best();
-        pool.install(|| {
-            groups.par_iter_mut().for_each(|group| {
-                for (i, shard) in group.shards.iter_mut().enumerate() {
-                    let mut context = Context {
-                        level,
-                        parameters,
-                        gradient: &mut group.gradient,
-                        fresh: i == 0,
-                        tables: &program.tables,
-                        data: &program.data,
-                        step: *step,
-                        slots: &mut shard.slots,
-                        samples: SHARD,
-                        copies: program.copies,
-                        first: shard.first as u64,
-                        scratch: &mut shard.scratch,
-                    };
-                    for operation in list {
-                        operation.cpu(&mut context);
-                    }
-                }
-            });
-        });
+    /// Gives every shard a memory of its own.
+    fn separate(&mut self) {
+        for group in &mut self.groups {
+            let Group { memory, shards, .. } = group;
+            memory.resize_with(shards.len(), || Memory::new(&self.program));
+        }
     }
 
-    fn loss(&mut self, step: &StepInputs) -> Readings {
+    /// Forward, and where the loss is local backward too; or backward alone.
+    fn pass(&mut self, step: &StepInputs, part: Part) {
+        let Self { pool, program, groups, parameters, batch, .. } = self;
+        let (program, batch) = (&*program, *batch);
+        let level = Level::best();
+        let one = |group: &mut Group| {
+            let Group { gradient, shards, memory } = group;
+            let separate = memory.len() == shards.len();
+            for (i, shard) in shards.iter_mut().enumerate() {
+                let memory = &mut memory[if separate { i } else { 0 }];
+                let mut context = Context {
+                    level,
+                    parameters,
+                    gradient,
+                    fresh: i == 0,
+                    tables: &program.tables,
+                    data: &program.data,
+                    step: *step,
+                    slots: &mut memory.slots,
+                    samples: SHARD,
+                    copies: program.copies,
+                    first: shard.first as u64,
+                    scratch: &mut memory.scratch,
+                };
+                if part != Part::Backward {
+                    program.forward.iter().for_each(|o| o.cpu(&mut context));
+                    shard.note(&program.loss, context.slots);
+                }
+                if part == Part::Both {
+                    let (loss, log_q) = (&program.loss, &shard.log_q);
+                    let coefficient = &mut context.slots[loss.coefficient.0];
+                    loss.local(batch, log_q, SHARD, shard.real, coefficient);
+                }
+                if part != Part::Forward {
+                    program.backward.iter().for_each(|o| o.cpu(&mut context));
+                }
+            }
+        };
+        pool.install(|| groups.par_iter_mut().for_each(one));
+    }
+
+    /// The loss of what the last forward pass left, and its derivative with respect to each ln q.
+    fn loss(&mut self, step: &StepInputs) -> (Readings, Vec<f32>) {
         let loss = self.program.loss;
-        let log_q = self.gather(loss.log_q);
-        let energy = loss
-            .energy
-            .map_or_else(|| vec![0.0; self.batch], |e| self.gather(e)[..self.batch].to_vec());
+        let log_q = self.gather(1, |_, shard, _| &shard.log_q);
+        let energy = match loss.energy {
+            Some(_) => self.gather(1, |_, shard, _| &shard.energy)[..self.batch].to_vec(),
+            None => vec![0.0; self.batch],
+        };
         let mut coefficient = vec![0.0; log_q.len()];
         let readings = loss.evaluate(step, &log_q, &energy, &mut coefficient);
-        self.scatter(loss.coefficient, &coefficient);
-        readings
+        (readings, coefficient)
     }
 
-    /// A slot of the whole batch, `[rows][copies · batch]`.
-    fn gather(&self, slot: Slot) -> Vec<f32> {
+    /// A matrix of the whole batch, `[rows][copies · batch]`, from its shards.
+    fn gather<'a>(
+        &'a self,
+        rows: usize,
+        part: impl Fn(&'a Group, &'a Shard, usize) -> &'a [f32],
+    ) -> Vec<f32> {
         let (copies, batch) = (self.program.copies, self.batch);
-        let rows = self.program.rows[slot.0];
         let mut all = vec![0.0; rows * copies * batch];
-        for shard in self.groups.iter().flat_map(|g| &g.shards) {
-            for i in 0..rows * copies {
-                let from = &shard.slots[slot.0][i * SHARD..][..shard.real];
-                all[i * batch + shard.first..][..shard.real].copy_from_slice(from);
+        for group in &self.groups {
+            for (k, shard) in group.shards.iter().enumerate() {
+                let from = part(group, shard, k);
+                for i in 0..rows * copies {
+                    all[i * batch + shard.first..][..shard.real]
+                        .copy_from_slice(&from[i * SHARD..][..shard.real]);
+                }
             }
         }
         all
     }
 
     fn scatter(&mut self, slot: Slot, all: &[f32]) {
+        self.separate();
         let (copies, batch) = (self.program.copies, self.batch);
         let rows = self.program.rows[slot.0];
-        for shard in self.groups.iter_mut().flat_map(|g| &mut g.shards) {
-            for i in 0..rows * copies {
-                let to = &mut shard.slots[slot.0][i * SHARD..(i + 1) * SHARD];
-                let (real, rest) = to.split_at_mut(shard.real);
-                real.copy_from_slice(&all[i * batch + shard.first..][..real.len()]);
-                rest.fill(0.0);
+        for Group { shards, memory, .. } in &mut self.groups {
+            for (shard, memory) in shards.iter().zip(memory) {
+                for i in 0..rows * copies {
+                    let to = &mut memory.slots[slot.0][i * SHARD..(i + 1) * SHARD];
+                    let (real, rest) = to.split_at_mut(shard.real);
+                    real.copy_from_slice(&all[i * batch + shard.first..][..real.len()]);
+                    rest.fill(0.0);
+                }
             }
         }
     }
@@ -148,20 +215,37 @@ impl CpuRunner {
     /// Adds the groups' gradients; returns the norm.
     fn add_groups(&mut self) -> f64 {
         let Self { pool, groups, gradient, .. } = self;
+        let level = Level::best();
         let squares: Vec<f64> = pool.install(|| {
             let chunks = gradient.par_chunks_mut(CHUNK).enumerate();
             chunks
                 .map(|(i, sum)| {
-                    for (g, group) in groups.iter().enumerate() {
-                        let part = &group.gradient[i * CHUNK..][..sum.len()];
-                        if g == 0 {
-                            sum.copy_from_slice(part);
-                        } else {
-                            sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
-                        }
-                    }
-                    let blocks = sum.chunks(64);
-                    blocks.map(|b| f64::from(b.iter().map(|g| g * g).sum::<f32>())).sum()
+                    wide(
+                        level,
+                        #[inline(always)]
+                        || {
+                            for (g, group) in groups.iter().enumerate() {
+                                let part = &group.gradient[i * CHUNK..][..sum.len()];
+                                if g == 0 {
+                                    sum.copy_from_slice(part);
+                                } else {
+                                    for (s, p) in sum.iter_mut().zip(part) {
+                                        *s += p;
+                                    }
+                                }
+                            }
+                            let mut squares = 0.0;
+                            for b in sum.chunks(64) {
+                                squares += f64::from(dot_with(
+                                    b,
+                                    b,
+                                    #[inline(always)]
+                                    |a, b| a * b,
+                                ));
+                            }
+                            squares
+                        },
+                    )
                 })
                 .collect()
         });
@@ -170,14 +254,19 @@ impl CpuRunner {
 
     fn update(&mut self, step: &StepInputs, norm: f64) {
         let scale = optimizer::clip_scale(step, norm);
+        let level = Level::best();
         let Self { pool, gradient, parameters, first_moment, second_moment, .. } = self;
         pool.install(|| {
             let chunks = gradient.par_chunks(CHUNK).zip(parameters.par_chunks_mut(CHUNK));
             let moments =
                 first_moment.par_chunks_mut(CHUNK).zip(second_moment.par_chunks_mut(CHUNK));
-            chunks
-                .zip(moments)
-                .for_each(|((g, p), (m, v))| optimizer::adam(step, scale, g, p, m, v));
+            chunks.zip(moments).for_each(|((g, p), (m, v))| {
+                wide(
+                    level,
+                    #[inline(always)]
+                    || optimizer::adam(step, scale, g, p, m, v),
+                );
+            });
         });
     }
 }
@@ -185,10 +274,17 @@ impl CpuRunner {
 impl Runner for CpuRunner {
     fn run(&mut self, inputs: &[StepInputs]) -> Result<Vec<Readings>, DeviceError> {
         let mut all = Vec::with_capacity(inputs.len());
+        let local = self.program.loss.is_local();
+        if !local {
+            self.separate();
+        }
         for step in inputs {
-            self.operations(step, false);
-            let mut readings = self.loss(step);
-            self.operations(step, true);
+            self.pass(step, if local { Part::Both } else { Part::Forward });
+            let (mut readings, coefficient) = self.loss(step);
+            if !local {
+                self.scatter(self.program.loss.coefficient, &coefficient);
+                self.pass(step, Part::Backward);
+            }
             readings.grad_norm = self.add_groups();
             all.push(readings);
             if !(readings.loss.is_finite() && readings.grad_norm.is_finite()) {
@@ -200,11 +296,21 @@ impl Runner for CpuRunner {
     }
 
     fn probe(&mut self, input: &StepInputs, phase: Phase) -> Result<(), DeviceError> {
+        self.separate();
         match phase {
-            Phase::Forward => self.operations(input, false),
-            Phase::Loss => drop(self.loss(input)),
+            Phase::Forward => self.pass(input, Part::Forward),
+            Phase::Loss => {
+                let loss = self.program.loss;
+                for Group { shards, memory, .. } in &mut self.groups {
+                    for (shard, memory) in shards.iter_mut().zip(memory) {
+                        shard.note(&loss, &memory.slots);
+                    }
+                }
+                let (_, coefficient) = self.loss(input);
+                self.scatter(self.program.loss.coefficient, &coefficient);
+            }
             Phase::Backward => {
-                self.operations(input, true);
+                self.pass(input, Part::Backward);
                 self.add_groups();
             }
         }
@@ -226,7 +332,9 @@ impl Runner for CpuRunner {
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {
-        Ok(self.gather(slot))
+        self.separate();
+        let rows = self.program.rows[slot.0];
+        Ok(self.gather(rows, |group, _, k| &group.memory[k].slots[slot.0]))
     }
 
     fn write(&mut self, slot: Slot, values: &[f32]) {

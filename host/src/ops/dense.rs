@@ -8,8 +8,8 @@
 //! Backward, from dy: dx = Wᵀ dy, dW = dy xᵀ (lower part), db = Σ dy. On the CPU all three products
 //! are the tile product of `gemm.rs`; in WGSL they are one 64 × 64 tile kernel in three modes.
 
-use super::gemm::{Gemm, Order, transpose};
-use super::{Context, Launch, Layout, Operation, Slot, Table, sum};
+use super::gemm::{Gemm, Order, Start, transpose};
+use super::{Context, Launch, Layout, Operation, Slot, Table, sum, wide};
 
 /// y = b + W x over the columns of copies `from_copy..`.
 #[derive(Clone, Copy, Debug)]
@@ -49,11 +49,7 @@ impl Dense {
     ) {
         let n = context.columns();
         context.writing(self.y, |context, y| {
-            if let Some(bias) = self.bias {
-                for o in rows.clone() {
-                    y[o * n + from..o * n + to].fill(context.parameters[bias + o]);
-                }
-            }
+            let bias = |bias| Start::Bias(&context.parameters[bias..bias + self.outputs]);
             let limits = &context.table(self.limits)[..self.outputs];
             Gemm {
                 a: &context.parameters[self.weight..self.weight + self.outputs * self.inputs],
@@ -63,6 +59,7 @@ impl Dense {
                 b_stride: n,
                 c: y,
                 c_stride: n,
+                start: self.bias.map_or(Start::Held, bias),
                 rows,
                 from,
                 range: |_, m1: usize| 0..limits[m1 - 1] as usize,
@@ -137,19 +134,23 @@ impl Operation for DenseBackward {
         let Dense { weight, bias, limits, inputs, outputs, x, .. } = self.dense;
         let n = context.columns();
         if let Some(bias) = bias {
-            for o in 0..outputs {
-                let db = sum(&context.slot(self.dy)[o * n..(o + 1) * n]);
-                context.give_gradient(bias + o, db);
-            }
+            let (fresh, dy) = (context.fresh, &context.slots[self.dy.0]);
+            let db = &mut context.gradient[bias..bias + outputs];
+            wide(
+                context.level,
+                #[inline(always)]
+                || {
+                    for (db, dy) in db.iter_mut().zip(dy.chunks_exact(n)) {
+                        *db = if fresh { 0.0 } else { *db } + sum(dy);
+                    }
+                },
+            );
         }
 
         let stride = inputs.next_multiple_of(64);
         let mut x_transposed = std::mem::take(context.scratch);
-        transpose(context.slot(x), inputs, n, stride, &mut x_transposed);
+        transpose(context.level, context.slot(x), inputs, n, stride, &mut x_transposed);
         let size = outputs * inputs;
-        if context.fresh {
-            context.gradient[weight..weight + size].fill(0.0);
-        }
         let limits = &context.tables[limits.start..limits.start + limits.len];
         let (limits, firsts) = limits.split_at(outputs);
         Gemm {
@@ -160,6 +161,7 @@ impl Operation for DenseBackward {
             b_stride: stride,
             c: &mut context.gradient[weight..weight + size],
             c_stride: inputs,
+            start: if context.fresh { Start::Zero } else { Start::Held },
             rows: 0..outputs,
             from: 0,
             range: |_, _| 0..n,
@@ -170,7 +172,6 @@ impl Operation for DenseBackward {
 
         if let Some(dx) = self.dx {
             context.writing(dx, |context, dx| {
-                dx[..inputs * n].fill(0.0);
                 Gemm {
                     a: &context.parameters[weight..weight + size],
                     order: Order::Columns,
@@ -179,6 +180,7 @@ impl Operation for DenseBackward {
                     b_stride: n,
                     c: dx,
                     c_stride: n,
+                    start: Start::Zero,
                     rows: 0..inputs,
                     from: 0,
                     range: |m: usize, _| firsts[m] as usize..outputs,

@@ -2,7 +2,7 @@
 //!
 //! Backward: dx = dy or slope · dy, and dslope = Σ\_{x ≤ 0} x dy.
 
-use super::{Context, Launch, Layout, Operation, Slot, dot_with};
+use super::{Context, Launch, Layout, Operation, Slot, dot_with, wide};
 
 /// y = x > 0 ? x : slope · x, a slope a row.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +32,19 @@ impl Leaky {
     ) {
         let n = context.columns();
         context.writing(self.y, |context, y| {
-            for r in rows {
-                let slope = context.parameters[self.slope + r];
-                let x = &context.slot(self.x)[r * n + from..r * n + to];
-                for (y, &x) in y[r * n + from..r * n + to].iter_mut().zip(x) {
-                    *y = if x > 0.0 { x } else { slope * x };
-                }
-            }
+            wide(
+                context.level,
+                #[inline(always)]
+                || {
+                    for r in rows {
+                        let slope = context.parameters[self.slope + r];
+                        let x = &context.slot(self.x)[r * n + from..r * n + to];
+                        for (y, &x) in y[r * n + from..r * n + to].iter_mut().zip(x) {
+                            *y = if x > 0.0 { x } else { slope * x };
+                        }
+                    }
+                },
+            );
         });
     }
 }
@@ -74,15 +80,26 @@ impl Operation for LeakyBackward {
     fn cpu(&self, context: &mut Context<'_>) {
         let n = context.columns();
         context.writing(self.dy, |context, dy| {
-            for (r, dy) in dy.chunks_exact_mut(n).take(self.leaky.rows).enumerate() {
-                let slope = context.parameters[self.leaky.slope + r];
-                let x = &context.slot(self.leaky.x)[r * n..(r + 1) * n];
-                let dslope = dot_with(x, dy, |x, dy| if x > 0.0 { 0.0 } else { x * dy });
-                for (dy, &x) in dy.iter_mut().zip(x) {
-                    *dy = if x > 0.0 { *dy } else { slope * *dy };
-                }
-                context.give_gradient(self.leaky.slope + r, dslope);
-            }
+            wide(
+                context.level,
+                #[inline(always)]
+                || {
+                    for (r, dy) in dy.chunks_exact_mut(n).take(self.leaky.rows).enumerate() {
+                        let slope = context.parameters[self.leaky.slope + r];
+                        let x = &context.slot(self.leaky.x)[r * n..(r + 1) * n];
+                        let dslope = dot_with(
+                            x,
+                            dy,
+                            #[inline(always)]
+                            |x, dy| if x > 0.0 { 0.0 } else { x * dy },
+                        );
+                        for (dy, &x) in dy.iter_mut().zip(x) {
+                            *dy = if x > 0.0 { *dy } else { slope * *dy };
+                        }
+                        context.give_gradient(self.leaky.slope + r, dslope);
+                    }
+                },
+            );
         });
     }
 

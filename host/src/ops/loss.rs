@@ -38,6 +38,34 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// Whether a sample's derivative depends on no other sample, so that it can go backward at once.
+    pub fn is_local(&self) -> bool {
+        match self.kind {
+            LossKind::Score => false,
+            LossKind::Path | LossKind::Likelihood => true,
+        }
+    }
+
+    /// The derivative for some samples of a batch of `batch`, of a loss that [is local](Self::is_local).
+    /// `log_q` and `coefficient` hold `[copies][n]`; those beyond the first `real` have no weight.
+    pub fn local(
+        &self,
+        batch: usize,
+        log_q: &[f32],
+        n: usize,
+        real: usize,
+        coefficient: &mut [f32],
+    ) {
+        let k = match self.kind {
+            LossKind::Likelihood => -1.0,
+            LossKind::Score | LossKind::Path => 1.0,
+        } / batch as f64;
+        coefficient.fill(0.0);
+        for c in 0..real {
+            share(k, log_q, n, c, coefficient);
+        }
+    }
+
     /// The loss of `n` samples; `log_q` and `coefficient` hold `[copies][n]`, `energy` `[n]`.
     pub fn evaluate(
         &self,
@@ -83,13 +111,7 @@ impl Loss {
                 LossKind::Path => 1.0 / count,
                 LossKind::Likelihood => -1.0 / count,
             };
-            if mirrored {
-                let share = 1.0 / (1.0 + (f64::from(log_q[n + c]) - f64::from(log_q[c])).exp());
-                coefficient[c] = (k * share) as f32;
-                coefficient[n + c] = (k * (1.0 - share)) as f32;
-            } else {
-                coefficient[c] = k as f32;
-            }
+            share(k, log_q, n, c, coefficient);
         }
         Readings {
             loss,
@@ -116,5 +138,16 @@ impl Loss {
             arguments,
             groups: [1, 1, 1],
         }
+    }
+}
+
+/// Writes the derivative `k` of sample `c`, to both copies by their share if there are two.
+fn share(k: f64, log_q: &[f32], n: usize, c: usize, coefficient: &mut [f32]) {
+    if log_q.len() > n {
+        let share = 1.0 / (1.0 + (f64::from(log_q[n + c]) - f64::from(log_q[c])).exp());
+        coefficient[c] = (k * share) as f32;
+        coefficient[n + c] = (k * (1.0 - share)) as f32;
+    } else {
+        coefficient[c] = k as f32;
     }
 }

@@ -28,7 +28,7 @@ mod spins;
 mod take_rows;
 mod transform;
 
-use pushforward::simd::Level;
+use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
 pub use affine::{Affine, AffineBackward};
 pub use dense::{Dense, DenseBackward};
@@ -179,12 +179,33 @@ pub trait Operation: std::fmt::Debug + Send + Sync {
     fn gpu(&self, layout: &Layout) -> Vec<Launch>;
 }
 
+/// Runs `f`, a plain loop, compiled for `level`: the compiler makes the vectors. `f` must be
+/// `#[inline(always)]`, or the level's instructions are lost.
+pub(crate) fn wide<T>(level: Level, f: impl FnOnce() -> T) -> T {
+    struct Wide<F>(F);
+    impl<T, F: FnOnce() -> T> Kernel for Wide<F> {
+        type Output = T;
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> T {
+            (self.0)()
+        }
+    }
+    dispatch(level, Wide(f))
+}
+
 /// Sum with 16 fixed partial sums, which the compiler turns into vectors.
+#[inline(always)]
 pub(crate) fn sum(xs: &[f32]) -> f32 {
-    dot_with(xs, xs, |x, _| x)
+    dot_with(
+        xs,
+        xs,
+        #[inline(always)]
+        |x, _| x,
+    )
 }
 
 /// Σ f(x, y), in the order of [`sum`].
+#[inline(always)]
 pub(crate) fn dot_with(xs: &[f32], ys: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let (xs, x_rest) = xs.as_chunks::<16>();
     let (ys, y_rest) = ys.as_chunks::<16>();

@@ -22,6 +22,7 @@ pub(crate) fn clip_scale(step: &StepInputs, norm: f64) -> f32 {
 }
 
 /// One step of Adam for some of the parameters; `scale` multiplies the gradient.
+#[inline(always)]
 pub(crate) fn adam(
     step: &StepInputs,
     scale: f32,

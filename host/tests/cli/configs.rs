@@ -1,4 +1,4 @@
-//! Fifty wrong configs: each one clear message, exit code 2, no file.
+//! Sixty wrong configs: each one clear message, exit code 2, no file.
 
 use crate::refused;
 
@@ -12,6 +12,8 @@ fn each_wrong_config_is_refused() {
     let made = |text: &str| format!("{MODEL}{text}\n{TARGET}");
     let ising = |text: &str| format!("{MODEL}[target]\nhamiltonian = 'ising2d'\n{text}\n");
     let flow = |text: &str| format!("{FLOW}{text}\n{WELL}");
+    let nsf = |text: &str| format!("[model]\nkind = 'nsf'\n{text}\n{WELL}");
+    let maf = |text: &str| format!("[model]\nkind = 'maf'\n{text}\n{WELL}");
     let train = |text: &str| format!("{MODEL}{TARGET}[train]\n{text}\n");
     let phi4 = |text: &str| format!("{FLOW}[target]\nhamiltonian = 'phi4'\n{text}\n");
     let data = |text: &str| format!("{FLOW}[target]\n{text}\n");
@@ -56,6 +58,22 @@ fn each_wrong_config_is_refused() {
         (format!("{MODEL}[target]\nhamiltonian = 'ising3d'\n"), "did you mean 'ising2d'?"),
         (format!("{MODEL}{WELL}"), "found 'made', but the target is over real numbers"),
         (format!("{FLOW}{TARGET}"), "found 'realnvp', but the target is over spins"),
+        (nsf("bins = 1"), "[model] bins: found 1, expected 2 to 64"),
+        (nsf("bound = 0"), "[model] bound: found 0, expected 0.001 to 10000"),
+        (nsf("mode = 'couplings'"), "expected one of coupling, autoregressive"),
+        (nsf("fast = 'sampling'"), "fast: mode 'coupling' does not take it"),
+        (nsf("mode = 'autoregressive'\nmask = 'halves'"), "mask: mode 'autoregressive' does"),
+        (maf("bins = 8"), "bins: unknown key: 'maf' does not take it"),
+        (maf("fast = 'both'"), "expected one of density, sampling"),
+        (
+            maf("fast = 'density'"),
+            "[model] fast: found 'density', expected 'sampling' to learn from a Hamiltonian",
+        ),
+        (
+            "[model]\nkind = 'maf'\nfast = 'sampling'\n[target]\ndata = 'x.csv'\n".into(),
+            "[model] fast: found 'sampling', expected 'density' to learn from data",
+        ),
+        (format!("[model]\nkind = 'nsf'\n{TARGET}"), "found 'nsf', but the target is over spins"),
         (flow("layers = 0"), "found 0, expected 1 to 256"),
         (flow("log_scale_bound = 0"), "found 0"),
         (flow("mask = 'random'"), "expected one of checkerboard, halves"),
@@ -70,7 +88,7 @@ fn each_wrong_config_is_refused() {
         (train("anneal = 1.0"), "[train] anneal: found 1"),
         (train("lerning_rate = 0.1"), "did you mean 'learning_rate' in [train]?"),
     ];
-    assert_eq!(cases.len(), 50);
+    assert_eq!(cases.len(), 60);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bad.toml");
     let mut unclear = Vec::new();

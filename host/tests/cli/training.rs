@@ -134,6 +134,36 @@ fn data_is_split_standardised_and_scored() {
     assert!(figures["validation_nll"].as_f64().unwrap() < 2.0, "{text}");
 }
 
+#[test]
+fn every_flow_trains_and_passes_its_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let row = |i: i32| {
+        let (u, v) = (f64::from(i * 37 % 101) / 50.0 - 1.0, f64::from(i * 53 % 97) / 48.0 - 1.0);
+        format!("{u},{},{v}\n", u * u + 0.2 * v)
+    };
+    std::fs::write(path.join("rows.csv"), (0..1000).map(row).collect::<String>()).unwrap();
+    let data = "data = 'rows.csv'";
+    let well = "hamiltonian = 'double_well'";
+    for (name, model, target) in [
+        ("splines", "kind = 'nsf'\nbins = 6", well),
+        ("spline_density", "kind = 'nsf'\nbound = 4.0", data),
+        ("spline_iaf", "kind = 'nsf'\nmode = 'autoregressive'", well),
+        ("spline_maf", "kind = 'nsf'\nmode = 'autoregressive'\nbins = 4", data),
+        ("iaf", "kind = 'maf'\nfast = 'sampling'", well),
+        ("maf", "kind = 'maf'", data),
+    ] {
+        let train = "[train]\nsteps = 40\nbatch = 64\nevaluate = 1000";
+        let config =
+            format!("[model]\n{model}\nlayers = 2\nhidden = 16\n[target]\n{target}\n{train}\n");
+        std::fs::write(path.join("x.toml"), config).unwrap();
+        ok(path, &["train", "x.toml", "--device", "cpu", "--out", name]);
+        let file = format!("{name}/model.safetensors");
+        let report: Value = serde_json::from_str(&ok(path, &["check", &file, "--json"])).unwrap();
+        assert_eq!(report["ok"], true, "{name}: {report}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_a_checkpoint() {

@@ -62,7 +62,16 @@ struct Bin<F> {
     slopes: [F; 2],
 }
 
+/// An operation of a level on both of a pair.
+macro_rules! pair {
+    ($s:ident.$op:ident($a:expr, $b:expr)) => {{
+        let (a, b) = ($a, $b);
+        [$s.$op(a[0], b[0]), $s.$op(a[1], b[1])]
+    }};
+}
+
 /// What the formulas share at one place t: t v, t² + v², den and m.
+#[derive(Clone, Copy)]
 struct Place<F> {
     tv: F,
     squares: F,
@@ -94,50 +103,59 @@ impl Spline {
     /// The last bin whose lower corner is not above `value`, along axis 0 for x and 1 for y.
     #[inline(always)]
     fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
-        let size = 2.0 * self.bound;
-        let least = s.splat(size * MIN_BIN);
-        let rest = s.splat(size * (1.0 - MIN_BIN * self.bins as f32));
         let zero = s.splat(0.0);
-        let bin = |k: usize, low: [S::F; 2], below, slope| {
-            let last = k + 1 == self.bins;
-            let part = [p.get(k), p.get(self.bins + k)];
-            let high = |i: usize| {
-                let inner = s.add(low[i], s.add(least, s.mul(rest, part[i])));
-                if last { s.splat(self.bound) } else { inner }
-            };
-            let next = if last { zero } else { p.get(2 * self.bins + k) };
-            let (high, slopes) = ([high(0), high(1)], [slope, next]);
-            Bin { number: s.splat(k as f32), low, high, part, below, slopes }
-        };
-        let mut found = bin(0, [s.splat(-self.bound); 2], [zero; 2], zero);
-        let mut here = found;
+        let none = [zero; 2];
+        let mut here = self.bin(s, p, 0, [s.splat(-self.bound); 2], none, zero);
+        let mut found = here;
         for k in 1..self.bins {
-            let below = std::array::from_fn(|i| s.add(here.below[i], here.part[i]));
-            here = bin(k, here.high, below, here.slopes[1]);
+            let below = pair!(s.add(here.below, here.part));
+            here = self.bin(s, p, k, here.high, below, here.slopes[1]);
             let before = s.lt(value, here.low[axis]);
-            let choose = |a: S::F, b: S::F| s.select(before, a, b);
-            let both = |a: [S::F; 2], b: [S::F; 2]| [choose(a[0], b[0]), choose(a[1], b[1])];
             found = Bin {
-                number: choose(found.number, here.number),
-                low: both(found.low, here.low),
-                high: both(found.high, here.high),
-                part: both(found.part, here.part),
-                below: both(found.below, here.below),
-                slopes: both(found.slopes, here.slopes),
+                number: s.select(before, found.number, here.number),
+                low: choose(s, before, found.low, here.low),
+                high: choose(s, before, found.high, here.high),
+                part: choose(s, before, found.part, here.part),
+                below: choose(s, before, found.below, here.below),
+                slopes: choose(s, before, found.slopes, here.slopes),
             };
         }
         found
     }
 
+    /// Bin `k`, from what the bins before it end with.
+    #[inline(always)]
+    fn bin<S: Simd>(
+        self,
+        s: S,
+        p: &Parameters<'_, S>,
+        k: usize,
+        low: [S::F; 2],
+        below: [S::F; 2],
+        slope: S::F,
+    ) -> Bin<S::F> {
+        let part = [p.get(k), p.get(self.bins + k)];
+        let (high, next) = if k + 1 == self.bins {
+            ([s.splat(self.bound); 2], s.splat(0.0))
+        } else {
+            let whole = 2.0 * self.bound;
+            let rest = s.splat(whole * (1.0 - MIN_BIN * self.bins as f32));
+            let size = pair!(s.mul([rest; 2], part));
+            let size = pair!(s.add([s.splat(whole * MIN_BIN); 2], size));
+            (pair!(s.add(low, size)), p.get(2 * self.bins + k))
+        };
+        Bin { number: s.splat(k as f32), low, high, part, below, slopes: [slope, next] }
+    }
+
     /// The derivatives at both ends of a bin.
     #[inline(always)]
     fn deltas<S: Simd>(self, s: S, bin: &Bin<S::F>) -> [S::F; 2] {
-        let one = s.splat(1.0);
-        let inner =
-            |u: S::F| s.add(s.splat(MIN_DERIVATIVE), softplus(s, s.add(u, s.splat(offset()))));
         let first = s.lt(bin.number, s.splat(0.5));
         let last = s.lt(s.splat(self.bins as f32 - 1.5), bin.number);
-        [s.select(first, one, inner(bin.slopes[0])), s.select(last, one, inner(bin.slopes[1]))]
+        let (one, least) = (s.splat(1.0), s.splat(MIN_DERIVATIVE));
+        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(offset()); 2]));
+        let inner = [s.add(least, softplus(s, u0)), s.add(least, softplus(s, u1))];
+        [s.select(first, one, inner[0]), s.select(last, one, inner[1])]
     }
 
     /// `yes` where −B < value < B.
@@ -160,7 +178,7 @@ impl Spline {
         self.softmax(s, p, self.bins);
         let from = usize::from(direction == Direction::Sampling);
         let bin = self.find(s, p, x, from);
-        let size: [S::F; 2] = std::array::from_fn(|i| s.sub(bin.high[i], bin.low[i]));
+        let size = pair!(s.sub(bin.high, bin.low));
         let slope = s.div(size[1], size[0]);
         let deltas = self.deltas(s, &bin);
         let inverse = s.div(s.splat(1.0), size[from]);
@@ -169,11 +187,9 @@ impl Spline {
         let (place, [up, down]) = match direction {
             Direction::Density => {
                 let place = place(s, slope, deltas, up, down);
-                let image = |a: S::F, b: S::F, delta: S::F| {
-                    s.div(s.mul(a, s.add(s.mul(slope, a), s.mul(delta, b))), place.den)
-                };
-                let image = [image(up, down, deltas[0]), image(down, up, deltas[1])];
-                (place, image)
+                let low = s.mul(up, s.add(s.mul(slope, up), s.mul(deltas[0], down)));
+                let high = s.mul(down, s.add(s.mul(slope, down), s.mul(deltas[1], up)));
+                (place, pair!(s.div([low, high], [place.den; 2])))
             }
             Direction::Sampling => {
                 let t = solve(s, slope, deltas, up, down);
@@ -201,99 +217,116 @@ impl Spline {
         p: &mut Parameters<'_, S>,
     ) -> S::F {
         let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
-        let mul = |a, b| s.mul(a, b);
         let value = match direction {
             Direction::Density => x,
             Direction::Sampling => y,
         };
         let bin = self.find(s, p, value, 0);
-        let size: [S::F; 2] = std::array::from_fn(|i| s.sub(bin.high[i], bin.low[i]));
+        let size = pair!(s.sub(bin.high, bin.low));
         let per_width = s.div(one, size[0]);
-        let slope = mul(size[1], per_width);
+        let slope = s.mul(size[1], per_width);
         let deltas = self.deltas(s, &bin);
-        let middle = mul(s.splat(0.5), s.add(bin.low[0], bin.high[0]));
+        let middle = s.mul(s.splat(0.5), s.add(bin.low[0], bin.high[0]));
         let at = self.inside(s, value, value, middle);
-        let t = mul(s.sub(at, bin.low[0]), per_width);
-        let v = mul(s.sub(bin.high[0], at), per_width);
+        let t = s.mul(s.sub(at, bin.low[0]), per_width);
+        let v = s.mul(s.sub(bin.high[0], at), per_width);
         let Place { tv, squares, den, m } = place(s, slope, deltas, t, v);
         let (per_den, per_m) = (s.div(one, den), s.div(one, m));
-        let per_den_2 = mul(per_den, per_den);
+        let per_den_2 = s.mul(per_den, per_den);
         let [d0, d1] = deltas;
         let c = self.inside(s, value, c, zero);
         let given = self.inside(s, value, dy, zero);
 
         // Derivatives of η and of ln y' with respect to t, s, δ₀ and δ₁.
-        let eta = mul(mul(t, s.add(mul(slope, t), mul(d0, v))), per_den);
-        let rest = mul(mul(v, s.add(mul(slope, v), mul(d1, t))), per_den);
-        let eta_t = mul(mul(slope, m), per_den_2);
-        let change = s.sub(mul(d1, mul(t, t)), mul(d0, mul(v, v)));
-        let eta_s = mul(mul(tv, change), per_den_2);
-        let share = mul(tv, per_den);
-        let [eta_0, eta_1] = [mul(share, rest), s.sub(zero, mul(share, eta))];
-        let m_t = s.add(s.sub(mul(d1, t), mul(d0, v)), mul(slope, s.sub(v, t)));
-        let bend = s.sub(s.add(d0, d1), mul(two, slope));
-        let den_t = mul(s.sub(v, t), bend);
-        let log_t = mul(two, s.sub(mul(m_t, per_m), mul(den_t, per_den)));
+        let eta = s.mul(s.mul(t, s.add(s.mul(slope, t), s.mul(d0, v))), per_den);
+        let rest = s.mul(s.mul(v, s.add(s.mul(slope, v), s.mul(d1, t))), per_den);
+        let eta_t = s.mul(s.mul(slope, m), per_den_2);
+        let change = s.sub(s.mul(d1, s.mul(t, t)), s.mul(d0, s.mul(v, v)));
+        let eta_s = s.mul(s.mul(tv, change), per_den_2);
+        let share = s.mul(tv, per_den);
+        let [eta_0, eta_1] = [s.mul(share, rest), s.sub(zero, s.mul(share, eta))];
+        let m_t = s.add(s.sub(s.mul(d1, t), s.mul(d0, v)), s.mul(slope, s.sub(v, t)));
+        let bend = s.sub(s.add(d0, d1), s.mul(two, slope));
+        let den_t = s.mul(s.sub(v, t), bend);
+        let log_t = s.mul(two, s.sub(s.mul(m_t, per_m), s.mul(den_t, per_den)));
         let log_s = {
-            let sum = s.add(s.div(one, slope), mul(tv, per_m));
-            mul(two, s.sub(sum, mul(squares, per_den)))
+            let sum = s.add(s.div(one, slope), s.mul(tv, per_m));
+            s.mul(two, s.sub(sum, s.mul(squares, per_den)))
         };
-        let twice = mul(two, share);
-        let log_0 = s.sub(mul(mul(v, v), per_m), twice);
-        let log_1 = s.sub(mul(mul(t, t), per_m), twice);
+        let twice = s.mul(two, share);
+        let log_0 = s.sub(s.mul(s.mul(v, v), per_m), twice);
+        let log_1 = s.sub(s.mul(s.mul(t, t), per_m), twice);
 
-        let derivative = mul(slope, mul(mul(slope, m), per_den_2));
-        let log_x = mul(log_t, per_width);
-        let through = s.add(given, mul(c, log_x));
+        let derivative = s.mul(slope, s.mul(s.mul(slope, m), per_den_2));
+        let log_x = s.mul(log_t, per_width);
+        let through = s.add(given, s.mul(c, log_x));
         let (g, dx) = match direction {
-            Direction::Density => (given, s.add(mul(given, derivative), mul(c, log_x))),
+            Direction::Density => (given, s.add(s.mul(given, derivative), s.mul(c, log_x))),
             Direction::Sampling => {
                 let h = s.div(through, derivative);
                 (s.sub(zero, h), h)
             }
         };
-        let gh = mul(g, size[1]);
-        let total = |eta: S::F, log: S::F| s.add(mul(gh, eta), mul(c, log));
-        let t_gradient = total(eta_t, log_t);
-        let s_gradient = mul(total(eta_s, log_s), per_width);
-        let t_gradient = mul(t_gradient, per_width);
-        let slope_part = mul(slope, s_gradient);
+        let gh = s.mul(g, size[1]);
+        let t_gradient = total(s, [gh, c], eta_t, log_t);
+        let s_gradient = s.mul(total(s, [gh, c], eta_s, log_s), per_width);
+        let t_gradient = s.mul(t_gradient, per_width);
+        let slope_part = s.mul(slope, s_gradient);
         // Gradients of the bin's lower corner and of its upper one: of x, of y.
-        let low = [s.sub(slope_part, mul(v, t_gradient)), s.sub(mul(g, rest), s_gradient)];
-        let high =
-            [s.sub(zero, s.add(slope_part, mul(t, t_gradient))), s.add(mul(g, eta), s_gradient)];
-        let delta = [total(eta_0, log_0), total(eta_1, log_1)];
+        let low = [s.sub(slope_part, s.mul(v, t_gradient)), s.sub(s.mul(g, rest), s_gradient)];
+        let high = [
+            s.sub(zero, s.add(slope_part, s.mul(t, t_gradient))),
+            s.add(s.mul(g, eta), s_gradient),
+        ];
+        let delta = [total(s, [gh, c], eta_0, log_0), total(s, [gh, c], eta_1, log_1)];
 
         let scale = s.splat(2.0 * self.bound * (1.0 - MIN_BIN * self.bins as f32));
         for axis in 0..2 {
             let all = s.add(low[axis], high[axis]);
-            let mean = s.add(mul(all, bin.below[axis]), mul(high[axis], bin.part[axis]));
-            let [all, high, none] = [all, high[axis], zero].map(|g| mul(scale, s.sub(g, mean)));
+            let mean = s.add(s.mul(all, bin.below[axis]), s.mul(high[axis], bin.part[axis]));
+            let all = s.mul(scale, s.sub(all, mean));
+            let none = s.mul(scale, s.sub(zero, mean));
+            let high = s.mul(scale, s.sub(high[axis], mean));
             for k in 0..self.bins {
                 let number = s.splat(k as f32);
                 let from_here = s.select(s.lt(bin.number, number), none, high);
                 let each = s.select(s.lt(number, bin.number), all, from_here);
                 let r = axis * self.bins + k;
-                p.set(r, mul(p.get(r), each));
+                p.set(r, s.mul(p.get(r), each));
             }
         }
-        let offset = s.splat(offset());
-        let steep: [S::F; 2] =
-            std::array::from_fn(|i| mul(delta[i], sigmoid(s, s.add(bin.slopes[i], offset))));
+        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(offset()); 2]));
+        let steep = pair!(s.mul(delta, [sigmoid(s, u0), sigmoid(s, u1)]));
         for k in 1..self.bins {
             // Knot k is the lower end of bin k and the upper end of bin k − 1.
-            let (number, half) = (s.splat(k as f32), s.splat(0.5));
-            let is = |number: S::F, yes: S::F| {
-                let below = s.lt(s.sub(number, half), bin.number);
-                s.select(below, s.select(s.lt(bin.number, s.add(number, half)), yes, zero), zero)
-            };
-            let value = s.add(is(number, steep[0]), is(s.sub(number, one), steep[1]));
-            p.set(2 * self.bins + k - 1, value);
+            let lower = only_at(s, bin.number, k as f32, steep[0]);
+            let upper = only_at(s, bin.number, k as f32 - 1.0, steep[1]);
+            p.set(2 * self.bins + k - 1, s.add(lower, upper));
         }
         self.inside(s, value, dx, dy)
     }
 }
 
+#[inline(always)]
+fn choose<S: Simd>(s: S, mask: S::M, a: [S::F; 2], b: [S::F; 2]) -> [S::F; 2] {
+    [s.select(mask, a[0], b[0]), s.select(mask, a[1], b[1])]
+}
+
+/// `yes` where `number` is the whole number `k`, else 0.
+#[inline(always)]
+fn only_at<S: Simd>(s: S, number: S::F, k: f32, yes: S::F) -> S::F {
+    let (low, high) = (s.lt(s.splat(k - 0.5), number), s.lt(number, s.splat(k + 0.5)));
+    let zero = s.splat(0.0);
+    s.select(low, s.select(high, yes, zero), zero)
+}
+
+/// What reaches one quantity through y and through ln y'.
+#[inline(always)]
+fn total<S: Simd>(s: S, [g, c]: [S::F; 2], eta: S::F, log: S::F) -> S::F {
+    s.add(s.mul(g, eta), s.mul(c, log))
+}
+
+/// t² + v², den and m at a place.
 #[inline(always)]
 fn place<S: Simd>(s: S, slope: S::F, deltas: [S::F; 2], t: S::F, v: S::F) -> Place<S::F> {
     let (tt, vv, tv) = (s.mul(t, t), s.mul(v, v), s.mul(t, v));
