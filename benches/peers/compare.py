@@ -205,6 +205,10 @@ def main():
     arguments = parser.parse_args()
     if arguments.setup:
         return set_up(arguments.venv)
+    if arguments.markdown:
+        marks = arguments.markdown.read_text() if arguments.markdown.exists() else ""
+        if START not in marks or END not in marks:
+            sys.exit(f"error: {arguments.markdown}: found no file with the lines {START} and {END}")
     chosen = [r for r in rows() if not arguments.only or any(t in r.name for t in arguments.only)]
     if arguments.list:
         return print("\n".join(row.name for row in chosen))
@@ -228,7 +232,7 @@ def main():
     lines = [f"{datetime.date.today()}, {machine()}, f32, shortest call"
              + (" in CPU time" if arguments.cpu_time else "")
              + (f"; peak {max(peaks) / 1e9:.0f} G multiply-adds/s a core" if peaks else "")
-             + f"; `{' '.join(['python3', 'benches/peers/compare.py', *sys.argv[1:]])}`.",
+             + "; `python3 benches/peers/compare.py`.",
              "", *table(done, clock)]
     print("\n".join(lines))
     if arguments.markdown:

@@ -9,8 +9,8 @@
 //! `levels`, `laws` and `bits` then run on it, and `cross` runs them on processors that this machine
 //! has not. SSE2 and `simd128` have no fused multiply-add: they emulate it in `f64`, 1.2 to 2.5
 //! times as fast as the scalar level does (measured for MADE and RealNVP, alone and in batch), so
-//! the widest level is the best one for either arithmetic. Where `fused` speed matters there,
-//! `plain` models are 10 times as fast.
+//! the widest level is the best one for either arithmetic. Where speed matters there, `plain`
+//! models are 5 to 10 times as fast as `fused` ones.
 //!
 //! Why a trait of our own and not a SIMD crate: the numeric contract needs every operation to
 //! have one rounding that is the same on all levels (`mul_add` is *always* fused, `min`/`max` do
