@@ -26,18 +26,23 @@ fn weighted(w: &[f32], y: &[f64]) -> f64 {
 
 #[test]
 fn dense() {
-    for (limits, inputs, copies, bias) in [
-        (vec![5; 7], 5, 1, true),
-        (vec![0, 0, 1, 1, 2, 3, 3, 70, 77], 90, 2, true),
-        (vec![0, 1, 2, 3, 4], 5, 2, false),
-        ((0..150).map(|o| o / 2).collect(), 75, 1, true),
+    for (limits, inputs, copies, bias, units) in [
+        (vec![5; 7], 5, 1, true, false),
+        (vec![0, 0, 1, 1, 2, 3, 3, 70, 77], 90, 2, true, false),
+        (vec![0, 1, 2, 3, 4], 5, 2, false, false),
+        ((0..150).map(|o| o / 2).collect(), 75, 1, true, false),
+        (vec![4; 6], 4, 2, true, true),
+        (vec![0; 3], 2, 1, true, true),
+        ((0..100).map(|o| o / 3).collect(), 33, 1, true, true),
     ] {
         let outputs = limits.len();
         let n = BATCH * copies;
         let size = outputs * inputs;
+        let parameters = size + 2 * outputs;
         let build = || {
-            let mut p = program(copies, size + outputs);
-            let (x, y, dy, dx) = (p.slot(inputs), p.slot(outputs), p.slot(outputs), p.slot(inputs));
+            let mut p = program(copies, parameters);
+            let (x, y, h) = (p.slot(inputs), p.slot(outputs), p.slot(outputs));
+            let (dy, dx) = (p.slot(outputs), p.slot(inputs));
             let limits = p.table(Dense::table(&limits, inputs));
             let dense = Dense {
                 weight: 0,
@@ -47,13 +52,14 @@ fn dense() {
                 outputs,
                 x,
                 y,
+                units: units.then_some(Leaky { slope: size + outputs, y: h }),
                 from_copy: 0,
             };
             p.forward.push(Box::new(dense));
             p.backward.push(Box::new(DenseBackward { dense, dy, dx: Some(dx) }));
-            (p, [x, y, dy, dx])
+            (p, [x, y, if units { h } else { y }, dy, dx])
         };
-        let mut w = numbers(size + outputs, 1.0, 1);
+        let mut w = numbers(parameters, 1.0, 1);
         for o in 0..outputs {
             w[o * inputs + limits[o]..(o + 1) * inputs].fill(0.0);
         }
@@ -62,68 +68,189 @@ fn dense() {
             numbers(outputs * n, 1.0, 3),
             numbers(outputs * n, 1.0, 4),
         );
-        let formula = |w: &[f64], x: &[f64]| -> Vec<f64> {
+        let before = |w: &[f64], x: &[f64]| -> Vec<f64> {
             let one = |o: usize, c: usize| {
                 let start = if bias { w[size + o] } else { f64::from(y[o * n + c]) };
                 start + (0..limits[o]).map(|i| w[o * inputs + i] * x[i * n + c]).sum::<f64>()
             };
             (0..outputs).flat_map(|o| (0..n).map(move |c| one(o, c)).collect::<Vec<_>>()).collect()
         };
-        let value = formula(&f64s(&w), &f64s(&x));
+        let factor = |w: &[f64], o: usize, z: f64| {
+            if units && z <= 0.0 { w[size + outputs + o] } else { 1.0 }
+        };
+        let formula = |w: &[f64], x: &[f64]| -> Vec<f64> {
+            before(w, x).iter().enumerate().map(|(at, z)| factor(w, at / n, *z) * z).collect()
+        };
+        let (w64, x64) = (f64s(&w), f64s(&x));
+        let z = before(&w64, &x64);
+        let dz: Vec<f64> =
+            (0..z.len()).map(|at| factor(&w64, at / n, z[at]) * f64::from(dy[at])).collect();
         let dx: Vec<f64> = (0..inputs * n)
             .map(|at| {
                 let (i, c) = (at / n, at % n);
                 let seen = (0..outputs).filter(|&o| i < limits[o]);
-                seen.map(|o| f64::from(w[o * inputs + i]) * f64::from(dy[o * n + c])).sum()
+                seen.map(|o| w64[o * inputs + i] * dz[o * n + c]).sum()
             })
             .collect();
-        let dw: Vec<f64> = (0..size + outputs)
-            .map(|at| {
-                let (o, i) =
-                    if at < size { (at / inputs, at % inputs) } else { (at - size, usize::MAX) };
-                let factor = |c: usize| if i == usize::MAX { 1.0 } else { f64::from(x[i * n + c]) };
-                let given = if i == usize::MAX { bias } else { i < limits[o] };
-                if given { (0..n).map(|c| f64::from(dy[o * n + c]) * factor(c)).sum() } else { 0.0 }
-            })
-            .collect();
+        let mut dw = vec![0.0; parameters];
+        for (o, c) in (0..outputs).flat_map(|o| (0..n).map(move |c| (o, c))) {
+            let at = o * n + c;
+            for i in 0..limits[o] {
+                dw[o * inputs + i] += dz[at] * x64[i * n + c];
+            }
+            dw[size + o] += if bias { dz[at] } else { 0.0 };
+            if units && z[at] <= 0.0 {
+                dw[size + outputs + o] += z[at] * f64::from(dy[at]);
+            }
+        }
         if size < 100 {
-            let by_difference = slopes(&f64s(&w), |w| weighted(&dy, &formula(w, &f64s(&x))));
-            assert!(dw.iter().zip(by_difference).all(|(a, b)| (a - b).abs() < 1e-7));
+            let by_difference = slopes(&w64, |w| weighted(&dy, &formula(w, &x64)));
+            let seen = |at: usize| at >= size || at % inputs < limits[at / inputs];
+            let off = |at: usize| (dw[at] - by_difference[at]).abs();
+            assert!((0..parameters).filter(|&at| seen(at)).all(|at| off(at) < 1e-6));
         }
         for device in devices() {
-            let (p, [sx, sy, sdy, sdx]) = build();
+            let (p, [sx, sy, sh, sdy, sdx]) = build();
             let inputs = [(sx, x.clone()), (sy, y.clone()), (sdy, dy.clone())];
-            let found = evaluate(&device, p, BATCH, &w, &inputs, &[Forward, Backward], &[sy, sdx]);
-            assert_close(&format!("{} y", device.kind()), &found[0], &value, TOLERANCE);
-            assert_close(&format!("{} dx", device.kind()), &found[1], &dx, TOLERANCE);
-            assert_close(&format!("{} dw", device.kind()), &found[2], &dw, TOLERANCE);
+            let phases = [Forward, Backward];
+            let found = evaluate(&device, p, BATCH, &w, &inputs, &phases, &[sy, sh, sdx]);
+            assert_close(&format!("{} y", device.kind()), &found[0], &z, TOLERANCE);
+            let value = formula(&w64, &x64);
+            assert_close(&format!("{} units", device.kind()), &found[1], &value, TOLERANCE);
+            assert_close(&format!("{} dx", device.kind()), &found[2], &dx, TOLERANCE);
+            assert_close(&format!("{} dw", device.kind()), &found[3], &dw, TOLERANCE);
         }
     }
 }
 
+/// Layers of a flow, as one call where a workgroup's memory suffices, against their parts on the CPU,
+/// which the tests around this one hold to their formulas.
 #[test]
-fn leaky() {
-    let (rows, n) = (5, BATCH * 2);
-    let slopes_32 = numbers(rows, 0.5, 1);
-    let (x, dy) = (numbers(rows * n, 1.0, 2), numbers(rows * n, 1.0, 3));
-    let formula = |x: &[f64], a: &[f64]| -> Vec<f64> {
-        x.iter().enumerate().map(|(i, &v)| if v > 0.0 { v } else { a[i / n] * v }).collect()
-    };
-    let (x64, a64) = (f64s(&x), f64s(&slopes_32));
-    let dx = slopes(&x64, |x| weighted(&dy, &formula(x, &a64)));
-    let da = slopes(&a64, |a| weighted(&dy, &formula(&x64, a)));
-    for device in devices() {
-        let mut p = program(2, rows);
-        let (sx, sy, sdy) = (p.slot(rows), p.slot(rows), p.slot(rows));
-        let leaky = Leaky { slope: 0, rows, x: sx, y: sy, from_copy: 0 };
-        p.forward.push(Box::new(leaky));
-        p.backward.push(Box::new(LeakyBackward { leaky, dy: sdy }));
-        let inputs = [(sx, x.clone()), (sdy, dy.clone())];
-        let found =
-            evaluate(&device, p, BATCH, &slopes_32, &inputs, &[Forward, Backward], &[sy, sdy]);
-        assert_close("y", &found[0], &formula(&x64, &a64), TOLERANCE);
-        assert_close("dx", &found[1], &dx, TOLERANCE);
-        assert_close("dslope", &found[2], &da, TOLERANCE);
+fn flow_layers() {
+    let Some(gpu) = gpu() else { return };
+    let affine = TransformerSpec::Affine { log_scale_bound: 1.5 };
+    let spline = TransformerSpec::RationalQuadratic { bins: 4, bound: 3.0 };
+    for (transformer, hidden, masked, calls) in [
+        (affine, vec![], false, 1),
+        (spline, vec![], true, 1),
+        (spline, vec![1], false, 1),
+        (affine, vec![33], true, 1),
+        (affine, vec![100], false, 1),
+        (spline, vec![33, 100], true, 1),
+        (spline, vec![64, 1, 65], false, 1),
+        // Too wide to be one call.
+        (affine, vec![300, 20], false, 5),
+        (spline, vec![7, 300], true, 5),
+    ] {
+        for (direction, wanted, batch) in
+            [(Direction::Sampling, true, 70), (Direction::Density, false, 33)]
+        {
+            let what = format!("{transformer:?} {hidden:?} {masked} {direction:?}");
+            let dim = 5;
+            let (read, moved, kept) = if masked {
+                (vec![3, 1, 0, 4, 2], vec![3, 1, 0, 4, 2], vec![])
+            } else {
+                (vec![0, 3], vec![1, 2, 4], vec![0, 3])
+            };
+            let per = transformer.parameters();
+            let sizes: Vec<usize> = [read.len()]
+                .into_iter()
+                .chain(hidden.iter().copied())
+                .chain([per * moved.len()])
+                .collect();
+            let parameters: usize = sizes.windows(2).map(|s| (s[0] + 2) * s[1]).sum();
+            let build = || {
+                let mut p = program(1, parameters);
+                let [x, y, dy] = [dim; 3].map(|rows| p.slot(rows));
+                let mut network: Vec<Dense> = Vec::new();
+                // Masked weights are 0.
+                let mut w = numbers(parameters, 0.4, 1);
+                let (mut at, mut below) = (0, p.slot(read.len()));
+                let picked = below;
+                for (l, s) in sizes.windows(2).enumerate() {
+                    let (inputs, outputs) = (s[0], s[1]);
+                    let (z, h) = (p.slot(outputs), p.slot(outputs));
+                    // Row o of m belongs to coordinate ⌊o dim / m⌋, and sees what comes before.
+                    let limit = |o: usize| match (masked, l) {
+                        (false, _) => inputs,
+                        (true, 0) => o * dim / outputs,
+                        (true, _) => ((o * dim / outputs + 1) * inputs).div_ceil(dim),
+                    };
+                    let limits: Vec<usize> = (0..outputs).map(limit).collect();
+                    for (o, limit) in limits.iter().enumerate() {
+                        w[at + o * inputs + limit..at + (o + 1) * inputs].fill(0.0);
+                    }
+                    let limits = p.table(Dense::table(&limits, inputs));
+                    let units = (l + 2 < sizes.len())
+                        .then_some(Leaky { slope: at + (inputs + 1) * outputs, y: h });
+                    network.push(Dense {
+                        weight: at,
+                        bias: Some(at + inputs * outputs),
+                        limits,
+                        inputs,
+                        outputs,
+                        x: below,
+                        y: z,
+                        units,
+                        from_copy: 0,
+                    });
+                    at += (inputs + 2) * outputs;
+                    below = h;
+                }
+                let raw = network.last().unwrap().y;
+                let gradients: Vec<Slot> = network.iter().map(|d| p.slot(d.inputs)).collect();
+                let (log_q, coefficient) = (p.loss.log_q, p.loss.coefficient);
+                let [indices, moved, kept] =
+                    [&read, &moved, &kept].map(|t: &Vec<u32>| p.table(t.iter().copied()));
+                let strides = if masked { [per, 1] } else { [1, moved.len] };
+                let select = Select { indices, from: x, to: picked };
+                let transform =
+                    Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q };
+                let description: Vec<u32> =
+                    network.iter().flat_map(|d| d.description(|s| p.first_row(s))).collect();
+                let rows: Vec<u32> =
+                    gradients.iter().chain([&raw]).map(|&s| p.first_row(s) as u32).collect();
+                let (description, rows) = (p.table(description), p.table(rows));
+                let layer = FlowLayer { select, network, transform, description };
+                p.forward.push(Box::new(layer.clone()));
+                p.backward.push(Box::new(FlowLayerBackward {
+                    layer,
+                    coefficient,
+                    dy,
+                    gradients,
+                    rows,
+                    wanted,
+                }));
+                (p, w, [x, y, dy, log_q, coefficient])
+            };
+            let (p, ..) = build();
+            let memory = if calls == 1 { 64 << 10 } else { 16 << 10 };
+            let layout = Layout {
+                rows: p.rows.clone(),
+                samples: batch,
+                copies: 1,
+                data_rows: 0,
+                workgroup_memory: memory,
+            };
+            assert_eq!(p.forward[0].gpu(&layout).len(), calls, "{what}");
+
+            let evaluate_on = |device: &Device| {
+                let (p, w, [x, y, dy, log_q, coefficient]) = build();
+                let inputs = [
+                    (x, numbers(dim * batch, 2.0, 2)),
+                    (dy, numbers(dim * batch, 1.0, 3)),
+                    (log_q, numbers(batch, 1.0, 4)),
+                    (coefficient, numbers(batch, 1.0, 5)),
+                ];
+                evaluate(device, p, batch, &w, &inputs, &[Forward, Backward], &[y, log_q, dy])
+            };
+            let (expected, found) = (evaluate_on(&cpu()), evaluate_on(gpu));
+            for (part, (f, e)) in
+                ["y", "ln q", "dx", "gradient"].iter().zip(found.iter().zip(&expected))
+            {
+                assert_close(&format!("{what} {part}"), f, &f64s(e), TOLERANCE);
+            }
+        }
     }
 }
 
@@ -141,6 +268,7 @@ fn copies_that_sampling_made_are_left_alone() {
             outputs: 1,
             x,
             y,
+            units: None,
             from_copy: 1,
         }));
         let xs = numbers(2 * BATCH, 1.0, 1);

@@ -705,6 +705,75 @@ fn wrong_settings_are_errors() {
     );
 }
 
+/// A batch on a GPU with the memory that every adapter has.
+fn layout(program: &Program, samples: usize) -> Layout {
+    let (rows, copies) = (program.rows.clone(), program.copies);
+    Layout { rows, samples, copies, data_rows: 6, workgroup_memory: 16 << 10 }
+}
+
+/// The models of the table in `device/gpu.rs`.
+fn published() -> Vec<(&'static str, Program)> {
+    let couplings = |dim: usize, hidden: &[usize]| -> Vec<CouplingSpec> {
+        let mask = |l: usize| (0..dim).map(|d| (d + l).is_multiple_of(2)).collect();
+        (0..8).map(|l| CouplingSpec { mask: mask(l), hidden: hidden.to_vec() }).collect()
+    };
+    let nsf = Architecture::Nsf(NsfSpec {
+        dim: 8,
+        couplings: couplings(8, &[64, 64]),
+        bins: 8,
+        bound: 5.0,
+        affine: true,
+        shape: vec![8],
+    });
+    let real_nvp = Architecture::RealNvp(RealNvpSpec {
+        dim: 64,
+        couplings: couplings(64, &[128, 128]),
+        log_scale_bound: 3.0,
+        affine: true,
+        shape: vec![64],
+    });
+    let maf = Architecture::Maf(MafSpec {
+        dim: 16,
+        layers: vec![AutoregressiveSpec { order: (0..16).collect(), hidden: vec![64, 64] }; 3],
+        fast: Fast::Density,
+        transformer: TransformerSpec::Affine { log_scale_bound: 3.0 },
+        affine: true,
+        shape: vec![16],
+    });
+    let van = Architecture::Made(MadeSpec {
+        sites: 256,
+        hidden: vec![1024; 3],
+        pairwise: false,
+        symmetry: Symmetry::Z2,
+        shape: vec![16, 16],
+    });
+    let data = Target::Data { rows: vec![1.0; 64].into() };
+    vec![
+        ("nsf", step_program(&nsf, &data)),
+        ("real_nvp", step_program(&real_nvp, &data)),
+        ("maf", step_program(&maf, &data)),
+        ("van", step_program(&van, &ising([16, 16]))),
+    ]
+}
+
+/// With 48 KiB a workgroup, and with 16.
+#[test]
+fn steps_are_few_calls() {
+    let found: Vec<(&str, [usize; 2])> = published()
+        .iter()
+        .map(|(name, program)| {
+            let calls = |workgroup_memory| {
+                let layout = Layout { workgroup_memory, ..layout(program, 1000) };
+                program.launches(&layout).len()
+            };
+            (*name, [calls(48 << 10), calls(16 << 10)])
+        })
+        .collect();
+    let expected =
+        [("nsf", [32, 32]), ("real_nvp", [32, 88]), ("maf", [17, 17]), ("van", [15, 15])];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn every_shader_is_valid() {
     let data = Target::Data { rows: vec![1.0; 24].into() };
@@ -723,11 +792,11 @@ fn every_shader_is_valid() {
         ),
         step_program(&Architecture::RealNvp(flow(4, &[8], true)), &data),
         step_program(&nsf(4, &[8], true), &data),
+        step_program(&maf(4, &[8], Fast::Density, false), &data),
     ];
     let mut seen = std::collections::BTreeSet::new();
-    for program in programs {
-        let layout =
-            Layout { rows: program.rows.clone(), samples: 5, copies: program.copies, data_rows: 6 };
+    for (program, workgroup_memory) in programs.iter().flat_map(|p| [(p, 16 << 10), (p, 0)]) {
+        let layout = Layout { workgroup_memory, ..layout(program, 5) };
         for launch in program.launches(&layout) {
             if !seen.insert((launch.entry, launch.sources.concat())) {
                 continue;

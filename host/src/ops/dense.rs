@@ -6,12 +6,16 @@
 //! gradient is never written.
 //!
 //! Backward, from dy: dx = Wᵀ dy, dW = dy xᵀ (lower part), db = Σ dy. On the CPU all three products
-//! are the tile product of `gemm.rs`; in WGSL they are one 64 × 64 tile kernel in three modes.
+//! are the tile product of `gemm.rs`; in WGSL they are one 64 × 64 tile kernel in three modes, of
+//! which the backward ones share a call.
+//!
+//! Hidden layers have [`Leaky`] units on top. They belong to the layer, so that in WGSL they cost no
+//! call: forward they are applied to what is stored, backward to what is read.
 
 use super::gemm::{Gemm, Order, Start, transpose};
-use super::{Context, Launch, Layout, Operation, Slot, Table, sum, wide};
+use super::{Context, Launch, Layout, Leaky, Operation, Slot, Table, sum, wide};
 
-/// y = b + W x over the columns of copies `from_copy..`.
+/// y = b + W x over the columns of copies `from_copy..`, and the units of y.
 #[derive(Clone, Copy, Debug)]
 pub struct Dense {
     /// First parameter of W, `[outputs][inputs]`.
@@ -26,8 +30,10 @@ pub struct Dense {
     pub outputs: usize,
     /// Input.
     pub x: Slot,
-    /// Output.
+    /// Output, before the units.
     pub y: Slot,
+    /// Units on top, of a hidden layer.
+    pub units: Option<Leaky>,
     /// Copies before this one are there already: sampling made them.
     pub from_copy: usize,
 }
@@ -39,7 +45,23 @@ impl Dense {
         limits.iter().copied().chain((0..inputs).map(first)).map(|v| v as u32).collect()
     }
 
-    /// Computes output rows `rows` and columns `from..`.
+    /// The layer in numbers, for the GPU; `row` gives a slot's first row.
+    pub fn description(&self, row: impl Fn(Slot) -> usize) -> [u32; 9] {
+        let or_none = |parameter: Option<usize>| parameter.map_or(u32::MAX, |p| p as u32);
+        [
+            self.weight as u32,
+            or_none(self.bias),
+            or_none(self.units.map(|u| u.slope)),
+            self.limits.start as u32,
+            self.inputs as u32,
+            self.outputs as u32,
+            row(self.x) as u32,
+            row(self.y) as u32,
+            self.units.map_or(0, |u| row(u.y) as u32),
+        ]
+    }
+
+    /// Computes output rows `rows` and columns `from..to`.
     pub(crate) fn rows(
         &self,
         context: &mut Context<'_>,
@@ -60,40 +82,27 @@ impl Dense {
                 c: y,
                 c_stride: n,
                 start: self.bias.map_or(Start::Held, bias),
-                rows,
+                rows: rows.clone(),
                 from,
                 range: |_, m1: usize| 0..limits[m1 - 1] as usize,
                 width: |_| to,
             }
             .run(context.level);
         });
+        if let Some(units) = self.units {
+            units.forward(context, self.y, rows, from, to);
+        }
     }
 
-    fn arguments(&self, layout: &Layout, mode: u32, others: [u32; 2]) -> Vec<u32> {
-        let (limits, x, y) =
-            (self.limits.start as u32, layout.offset(self.x), layout.offset(self.y));
-        let bias = self.bias.map_or(u32::MAX, |b| b as u32);
-        let [dy, dx] = others;
-        let from = (self.from_copy * layout.samples) as u32;
-        vec![
-            mode,
-            self.weight as u32,
-            bias,
-            limits,
-            self.inputs as u32,
-            self.outputs as u32,
-            x,
-            y,
-            from,
-            dy,
-            dx,
-        ]
+    fn arguments(&self, layout: &Layout, others: &[usize]) -> Vec<u32> {
+        let others = others.iter().map(|&v| v as u32);
+        self.description(|s| layout.row(s)).into_iter().chain(others).collect()
     }
 }
 
-const SHADER: &str = include_str!("dense.wgsl");
+pub(crate) const SHADER: &str = include_str!("dense.wgsl");
 
-fn tiles(n: usize) -> u32 {
+pub(crate) fn tiles(n: usize) -> u32 {
     n.div_ceil(64) as u32
 }
 
@@ -112,18 +121,18 @@ impl Operation for Dense {
         vec![Launch {
             sources: vec![SHADER],
             entry: "dense",
-            arguments: self.arguments(layout, 0, [0, 0]),
+            arguments: self.arguments(layout, &[self.from_copy * layout.samples]),
             groups,
         }]
     }
 }
 
-/// dW, db and, where wanted, dx.
+/// dW, db, dslope and, where wanted, dx.
 #[derive(Clone, Copy, Debug)]
 pub struct DenseBackward {
     /// The layer.
     pub dense: Dense,
-    /// Gradient of y.
+    /// Gradient of the units, or without of y. It is used up.
     pub dy: Slot,
     /// Gradient of x, overwritten.
     pub dx: Option<Slot>,
@@ -133,6 +142,9 @@ impl Operation for DenseBackward {
     fn cpu(&self, context: &mut Context<'_>) {
         let Dense { weight, bias, limits, inputs, outputs, x, .. } = self.dense;
         let n = context.columns();
+        if let Some(units) = self.dense.units {
+            units.backward(context, self.dense.y, outputs, self.dy);
+        }
         if let Some(bias) = bias {
             let (fresh, dy) = (context.fresh, &context.slots[self.dy.0]);
             let db = &mut context.gradient[bias..bias + outputs];
@@ -192,21 +204,21 @@ impl Operation for DenseBackward {
     }
 
     fn gpu(&self, layout: &Layout) -> Vec<Launch> {
-        let Dense { bias, inputs, outputs, .. } = self.dense;
-        let others = [layout.offset(self.dy), self.dx.map_or(0, |dx| layout.offset(dx))];
-        let launch = |entry, mode, groups| Launch {
-            sources: vec![SHADER],
-            entry,
-            arguments: Dense { from_copy: 0, ..self.dense }.arguments(layout, mode, others),
-            groups,
+        let Dense { inputs, outputs, .. } = self.dense;
+        let (dy, dx) = (layout.row(self.dy), self.dx.map_or(0, |dx| layout.row(dx)));
+        let parameters = [tiles(inputs).max(1), tiles(outputs)];
+        let [x, y, z] = match self.dx {
+            None => [parameters[0], parameters[1], 1],
+            Some(_) => {
+                let input = [tiles(layout.columns()), tiles(inputs)];
+                [parameters[0].max(input[0]), parameters[1].max(input[1]), 2]
+            }
         };
-        let mut launches = vec![launch("dense", 1, [tiles(inputs), tiles(outputs), 1])];
-        if self.dx.is_some() {
-            launches.push(launch("dense", 2, [tiles(layout.columns()), tiles(inputs), 1]));
-        }
-        if bias.is_some() {
-            launches.push(launch("bias_gradient", 3, [outputs as u32, 1, 1]));
-        }
-        launches
+        vec![Launch {
+            sources: vec![SHADER],
+            entry: "dense_backward",
+            arguments: self.dense.arguments(layout, &[0, dy, dx]),
+            groups: [x, y, z],
+        }]
     }
 }

@@ -1,41 +1,94 @@
 // One product C[m][n] = Σ_k A(m, k) B(k, n) in three modes, 64 × 64 outputs a workgroup, 4 × 4 a thread:
 //   0 forward    C = y[o][c]   A = W[o][i]   B = x[i][c]    k < limit(last o)
-//   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   all k, i < limit(o)
+//   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   all k, i < limit(o); and the rows' sums, db and dslope
 //   2 inputs     C = dx[i][c]  A = W[o][i]ᵀ  B = dy[o][c]   k from first(first i)
-// a: mode, weight, bias, limits, inputs, outputs, x, y, first column, dy, dx
+// dy is read through the units, if the layer has some.
 
 const TILE: u32 = 64u;
 const PIECE: u32 = 16u;
+const NONE: u32 = 0xffffffffu;
+
+// Nine numbers describe a layer; slots are first rows there and places in the arena here.
+struct Layer {
+    weight: u32,
+    bias: u32,
+    slope: u32,
+    limits: u32,
+    inputs: u32,
+    outputs: u32,
+    x: u32,
+    y: u32,
+    units: u32,
+}
+
+fn layer_at(d: u32) -> Layer {
+    let n = columns();
+    return Layer(tables[d], tables[d + 1u], tables[d + 2u], tables[d + 3u], tables[d + 4u], tables[d + 5u],
+        tables[d + 6u] * n, tables[d + 7u] * n, tables[d + 8u] * n);
+}
+
+fn layer_of_call() -> Layer {
+    let n = columns();
+    return Layer(a(0u), a(1u), a(2u), a(3u), a(4u), a(5u), a(6u) * n, a(7u) * n, a(8u) * n);
+}
+
+var<private> layer: Layer;
+// Places of the gradients of its output and of its input.
+var<private> dy: u32;
+var<private> dx: u32;
+
+fn limit(o: u32) -> u32 { return tables[layer.limits + o]; }
+fn first(i: u32) -> u32 { return tables[layer.limits + layer.outputs + i]; }
 
 var<workgroup> tile_a: array<f32, 1024>;
 var<workgroup> tile_b: array<f32, 1024>;
 
-fn limit(o: u32) -> u32 { return tables[a(3u) + o]; }
-fn first(i: u32) -> u32 { return tables[a(3u) + a(5u) + i]; }
-
-fn load_a(m: u32, k: u32, rows: u32, depth: u32) -> f32 {
-    if (m >= rows || k >= depth) { return 0.0; }
-    switch a(0u) {
-        case 0u: { return parameters[a(1u) + m * a(4u) + k]; }
-        case 1u: { return arena[a(9u) + m * columns() + k]; }
-        default: { return parameters[a(1u) + k * a(4u) + m]; }
+// 64 rows × 16 columns of W, or of its transpose, from (m0, k). Neighbouring threads read neighbouring
+// addresses.
+fn load_weights(transposed: bool, m0: u32, k: u32, rows: u32, depth: u32, at: u32) {
+    for (var e = at; e < TILE * PIECE; e += 256u) {
+        var m = m0 + e / PIECE;
+        var j = e % PIECE;
+        if (transposed) {
+            m = m0 + e % TILE;
+            j = e / TILE;
+        }
+        var value = 0.0;
+        if (m < rows && k + j < depth) {
+            if (transposed) {
+                value = parameters[layer.weight + (k + j) * layer.inputs + m];
+            } else {
+                value = parameters[layer.weight + m * layer.inputs + k + j];
+            }
+        }
+        tile_a[j * TILE + m - m0] = value;
     }
 }
 
-fn load_b(k: u32, n: u32, depth: u32, width: u32) -> f32 {
+fn unit(z: f32, slope: f32) -> f32 { return select(slope * z, z, z > 0.0); }
+
+// The gradient of output o before its unit, and its share in that of the unit's slope.
+fn gradient_at(o: u32, c: u32) -> vec2<f32> {
+    let at = o * columns() + c;
+    let up = arena[dy + at];
+    if (layer.slope == NONE) { return vec2<f32>(up, 0.0); }
+    let z = arena[layer.y + at];
+    if (z > 0.0) { return vec2<f32>(up, 0.0); }
+    return vec2<f32>(parameters[layer.slope + o] * up, z * up);
+}
+
+fn load_b(mode: u32, k: u32, n: u32, depth: u32, width: u32) -> f32 {
     if (k >= depth || n >= width) { return 0.0; }
-    switch a(0u) {
-        case 0u: { return arena[a(6u) + k * columns() + n]; }
-        case 1u: { return arena[a(6u) + n * columns() + k]; }
-        default: { return arena[a(9u) + k * columns() + n]; }
+    switch mode {
+        case 0u: { return arena[layer.x + k * columns() + n]; }
+        case 1u: { return arena[layer.x + n * columns() + k]; }
+        default: { return gradient_at(k, n).x; }
     }
 }
 
-@compute @workgroup_size(16, 16)
-fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    let mode = a(0u);
-    let inputs = a(4u);
-    let outputs = a(5u);
+fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
+    let inputs = layer.inputs;
+    let outputs = layer.outputs;
     let m0 = group.y * TILE;
     var n0 = group.x * TILE;
     var rows = outputs;
@@ -43,33 +96,38 @@ fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) 
     var k0 = 0u;
     var depth = inputs;
     if (mode == 0u) {
-        n0 += a(8u);
+        n0 += from_column;
         depth = limit(min(m0 + TILE, outputs) - 1u);
     } else if (mode == 1u) {
         width = inputs;
         depth = columns();
-        if (limit(min(m0 + TILE, outputs) - 1u) <= n0) { depth = 0u; }
+        // The first tile of a row of tiles sums the rows, whatever it sees.
+        if (n0 > 0u && limit(min(m0 + TILE, outputs) - 1u) <= n0) { depth = 0u; }
     } else {
         rows = inputs;
         depth = outputs;
-        k0 = first(m0);
+        k0 = first(min(m0, max(inputs, 1u) - 1u));
     }
+    // Calls share their groups among products of several sizes: some have nothing to do.
+    if (m0 >= rows || (n0 >= width && n0 > 0u)) { depth = 0u; }
 
     var sums: array<vec4<f32>, 4>;
+    var row_sums: array<vec2<f32>, 4>;
     let at = thread.y * 16u + thread.x;
     for (var k = k0; k < depth; k += PIECE) {
+        if (mode != 1u) { load_weights(mode == 2u, m0, k, rows, depth, at); }
         for (var i = 0u; i < 4u; i += 1u) {
-            // Neighbouring threads read neighbouring addresses of whichever index is contiguous.
             let e = at + i * 256u;
-            if (mode == 2u) {
-                tile_a[e] = load_a(m0 + e % TILE, k + e / TILE, rows, depth);
-            } else {
-                tile_a[(e % PIECE) * TILE + e / PIECE] = load_a(m0 + e / PIECE, k + e % PIECE, rows, depth);
-            }
             if (mode == 1u) {
-                tile_b[(e % PIECE) * TILE + e / PIECE] = load_b(k + e % PIECE, n0 + e / PIECE, depth, width);
+                let o = m0 + e / PIECE;
+                let c = k + e % PIECE;
+                var value = vec2<f32>(0.0, 0.0);
+                if (o < rows && c < depth) { value = gradient_at(o, c); }
+                tile_a[(e % PIECE) * TILE + e / PIECE] = value.x;
+                row_sums[i] += value;
+                tile_b[(e % PIECE) * TILE + e / PIECE] = load_b(mode, k + e % PIECE, n0 + e / PIECE, depth, width);
             } else {
-                tile_b[e] = load_b(k + e / TILE, n0 + e % TILE, depth, width);
+                tile_b[e] = load_b(mode, k + e / TILE, n0 + e % TILE, depth, width);
             }
         }
         workgroupBarrier();
@@ -91,22 +149,56 @@ fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) 
             let n = n0 + thread.x + 16u * j;
             if (n >= width) { continue; }
             let value = sums[i][j];
+            let place = m * columns() + n;
             if (mode == 0u) {
-                let y = a(7u) + m * columns() + n;
-                if (a(2u) == 0xffffffffu) { arena[y] += value; } else { arena[y] = value + parameters[a(2u) + m]; }
+                var z = value;
+                if (layer.bias == NONE) { z += arena[layer.y + place]; } else { z += parameters[layer.bias + m]; }
+                arena[layer.y + place] = z;
+                if (layer.slope != NONE) { arena[layer.units + place] = unit(z, parameters[layer.slope + m]); }
             } else if (mode == 1u) {
-                if (n < limit(m)) { gradient[a(1u) + m * inputs + n] = value; }
+                if (n < limit(m)) { gradient[layer.weight + m * inputs + n] = value; }
             } else {
-                arena[a(10u) + m * columns() + n] = value;
+                arena[dx + place] = value;
             }
         }
     }
+
+    // 16 threads have summed each row.
+    for (var i = 0u; i < 4u; i += 1u) {
+        let e = at + i * 256u;
+        tile_a[(e % PIECE) * TILE + e / PIECE] = row_sums[i].x;
+        tile_b[(e % PIECE) * TILE + e / PIECE] = row_sums[i].y;
+    }
+    workgroupBarrier();
+    if (mode == 1u && n0 == 0u && at < TILE && m0 + at < rows) {
+        var total = vec2<f32>(0.0, 0.0);
+        for (var j = 0u; j < PIECE; j += 1u) { total += vec2<f32>(tile_a[j * TILE + at], tile_b[j * TILE + at]); }
+        if (layer.bias != NONE) { gradient[layer.bias + m0 + at] = total.x; }
+        if (layer.slope != NONE) { gradient[layer.slope + m0 + at] = total.y; }
+    }
 }
 
-@compute @workgroup_size(64)
-fn bias_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    var part = 0.0;
-    for (var c = thread.x; c < columns(); c += 64u) { part += arena[a(9u) + group.x * columns() + c]; }
-    let total = sum_over_group(thread.x, part);
-    if (thread.x == 0u) { gradient[a(2u) + group.x] = total; }
+// a: the layer, first column
+@compute @workgroup_size(16, 16)
+fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
+    layer = layer_of_call();
+    product(0u, a(9u), group, thread);
+}
+
+// a: the layer, 0, rows of dy and dx; z = 0 the gradients of parameters, z = 1 that of the input
+@compute @workgroup_size(16, 16)
+fn dense_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
+    layer = layer_of_call();
+    dy = a(10u) * columns();
+    dx = a(11u) * columns();
+    product(1u + group.z, 0u, group, thread);
+}
+
+// The gradients of all layers' parameters, a layer a z. a: layers, rows of the gradients of their inputs, then of
+// the last one's output
+@compute @workgroup_size(16, 16)
+fn parameter_gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
+    layer = layer_at(a(0u) + 9u * group.z);
+    dy = tables[a(1u) + group.z + 1u] * columns();
+    product(1u, 0u, group, thread);
 }

@@ -15,16 +15,7 @@ use pushforward::bernoulli;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::noise::fill_words;
-use super::{Context, Dense, Launch, Layout, Leaky, Operation, Slot, Table};
-
-/// A hidden layer.
-#[derive(Clone, Copy, Debug)]
-pub struct MadeLayer {
-    /// Inputs to pre-activations.
-    pub dense: Dense,
-    /// Pre-activations to units.
-    pub leaky: Leaky,
-}
+use super::{Context, Dense, Launch, Layout, Operation, Slot, Table};
 
 /// Draws x, and leaves activations and logits of the first copy; the second copy is −x.
 #[derive(Clone, Debug)]
@@ -32,7 +23,7 @@ pub struct MadeSample {
     /// Number of spins.
     pub sites: usize,
     /// Hidden layers, the first first.
-    pub layers: Vec<MadeLayer>,
+    pub layers: Vec<Dense>,
     /// Last units, or spins without hidden layers, to logits.
     pub output: Option<Dense>,
     /// Spins to logits.
@@ -43,7 +34,7 @@ pub struct MadeSample {
     pub x: Slot,
     /// Logits.
     pub logits: Slot,
-    /// The network in numbers, for the GPU; see [`MadeSample::table`].
+    /// The hidden layers' descriptions, for the GPU.
     pub description: Table,
 }
 
@@ -51,30 +42,6 @@ pub struct MadeSample {
 /// ⌊u · sites / units⌋ = i.
 pub(crate) fn first_unit(i: usize, units: usize, sites: usize) -> usize {
     (i * units).div_ceil(sites)
-}
-
-impl MadeSample {
-    /// Eight numbers a hidden layer: weight, bias, slope, limits, inputs, units, and the first rows
-    /// of pre-activations and units; `row` gives a slot's first row.
-    pub fn table(layers: &[MadeLayer], row: impl Fn(Slot) -> usize) -> Vec<u32> {
-        layers
-            .iter()
-            .flat_map(|MadeLayer { dense: d, leaky }| {
-                let bias = d.bias.unwrap_or_default();
-                [
-                    d.weight,
-                    bias,
-                    leaky.slope,
-                    d.limits.start,
-                    d.inputs,
-                    d.outputs,
-                    row(d.y),
-                    row(leaky.y),
-                ]
-            })
-            .map(|v| v as u32)
-            .collect()
-    }
 }
 
 struct Draw<'a> {
@@ -101,11 +68,10 @@ impl Operation for MadeSample {
         let (n, samples) = (context.columns(), context.samples);
         let mut words = vec![0; samples];
         for i in 0..self.sites {
-            for MadeLayer { dense, leaky } in &self.layers {
+            for dense in &self.layers {
                 let units = first_unit(i, dense.outputs, self.sites)
                     ..first_unit(i + 1, dense.outputs, self.sites);
-                dense.rows(context, units.clone(), 0, samples);
-                leaky.rows(context, units, 0, samples);
+                dense.rows(context, units, 0, samples);
             }
             let bias = context.parameters[self.bias + i];
             context.slots[self.logits.0][i * n..i * n + samples].fill(bias);

@@ -1,6 +1,6 @@
 // A thread draws one sample, site after site.
 // a: sites, hidden layers, description, x, logits, bias, output weight, output limits, pairwise weight
-// A layer's description: weight, bias, slope, limits, inputs, units, row of pre-activations, row of units.
+// A layer's description: weight, bias, slope, limits, inputs, units, rows of inputs, pre-activations and units.
 
 fn first_unit(i: u32, units: u32) -> u32 { return (i * units + a(0u) - 1u) / a(0u); }
 
@@ -19,11 +19,11 @@ fn made_sample(@builtin(global_invocation_id) id: vec3<u32>) {
         var below = a(3u);
         var units = 0u;
         for (var l = 0u; l < a(1u); l += 1u) {
-            let d = a(2u) + 8u * l;
+            let d = a(2u) + 9u * l;
             units = tables[d + 5u];
             let inputs = tables[d + 4u];
-            let z = tables[d + 6u] * columns();
-            let h = tables[d + 7u] * columns();
+            let z = tables[d + 7u] * columns();
+            let h = tables[d + 8u] * columns();
             for (var u = first_unit(i, units); u < first_unit(i + 1u, units); u += 1u) {
                 let v = parameters[tables[d + 1u] + u]
                     + row_times(tables[d] + u * inputs, below, tables[tables[d + 3u] + u], c);

@@ -2,7 +2,8 @@
 //!
 //! One operation is one file pair: `x.rs` has the formula, the CPU version and the launch of the
 //! WGSL version, forward and backward; `x.wgsl` is that version. `tests/ops.rs` holds each pair to
-//! 1e-5 of one another and to finite differences in `f64`.
+//! 1e-5 of one another and to finite differences in `f64`. Some operations are made of others
+//! ([`FlowLayer`]): on the CPU they run these, in WGSL they are fewer calls.
 //!
 //! # Memory
 //! A [`Slot`] is a matrix `[rows][columns]`; a column is one sample. Symmetric models keep two
@@ -16,6 +17,7 @@
 mod affine;
 mod dense;
 mod energy;
+mod flow_layer;
 mod gaussian;
 mod gemm;
 mod leaky;
@@ -33,10 +35,11 @@ use pushforward::simd::{Kernel, Level, Simd, dispatch};
 pub use affine::{Affine, AffineBackward};
 pub use dense::{Dense, DenseBackward};
 pub use energy::{Energies, EnergyBackward};
+pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gaussian::{Gaussian, GaussianBackward};
-pub use leaky::{Leaky, LeakyBackward};
+pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
-pub use made_sample::{MadeLayer, MadeSample};
+pub use made_sample::MadeSample;
 pub use noise::Words;
 pub use select::{Select, SelectBackward};
 pub use spins::{Spins, SpinsBackward};
@@ -151,6 +154,8 @@ pub struct Layout {
     pub copies: usize,
     /// Rows of training data.
     pub data_rows: usize,
+    /// Bytes that the threads of a workgroup may share.
+    pub workgroup_memory: u32,
 }
 
 impl Layout {
@@ -159,9 +164,14 @@ impl Layout {
         self.samples * self.copies
     }
 
+    /// A slot's first row, counting all rows before it.
+    pub fn row(&self, s: Slot) -> usize {
+        self.rows[..s.0].iter().sum()
+    }
+
     /// Index of a slot's first number in the arena.
     pub fn offset(&self, s: Slot) -> u32 {
-        (self.rows[..s.0].iter().sum::<usize>() * self.columns()) as u32
+        (self.row(s) * self.columns()) as u32
     }
 
     /// Workgroups of 64 threads for `n` threads.

@@ -40,7 +40,8 @@ pub(crate) fn adam(
     }
 }
 
-/// The WGSL calls for `n` parameters. The partial sums lie behind the readings of a block.
+/// The WGSL calls for `n` parameters. The partial sums lie behind the readings of a block; every
+/// workgroup of the second call adds them up for itself.
 pub(crate) fn gpu(n: usize) -> Vec<Launch> {
     let parts = READINGS * BLOCK;
     let launch = |entry, groups| Launch {
@@ -50,9 +51,5 @@ pub(crate) fn gpu(n: usize) -> Vec<Launch> {
         groups,
     };
     let groups = n.div_ceil(64).min(PARTS) as u32;
-    vec![
-        launch("norm_parts", [PARTS as u32, 1, 1]),
-        launch("norm", [1, 1, 1]),
-        launch("adam", [groups, 1, 1]),
-    ]
+    vec![launch("norm_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
 }

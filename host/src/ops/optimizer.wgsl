@@ -9,16 +9,13 @@ fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 }
 
 @compute @workgroup_size(64)
-fn norm(@builtin(local_invocation_id) thread: vec3<u32>) {
+fn adam(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>) {
     var part = 0.0;
     for (var i = thread.x; i < a(2u); i += 64u) { part += readings[a(1u) + i]; }
-    let total = sum_over_group(thread.x, part);
-    if (thread.x == 0u) { readings[step_inputs.slot * 8u + 4u] = sqrt(total); }
-}
-
-@compute @workgroup_size(64)
-fn adam(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let scale = min(step_inputs.clip / readings[step_inputs.slot * 8u + 4u], 1.0);
+    let norm = sqrt(sum_over_group(thread.x, part));
+    if (id.x == 0u) { readings[step_inputs.slot * 8u + 4u] = norm; }
+    let scale = min(step_inputs.clip / norm, 1.0);
     for (var i = id.x; i < a(0u); i += 64u * groups.x) {
         let g = gradient[i] * scale;
         let m = 0.9 * moments[i] + 0.1 * g;

@@ -74,7 +74,8 @@ const AFFINE: &str = include_str!("transform/affine.wgsl");
 const RATIONAL_QUADRATIC: &str = include_str!("transform/rational_quadratic.wgsl");
 
 impl Transform {
-    fn launch(
+    /// A call of an entry point in this text or in one that goes on from it.
+    pub(crate) fn launch(
         &self,
         layout: &Layout,
         others: [Slot; 2],

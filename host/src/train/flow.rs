@@ -11,10 +11,10 @@ use pushforward::model::{
 };
 
 use super::Target;
-use super::program::{Program, Tensors, network_backward};
+use super::program::{Program, Tensors};
 use crate::ops::{
-    Affine, AffineBackward, Dense, Direction, Energies, EnergyBackward, Gaussian, GaussianBackward,
-    Leaky, LossKind, Select, SelectBackward, Slot, TakeRows, Transform, TransformBackward,
+    Affine, AffineBackward, Direction, Energies, EnergyBackward, FlowLayer, FlowLayerBackward,
+    Gaussian, GaussianBackward, LossKind, Select, Slot, TakeRows, Transform,
 };
 
 /// A flow as training sees it.
@@ -83,7 +83,7 @@ pub(crate) fn fast_for(target: &Target) -> Fast {
 /// One layer of the program, with what its backward pass needs.
 enum Layer {
     Affine(Affine),
-    Network { select: Select, hidden: Vec<(Dense, Leaky)>, output: Dense, transform: Transform },
+    Network(FlowLayer),
 }
 
 /// Free energy: noise through the layers to samples, and the energy's gradient back. Likelihood:
@@ -148,28 +148,31 @@ pub(crate) fn program(architecture: &Architecture, flow: &Flow, target: &Target)
         }
     }
     // The gradients on the way down are needed for a moment only: all layers share their memory.
-    let widest = layers.iter().flat_map(|layer| match layer {
-        Layer::Affine(_) => Vec::new(),
-        Layer::Network { hidden, output, .. } => {
-            hidden.iter().map(|(dense, _)| dense.inputs).chain([output.inputs]).collect()
+    let mut inputs: Vec<usize> = Vec::new();
+    for layer in &layers {
+        if let Layer::Network(layer) = layer {
+            inputs.resize(inputs.len().max(layer.network.len()), 0);
+            for (most, dense) in inputs.iter_mut().zip(&layer.network) {
+                *most = dense.inputs.max(*most);
+            }
         }
-    });
-    let widest = widest.max().unwrap_or(0);
-    let spare = [p.slot(widest), p.slot(widest)];
+    }
+    let gradients: Vec<Slot> = inputs.into_iter().map(|rows| p.slot(rows)).collect();
     for layer in layers.into_iter().rev() {
         match layer {
             Layer::Affine(affine) => {
                 p.backward.push(Box::new(AffineBackward { affine, coefficient, dy: dx }))
             }
-            Layer::Network { select, hidden, output, transform } => {
-                let backward = TransformBackward { transform, coefficient, dy: dx };
+            Layer::Network(layer) => {
+                let gradients = gradients[..layer.network.len()].to_vec();
+                let ends = gradients.iter().chain([&layer.transform.raw]);
+                let rows: Vec<u32> = ends.map(|&s| p.first_row(s) as u32).collect();
+                let rows = p.table(rows);
+                let wanted = layer.transform.x != start;
+                let dy = dx;
+                let backward =
+                    FlowLayerBackward { layer, coefficient, dy, gradients, rows, wanted };
                 p.backward.push(Box::new(backward));
-                // The first layer's input needs no gradient.
-                let wanted = transform.x != start;
-                let below = network_backward(&mut p, &hidden, output, transform.raw, spare, wanted);
-                if wanted {
-                    p.backward.push(Box::new(SelectBackward { select, dfrom: dx, dto: below }));
-                }
             }
         }
     }
@@ -188,18 +191,14 @@ fn layer(
     let indices = p.table(plan.read.iter().copied());
     let (moved, kept) = (p.table(plan.moved.iter().copied()), p.table(plan.kept.iter().copied()));
     let select = Select { indices, from: x, to: p.slot(indices.len) };
-    let (hidden, last) = tensors.hidden(p, &plan.prefix, select.to);
+    let (mut network, last) = tensors.hidden(p, &plan.prefix, select.to);
     let raw = p.slot(transformer.parameters() * moved.len);
-    let output = tensors.dense(p, &format!("{}output.weight", plan.prefix), last, raw)?;
+    network.push(tensors.dense(p, &format!("{}output.weight", plan.prefix), last, raw)?);
     let log_q = p.loss.log_q;
     let strides = plan.strides;
     let transform = Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q };
-    p.forward.push(Box::new(select));
-    for (dense, leaky) in &hidden {
-        p.forward.push(Box::new(*dense));
-        p.forward.push(Box::new(*leaky));
-    }
-    p.forward.push(Box::new(output));
-    p.forward.push(Box::new(transform));
-    Some(Layer::Network { select, hidden, output, transform })
+    let description = p.describe(&network);
+    let layer = FlowLayer { select, network, transform, description };
+    p.forward.push(Box::new(layer.clone()));
+    Some(Layer::Network(layer))
 }

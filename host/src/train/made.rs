@@ -5,10 +5,9 @@ use std::sync::Arc;
 use pushforward::model::{Architecture, MadeSpec, Symmetry};
 
 use super::Target;
-use super::program::{Program, Tensors, network_backward};
+use super::program::{Program, Tensors};
 use crate::ops::{
-    Dense, DenseBackward, Energies, Leaky, LossKind, MadeLayer, MadeSample, Spins, SpinsBackward,
-    TakeRows,
+    Dense, DenseBackward, Energies, LossKind, MadeSample, Spins, SpinsBackward, TakeRows,
 };
 
 /// Spins from noise (which computes the first copy's activations on its way) or from data, then
@@ -23,8 +22,8 @@ pub(crate) fn program(spec: &MadeSpec, target: &Target) -> Program {
     };
     let mut p = Program::new(spec.sites, copies, architecture.parameters(), kind);
     let (x, logits) = (p.slot(spec.sites), p.slot(spec.sites));
-    let (mut layers, last) = tensors.hidden(&mut p, "", x);
-    let mut output = tensors.dense(&mut p, "output.weight", last, logits);
+    let (layers, last) = tensors.hidden(&mut p, "", x);
+    let output = tensors.dense(&mut p, "output.weight", last, logits);
     let mut pairwise = tensors.dense(&mut p, "pairwise.weight", x, logits);
     let bias = tensors.start("output.bias").unwrap_or_default();
     if output.is_none()
@@ -35,14 +34,11 @@ pub(crate) fn program(spec: &MadeSpec, target: &Target) -> Program {
 
     match target {
         Target::Energy { energy, .. } => {
-            let made: Vec<MadeLayer> =
-                layers.iter().map(|&(dense, leaky)| MadeLayer { dense, leaky }).collect();
-            let table = MadeSample::table(&made, |s| p.first_row(s));
-            let description = p.table(table);
+            let description = p.describe(&layers);
             let (sites, output, pairwise) = (spec.sites, output, pairwise);
             p.forward.push(Box::new(MadeSample {
                 sites,
-                layers: made,
+                layers: layers.clone(),
                 output,
                 pairwise,
                 bias,
@@ -60,11 +56,7 @@ pub(crate) fn program(spec: &MadeSpec, target: &Target) -> Program {
         }
     }
     let from_copy = usize::from(kind == LossKind::Score);
-    for (dense, leaky) in &mut layers {
-        p.forward.push(Box::new(Dense { from_copy, ..*dense }));
-        p.forward.push(Box::new(Leaky { from_copy, ..*leaky }));
-    }
-    for dense in [&mut output, &mut pairwise].into_iter().flatten() {
+    for dense in layers.iter().chain(&output).chain(&pairwise) {
         p.forward.push(Box::new(Dense { from_copy, ..*dense }));
     }
     let spins = Spins { sites: spec.sites, x, logits, log_q: p.loss.log_q };
@@ -75,10 +67,15 @@ pub(crate) fn program(spec: &MadeSpec, target: &Target) -> Program {
     if let Some(dense) = pairwise {
         p.backward.push(Box::new(DenseBackward { dense, dy: dlogits, dx: None }));
     }
-    if let Some(output) = output {
-        let widest = spec.hidden.iter().copied().max().unwrap_or(0);
-        let spare = [p.slot(widest), p.slot(widest)];
-        network_backward(&mut p, &layers, output, dlogits, spare, false);
+    // The gradients below alternate between two matrices.
+    let widest = spec.hidden.iter().copied().max().unwrap_or(0);
+    let [mut dx, mut other] = [p.slot(widest), p.slot(widest)];
+    let mut dy = dlogits;
+    let network: Vec<Dense> = layers.into_iter().chain(output).collect();
+    for (l, dense) in network.into_iter().enumerate().rev() {
+        p.backward.push(Box::new(DenseBackward { dense, dy, dx: (l > 0).then_some(dx) }));
+        dy = dx;
+        std::mem::swap(&mut dx, &mut other);
     }
     p
 }

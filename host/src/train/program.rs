@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use pushforward::model::Architecture;
 
-use crate::ops::{
-    Dense, DenseBackward, Launch, Layout, Leaky, LeakyBackward, Loss, Operation, Slot, Table,
-    optimizer,
-};
+use crate::ops::{Dense, Launch, Layout, Leaky, Loss, Operation, Slot, Table, optimizer};
 
 /// A step: forward operations, the loss, backward operations. The optimiser follows.
 #[derive(Debug)]
@@ -81,6 +78,13 @@ impl Program {
         self.tables.extend(entries);
         Table { start, len: self.tables.len() - start }
     }
+
+    /// A table of the layers' [descriptions](Dense::description).
+    pub(crate) fn describe(&mut self, layers: &[Dense]) -> Table {
+        let entries: Vec<u32> =
+            layers.iter().flat_map(|dense| dense.description(|s| self.first_row(s))).collect();
+        self.table(entries)
+    }
 }
 
 /// Where each tensor of an architecture starts among the parameters, by name.
@@ -120,16 +124,26 @@ impl<'a> Tensors<'a> {
         let limits = program.table(Dense::table(&limits, inputs));
         let bias =
             weight.strip_suffix("weight").and_then(|stem| self.start(&format!("{stem}bias")));
-        Some(Dense { weight: *start, bias, limits, inputs, outputs, x, y, from_copy: 0 })
+        Some(Dense {
+            weight: *start,
+            bias,
+            limits,
+            inputs,
+            outputs,
+            x,
+            y,
+            units: None,
+            from_copy: 0,
+        })
     }
 
-    /// Hidden layers `{prefix}hidden.{k}` on top of `x`; returns them and their last units.
+    /// Hidden layers `{prefix}hidden.{k}` on top of `x`; returns them and the last one's units.
     pub(crate) fn hidden(
         &self,
         program: &mut Program,
         prefix: &str,
         mut x: Slot,
-    ) -> (Vec<(Dense, Leaky)>, Slot) {
+    ) -> (Vec<Dense>, Slot) {
         let mut layers = Vec::new();
         while let Some(slope) = self.start(&format!("{prefix}hidden.{}.slope", layers.len())) {
             let weight = format!("{prefix}hidden.{}.weight", layers.len());
@@ -137,32 +151,9 @@ impl<'a> Tensors<'a> {
             let rows = shape[0];
             let (z, h) = (program.slot(rows), program.slot(rows));
             let Some(dense) = self.dense(program, &weight, x, z) else { break };
-            layers.push((dense, Leaky { slope, rows, x: z, y: h, from_copy: 0 }));
+            layers.push(Dense { units: Some(Leaky { slope, y: h }), ..dense });
             x = h;
         }
         (layers, x)
     }
-}
-
-/// Backward through an output layer and the hidden layers below it, from the gradient `dy` of its
-/// outputs. The gradients below alternate between two spare slots; returns the one where that of
-/// the network's input ends, if it is `wanted`.
-pub(crate) fn network_backward(
-    program: &mut Program,
-    layers: &[(Dense, Leaky)],
-    output: Dense,
-    dy: Slot,
-    spare: [Slot; 2],
-    wanted: bool,
-) -> Slot {
-    let (mut dense, mut dy) = (output, dy);
-    let [mut dx, mut other] = spare;
-    for (lower, leaky) in layers.iter().rev() {
-        program.backward.push(Box::new(DenseBackward { dense, dy, dx: Some(dx) }));
-        program.backward.push(Box::new(LeakyBackward { leaky: *leaky, dy: dx }));
-        (dense, dy) = (*lower, dx);
-        std::mem::swap(&mut dx, &mut other);
-    }
-    program.backward.push(Box::new(DenseBackward { dense, dy, dx: wanted.then_some(dx) }));
-    dx
 }
