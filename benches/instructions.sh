@@ -14,8 +14,8 @@ if ! command -v valgrind >/dev/null; then
     echo "error: valgrind is not installed; it counts the instructions" >&2
     exit 2
 fi
-cargo build --release -q -p pushforward-benches --bin instructions
-program="${CARGO_TARGET_DIR:-../target}/release/instructions"
+cargo build --release -q -p pushforward-benches --example instructions
+program="${CARGO_TARGET_DIR:-../target}/release/examples/instructions"
 
 count() {
     valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \

@@ -111,7 +111,7 @@ def measure(row, arguments):
     work = [row.model, row.work, row.batch]
     commands = {}
     if not arguments.peers_only:
-        commands["pushforward"] = [TARGET / "release" / "timings", *work]
+        commands["pushforward"] = [TARGET / "release" / "examples" / "timings", *work]
     if not arguments.ours_only:
         python = arguments.venv / "bin" / "python"
         for peer in row.peers:
@@ -215,7 +215,7 @@ def main():
     if not arguments.ours_only and not (arguments.venv / "bin" / "python").exists():
         sys.exit(f"error: {arguments.venv}: no environment there; run with --setup first")
     if not arguments.peers_only:
-        build = ["cargo", "build", "--release", "-p", "pushforward-benches", "--bin", "timings"]
+        build = ["cargo", "build", "--release", "-p", "pushforward-benches", "--example", "timings"]
         subprocess.run(build, cwd=ROOT, check=True)
     clock = "cpu_seconds" if arguments.cpu_time else "seconds"
     done = []

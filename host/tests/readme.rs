@@ -1,4 +1,4 @@
-//! The README's code is code that is compiled.
+//! The README's code is code that is compiled, and its first command has one program to run.
 
 #[test]
 fn the_host_example_is_the_one_in_the_readme() {
@@ -9,4 +9,24 @@ fn the_host_example_is_the_one_in_the_readme() {
         readme.contains(code),
         "README.md: its host example differs from host/examples/draw.rs"
     );
+}
+
+#[test]
+fn cargo_run_in_the_root_has_one_program() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let default = metadata["workspace_default_members"].as_array().expect("members");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let programs: Vec<_> = packages
+        .iter()
+        .filter(|package| default.contains(&package["id"]))
+        .flat_map(|package| package["targets"].as_array().expect("targets"))
+        .filter(|target| target["kind"][0] == "bin")
+        .map(|target| target["name"].as_str())
+        .collect();
+    assert_eq!(programs, [Some("pushforward")]);
 }
