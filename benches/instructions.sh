@@ -37,5 +37,5 @@ if [ "${1:-}" = --write ]; then
 fi
 join <(sed 's/ /|/;s/ /|/' instructions.txt | sort) <(sed 's/ /|/;s/ /|/' "$found" | sort) |
     awk '{ change = 100 * ($3 / $2 - 1); worse += change > 2
-           printf "%-36s %12d %12d %+7.2f %%%s\n", $1, $2, $3, change, change > 2 ? "  MORE" : "" }
+           printf "%-36s %12d %12d %+7.2f %%%s\n", $1, $2, $3, change, (change > 2 ? "  MORE" : "") }
          END { exit worse > 0 }'

@@ -29,12 +29,12 @@
 use core::marker::PhantomData;
 
 use crate::distribution::{Draws, Tile};
-use crate::flow::{self, Direction};
+use crate::flow::{self, Flow};
 use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, Many, Transformer};
+use crate::transformer::{Affine, Direction, Many, Transformer};
 
 /// The shape of one coupling.
 #[derive(Clone, Copy, Debug)]
@@ -152,8 +152,9 @@ pub type Nsf<'a, T = f32, A = Fused> = CouplingFlow<'a, RationalQuadratic, T, A>
 impl<'a, T: Weight, A: Arith> CouplingFlow<'a, Affine, T, A> {
     /// A flow over `dim` coordinates with bound `B = log_scale_bound` on each log-scale.
     ///
-    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset is not where its coupling's weights start,
-    /// the bound is not positive and finite, or the number of weights is not [`weights_len`].
+    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset
+    /// is not where its coupling's weights start, the bound is not positive and finite, or the
+    /// number of weights is not [`weights_len`].
     pub const fn new(
         dim: usize,
         couplings: &'a [Coupling<'a>],
@@ -169,8 +170,9 @@ impl<'a, T: Weight, A: Arith> CouplingFlow<'a, Affine, T, A> {
 impl<'a, T: Weight, A: Arith> CouplingFlow<'a, RationalQuadratic, T, A> {
     /// A flow over `dim` coordinates of splines with `bins` bins on `[−bound, bound]`.
     ///
-    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset is not where its coupling's weights start,
-    /// [`RationalQuadratic::new`] has none, or the number of weights is not [`weights_len`].
+    /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset
+    /// is not where its coupling's weights start, [`RationalQuadratic::new`] has none, or the
+    /// number of weights is not [`weights_len`].
     pub const fn new(
         dim: usize,
         couplings: &'a [Coupling<'a>],
@@ -290,10 +292,7 @@ impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Couple<'_, L, M, 
         for i in 0..L::vectors(n) {
             let mut parameters = Many { lanes, values: &mut *values, n, i };
             let old = lanes.get(moved, i);
-            let (new, log_derivative) = match direction {
-                Direction::Sampling => flow.transformer.sampling(e, old, &mut parameters),
-                Direction::Density => flow.transformer.density(e, old, &mut parameters),
-            };
+            let (new, log_derivative) = flow.transformer.apply(e, direction, old, &mut parameters);
             lanes.put(moved, i, new);
             lanes.sum(log_prob, i, n, log_derivative);
         }
@@ -301,6 +300,34 @@ impl<L: Lanes, M: Transformer, T: Weight, A: Arith> Kernel for Couple<'_, L, M, 
         for ((to, _), from) in to.zip(moved) {
             *to = *from;
         }
+    }
+}
+
+impl<'a, M: Transformer, T: Weight, A: Arith> Flow for CouplingFlow<'a, M, T, A> {
+    type Layer = Coupling<'a>;
+    type Weight = T;
+
+    #[inline(always)]
+    fn layers(&self) -> &[Coupling<'a>] {
+        self.couplings
+    }
+
+    #[inline(always)]
+    fn affine(&self) -> Option<&[T]> {
+        self.affine.then_some(self.weights)
+    }
+
+    #[inline(always)]
+    fn step<L: Lanes>(
+        &self,
+        lanes: L,
+        coupling: &Coupling<'a>,
+        direction: Direction,
+        x: &mut [L::V],
+        log_prob: &mut Sum<L::V>,
+        scratch: &mut [L::V],
+    ) {
+        lanes.call(Couple { flow: self, lanes, coupling, direction, x, log_prob, scratch });
     }
 }
 
@@ -326,32 +353,11 @@ impl<M: Transformer, T: Weight, A: Arith> Tile for CouplingFlow<'_, M, T, A> {
         _want_log_prob: bool,
         scratch: &mut [L::V],
     ) -> L::V {
-        let direction = Direction::Sampling;
-        let mut sum = Sum::zero(lanes);
-        let log_prob = &mut sum;
-        flow::draw(lanes, draws, x);
-        flow::base(lanes, x, log_prob);
-        for coupling in self.couplings {
-            lanes.call(Couple { flow: self, lanes, coupling, direction, x, log_prob, scratch });
-        }
-        if self.affine {
-            flow::affine(lanes, self.weights, direction, x, log_prob);
-        }
-        sum.value(lanes)
+        flow::sample(self, lanes, draws, x, scratch)
     }
 
     #[inline(always)]
     fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V {
-        let direction = Direction::Density;
-        let mut sum = Sum::zero(lanes);
-        let log_prob = &mut sum;
-        if self.affine {
-            flow::affine(lanes, self.weights, direction, x, log_prob);
-        }
-        for coupling in self.couplings.iter().rev() {
-            lanes.call(Couple { flow: self, lanes, coupling, direction, x, log_prob, scratch });
-        }
-        flow::base(lanes, x, log_prob);
-        sum.value(lanes)
+        flow::log_prob(self, lanes, x, scratch)
     }
 }

@@ -1,26 +1,82 @@
-//! What all flows share: Gaussian noise at one end, and an affine layer that may end the other.
+//! What all flows share: Gaussian noise at one end, layers, and an affine layer that may end the
+//! other.
 
 use crate::distribution::Draws;
 use crate::kernel::{Cursor, Lanes, Sum, Weight, take};
 use crate::noise::{Noise, normal};
 use crate::simd::Simd;
-use crate::transformer::{scale, unscale};
+use crate::transformer::{Direction, scale, unscale};
 
 /// ln √(2π).
 const LN_SQRT_2PI: f32 = 0.918_938_5;
 
-/// Which way a flow runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// Noise to data.
-    Sampling,
-    /// Data to noise.
-    Density,
+/// A flow as its layers, from noise to data.
+pub(crate) trait Flow {
+    /// What one layer is made of.
+    type Layer;
+    /// How weights are stored.
+    type Weight: Weight;
+    /// The layers.
+    fn layers(&self) -> &[Self::Layer];
+    /// Weights that end with those of an affine layer after all others, if there is one.
+    fn affine(&self) -> Option<&[Self::Weight]>;
+    /// Moves the coordinates through a layer and adds their Σ ln f′ to `log_prob`.
+    fn step<L: Lanes>(
+        &self,
+        lanes: L,
+        layer: &Self::Layer,
+        direction: Direction,
+        x: &mut [L::V],
+        log_prob: &mut Sum<L::V>,
+        scratch: &mut [L::V],
+    );
+}
+
+/// Draws a tile and returns its log-probability.
+#[inline(always)]
+pub(crate) fn sample<F: Flow, L: Lanes, N: Noise>(
+    flow: &F,
+    lanes: L,
+    draws: &mut Draws<L, N>,
+    x: &mut [L::V],
+    scratch: &mut [L::V],
+) -> L::V {
+    let direction = Direction::Sampling;
+    let mut log_prob = Sum::zero(lanes);
+    draw(lanes, draws, x);
+    base(lanes, x, &mut log_prob);
+    for layer in flow.layers() {
+        flow.step(lanes, layer, direction, x, &mut log_prob, scratch);
+    }
+    if let Some(weights) = flow.affine() {
+        affine(lanes, weights, direction, x, &mut log_prob);
+    }
+    log_prob.value(lanes)
+}
+
+/// The log-probability of a tile, which is turned into noise.
+#[inline(always)]
+pub(crate) fn log_prob<F: Flow, L: Lanes>(
+    flow: &F,
+    lanes: L,
+    x: &mut [L::V],
+    scratch: &mut [L::V],
+) -> L::V {
+    let direction = Direction::Density;
+    let mut log_prob = Sum::zero(lanes);
+    if let Some(weights) = flow.affine() {
+        affine(lanes, weights, direction, x, &mut log_prob);
+    }
+    for layer in flow.layers().iter().rev() {
+        flow.step(lanes, layer, direction, x, &mut log_prob, scratch);
+    }
+    base(lanes, x, &mut log_prob);
+    log_prob.value(lanes)
 }
 
 /// Draws standard normal noise.
 #[inline(always)]
-pub(crate) fn draw<L: Lanes, N: Noise>(lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
+fn draw<L: Lanes, N: Noise>(lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
     for (d, z) in z.iter_mut().enumerate() {
         *z = draws.words(lanes, d as u32);
     }
@@ -33,7 +89,7 @@ pub(crate) fn draw<L: Lanes, N: Noise>(lanes: L, draws: &mut Draws<L, N>, z: &mu
 
 /// Adds `ln N(z; 0, 1)` over all coordinates.
 #[inline(always)]
-pub(crate) fn base<L: Lanes>(lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
+fn base<L: Lanes>(lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
     let e = lanes.e();
     for i in 0..L::vectors(z.len()) {
         let x = lanes.get(z, i);
@@ -44,7 +100,7 @@ pub(crate) fn base<L: Lanes>(lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
 
 /// The affine layer, whose log-scales and shifts are the last weights: `x = z exp(a) + b`.
 #[inline(always)]
-pub(crate) fn affine<L: Lanes, T: Weight>(
+fn affine<L: Lanes, T: Weight>(
     lanes: L,
     weights: &[T],
     direction: Direction,

@@ -31,13 +31,13 @@
 use core::marker::PhantomData;
 
 use crate::distribution::{Draws, Tile};
-use crate::flow::{self, Direction};
+use crate::flow::{self, Flow};
 use crate::kernel::{Arith, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::masked::{Masked, Shape, Visitor};
 use crate::noise::Noise;
 use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::{Kernel, Simd};
-use crate::transformer::{Affine, One, Transformer};
+use crate::transformer::{Affine, Direction, One, Transformer};
 
 /// The side that the networks read, by the direction in which it is given.
 ///
@@ -263,16 +263,42 @@ impl<L: Lanes, M: Transformer> Visitor<L> for Sites<'_, L, M> {
         let Some(x) = self.order.get(site).and_then(|d| self.x.get_mut(*d)) else { return };
         for (r, x) in x.as_mut().iter_mut().enumerate() {
             let mut parameters = One { lanes, values: &mut *outputs, r };
-            let (value, log_derivative) = match self.direction {
-                Direction::Sampling => self.transformer.sampling(s, s.load(x), &mut parameters),
-                Direction::Density => self.transformer.density(s, s.load(x), &mut parameters),
-            };
+            let (value, log_derivative) =
+                self.transformer.apply(s, self.direction, s.load(x), &mut parameters);
             s.store(value, x);
             self.log_prob.add(lanes, r, log_derivative);
         }
         if !self.given {
             *input = *x;
         }
+    }
+}
+
+impl<'a, M: Transformer, T: Weight, A: Arith> Flow for Maf<'a, M, T, A> {
+    type Layer = Layer<'a>;
+    type Weight = T;
+
+    #[inline(always)]
+    fn layers(&self) -> &[Layer<'a>] {
+        self.layers
+    }
+
+    #[inline(always)]
+    fn affine(&self) -> Option<&[T]> {
+        self.affine.then_some(self.weights)
+    }
+
+    #[inline(always)]
+    fn step<L: Lanes>(
+        &self,
+        lanes: L,
+        layer: &Layer<'a>,
+        direction: Direction,
+        x: &mut [L::V],
+        log_prob: &mut Sum<L::V>,
+        scratch: &mut [L::V],
+    ) {
+        lanes.call(Move { flow: self, lanes, layer, direction, x, log_prob, scratch });
     }
 }
 
@@ -298,32 +324,11 @@ impl<M: Transformer, T: Weight, A: Arith> Tile for Maf<'_, M, T, A> {
         _want_log_prob: bool,
         scratch: &mut [L::V],
     ) -> L::V {
-        let direction = Direction::Sampling;
-        let mut sum = Sum::zero(lanes);
-        let log_prob = &mut sum;
-        flow::draw(lanes, draws, x);
-        flow::base(lanes, x, log_prob);
-        for layer in self.layers {
-            lanes.call(Move { flow: self, lanes, layer, direction, x, log_prob, scratch });
-        }
-        if self.affine {
-            flow::affine(lanes, self.weights, direction, x, log_prob);
-        }
-        sum.value(lanes)
+        flow::sample(self, lanes, draws, x, scratch)
     }
 
     #[inline(always)]
     fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V {
-        let direction = Direction::Density;
-        let mut sum = Sum::zero(lanes);
-        let log_prob = &mut sum;
-        if self.affine {
-            flow::affine(lanes, self.weights, direction, x, log_prob);
-        }
-        for layer in self.layers.iter().rev() {
-            lanes.call(Move { flow: self, lanes, layer, direction, x, log_prob, scratch });
-        }
-        flow::base(lanes, x, log_prob);
-        sum.value(lanes)
+        flow::log_prob(self, lanes, x, scratch)
     }
 }

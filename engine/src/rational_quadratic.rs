@@ -53,11 +53,11 @@ use crate::simd::Simd;
 use crate::transformer::{Parameters, Transformer};
 
 /// Least width and height of a bin, of the whole.
-const MIN_BIN: f32 = 1e-3;
+pub const MIN_BIN: f32 = 1e-3;
 /// Least slope at a knot.
-const MIN_DERIVATIVE: f32 = 1e-3;
+pub const MIN_DERIVATIVE: f32 = 1e-3;
 /// `ln(e^(1 − d) − 1)`, so that a parameter 0 gives the slope 1.
-const DERIVATIVE_SHIFT: f32 = 0.539_742_35;
+pub const DERIVATIVE_SHIFT: f32 = 0.539_742_35;
 /// Most bins: the least widths of all must leave room.
 pub const MAX_BINS: usize = 64;
 

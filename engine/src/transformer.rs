@@ -16,6 +16,15 @@ use crate::kernel::{Lanes, take, take_mut};
 use crate::math;
 use crate::simd::Simd;
 
+/// Which way a bijection is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From noise to data.
+    Sampling,
+    /// From data to noise.
+    Density,
+}
+
 /// A monotone map of one coordinate; see the module.
 pub trait Transformer: Copy + Send + Sync + 'static {
     /// Parameters a coordinate, `P`.
@@ -25,6 +34,20 @@ pub trait Transformer: Copy + Send + Sync + 'static {
     /// Noise to data: `x = f⁻¹(z)` and `ln f′(x)`. The parameters are overwritten.
     fn sampling<S: Simd>(&self, s: S, z: S::F, parameters: &mut impl Parameters<S>)
     -> (S::F, S::F);
+    /// Either, as `direction` says.
+    #[inline(always)]
+    fn apply<S: Simd>(
+        &self,
+        s: S,
+        direction: Direction,
+        value: S::F,
+        parameters: &mut impl Parameters<S>,
+    ) -> (S::F, S::F) {
+        match direction {
+            Direction::Sampling => self.sampling(s, value, parameters),
+            Direction::Density => self.density(s, value, parameters),
+        }
+    }
 }
 
 /// The parameters of a vector of coordinates, wherever they lie; also a transformer's scratch.

@@ -17,14 +17,7 @@ use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::{Context, Launch, Layout, Operation, Slot, Table};
 
-/// Which way a bijection is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From noise to data.
-    Sampling,
-    /// From data to noise.
-    Density,
-}
+pub use pushforward::transformer::Direction;
 
 /// y from x and the network's output; adds ln |dz/dx| to ln q.
 #[derive(Clone, Copy, Debug)]

@@ -22,24 +22,15 @@
 //! theorem, and everything else is as above with g = −h. What is kept is the softmax.
 
 use pushforward::math::{exp, ln, sigmoid, softplus};
+use pushforward::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
 use pushforward::simd::Simd;
 
 use super::{Direction, Parameters};
 
-/// Smallest bin, as a fraction of 2B.
-const MIN_BIN: f32 = 1e-3;
-/// Smallest derivative.
-const MIN_DERIVATIVE: f32 = 1e-3;
-
-/// c, with which parameters 0 give δ = 1.
-fn offset() -> f32 {
-    ((1.0 - f64::from(MIN_DERIVATIVE)).exp() - 1.0).ln() as f32
-}
-
 /// What the WGSL version is told.
 pub(super) fn arguments(bins: usize, bound: f32) -> [u32; 5] {
     let [least, slope] = [MIN_BIN, MIN_DERIVATIVE].map(f32::to_bits);
-    [bins as u32, bound.to_bits(), least, slope, offset().to_bits()]
+    [bins as u32, bound.to_bits(), least, slope, DERIVATIVE_SHIFT.to_bits()]
 }
 
 /// A spline's sizes.
@@ -153,7 +144,7 @@ impl Spline {
         let first = s.lt(bin.number, s.splat(0.5));
         let last = s.lt(s.splat(self.bins as f32 - 1.5), bin.number);
         let (one, least) = (s.splat(1.0), s.splat(MIN_DERIVATIVE));
-        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(offset()); 2]));
+        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let inner = [s.add(least, softplus(s, u0)), s.add(least, softplus(s, u1))];
         [s.select(first, one, inner[0]), s.select(last, one, inner[1])]
     }
@@ -295,7 +286,7 @@ impl Spline {
                 p.set(r, s.mul(p.get(r), each));
             }
         }
-        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(offset()); 2]));
+        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let steep = pair!(s.mul(delta, [sigmoid(s, u0), sigmoid(s, u1)]));
         for k in 1..self.bins {
             // Knot k is the lower end of bin k and the upper end of bin k − 1.
