@@ -4,7 +4,8 @@ mod common;
 
 use common::{ARITHMETICS, architectures, made, randomised, realnvp};
 use proptest::prelude::*;
-use pushforward::model::{Arithmetic, Model, ModelError, Symmetry};
+use pushforward::model::{Architecture, Arithmetic, Golden, Model, ModelError, Symmetry};
+use serde_json::{Value, json};
 
 fn small() -> Model {
     let mut model = randomised(made(5, &[7], true, Symmetry::Z2), Arithmetic::Fused, 0.3);
@@ -32,6 +33,100 @@ fn every_model_survives_the_file() {
     }
 }
 
+#[test]
+fn any_number_of_golden_rows_survives_the_file() {
+    for n in [1, 3, 8, 1000, 4096] {
+        let model = small().with_golden_rows(5, n).unwrap();
+        let bytes = model.to_bytes().unwrap();
+        let read = Model::from_bytes(&bytes).unwrap();
+        let golden = read.golden().unwrap();
+        assert_eq!((golden.seed, golden.log_prob.len(), golden.rows.len()), (5, n, 5 * n));
+        assert!(read.golden_rows_hold().unwrap());
+        assert!(read.to_bytes().unwrap() == bytes, "{n} rows are written again");
+    }
+    for found in [0, 4097, usize::MAX] {
+        let error = small().with_golden_rows(5, found).unwrap_err();
+        assert_eq!(error, ModelError::GoldenRows { found, most: 4096 });
+    }
+}
+
+#[test]
+fn golden_rows_are_compared_by_bits() {
+    let golden = |x| Golden { seed: 0, rows: vec![x], log_prob: vec![1.0] };
+    assert_eq!(golden(0.0), golden(0.0));
+    assert_ne!(golden(0.0), golden(-0.0));
+
+    // The rows of a file whose weights were changed and whose hash was written again.
+    let bytes = small().with_golden_rows(0, 3).unwrap().to_bytes().unwrap();
+    let mut other = small();
+    other.set_parameters(&small().parameters().iter().map(|w| -w).collect::<Vec<_>>()).unwrap();
+    let other = other.with_golden_rows(0, 3).unwrap().to_bytes().unwrap();
+    let forged = rebuilt(&other, |header, data| {
+        let [from, to] = offsets(&header["golden.log_prob"]);
+        let data_start = bytes.len() - data.len();
+        data[from..to].copy_from_slice(&bytes[data_start..][from..to]);
+    });
+    let Err(ModelError::Hash { found, expected }) = Model::from_bytes(&forged) else {
+        panic!("the hash covers golden rows")
+    };
+    let forged = Model::from_bytes(&edited(&forged, &expected, &found)).unwrap();
+    assert!(!forged.golden_rows_hold().unwrap());
+}
+
+/// What reading refuses, writing refuses: every file that is written can be read.
+#[test]
+fn nothing_unreadable_is_written() {
+    let huge = randomised(realnvp(4, 2, &[4], true), Arithmetic::Plain, 1e30);
+    let error = huge.to_bytes().unwrap_err().to_string();
+    assert!(error.starts_with("tensor `golden.rows`: found "), "{error}");
+    assert!(error.ends_with("expected finite numbers"), "{error}");
+    assert!(huge.with_golden_rows(1, 1).is_err());
+
+    let mut deep = small();
+    let nested = (0..200).fold(Value::Null, |inner, _| json!([inner]));
+    deep.provenance.insert("nested".into(), nested);
+    let error = deep.to_bytes().unwrap_err().to_string();
+    assert!(error.contains("recursion limit"), "{error}");
+}
+
+/// `from_bytes` looks names up; it does not search all of them for each. Eight times as many
+/// tensors take some ten times as long; a search for each name made it forty.
+#[test]
+fn reading_takes_time_in_proportion_to_the_tensors() {
+    let seconds = |layers: usize| {
+        let architecture: Architecture = realnvp(2, layers, &[1; 13], false);
+        let tensors = architecture.tensors().len();
+        let bytes = Model::new(architecture, Arithmetic::Plain).unwrap().to_bytes().unwrap();
+        let read = |_| {
+            let start = std::time::Instant::now();
+            Model::from_bytes(&bytes).unwrap();
+            start.elapsed().as_secs_f64()
+        };
+        let best = (0..5).map(read).fold(f64::INFINITY, f64::min);
+        println!("{tensors} tensors: {:.1} ms", best * 1e3);
+        best
+    };
+    let (few, many) = (seconds(128), seconds(1024));
+    assert!(many < 20.0 * few, "{many} s for 8 times what took {few} s");
+}
+
+fn offsets(entry: &Value) -> [usize; 2] {
+    [0, 1].map(|i| entry["data_offsets"][i].as_u64().unwrap() as usize)
+}
+
+/// The safetensors file with its header and its data changed; the length in front follows.
+fn rebuilt(bytes: &[u8], change: impl FnOnce(&mut Value, &mut Vec<u8>)) -> Vec<u8> {
+    let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut data = bytes[8 + length..].to_vec();
+    change(&mut header, &mut data);
+    let header = header.to_string();
+    let mut out = (header.len() as u64).to_le_bytes().to_vec();
+    out.extend(header.as_bytes());
+    out.extend(data);
+    out
+}
+
 /// The safetensors file with its JSON header edited as text; the length in front follows.
 fn edited(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
@@ -51,6 +146,8 @@ fn damage_is_named() {
 
     let version = error("\\\"version\\\":1", "\\\"version\\\":9");
     assert_eq!(version, ModelError::Version { found: 9, newest: 1 });
+    let version = error("\\\"version\\\":1", "\\\"version\\\":0").to_string();
+    assert!(version.contains("found 0, which is not a version"), "{version}");
     assert!(error("\\\"version\\\":1", "\\\"version\\\":-1").to_string().contains("`version`"));
     assert!(
         error("\\\"kind\\\":\\\"made\\\"", "\\\"kind\\\":\\\"gpt\\\"").to_string().contains("gpt")
@@ -67,6 +164,41 @@ fn damage_is_named() {
     let huge = error("\\\"sites\\\":5", "\\\"sites\\\":5000000000");
     assert!(huge.to_string().contains("`sites`"), "{huge}");
     assert!(matches!(Model::from_bytes(b"").unwrap_err(), ModelError::Container(_)));
+    let none = rebuilt(&bytes, |header, data| {
+        let entries = header.as_object_mut().unwrap();
+        let golden = offsets(&entries["golden.rows"])[1];
+        entries["golden.rows"] = json!({"dtype": "F32", "shape": [0, 5], "data_offsets": [0, 0]});
+        entries["golden.log_prob"] = json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]});
+        for (_, entry) in entries.iter_mut().filter(|(name, _)| !name.starts_with("golden.")) {
+            if entry.get("data_offsets").is_some() {
+                entry["data_offsets"] = json!(offsets(entry).map(|at| at - golden));
+            }
+        }
+        data.drain(..golden);
+    });
+    let none = Model::from_bytes(&none).unwrap_err();
+    assert_eq!(none, ModelError::GoldenRows { found: 0, most: 4096 });
+}
+
+#[test]
+fn a_key_is_known_and_comes_once() {
+    let bytes = small().to_bytes().unwrap();
+    let error = |from: &str, to: &str| {
+        Model::from_bytes(&edited(&bytes, from, to)).unwrap_err().to_string()
+    };
+    let entry = r#""hidden.0.bias":{"dtype":"F32","shape":[7],"data_offsets":[192,220]},"#;
+    let twice = error(r#""hidden.0.bias""#, &format!("{entry}\"hidden.0.bias\""));
+    assert!(twice.contains("key `hidden.0.bias`: found twice"), "{twice}");
+    let twice = error(r#""__metadata__":{"#, r#""__metadata__":{"pushforward":"","#);
+    assert!(twice.contains("key `pushforward`: found twice"), "{twice}");
+    let twice = error(r#"\"provenance\":{"#, r#"\"provenance\":{\"tool\":\"other\","#);
+    assert!(twice.contains("key `tool`: found twice"), "{twice}");
+    let unknown = error(r#""__metadata__":{"#, r#""__metadata__":{"format":"pt","#);
+    assert_eq!(unknown, "metadata `format`: unknown key, expected `pushforward` alone");
+    let unknown = error(r#"\"version\":1"#, r#"\"version\":1,\"colour\":1"#);
+    assert_eq!(unknown, "metadata `pushforward`: `colour`: unknown key");
+    let unknown = error(r#"\"sites\":5"#, r#"\"sites\":5,\"colour\":1"#);
+    assert!(unknown.contains("unknown field `colour`"), "{unknown}");
 }
 
 #[test]

@@ -15,6 +15,12 @@ pub enum ModelError {
         "metadata: found no `pushforward` entry, expected one: this safetensors file was not written as a pushforward model"
     )]
     NotAModel,
+    /// A metadata entry that the format does not know.
+    #[error("metadata `{key}`: unknown key, expected `pushforward` alone")]
+    UnknownMetadata {
+        /// Its name.
+        key: String,
+    },
     /// The description is not what the format says.
     #[error("metadata `pushforward`: {0}")]
     Metadata(String),
@@ -91,6 +97,14 @@ pub enum ModelError {
         index: usize,
         /// The element.
         found: f32,
+    },
+    /// No golden rows where there should be some, or more than a file may hold.
+    #[error("tensor `golden.rows`: found {found} rows, expected 1 to {most}")]
+    GoldenRows {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
     },
     /// The content does not match its hash.
     #[error("content hash: found {found}, expected {expected}: the file is damaged")]

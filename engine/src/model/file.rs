@@ -5,10 +5,11 @@
 //!   raw little-endian arrays, readable by any language's safetensors library.
 //! - All tensors are `F32`, row-major; matrices are `[outputs, inputs]`. Their names and shapes are
 //!   those of [`Architecture::tensors`], with nothing missing and nothing else, and:
-//!   - `golden.rows` `[n, dim]` and `golden.log_prob` `[n]` (both or none): samples `0 … n−1` of
-//!     the stream `golden_seed` and their log-probabilities, in the file's own arithmetic. A reader
-//!     that computes other bits is wrong.
+//!   - `golden.rows` `[n, dim]` and `golden.log_prob` `[n]` (both or none, 1 ≤ n ≤ 4096): samples
+//!     `0 … n−1` of the stream `golden_seed` and their log-probabilities, in the file's own
+//!     arithmetic. A reader that computes other bits is wrong.
 //! - Entries of masked layers that the mask forbids are 0, and every number is finite.
+//! - No JSON object, at any depth, has a key twice: readers would disagree on which one counts.
 //! - The header's `__metadata__` has the one key `pushforward`, a JSON object:
 //!
 //! | key | meaning |
@@ -25,30 +26,39 @@
 //! and the data's bytes. It is taken from the text and not from the parsed object so that it cannot
 //! depend on how a JSON library prints numbers or orders keys. It finds damage, not malice.
 //!
+//! What a reader refuses, a writer does not write.
+//!
 //! # Versions
-//! A reader reads every version up to its own: a change that an old reader would misread raises the
-//! version, and the reader keeps a branch for the older ones. A file with a higher version is
-//! refused by name.
+//! Versions count from 1. A reader reads every version up to its own: whatever is added or changed
+//! raises the version, and the reader keeps a branch for the older ones. A file with a higher version
+//! is refused by name. So is every key that the version does not have, in `__metadata__`, in the
+//! description and in the architecture: it may change what the file means, and a reader that
+//! skipped it would draw from another model. Facts that change nothing go into `provenance`,
+//! which is kept as it is.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, TensorInfo, TensorView};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Architecture, Golden, Model, ModelError, Tensor, check_finite};
+use super::{Architecture, Arithmetic, Golden, Model, ModelError, Tensor, check_finite};
 
 /// The format version this crate writes, and the newest it reads.
 pub const VERSION: u64 = 1;
+/// Most golden rows in a file: what every reader may have to draw again.
+pub const MAX_GOLDEN_ROWS: usize = 4096;
 /// The metadata key.
 const KEY: &str = "pushforward";
+/// Bytes of the header's length, at the start of the file.
+const LENGTH: usize = size_of::<u64>();
 const GOLDEN_ROWS: &str = "golden.rows";
 const GOLDEN_LOG_PROB: &str = "golden.log_prob";
-const GOLDEN_SEED: u64 = 0;
 
 impl Model {
     /// Reads and validates a model file.
@@ -58,55 +68,47 @@ impl Model {
     /// are fine.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         let container = |e: &dyn core::fmt::Display| ModelError::Container(e.to_string());
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| container(&e))?;
-        let text = header
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get(KEY))
-            .ok_or(ModelError::NotAModel)?;
-
-        let mut description: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| ModelError::Metadata(e.to_string()))?;
-        let version = description.get("version").and_then(Value::as_u64).ok_or_else(|| {
-            ModelError::Metadata("`version`: expected a non-negative integer".into())
-        })?;
-        if version == 0 || version > VERSION {
-            return Err(ModelError::Version { found: version, newest: VERSION });
+        let (length, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
+        let (json, data) = bytes[LENGTH..].split_at(length);
+        serde_json::from_slice::<UniqueKeys>(json).map_err(|e| container(&e))?;
+        let entries = header.metadata().as_ref();
+        let text = entries.and_then(|entries| entries.get(KEY)).ok_or(ModelError::NotAModel)?;
+        let keys = entries.into_iter().flat_map(|entries| entries.keys());
+        if let Some(key) = keys.filter(|key| *key != KEY).min() {
+            return Err(ModelError::UnknownMetadata { key: key.clone() });
         }
-        let expected: String = field(&mut description, "hash")?;
-        let hashed = text.strip_prefix(&hash_field(&expected)).ok_or_else(|| {
-            ModelError::Metadata("`hash`: expected as the first key, with no spaces".into())
-        })?;
-        let mut tensors: Vec<_> = file.iter().collect();
-        tensors.sort_by(|a, b| a.0.cmp(b.0));
-        let found = hash(hashed, tensors.iter().map(|(name, view)| (*name, view.data())));
 
         // The description first: "unknown kind" helps more than "the hash differs".
-        let architecture: Architecture = field(&mut description, "architecture")?;
-        architecture.validate()?;
-        let arithmetic = field(&mut description, "arithmetic")?;
-        let golden_seed = field(&mut description, "golden_seed")?;
-        let provenance = field(&mut description, "provenance")?;
-        description.remove("version");
-        if let Some(key) = description.keys().next() {
-            return Err(ModelError::Metadata(format!("`{key}`: unknown key")));
-        }
+        let Description {
+            hashed,
+            hash: expected,
+            architecture,
+            arithmetic,
+            golden_seed,
+            provenance,
+        } = Description::parse(text)?;
+        let tensors: BTreeMap<String, &TensorInfo> = header.tensors().into_iter().collect();
+        let contents = tensors.iter().map(|(name, info)| (name.as_str(), content(info, data)));
+        let found = hash(hashed, contents);
 
         let mut all = BTreeMap::new();
-        for (name, view) in tensors {
-            all.insert(name.to_string(), read_tensor(name, &view)?);
+        for (name, info) in tensors {
+            let tensor = read_tensor(&name, info, data)?;
+            all.insert(name, tensor);
         }
         let golden = match (all.remove(GOLDEN_ROWS), all.remove(GOLDEN_LOG_PROB)) {
             (None, None) => None,
             (rows, log_prob) => Some(read_golden(golden_seed, architecture.dim(), rows, log_prob)?),
         };
-        for (name, shape) in architecture.tensors() {
-            check_tensor(&architecture, &name, shape, all.get(&name))?;
-        }
         let known = architecture.tensors();
-        if let Some(name) = all.keys().find(|name| !known.iter().any(|(k, _)| k == *name)) {
-            return Err(ModelError::UnknownTensor { tensor: name.clone() });
+        for (name, shape) in &known {
+            check_tensor(&architecture, name, shape, all.get(name))?;
+        }
+        if all.len() > known.len() {
+            let known: BTreeSet<_> = known.into_iter().map(|(name, _)| name).collect();
+            if let Some(name) = all.keys().find(|name| !known.contains(*name)) {
+                return Err(ModelError::UnknownTensor { tensor: name.clone() });
+            }
         }
         if found != expected {
             return Err(ModelError::Hash { found, expected });
@@ -114,12 +116,14 @@ impl Model {
         Ok(Self { architecture, arithmetic, tensors: all, golden, provenance })
     }
 
-    /// Writes the model file, with fresh golden rows.
+    /// Writes the model file, with its golden rows drawn afresh: as many as it has, or 8.
     ///
     /// # Errors
-    /// None for a model that was read or built.
+    /// What [`Model::from_bytes`] would refuse: golden rows that are not finite, as huge weights
+    /// give, and a provenance nested too deeply.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
-        let golden = self.draw_golden(GOLDEN_SEED)?;
+        let golden = self.fresh_golden()?;
+        check_golden(&golden)?;
         let n = golden.log_prob.len();
         let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
         let bytes = |data: &[f32]| data.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
@@ -142,6 +146,7 @@ impl Model {
         let text = Value::Object(description).to_string();
         let text = text.strip_prefix('{').unwrap_or(&text);
         let text = hash_field(&hash(text, contents)) + text;
+        Description::parse(&text)?;
 
         let mut views = Vec::new();
         for (name, (shape, data)) in &tensors {
@@ -155,39 +160,145 @@ impl Model {
     }
 }
 
+/// The description, checked, and the part of its text that the hash covers.
+struct Description<'a> {
+    hashed: &'a str,
+    hash: String,
+    arithmetic: Arithmetic,
+    architecture: Architecture,
+    golden_seed: u64,
+    provenance: Map<String, Value>,
+}
+
+impl<'a> Description<'a> {
+    fn parse(text: &'a str) -> Result<Self, ModelError> {
+        let metadata = |e: serde_json::Error| ModelError::Metadata(e.to_string());
+        serde_json::from_str::<UniqueKeys>(text).map_err(metadata)?;
+        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(metadata)?;
+        let version = fields.remove("version");
+        match version.as_ref().and_then(Value::as_u64) {
+            None => {
+                let text = "`version`: expected a positive integer";
+                return Err(ModelError::Metadata(text.into()));
+            }
+            Some(0) => {
+                let text = "`version`: found 0, which is not a version: they count from 1";
+                return Err(ModelError::Metadata(text.into()));
+            }
+            Some(1..=VERSION) => {}
+            Some(found) => return Err(ModelError::Version { found, newest: VERSION }),
+        }
+        let hash: String = field(&mut fields, "hash")?;
+        let hashed = text.strip_prefix(&hash_field(&hash)).ok_or_else(|| {
+            ModelError::Metadata("`hash`: expected as the first key, with no spaces".into())
+        })?;
+        let architecture: Architecture = field(&mut fields, "architecture")?;
+        architecture.validate()?;
+        let arithmetic = field(&mut fields, "arithmetic")?;
+        let golden_seed = field(&mut fields, "golden_seed")?;
+        let provenance = field(&mut fields, "provenance")?;
+        if let Some(key) = fields.keys().next() {
+            return Err(ModelError::Metadata(format!("`{key}`: unknown key")));
+        }
+        Ok(Self { hashed, hash, arithmetic, architecture, golden_seed, provenance })
+    }
+}
+
 /// Takes one field out of the description.
-fn field<T: serde::de::DeserializeOwned>(
-    description: &mut Map<String, Value>,
+fn field<T: de::DeserializeOwned>(
+    fields: &mut Map<String, Value>,
     key: &str,
 ) -> Result<T, ModelError> {
     let value =
-        description.remove(key).ok_or_else(|| ModelError::Metadata(format!("`{key}`: missing")))?;
+        fields.remove(key).ok_or_else(|| ModelError::Metadata(format!("`{key}`: missing")))?;
     serde_json::from_value(value).map_err(|e| ModelError::Metadata(format!("`{key}`: {e}")))
 }
 
-fn read_tensor(name: &str, view: &TensorView) -> Result<Tensor, ModelError> {
-    if view.dtype() != Dtype::F32 {
-        let found = format!("{:?}", view.dtype());
+/// JSON in which no object has a key twice. Parsers of maps silently keep one of the two.
+struct UniqueKeys;
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueKeys {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut keys = BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(de::Error::custom(format!("key `{key}`: found twice")));
+            }
+            keys.insert(key);
+            map.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
+/// A tensor's bytes: offsets were checked when the header was read.
+fn content<'a>(info: &TensorInfo, data: &'a [u8]) -> &'a [u8] {
+    &data[info.data_offsets.0..info.data_offsets.1]
+}
+
+fn read_tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Result<Tensor, ModelError> {
+    if info.dtype != Dtype::F32 {
+        let found = format!("{:?}", info.dtype);
         return Err(ModelError::ElementType { tensor: name.into(), found });
     }
-    let data = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    Ok(Tensor { shape: view.shape().to_vec(), data })
+    let floats = content(info, data).as_chunks().0;
+    let data = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    Ok(Tensor { shape: info.shape.clone(), data })
+}
+
+fn check_shape(name: &str, expected: &[usize], tensor: Option<&Tensor>) -> Result<(), ModelError> {
+    let (tensor_name, expected) = (name.into(), expected.to_vec());
+    match tensor {
+        None => Err(ModelError::MissingTensor { tensor: tensor_name, expected }),
+        Some(tensor) if tensor.shape != expected => {
+            Err(ModelError::Shape { tensor: tensor_name, found: tensor.shape.clone(), expected })
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn check_tensor(
     architecture: &Architecture,
     name: &str,
-    expected: Vec<usize>,
+    expected: &[usize],
     tensor: Option<&Tensor>,
 ) -> Result<(), ModelError> {
-    let Some(tensor) = tensor else {
-        return Err(ModelError::MissingTensor { tensor: name.into(), expected });
-    };
-    if tensor.shape != expected {
-        let found = tensor.shape.clone();
-        return Err(ModelError::Shape { tensor: name.into(), found, expected });
-    }
-    check_finite(name, tensor)?;
+    check_shape(name, expected, tensor)?;
+    let Some(tensor) = tensor else { return Ok(()) };
+    check_finite(name, &tensor.data)?;
     let mut masked = tensor.clone();
     architecture.mask(name, &mut masked);
     let mut pairs = tensor.data.iter().zip(&masked.data);
@@ -204,17 +315,29 @@ fn read_golden(
     rows: Option<Tensor>,
     log_prob: Option<Tensor>,
 ) -> Result<Golden, ModelError> {
-    let n = rows.as_ref().and_then(|t| t.shape.first().copied()).unwrap_or(super::GOLDEN_ROWS);
-    let check = |name: &str, tensor: Option<Tensor>, expected: Vec<usize>| match tensor {
-        None => Err(ModelError::MissingTensor { tensor: name.into(), expected }),
-        Some(tensor) if tensor.shape != expected => {
-            Err(ModelError::Shape { tensor: name.into(), found: tensor.shape, expected })
-        }
-        Some(tensor) => check_finite(name, &tensor).map(|()| tensor.data),
-    };
-    let rows = check(GOLDEN_ROWS, rows, vec![n, dim])?;
-    let log_prob = check(GOLDEN_LOG_PROB, log_prob, vec![n])?;
-    Ok(Golden { seed, rows, log_prob })
+    let either = rows.as_ref().or(log_prob.as_ref());
+    let n = either.and_then(|tensor| tensor.shape.first().copied()).unwrap_or(0);
+    check_shape(GOLDEN_ROWS, &[n, dim], rows.as_ref())?;
+    check_shape(GOLDEN_LOG_PROB, &[n], log_prob.as_ref())?;
+    let data = |tensor: Option<Tensor>| tensor.map(|tensor| tensor.data).unwrap_or_default();
+    let golden = Golden { seed, rows: data(rows), log_prob: data(log_prob) };
+    check_golden(&golden)?;
+    Ok(golden)
+}
+
+/// What reading and writing both demand of golden rows.
+pub(super) fn check_golden(golden: &Golden) -> Result<(), ModelError> {
+    check_golden_count(golden.log_prob.len())?;
+    check_finite(GOLDEN_ROWS, &golden.rows)?;
+    check_finite(GOLDEN_LOG_PROB, &golden.log_prob)
+}
+
+pub(super) fn check_golden_count(found: usize) -> Result<(), ModelError> {
+    if (1..=MAX_GOLDEN_ROWS).contains(&found) {
+        Ok(())
+    } else {
+        Err(ModelError::GoldenRows { found, most: MAX_GOLDEN_ROWS })
+    }
 }
 
 /// What the description's text begins with.

@@ -35,8 +35,9 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// Rows that a file carries so that any reader can see that it computes the same bits.
-#[derive(Clone, Debug, PartialEq)]
+/// Rows that a file carries so that any reader can see that it computes the same bits. Two are equal
+/// if all their bits are: 0 and −0 differ.
+#[derive(Clone, Debug)]
 pub struct Golden {
     /// The seed of the rows; their indices are `0, 1, …`.
     pub seed: u64,
@@ -46,8 +47,18 @@ pub struct Golden {
     pub log_prob: Vec<f32>,
 }
 
-/// Golden rows in a file.
-pub(crate) const GOLDEN_ROWS: usize = 8;
+impl PartialEq for Golden {
+    fn eq(&self, other: &Self) -> bool {
+        let equal =
+            |a: &[f32], b: &[f32]| a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()));
+        self.seed == other.seed
+            && equal(&self.rows, &other.rows)
+            && equal(&self.log_prob, &other.log_prob)
+    }
+}
+
+/// The seed and the number of golden rows, where a model does not have its own.
+const GOLDEN: (u64, usize) = (0, 8);
 
 /// A trained model: description and weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +108,22 @@ impl Model {
         self
     }
 
-    /// The rows stored in the file the model was read from.
+    /// The rows stored in the file the model was read from, or given by
+    /// [`Model::with_golden_rows`].
     pub fn golden(&self) -> Option<&Golden> {
         self.golden.as_ref()
+    }
+
+    /// The model with samples `0 … n−1` of the stream `seed` as its golden rows, drawn now.
+    ///
+    /// # Errors
+    /// No rows or more than [`file::MAX_GOLDEN_ROWS`], or a draw that is not finite.
+    pub fn with_golden_rows(mut self, seed: u64, n: usize) -> Result<Self, ModelError> {
+        file::check_golden_count(n)?;
+        let golden = self.draw_golden(seed, n)?;
+        file::check_golden(&golden)?;
+        self.golden = Some(golden);
+        Ok(self)
     }
 
     /// A tensor by name.
@@ -136,7 +160,7 @@ impl Model {
             rest = later;
             let mut tensor = Tensor { shape, data: now.to_vec() };
             self.architecture.mask(&name, &mut tensor);
-            check_finite(&name, &tensor)?;
+            check_finite(&name, &tensor.data)?;
             tensors.insert(name, tensor);
         }
         self.tensors = tensors;
@@ -171,21 +195,28 @@ impl Model {
     /// As [`Model::sampler`].
     pub fn golden_rows_hold(&self) -> Result<bool, ModelError> {
         let Some(golden) = &self.golden else { return Ok(true) };
-        Ok(self.draw_golden(golden.seed)? == *golden)
+        Ok(self.fresh_golden()? == *golden)
     }
 
-    fn draw_golden(&self, seed: u64) -> Result<Golden, ModelError> {
-        let mut rows = vec![0.0; GOLDEN_ROWS * self.architecture.dim()];
-        let mut log_prob = vec![0.0; GOLDEN_ROWS];
-        self.sampler()?.sample(seed, 0, &mut rows, Some(&mut log_prob));
+    /// The golden rows, drawn again, or the usual ones of a model that has none.
+    fn fresh_golden(&self) -> Result<Golden, ModelError> {
+        let (seed, n) = self.golden.as_ref().map_or(GOLDEN, |g| (g.seed, g.log_prob.len()));
+        self.draw_golden(seed, n)
+    }
+
+    fn draw_golden(&self, seed: u64, n: usize) -> Result<Golden, ModelError> {
+        let mut rows = vec![0.0; n * self.architecture.dim()];
+        let mut log_prob = vec![0.0; n];
+        // The buffers fit; what else may be wrong shows in the rows, for `check_golden` to name.
+        let _drawn = self.sampler()?.try_sample(seed, 0, &mut rows, Some(&mut log_prob));
         Ok(Golden { seed, rows, log_prob })
     }
 }
 
-fn check_finite(name: &str, tensor: &Tensor) -> Result<(), ModelError> {
-    match tensor.data.iter().position(|w| !w.is_finite()) {
+fn check_finite(name: &str, data: &[f32]) -> Result<(), ModelError> {
+    match data.iter().position(|x| !x.is_finite()) {
         Some(index) => {
-            Err(ModelError::NotFinite { tensor: name.into(), index, found: tensor.data[index] })
+            Err(ModelError::NotFinite { tensor: name.into(), index, found: data[index] })
         }
         None => Ok(()),
     }
