@@ -11,10 +11,12 @@
 mod atomic;
 mod npy;
 mod read;
+mod split;
 mod write;
 
 pub use atomic::{Atomic, write_file};
 pub use read::{Reader, read_all};
+pub use split::split;
 pub use write::{Encoded, Format, Number, Writer};
 
 /// What a row may hold, and so how it is written.

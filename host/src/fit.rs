@@ -16,11 +16,10 @@ use pushforward::model::{
     Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, Model, NsfSpec,
     RealNvpSpec, Symmetry, TransformerSpec,
 };
-use pushforward::noise::block;
 
 use crate::checkpoint;
 use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig};
-use crate::data::{Domain, read_all};
+use crate::data::{Domain, read_all, split};
 use crate::device::Device;
 use crate::energy::Energy;
 use crate::error::{Error, Result};
@@ -97,14 +96,15 @@ impl Problem {
                     "\n[data]\nchecksum = \"{:016x}\"\n",
                     fnv(rows.iter().flat_map(|x| x.to_le_bytes()))
                 );
-                let (training, held_out) = split(&rows, width, *validation, config.train.seed);
+                let n = rows.len() / width;
+                if n as u64 > 1 << 32 {
+                    return Err(Error::input(file, format!("has {n} rows, expected at most 2^32")));
+                }
+                let (training, held_out) = split(rows, width, *validation, config.train.seed);
                 if training.is_empty() {
                     return Err(Error::input(
                         file,
-                        format!(
-                            "has {} rows, too few to hold out {validation}",
-                            rows.len() / width
-                        ),
+                        format!("has {n} rows, too few to hold out {validation}"),
                     ));
                 }
                 let target = Target::Data { rows: training.into() };
@@ -127,20 +127,6 @@ impl Problem {
         }
         Ok(Problem { model, target, validation, energy, identity })
     }
-}
-
-/// Rows in a random order that depends on the seed alone: for training, and held out.
-fn split(rows: &[f32], width: usize, fraction: f64, seed: u64) -> (Vec<f32>, Vec<f32>) {
-    let n = rows.len() / width;
-    // A stream of its own, so that the order is independent of all other noise of the run.
-    let key = block([seed as u32, (seed >> 32) as u32], [0x6f72_6465, 0x72]);
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_key(|&i| block(key, [i as u32, (i as u64 >> 32) as u32]));
-    let held_out = (n as f64 * fraction).round() as usize;
-    let gather = |order: &[usize]| {
-        order.iter().flat_map(|&i| &rows[i * width..(i + 1) * width]).copied().collect()
-    };
-    (gather(&order[held_out..]), gather(&order[..held_out]))
 }
 
 fn architecture(

@@ -47,7 +47,7 @@ pub enum Target {
     /// Samples: maximise their likelihood.
     Data {
         /// The training rows, `[n][dim]`.
-        rows: Arc<[f32]>,
+        rows: Arc<Vec<f32>>,
     },
 }
 

@@ -25,7 +25,7 @@ pub struct Program {
     /// Number of parameters.
     pub parameters: usize,
     /// Training rows, `[n][dim]`; empty without.
-    pub data: Arc<[f32]>,
+    pub data: Arc<Vec<f32>>,
     /// Coordinates of a row.
     pub dim: usize,
 }
@@ -42,7 +42,7 @@ impl Program {
             backward: Vec::new(),
             copies,
             parameters,
-            data: Arc::new([]),
+            data: Arc::default(),
             dim,
         }
     }
