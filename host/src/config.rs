@@ -190,7 +190,8 @@ pub struct TrainConfig {
     pub cosine: bool,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// β_t = β (1 − annealᵗ); `None`: β from the start.
+    /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run
+    /// on (see [`Target`](crate::train::Target)); `None`: β from the start.
     pub anneal: Option<f64>,
     /// Largest norm of the gradient.
     pub clip: f64,

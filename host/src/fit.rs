@@ -25,7 +25,7 @@ use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::loaded::Loaded;
 use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, initialize, standardize,
+    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize, standardize,
 };
 
 /// A checkpoint is written at least this often.
@@ -221,6 +221,10 @@ pub fn fit(
     let from =
         if trainer.step() > 0 { format!(", from step {}", trainer.step()) } else { String::new() };
     eprintln!("training on {}: {}{from}", device.kind(), device.description());
+    if let Target::Energy { beta, anneal: Some(_), .. } = problem.target {
+        let (end, steps) = (annealed(train.steps), train.steps);
+        eprintln!("annealing: beta rises to {beta} and is there at step {end} of {steps}");
+    }
     let bar = progress(train.steps, trainer.step());
     let start = Instant::now();
     let first = trainer.step();
@@ -328,6 +332,9 @@ fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>) {
     let mut text = format!("loss {:.4} ± {:.4}", stats.loss, stats.loss_error);
     if let Some(ess) = stats.ess {
         text += &format!("  ESS {ess:.3}");
+    }
+    if let Some(beta) = stats.beta {
+        text += &format!("  beta {beta:.4}");
     }
     if let Some(nll) = validation {
         text += &format!("  held-out NLL {nll:.4}");

@@ -18,7 +18,8 @@ use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring
 use pushforward_host::ops::{Layout, Slot};
 use pushforward_host::reference::Reference;
 use pushforward_host::train::{
-    Program, Schedule, Target, TrainError, TrainOptions, Trainer, initialize, step_program,
+    Program, Schedule, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
+    step_program,
 };
 
 const BATCH: usize = 70;
@@ -543,6 +544,25 @@ fn training_learns_the_small_ising_model() {
     let stats = trainer.step_block(400).unwrap();
     let kl = stats.loss + ln_z;
     assert!(kl < 0.05 && stats.ess.unwrap() > 0.9, "KL {kl}, {stats:?}");
+}
+
+#[test]
+fn annealing_arrives_half_way_for_any_budget() {
+    let Target::Energy { energy, beta, .. } = ising([4, 4]) else { unreachable!() };
+    for (steps, anneal) in [(1, 0.998), (2, 0.5), (40, 0.998), (41, 1.0 - 1e-9), (40, 1e-3)] {
+        let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal: Some(anneal) };
+        let options = TrainOptions { batch: 16, ..options(steps) };
+        let mut trainer = Trainer::new(small(), target, options, &cpu()).unwrap();
+        let betas: Vec<_> =
+            (0..steps).map(|_| trainer.step_block(1).unwrap().beta.unwrap()).collect();
+        let end = annealed(steps) as usize;
+        assert!(betas[end - 1..].iter().all(|b| *b == beta), "{steps}, {anneal}: {betas:?}");
+        assert!(betas[..end].is_sorted(), "{steps}, {anneal}: {betas:?}");
+        // A slow factor rises evenly.
+        if anneal > 0.9 && steps > 2 {
+            assert!((betas[end / 2 - 1] - beta / 2.0).abs() < 0.01 * beta, "{betas:?}");
+        }
+    }
 }
 
 #[test]

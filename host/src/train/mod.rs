@@ -41,7 +41,9 @@ pub enum Target {
         energy: Arc<dyn Energy>,
         /// β; 1 for an action.
         beta: f64,
-        /// Trains with `β_t = β (1 − anneal^t)`, so that the model meets the modes before they part.
+        /// Trains with β\_t = β min(1, (1 − aᵗ)/(1 − aᵀ)) from step t = 1 on, so that the model meets
+        /// the modes before they part. β is reached, exactly, at step T, the [half](annealed) of
+        /// all steps, whatever a is.
         anneal: Option<f64>,
     },
     /// Samples: maximise their likelihood.
@@ -269,12 +271,7 @@ impl Trainer {
 
     fn inputs(&self, t: u64) -> StepInputs {
         let o = &self.options;
-        let (beta, beta_full) = match self.target {
-            Target::Energy { beta, anneal, .. } => {
-                (beta * (1.0 - anneal.map_or(0.0, |a| a.powf((t + 1) as f64))), beta)
-            }
-            Target::Data { .. } => (0.0, 0.0),
-        };
+        let beta_full = if let Target::Energy { beta, .. } = self.target { beta } else { 0.0 };
         let rate = match o.schedule {
             Schedule::Constant => o.learning_rate,
             Schedule::CosineSecondHalf => {
@@ -287,7 +284,7 @@ impl Trainer {
         let clip = if o.clip > 0.0 && o.clip.is_finite() { o.clip as f32 } else { f32::MAX };
         StepInputs {
             key: block([o.seed as u32, (o.seed >> 32) as u32], [t as u32, (t >> 32) as u32]),
-            beta: beta as f32,
+            beta: self.beta(t) as f32,
             beta_full: beta_full as f32,
             rate: rate as f32,
             correction_1: bias(optimizer::BETA_1) as f32,
@@ -295,6 +292,19 @@ impl Trainer {
             clip,
             decay: (rate * o.weight_decay) as f32,
             slot: 0,
+        }
+    }
+
+    /// β of the step after `t` others; 0 for data.
+    fn beta(&self, t: u64) -> f64 {
+        match self.target {
+            Target::Energy { beta, anneal: Some(a), .. } => {
+                let end = annealed(self.options.steps);
+                let share = |t: u64| -(t as f64 * a.ln()).exp_m1();
+                if t + 1 < end { beta * share(t + 1) / share(end) } else { beta }
+            }
+            Target::Energy { beta, anneal: None, .. } => beta,
+            Target::Data { .. } => 0.0,
         }
     }
 
@@ -307,10 +317,16 @@ impl Trainer {
             energy: of_energy(r.energy),
             ess: of_energy(r.ess),
             grad_norm: r.grad_norm,
-            beta: of_energy(f64::from(i.beta)),
+            beta: of_energy(self.beta(self.step - 1)),
             learning_rate: f64::from(i.rate),
         }
     }
+}
+
+/// The step of `steps`, counted from 1, from which annealing is over: half of them, where the
+/// learning rate of [`Schedule::CosineSecondHalf`] begins to fall.
+pub fn annealed(steps: u64) -> u64 {
+    (steps / 2).max(1)
 }
 
 /// The training step of a model for a target.

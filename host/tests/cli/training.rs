@@ -116,6 +116,31 @@ fn divergence_stops_with_step_quantity_and_checkpoint() {
 }
 
 #[test]
+fn a_short_run_ends_at_its_beta_and_says_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/ising.toml");
+    std::fs::copy(config, dir.path().join("ising.toml")).unwrap();
+    let mut arguments = vec!["train", "ising.toml", "--device", "cpu", "--out", "run"];
+    for setting in ["steps=300", "hidden=[8]", "batch=8", "evaluate=100"] {
+        arguments.extend(["--set", setting]);
+    }
+    let out = run(dir.path(), &arguments);
+    let progress = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        progress.contains("beta rises to 0.44068679350977 and is there at step 150 of 300"),
+        "{progress}"
+    );
+    assert!(progress.contains("  beta 0.4407"), "{progress}");
+    let metrics = std::fs::read_to_string(dir.path().join("run/metrics.csv")).unwrap();
+    let column = metrics.lines().next().unwrap().split(',').position(|name| name == "beta");
+    let beta = |line: &str| line.split(',').nth(column.unwrap()).unwrap().to_owned();
+    let betas: Vec<_> = metrics.lines().skip(1).map(beta).collect();
+    assert_eq!(betas.len(), 30);
+    assert!(betas[14..].iter().all(|beta| beta == "0.44068679350977"), "{betas:?}");
+    assert!(betas[13] != betas[14], "{betas:?}");
+}
+
+#[test]
 fn data_is_split_standardised_and_scored() {
     let dir = tempfile::tempdir().unwrap();
     // A parabola with a jitter, off centre and badly scaled.
