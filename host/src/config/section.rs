@@ -44,7 +44,11 @@ impl<'a> Section<'a> {
     pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let fault = |e: toml::de::Error| self.fault(key, e.message());
-        value.clone().try_into().map(Some).map_err(fault)
+        let found = value.clone().try_into().map(Some);
+        found.or_else(|e| match whole(value).map(|n| Value::Integer(n).try_into()) {
+            Some(Ok(found)) => Ok(Some(found)),
+            _ => Err(fault(e)),
+        })
     }
 
     /// Turns an absent value into an error.
@@ -122,8 +126,7 @@ impl<'a> Section<'a> {
             );
         }
         let size = |item: &Value| {
-            let inside =
-                item.as_integer().filter(|n| (1..=1 << 20).contains(n)).map(|n| n as usize);
+            let inside = whole(item).filter(|n| (1..=1 << 20).contains(n)).map(|n| n as usize);
             inside.ok_or_else(|| {
                 self.fault(
                     key,
@@ -180,6 +183,8 @@ pub(super) fn known_tables(root: &Table, file: &Path) -> Result<()> {
         }
         let hint = if let Some((table, _)) = all_keys().find(|(_, key)| key == name) {
             format!("it belongs in [{table}]")
+        } else if meant(name).is_some() {
+            suggestion(name, &all_keys().collect::<Vec<_>>())
         } else if let Some(table) = nearest(name, TABLES.iter().map(|t| t.0)) {
             format!("did you mean [{table}]?")
         } else {
@@ -245,9 +250,11 @@ fn is_known(table: &str, key: &str) -> bool {
 }
 
 fn suggestion(key: &str, known: &[(&str, &str)]) -> String {
-    let near = nearest(key, known.iter().map(|(_, k)| *k));
-    match near.and_then(|near| known.iter().find(|(_, k)| *k == near)) {
-        Some((table, near)) => format!("did you mean '{near}' in [{table}]?"),
+    let listed = |near: &str| known.iter().find(|(_, k)| *k == near);
+    let meant = meant(key).and_then(|(key, note)| Some((listed(key)?, note)));
+    let near = || Some((listed(nearest(key, known.iter().map(|(_, k)| *k))?)?, ""));
+    match meant.or_else(near) {
+        Some(((table, near), note)) => format!("did you mean '{near}' in [{table}]?{note}"),
         None => {
             let mut names: Vec<_> = known.iter().map(|(_, k)| *k).collect();
             names.sort_unstable();
@@ -255,6 +262,64 @@ fn suggestion(key: &str, known: &[(&str, &str)]) -> String {
             format!("no known key is near it (known: {})", names.join(", "))
         }
     }
+}
+
+/// Other words for a key: by its meaning here, all of them, with what the value must then be.
+pub(super) const MEANINGS: [(&str, &str, &[&str]); 23] = [
+    ("kind", "", &["type", "family", "name", "flow", "architecture", "model_type"]),
+    ("arithmetic", "", &["precision", "dtype", "fused", "fma"]),
+    (
+        "hidden",
+        "",
+        &["width", "units", "neurons", "features", "hidden_size", "hidden_dim", "hidden_units"],
+    ),
+    (
+        "layers",
+        "",
+        &["depth", "n_layers", "num_layers", "blocks", "n_blocks", "couplings", "transforms"],
+    ),
+    ("bins", "", &["knots", "n_bins", "num_bins", "k"]),
+    ("bound", "", &["tail_bound", "tails", "box"]),
+    ("log_scale_bound", "", &["scale_bound", "log_scale", "s_max"]),
+    ("hamiltonian", "", &["energy", "system", "action", "potential"]),
+    ("data", "", &["dataset", "file", "path", "samples", "csv", "npy", "input"]),
+    ("size", "", &["l", "length", "lattice", "lattice_size", "side", "n", "linear_size"]),
+    ("beta", " (beta = 1 / temperature)", &["t", "temp", "temperature", "kt"]),
+    ("coupling", "", &["j", "interaction"]),
+    ("boundary", "", &["pbc", "periodic", "bc", "boundaries"]),
+    ("m2", "", &["mass", "mass2", "mass_squared", "m_sq", "mu2"]),
+    ("lambda", "", &["lam", "g", "lambd", "quartic"]),
+    (
+        "validation",
+        "",
+        &["val", "holdout", "held_out", "test", "test_size", "val_split", "split", "valid"],
+    ),
+    ("standardize", "", &["normalize", "normalise", "standardise", "whiten", "scale"]),
+    (
+        "steps",
+        "",
+        &["epochs", "epoch", "iterations", "iters", "n_iter", "niter", "updates", "n_steps"],
+    ),
+    ("batch", "", &["batch_size", "batchsize", "bs", "minibatch", "n_batch"]),
+    ("learning_rate", "", &["lr", "rate", "eta", "alpha", "step_size", "stepsize"]),
+    ("weight_decay", "", &["wd", "l2", "decay", "regularization"]),
+    ("clip", "", &["grad_clip", "clip_grad", "max_norm", "max_grad_norm", "gradient_clipping"]),
+    ("seed", "", &["random_seed", "rng", "random_state"]),
+];
+
+/// The key that another word for it means, and a note on its value.
+fn meant(word: &str) -> Option<(&'static str, &'static str)> {
+    let word = word.to_ascii_lowercase();
+    let row = MEANINGS.iter().find(|(_, _, words)| words.contains(&&word[..]));
+    row.map(|(key, note, _)| (*key, *note))
+}
+
+/// A whole number, also as `1e3`.
+fn whole(value: &Value) -> Option<i64> {
+    // Beyond this not every whole number is a float, and so none is known to be meant.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let exact = |x: &f64| x.fract() == 0.0 && x.abs() <= MOST;
+    value.as_integer().or_else(|| value.as_float().filter(exact).map(|x| x as i64))
 }
 
 /// The most similar word, if any is similar.

@@ -49,3 +49,42 @@ fn unknown_keys_get_the_nearest_known_one() {
     let message = parse(ISING, &["layers=3"]).unwrap_err().to_string();
     assert!(message.contains("'made' does not take it"), "{message}");
 }
+
+#[test]
+fn other_words_for_a_key_are_understood() {
+    for (setting, expected) in [
+        ("lr=1", "did you mean 'learning_rate' in [train]?"),
+        ("epochs=3", "did you mean 'steps' in [train]?"),
+        ("train.batch_size=3", "did you mean 'batch' in [train]?"),
+        ("L=3", "did you mean 'size' in [target]?"),
+        ("temperature=3", "did you mean 'beta' in [target]? (beta = 1 / temperature)"),
+    ] {
+        let message = parse(ISING, &[setting]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    for (text, expected) in [
+        ("[train]\nlr = 1", "[train] lr: unknown key: did you mean 'learning_rate' in [train]?"),
+        ("T = 2.0", "[target] T: unknown key: did you mean 'beta' in [target]?"),
+    ] {
+        let message = parse(&format!("{ISING}{text}"), &[]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    let message = parse(&format!("lr = 1\n{ISING}"), &[]).unwrap_err().to_string();
+    assert!(message.contains("lr: unknown at the top level: did you mean 'learn"), "{message}");
+    for (_, _, words) in section::MEANINGS {
+        for word in words {
+            assert!(!TABLES.iter().any(|(_, rows)| rows.iter().any(|(_, k)| k.contains(word))));
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_may_have_an_exponent() {
+    let config = parse(ISING, &["steps=1e3", "seed=2.0", "hidden=[1e2, 8]", "batch=128"]).unwrap();
+    assert_eq!((config.train.steps, config.train.seed), (1000, 2));
+    assert!(matches!(config.model.family, Family::Made { hidden: Some(h), .. } if h == [100, 8]));
+    for wrong in ["steps=1.5", "steps=1e300", "seed=inf", "hidden=[1.5]", "steps=nan"] {
+        let message = parse(ISING, &[wrong]).unwrap_err().to_string();
+        assert!(message.contains("invalid type") || message.contains("found 1.5"), "{message}");
+    }
+}
