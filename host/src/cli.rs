@@ -11,13 +11,14 @@ mod log_prob;
 mod sample;
 mod train;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, note};
+use crate::signals;
 
 /// Train an exact sampler, save it, and draw and score with the same bits everywhere.
 #[derive(Debug, Parser)]
@@ -54,34 +55,33 @@ enum Verb {
     Devices(devices::Args),
 }
 
-/// Set by Ctrl-C; long loops look at it between chunks.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
 /// Parses the arguments, runs the verb, prints an error if there is one.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // Help and version are no errors; a closed standard output is none of ours.
-            let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+            // Help and version are no errors and go to standard output.
+            let written = e.print().and_then(|()| std::io::stdout().flush());
+            return match written {
+                Err(fault) if !e.use_stderr() => ended(Err(Error::write(STDOUT, &fault))),
+                _ => ExitCode::from(if e.use_stderr() { 2 } else { 0 }),
+            };
         }
     };
-    // Without a handler Ctrl-C still ends the program, only less tidily.
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-    });
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if !matches!(error, Error::Closed) {
-                eprintln!("error: {error}");
-            }
-            ExitCode::from(error.exit_code())
-        }
+    signals::listen(matches!(
+        cli.verb,
+        Verb::Inspect(_) | Verb::Check(_) | Verb::Codegen(_) | Verb::Devices(_)
+    ));
+    ended(run(cli))
+}
+
+/// Says what went wrong, if anything did.
+fn ended(result: Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if !matches!(error, Error::Closed) {
+        note(format!("error: {error}"));
     }
+    ExitCode::from(error.exit_code())
 }
 
 fn run(cli: Cli) -> Result<()> {
@@ -103,14 +103,9 @@ fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Whether Ctrl-C was pressed.
-fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
-
-/// Ends a loop that Ctrl-C asked to end; files being written are then removed.
+/// Ends a loop that a signal asked to end; files being written are then removed.
 fn stop_if_interrupted() -> Result<()> {
-    if interrupted() { Err(Error::Failed("interrupted".into())) } else { Ok(()) }
+    if signals::received() { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
 }
 
 /// A number of samples, also as `1_000_000` or `1e6`.
@@ -121,11 +116,14 @@ fn count(text: &str) -> std::result::Result<u64, String> {
     digits.parse().ok().or_else(rounded).ok_or_else(|| "expected a whole number".into())
 }
 
+/// As errors name it.
+const STDOUT: &str = "standard output";
+
 /// Prints to standard output; its reader going away is no error.
 fn print(text: &str) -> Result<()> {
-    use std::io::Write;
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Error::Closed)
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|e| Error::write(STDOUT, &e))
 }
 
 fn print_json(value: &serde_json::Value) -> Result<()> {

@@ -10,12 +10,15 @@
 
 mod atomic;
 mod npy;
+mod place;
 mod read;
 mod split;
 mod write;
 
-pub use atomic::{Atomic, write_file};
-pub use read::{Reader, read_all};
+pub(crate) use atomic::is_at;
+pub use atomic::{Atomic, sweep, write_file};
+pub use place::{distinct, is_standard_output};
+pub use read::{Cell, Reader, read_all};
 pub use split::split;
 pub use write::{Encoded, Format, Number, Writer};
 

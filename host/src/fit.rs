@@ -22,8 +22,9 @@ use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig
 use crate::data::{Domain, read_all, split};
 use crate::device::Device;
 use crate::energy::Energy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, affordable, note};
 use crate::loaded::Loaded;
+use crate::run::set_aside;
 use crate::train::{
     Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize, standardize,
 };
@@ -118,6 +119,9 @@ impl Problem {
             energy.as_ref().is_some_and(|(e, _)| e.even()),
         );
         let arithmetic = if config.model.plain { Arithmetic::Plain } else { Arithmetic::Fused };
+        architecture.validate().map_err(|e| wrong(&e))?;
+        // The weights, and twice as numbers in a row while they are set.
+        affordable("[model]", 3 * 4 * architecture.parameters() as u128)?;
         let mut model = Model::new(architecture, arithmetic).map_err(|e| wrong(&e))?;
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
         if let (TargetConfig::Data { standardize: true, .. }, Target::Data { rows }) =
@@ -187,7 +191,8 @@ fn architecture(
     }
 }
 
-/// Trains, or goes on training, in `folder`.
+/// Trains, or goes on training, in `folder`, which is there and nobody else's
+/// ([`RunFolder`](crate::run::RunFolder)).
 ///
 /// # Errors
 /// Training diverged or was interrupted; a checkpoint is bad or of another config; the disk is full.
@@ -215,15 +220,16 @@ pub fn fit(
         let file = checkpoint::path(folder);
         trainer.restore(state).map_err(|e| Error::input(file, e))?;
     }
-    fs::create_dir_all(folder)
-        .map_err(|e| Error::input(folder, format!("cannot be created: {e}")))?;
+    if trainer.step() == 0 {
+        set_aside(folder)?;
+    }
     let mut log = Log::open(folder, trainer.step())?;
     let from =
         if trainer.step() > 0 { format!(", from step {}", trainer.step()) } else { String::new() };
-    eprintln!("training on {}: {}{from}", device.kind(), device.description());
+    note(format!("training on {}: {}{from}", device.kind(), device.description()));
     if let Target::Energy { beta, anneal: Some(_), .. } = problem.target {
         let (end, steps) = (annealed(train.steps), train.steps);
-        eprintln!("annealing: beta rises to {beta} and is there at step {end} of {steps}");
+        note(format!("annealing: beta rises to {beta} and is there at step {end} of {steps}"));
     }
     let bar = progress(train.steps, trainer.step());
     let start = Instant::now();
@@ -279,7 +285,7 @@ pub fn fit(
         if stop && !last {
             bar.abandon();
             let step = saved.unwrap_or(step);
-            return Err(Error::Failed(format!(
+            return Err(Error::Interrupted(format!(
                 "interrupted at step {step}; --resume continues from {}",
                 checkpoint::path(folder).display()
             )));
@@ -344,7 +350,7 @@ fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>) {
         && (stats.step * 10 / bar.length().unwrap_or(1).max(1))
             > (bar.position() * 10 / bar.length().unwrap_or(1).max(1))
     {
-        eprintln!("step {}/{}  {text}", stats.step, bar.length().unwrap_or(0));
+        note(format!("step {}/{}  {text}", stats.step, bar.length().unwrap_or(0)));
     }
     bar.set_message(text);
 }

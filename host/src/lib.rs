@@ -1,8 +1,8 @@
 //! The host side of pushforward: training, and everything behind the command line.
 //!
 //! [`config`] and [`data`] read what a user gives, [`energy`] holds the Hamiltonians, [`train`] the
-//! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s. A trained
-//! model is [`loaded`], held against its target by [`mod@estimate`] and against its own description
+//! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s in the folder of
+//! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held against its target by [`mod@estimate`] and against its own description
 //! by [`reference`](mod@reference), and run on a [`board`]. [`cli`] has one file per verb.
 
 #![forbid(unsafe_code)]
@@ -22,4 +22,6 @@ pub mod loaded;
 pub mod ops;
 pub mod reference;
 pub mod report;
+pub mod run;
+pub mod signals;
 pub mod train;

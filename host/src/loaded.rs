@@ -11,7 +11,7 @@ use pushforward::simd::Level;
 use rayon::prelude::*;
 
 use crate::data::Number;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, affordable};
 
 /// An element of a row, as the engine draws it and as files hold it.
 pub trait Value: distribution::Value + Number + Default {}
@@ -36,6 +36,8 @@ impl Loaded {
     /// The file is missing or no valid model, or the CPU lacks the level.
     pub fn open(path: &Path, simd: Option<&str>) -> Result<Loaded> {
         let bytes = std::fs::read(path).map_err(|e| Error::read(path, &e))?;
+        // The weights as the model holds them and as they are packed.
+        affordable(path.display(), 3 * bytes.len() as u128)?;
         let model = Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))?;
         let loaded = Loaded::new(model)?;
         let Some(name) = simd else { return Ok(loaded) };

@@ -7,6 +7,12 @@ mod arrays;
 mod configs;
 #[path = "cli/models.rs"]
 mod models;
+#[cfg(unix)]
+#[path = "cli/outputs.rs"]
+mod outputs;
+#[cfg(unix)]
+#[path = "cli/stopping.rs"]
+mod stopping;
 #[path = "cli/training.rs"]
 mod training;
 

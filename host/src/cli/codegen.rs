@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pushforward_emit::{self as emit, Options};
 
-use crate::data::write_file;
+use crate::data::{distinct, is_standard_output, write_file};
 use crate::error::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    distinct(("-o", &args.output), ("the model", &args.model), true)?;
     let mut options = Options::default();
     let given = [&args.weights, &args.flash, &args.scratch, &args.link_section];
     for (name, value) in Options::NAMES.into_iter().zip(given) {
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         emit::Error::Budget { .. } => Error::Failed(e.to_string()),
         _ => Error::input(&args.model, e),
     })?;
-    if args.output.as_os_str() == "-" {
+    if is_standard_output(&args.output) {
         return super::print(&text);
     }
     write_file(&args.output, text.as_bytes())

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{no_context, stop_if_interrupted};
-use crate::data::{Domain, Encoded, Reader, Writer};
+use crate::data::{Domain, Encoded, Reader, Writer, distinct};
 use crate::error::Result;
 use crate::loaded::Loaded;
 
@@ -36,9 +36,11 @@ struct Chunk {
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, args.simd.as_deref())?;
     no_context(&args.model, args.context.as_deref())?;
+    distinct(("-o", &args.output), ("DATA", &args.data), true)?;
+    distinct(("-o", &args.output), ("the model", &args.model), true)?;
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
     let mut reader = Reader::open(&args.data, Some(model.dim()), domain)?;
-    let mut writer = Writer::create(&args.output, Domain::Real, None, 0)?;
+    let mut writer = Writer::create(&args.output, Domain::Real, reader.rows(), 0)?;
     let format = writer.format();
     let mut read = |chunk: &mut Chunk| {
         chunk.rows.clear();

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{count, no_context, stop_if_interrupted};
-use crate::data::{Domain, Encoded, Writer};
-use crate::error::{Error, Result};
+use crate::data::{Domain, Encoded, Writer, distinct};
+use crate::error::{Error, Result, affordable};
 use crate::loaded::{Loaded, Value};
 
 #[derive(Debug, clap::Args)]
@@ -45,10 +45,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "--first + -n: found more than 2^64, the length of a stream".into(),
         ));
     }
-    if let Some(log_prob) = &args.log_prob
-        && *log_prob == args.output
-    {
-        return Err(Error::Usage("-o and --log-prob: found the same file twice".into()));
+    let output = ("-o", &*args.output);
+    distinct(output, ("the model", &args.model), true)?;
+    if let Some(log_prob) = &args.log_prob {
+        distinct(output, ("--log-prob", log_prob), false)?;
+        distinct(("--log-prob", log_prob), ("the model", &args.model), true)?;
     }
     if model.spins() { write::<i8>(args, &model) } else { write::<f32>(args, &model) }
 }
@@ -85,6 +86,11 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
         }
     };
     let most = args.batch.map_or_else(|| model.chunk_rows(), |b| b as usize);
+    if let Some(rows) = args.batch {
+        // Two chunks, each with room for as much text as for numbers, or a little more.
+        let row = 2 * (size_of::<V>() * dim + size_of::<f32>()) as u128;
+        affordable(format!("--batch {rows}"), 2 * u128::from(args.n.min(rows.into())) * row)?;
+    }
     let (mut drawn, mut ready) = (Chunk::default(), Chunk::default());
     let mut done = 0;
     while done < args.n {

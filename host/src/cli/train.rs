@@ -12,6 +12,8 @@ use crate::estimate::{Estimate, estimate};
 use crate::fit::{Fit, Problem, fit, mean_nll};
 use crate::loaded::Loaded;
 use crate::report::{Axis, Bars, Curve, Plot, Report, cells, scatter};
+use crate::run::RunFolder;
+use crate::signals;
 use crate::train::Target;
 
 /// Where a run trains.
@@ -110,7 +112,9 @@ pub(super) fn train(
     resume: bool,
     title: &str,
 ) -> Result<Outcome> {
-    let fit = fit(problem, config, device, folder, resume, &super::interrupted)?;
+    // Until the report is written.
+    let _owned = RunFolder::open(folder)?;
+    let fit = fit(problem, config, device, folder, resume, &signals::received)?;
     let mut model = Loaded::new(fit.model.clone())?;
     let evaluation = Evaluation::new(&model, problem, config);
     let mut figures = evaluation.figures(problem);

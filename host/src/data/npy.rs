@@ -13,20 +13,34 @@ const LONGEST: usize = 1 << 16;
 /// The type of an element, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
+    F16,
     F32,
     F64,
     I8,
-    U8,
+    I16,
     I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
 }
 
 impl Element {
-    const ALL: [(&str, Element, usize); 5] = [
+    const ALL: [(&str, Element, usize); 12] = [
         ("<f4", Element::F32, 4),
         ("<f8", Element::F64, 8),
+        ("<f2", Element::F16, 2),
         ("|i1", Element::I8, 1),
-        ("|u1", Element::U8, 1),
+        ("<i2", Element::I16, 2),
         ("<i4", Element::I32, 4),
+        ("<i8", Element::I64, 8),
+        ("|u1", Element::U8, 1),
+        ("<u2", Element::U16, 2),
+        ("<u4", Element::U32, 4),
+        ("<u8", Element::U64, 8),
+        ("|b1", Element::Bool, 1),
     ];
 
     fn row(self) -> (&'static str, Element, usize) {
@@ -89,7 +103,8 @@ impl Header {
             Some((_, e, size)) if size == 1 || descr.starts_with(['<', '=']) => e,
             _ => {
                 return Err(format!(
-                    "has element type '{descr}', expected f32, f64, i8, u8 or i32, little-endian"
+                    "has element type '{descr}', expected f32, f64, f16, bool or an integer, \
+                     little-endian"
                 ));
             }
         };

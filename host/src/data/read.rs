@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use half::f16;
+
 use super::Domain;
 use super::npy::{Element, Header};
+use super::place;
 use crate::error::{Error, Result};
 
 /// An open array, read front to back.
@@ -18,9 +21,14 @@ pub struct Reader {
 }
 
 enum Source {
-    Npy { input: Box<dyn Read>, element: Element, rows: u64, bytes: Vec<u8> },
+    Npy { input: Box<dyn Read>, element: Element, rows: u64 },
     Csv { input: csv::Reader<Box<dyn Read>>, pending: Option<csv::StringRecord> },
 }
+
+/// Bytes of an `.npy` file that are decoded at a time; every element's size divides it.
+const PIECE: usize = 1 << 16;
+/// The longest line of a `.csv` file (bytes): what has longer ones is no table.
+const LONGEST_LINE: usize = 1 << 26;
 
 impl Reader {
     /// Opens `path` (`-`: standard input, CSV). With `width`, rows must have as many values.
@@ -30,25 +38,27 @@ impl Reader {
     pub fn open(path: &Path, width: Option<usize>, domain: Domain) -> Result<Reader> {
         let bad = |m: String| Error::input(path, m);
         let standard = path.as_os_str() == "-";
-        let npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-        if !standard && !npy && !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-            return Err(bad(
-                "has an unknown ending, expected .npy or .csv (or - for CSV on standard input)"
-                    .into(),
-            ));
-        }
-        let (input, length): (Box<dyn Read>, u64) = if standard {
-            (Box::new(io::stdin().lock()), 0)
+        let (input, length): (Box<dyn Read>, Option<u64>) = if standard {
+            (Box::new(io::stdin().lock()), None)
         } else {
             let file = File::open(path).map_err(|e| Error::read(path, &e))?;
             let meta = file.metadata().map_err(|e| Error::read(path, &e))?;
             if meta.is_dir() {
                 return Err(bad("is a folder, expected a .npy or .csv file".into()));
             }
-            (Box::new(BufReader::with_capacity(1 << 16, file)), meta.len())
+            let length = meta.is_file().then_some(meta.len());
+            (Box::new(BufReader::with_capacity(PIECE, file)), length)
         };
-        let (source, found) =
-            if npy { open_npy(input, length) } else { open_csv(input) }.map_err(bad)?;
+        let (source, found) = match place::ending(path).as_deref() {
+            Some("npy") => open_npy(input, length),
+            Some("csv") => open_csv(input),
+            // A stream need not have a telling name.
+            _ if length.is_none() => open_csv(input),
+            _ => Err("has an unknown ending, expected .npy or .csv (or - for CSV on standard \
+                      input)"
+                .into()),
+        }
+        .map_err(bad)?;
         if let Some(expected) = width
             && found != expected
         {
@@ -62,50 +72,60 @@ impl Reader {
         self.width
     }
 
-    /// Appends up to `rows` rows to `out` and says how many: 0 at the end.
+    /// Rows that are left, where the file says how many.
+    pub fn rows(&self) -> Option<u64> {
+        match &self.source {
+            Source::Npy { rows, .. } => Some(*rows),
+            Source::Csv { .. } => None,
+        }
+    }
+
+    /// Appends up to `rows` rows to `out`, as f32 or as f64, and says how many: 0 at the end.
     ///
     /// # Errors
-    /// A value is missing, no number, not finite, or outside the domain: with row and column.
-    pub fn next_rows(&mut self, rows: usize, out: &mut Vec<f32>) -> Result<usize> {
+    /// A value is missing, no number, not finite, or outside the domain: with row and column. An
+    /// integer that the type does not hold exactly is such a value; a fraction is rounded. There
+    /// is no memory for the rows.
+    pub fn next_rows<T: Cell>(&mut self, rows: usize, out: &mut Vec<T>) -> Result<usize> {
         let start = out.len();
         let read = match &mut self.source {
-            Source::Npy { input, element, rows: left, bytes } => {
+            Source::Npy { input, element, rows: left } => {
                 let n = rows.min(usize::try_from(*left).unwrap_or(usize::MAX));
-                bytes.resize(n * self.width * element.size(), 0);
-                input.read_exact(bytes).map_err(|e| Error::read(&self.path, &e))?;
-                *left -= n as u64;
-                let values = bytes.chunks_exact(element.size()).map(|b| decode(*element, b));
-                for (i, value) in values.enumerate() {
-                    let value = accept(value, self.domain);
-                    out.push(value.map_err(|m| place(&self.path, self.row, i, self.width, &m))?);
+                let values = reserve(&self.path, out, n, self.width)?;
+                let mut bytes = vec![0; PIECE.min(values * element.size())];
+                while out.len() < start + values {
+                    let size = bytes.len().min((start + values - out.len()) * element.size());
+                    let piece = &mut bytes[..size];
+                    input.read_exact(piece).map_err(|e| Error::read(&self.path, &e))?;
+                    element.decode(piece, self.domain, out).map_err(|m| {
+                        place_of(&self.path, self.row, out.len() - start, self.width, &m)
+                    })?;
                 }
+                *left -= n as u64;
                 n
             }
             Source::Csv { input, pending } => {
                 let mut n = 0;
                 while n < rows {
-                    let mut record = pending.take().unwrap_or_default();
-                    if record.is_empty() {
-                        let more = input.read_record(&mut record);
-                        let more = more.map_err(|e| Error::input(&self.path, csv_fault(&e)))?;
-                        if !more {
-                            break;
-                        }
-                    }
+                    let Some(record) =
+                        next_record(input, pending).map_err(|m| Error::input(&self.path, m))?
+                    else {
+                        break;
+                    };
                     if record.len() != self.width {
                         let found = record.len();
                         let (row, width) = (self.row + n as u64 + 1, self.width);
                         let message = format!("row {row} has {found} values, expected {width}");
                         return Err(Error::input(&self.path, message));
                     }
-                    for (column, field) in record.iter().enumerate() {
+                    reserve(&self.path, out, 1, self.width)?;
+                    for field in &record {
                         let value =
                             field.parse::<f64>().map_err(|_| format!("'{field}' is no number"));
-                        let value = value.and_then(|v| accept(v, self.domain));
-                        let row = self.row + n as u64;
-                        out.push(
-                            value.map_err(|m| place(&self.path, row, column, self.width, &m))?,
-                        );
+                        let value = value.and_then(|v| T::fraction(v, self.domain));
+                        out.push(value.map_err(|m| {
+                            place_of(&self.path, self.row, out.len() - start, self.width, &m)
+                        })?);
                     }
                     n += 1;
                 }
@@ -125,6 +145,13 @@ impl Reader {
 pub fn read_all(path: &Path, width: Option<usize>, domain: Domain) -> Result<(Vec<f32>, usize)> {
     let mut reader = Reader::open(path, width, domain)?;
     let mut values = Vec::new();
+    if let Some(rows) = reader.rows() {
+        // To the row: doubling would hold up to twice as much.
+        let needed = usize::try_from(rows).ok().and_then(|n| n.checked_mul(reader.width));
+        needed
+            .and_then(|n| values.try_reserve_exact(n).ok())
+            .ok_or_else(|| no_memory(path, rows, reader.width))?;
+    }
     while reader.next_rows(1 << 14, &mut values)? > 0 {}
     if values.is_empty() {
         return Err(Error::input(path, "has no rows"));
@@ -132,7 +159,20 @@ pub fn read_all(path: &Path, width: Option<usize>, domain: Domain) -> Result<(Ve
     Ok((values, reader.width))
 }
 
-fn open_npy(mut input: Box<dyn Read>, length: u64) -> std::result::Result<(Source, usize), String> {
+/// Room for `rows` more rows; says for how many values.
+fn reserve<T>(path: &Path, out: &mut Vec<T>, rows: usize, width: usize) -> Result<usize> {
+    let values = rows.checked_mul(width).filter(|&n| out.try_reserve(n).is_ok());
+    values.ok_or_else(|| no_memory(path, rows as u64, width))
+}
+
+fn no_memory(path: &Path, rows: u64, width: usize) -> Error {
+    Error::input(path, format!("there is no memory for {rows} more rows of {width} values"))
+}
+
+fn open_npy(
+    mut input: Box<dyn Read>,
+    length: Option<u64>,
+) -> std::result::Result<(Source, usize), String> {
     let (header, header_bytes) = Header::read(&mut input)?;
     let [rows, rest @ ..] = &header.shape[..] else {
         return Err("holds a single number, expected an array with one row per sample".into());
@@ -143,28 +183,67 @@ fn open_npy(mut input: Box<dyn Read>, length: u64) -> std::result::Result<(Sourc
         format!("has shape {:?}, expected rows of 1 to 2^31 values", header.shape)
     })?;
     let row_bytes = width * header.element.size() as u64;
-    if rows.checked_mul(row_bytes).and_then(|n| n.checked_add(header_bytes)) != Some(length) {
-        let data = length.saturating_sub(header_bytes);
+    let expected = rows.checked_mul(row_bytes).and_then(|n| n.checked_add(header_bytes));
+    // A pipe has no length; it ends where it ends.
+    if length.is_some() && expected != length {
+        let data = length.unwrap_or(0).saturating_sub(header_bytes);
         let shape = &header.shape;
         return Err(format!(
             "has {data} bytes of data, which is not what its shape {shape:?} takes"
         ));
     }
-    let source = Source::Npy { input, element: header.element, rows: *rows, bytes: Vec::new() };
-    Ok((source, width as usize))
+    Ok((Source::Npy { input, element: header.element, rows: *rows }, width as usize))
 }
 
 fn open_csv(input: Box<dyn Read>) -> std::result::Result<(Source, usize), String> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).trim(csv::Trim::All).comment(Some(b'#'));
+    let input: Box<dyn Read> = Box::new(Lines { input, since: 0 });
     let mut input = builder.from_reader(input);
-    let mut first = csv::StringRecord::new();
-    if !input.read_record(&mut first).map_err(|e| csv_fault(&e))? {
-        return Err("has no rows".into());
-    }
+    let first = next_record(&mut input, &mut None)?.ok_or("has no rows")?;
     let width = first.len();
     let header = first.iter().all(|field| field.parse::<f64>().is_err());
     Ok((Source::Csv { input, pending: (!header).then_some(first) }, width))
+}
+
+/// The next line that is not blank; `None` at the end.
+fn next_record(
+    input: &mut csv::Reader<Box<dyn Read>>,
+    pending: &mut Option<csv::StringRecord>,
+) -> std::result::Result<Option<csv::StringRecord>, String> {
+    if let Some(record) = pending.take() {
+        return Ok(Some(record));
+    }
+    let mut record = csv::StringRecord::new();
+    while input.read_record(&mut record).map_err(|e| csv_fault(&e))? {
+        // The parser skips empty lines, but not those of spaces.
+        if record.len() > 1 || record.get(0).is_some_and(|field| !field.is_empty()) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses a line that would fill the memory.
+struct Lines {
+    input: Box<dyn Read>,
+    /// Bytes since the last end of a line.
+    since: usize,
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.input.read(buffer)?;
+        self.since = match buffer[..n].iter().rposition(|b| matches!(b, b'\n' | b'\r')) {
+            Some(end) => n - end,
+            None => self.since + n,
+        };
+        if self.since > LONGEST_LINE {
+            let message = format!("a line has more than {LONGEST_LINE} bytes");
+            return Err(io::Error::other(message));
+        }
+        Ok(n)
+    }
 }
 
 fn csv_fault(error: &csv::Error) -> String {
@@ -177,27 +256,108 @@ fn csv_fault(error: &csv::Error) -> String {
     }
 }
 
-fn decode(element: Element, b: &[u8]) -> f64 {
-    match (element, b) {
-        (Element::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
-        (Element::I32, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]).into(),
-        (Element::I8, &[a]) => i8::from_le_bytes([a]).into(),
-        (Element::U8, &[a]) => a.into(),
-        (Element::F64, b) => b.try_into().map_or(f64::NAN, f64::from_le_bytes),
-        _ => f64::NAN,
+impl Element {
+    /// Appends the values of whole elements; on an error `out` ends before the faulty one.
+    fn decode<T: Cell>(
+        self,
+        bytes: &[u8],
+        domain: Domain,
+        out: &mut Vec<T>,
+    ) -> std::result::Result<(), String> {
+        fn each<const N: usize, T>(
+            bytes: &[u8],
+            out: &mut Vec<T>,
+            value: impl Fn([u8; N]) -> std::result::Result<T, String>,
+        ) -> std::result::Result<(), String> {
+            bytes.as_chunks().0.iter().try_for_each(|b| {
+                out.push(value(*b)?);
+                Ok(())
+            })
+        }
+        let real = |x: f64| T::fraction(x, domain);
+        let whole = |n: i128| T::whole(n, domain);
+        match self {
+            Element::F16 => each(bytes, out, |b| real(f16::from_le_bytes(b).into())),
+            Element::F32 => each(bytes, out, |b| real(f32::from_le_bytes(b).into())),
+            Element::F64 => each(bytes, out, |b| real(f64::from_le_bytes(b))),
+            Element::I8 => each(bytes, out, |b| whole(i8::from_le_bytes(b).into())),
+            Element::I16 => each(bytes, out, |b| whole(i16::from_le_bytes(b).into())),
+            Element::I32 => each(bytes, out, |b| whole(i32::from_le_bytes(b).into())),
+            Element::I64 => each(bytes, out, |b| whole(i64::from_le_bytes(b).into())),
+            Element::U8 => each(bytes, out, |b| whole(u8::from_le_bytes(b).into())),
+            Element::U16 => each(bytes, out, |b| whole(u16::from_le_bytes(b).into())),
+            Element::U32 => each(bytes, out, |b| whole(u32::from_le_bytes(b).into())),
+            Element::U64 => each(bytes, out, |b| whole(u64::from_le_bytes(b).into())),
+            Element::Bool => each(bytes, out, |[b]| match (b, domain) {
+                (0 | 1, Domain::Real) => whole(b.into()),
+                (0 | 1, Domain::Spin) => Err(no_spin(if b == 1 { "True" } else { "False" })),
+                _ => Err(format!("found the byte {b}, expected a bool, 0 or 1")),
+            }),
+        }
     }
 }
 
-fn accept(value: f64, domain: Domain) -> std::result::Result<f32, String> {
-    match domain {
-        Domain::Spin if value == 1.0 || value == -1.0 => Ok(value as f32),
-        Domain::Spin => Err(format!("found {value}, expected a spin, -1 or 1")),
-        Domain::Real if (value as f32).is_finite() => Ok(value as f32),
-        Domain::Real => Err(format!("found {value}, expected a finite number within f32's range")),
-    }
+/// What rows are read into.
+pub trait Cell: Copy {
+    /// A number with a fraction, rounded to the type.
+    ///
+    /// # Errors
+    /// It is not finite in this type, or outside the domain.
+    fn fraction(x: f64, domain: Domain) -> std::result::Result<Self, String>;
+    /// A whole number.
+    ///
+    /// # Errors
+    /// The type does not hold it exactly, or it is outside the domain.
+    fn whole(n: i128, domain: Domain) -> std::result::Result<Self, String>;
 }
 
-fn place(path: &Path, row: u64, index: usize, width: usize, message: &str) -> Error {
+macro_rules! cell {
+    ($type:ty) => {
+        impl Cell for $type {
+            #[inline]
+            fn fraction(x: f64, domain: Domain) -> std::result::Result<Self, String> {
+                match domain {
+                    Domain::Spin if x == 1.0 || x == -1.0 => Ok(x as $type),
+                    Domain::Spin => Err(no_spin(x)),
+                    Domain::Real if (x as $type).is_finite() => Ok(x as $type),
+                    Domain::Real => Err(format!(
+                        "found {x}, expected a finite number within {}'s range",
+                        stringify!($type)
+                    )),
+                }
+            }
+
+            #[inline]
+            fn whole(n: i128, domain: Domain) -> std::result::Result<Self, String> {
+                match domain {
+                    Domain::Spin if n == 1 || n == -1 => Ok(n as $type),
+                    Domain::Spin => Err(no_spin(n)),
+                    Domain::Real if (n as $type) as i128 == n => Ok(n as $type),
+                    Domain::Real => Err(format!(
+                        "found {n}, expected a number that {} holds exactly (as f64 it would be \
+                         rounded)",
+                        stringify!($type)
+                    )),
+                }
+            }
+        }
+    };
+}
+cell!(f32);
+cell!(f64);
+
+fn no_spin(found: impl std::fmt::Display) -> String {
+    let found = found.to_string();
+    // The usual other way to write spins.
+    let hint = if matches!(&found[..], "0" | "False" | "True") {
+        "; 2x - 1 makes spins of 0 and 1"
+    } else {
+        ""
+    };
+    format!("found {found}, expected a spin, -1 or 1{hint}")
+}
+
+fn place_of(path: &Path, row: u64, index: usize, width: usize, message: &str) -> Error {
     let (row, column) = (row + (index / width) as u64 + 1, index % width + 1);
     Error::input(path, format!("row {row}, column {column}: {message}"))
 }

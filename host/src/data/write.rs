@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::Domain;
 use super::atomic::Atomic;
 use super::npy::{Element, Header};
+use super::place;
 use crate::error::{Error, Result};
 
 /// An array being written front to back in constant memory.
@@ -36,19 +37,26 @@ impl Writer {
     /// target may then be a pipe.
     ///
     /// # Errors
-    /// The ending is neither `.npy` nor `.csv`, or the file cannot be created.
+    /// The ending is neither `.npy` nor `.csv` and the target is no stream, or it cannot be created.
     pub fn create(path: &Path, domain: Domain, rows: Option<u64>, width: usize) -> Result<Writer> {
-        let ending = path.extension().map(|e| e.to_ascii_lowercase());
+        let ending = place::ending(path);
         let element = if domain == Domain::Spin { Element::I8 } else { Element::F32 };
         let shape = [rows.unwrap_or(0)].into_iter().chain((width > 0).then_some(width as u64));
         let header = Header { element, shape: shape.collect() };
-        let sink = if path.as_os_str() == "-" {
+        // A device or pipe need not have a telling name.
+        let stream = || std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        let sink = if place::is_standard_output(path) {
             Sink::Stdout(BufWriter::new(io::stdout().lock()))
-        } else if ending.as_ref().is_some_and(|e| e == "npy") {
+        } else if ending.as_deref() == Some("npy") {
             let mut file = Atomic::create(path)?;
+            if rows.is_none() && !file.can_rewrite() {
+                let message = "is a stream, and its header needs the number of rows, which is not \
+                               known before the end: expected .npy in, or .csv out";
+                return Err(Error::input(path, message));
+            }
             file.write_all(&header.to_bytes()).map_err(|e| Error::write(path, &e))?;
             Sink::Npy(file)
-        } else if ending.is_some_and(|e| e == "csv") {
+        } else if ending.as_deref() == Some("csv") || stream() {
             Sink::Csv(Atomic::create(path)?)
         } else {
             let message =
@@ -74,7 +82,7 @@ impl Writer {
             Sink::Npy(file) | Sink::Csv(file) => {
                 file.write_all(piece).map_err(|e| Error::write(&self.target, &e))
             }
-            Sink::Stdout(out) => out.write_all(piece).map_err(closed),
+            Sink::Stdout(out) => out.write_all(piece).map_err(|e| Error::write(STDOUT, &e)),
         })
     }
 
@@ -103,17 +111,13 @@ impl Writer {
                 file.commit()
             }
             Sink::Csv(file) => file.commit(),
-            Sink::Stdout(mut out) => out.flush().map_err(closed),
+            Sink::Stdout(mut out) => out.flush().map_err(|e| Error::write(STDOUT, &e)),
         }
     }
 }
 
-fn closed(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::Closed,
-        _ => Error::write("standard output", &error),
-    }
-}
+/// As errors name it.
+const STDOUT: &str = "standard output";
 
 /// Values of one piece of encoded rows.
 const PIECE: usize = 1 << 14;

@@ -83,6 +83,16 @@ enum Part {
 }
 
 impl CpuRunner {
+    /// The memory that a runner takes, with what checkpoints and the optimiser's state need.
+    pub(crate) fn bytes(program: &Program, batch: usize) -> u128 {
+        let shards = batch.div_ceil(SHARD);
+        let groups = shards.min(GROUPS);
+        let memories = if program.loss.is_local() { groups } else { shards };
+        let slots = program.rows.iter().map(|&r| r as u128).sum::<u128>();
+        let slots = slots * (SHARD * program.copies * memories) as u128;
+        size_of::<f32>() as u128 * (slots + program.parameters as u128 * (groups + 10) as u128)
+    }
+
     pub(crate) fn new(pool: Arc<rayon::ThreadPool>, program: Program, batch: usize) -> Self {
         let shards = batch.div_ceil(SHARD);
         let groups = shards.min(GROUPS);

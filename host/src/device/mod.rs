@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use pushforward::simd::Level;
 
+use crate::error::affordable;
 use crate::ops::Slot;
 use crate::train::Program;
 
@@ -48,6 +49,14 @@ pub enum DeviceError {
         needed: u64,
         /// The limit.
         limit: u64,
+    },
+    /// The system refuses the memory that a step needs.
+    #[error(
+        "a training step needs {bytes} bytes, more memory than there is; use a smaller batch or model"
+    )]
+    Memory {
+        /// How much it is.
+        bytes: u128,
     },
     /// The GPU failed while running.
     #[error("the GPU failed: {0}")]
@@ -213,7 +222,11 @@ impl Device {
     /// If it does not fit.
     pub fn runner(&self, program: Program, batch: usize) -> Result<Box<dyn Runner>, DeviceError> {
         Ok(match self {
-            Device::Cpu(pool) => Box::new(cpu::CpuRunner::new(Arc::clone(pool), program, batch)),
+            Device::Cpu(pool) => {
+                let bytes = cpu::CpuRunner::bytes(&program, batch);
+                affordable("", bytes).map_err(|_| DeviceError::Memory { bytes })?;
+                Box::new(cpu::CpuRunner::new(Arc::clone(pool), program, batch))
+            }
             Device::Gpu(gpu) => Box::new(gpu::GpuRunner::new(Arc::clone(gpu), program, batch)?),
         })
     }

@@ -205,7 +205,7 @@ fn an_interrupted_run_leaves_a_checkpoint() {
     assert!(kill.unwrap().success());
     let out = child.wait_with_output().unwrap();
     let message = String::from_utf8(out.stderr).unwrap();
-    assert_eq!(out.status.code(), Some(1), "{message}");
+    assert_eq!(out.status.code(), Some(130), "{message}");
     assert!(message.contains("interrupted at step ") && message.contains("--resume"), "{message}");
     assert!(dir.path().join("run/checkpoint.safetensors").exists());
 }
