@@ -6,8 +6,21 @@
 //! Metropolis chain with independent proposals ([`IndependenceMetropolis`]). All run in constant
 //! memory, one sample at a time, on a host or on an instrument.
 //!
+//! They are as good as the samples that did *not* come allow. A model that gives too little
+//! probability to a part of its target has its largest weights there, and until one is met every
+//! figure looks better than it is. [`Tail`] watches for that in memory that the caller lends: its
+//! `k̂` says whether an error bar can be trusted at all.
+//!
+//! A weight of 0 is `ln w = −∞`: the model draws where the target has nothing. `ln w = NaN` is a
+//! sample that cannot be weighed, such as a draw that overflowed; it counts as weight 0 throughout,
+//! which is right as long as the target has nothing there.
+//!
 //! Sums are kept in `f64` with `libm`: these are statistical estimates, for which the numeric
 //! contract promises no bits.
+
+mod tail;
+
+pub use tail::{Tail, TailFit, most_k_hat};
 
 /// Running importance weights: `Z`, the effective sample size and the variational bound.
 ///
@@ -21,9 +34,11 @@
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImportanceWeights {
-    n: f64,
+    n: u64,
+    zeros: u64,
     mean_ln: f64,
     spread_ln: f64,
+    /// Σ w, Σ w².
     scaled: Scaled<2>,
 }
 
@@ -51,7 +66,12 @@ impl<const K: usize> Scaled<K> {
             }
             self.ln_max = ln_w;
         }
-        if ln_w == f64::NEG_INFINITY { 0.0 } else { libm::exp(ln_w - self.ln_max) }
+        match ln_w {
+            // Also where both are infinite and their difference is none.
+            _ if ln_w == f64::NEG_INFINITY || ln_w.is_nan() => 0.0,
+            _ if ln_w == self.ln_max => 1.0,
+            _ => libm::exp(ln_w - self.ln_max),
+        }
     }
 }
 
@@ -61,55 +81,106 @@ impl ImportanceWeights {
         Self::default()
     }
 
-    /// One sample of `q` with `ln_w = ln p̃ − ln q` (nats).
+    /// One sample of `q` with `ln_w = ln p̃ − ln q` (nats); NaN counts as weight 0.
     pub fn push(&mut self, ln_w: f64) {
-        self.n += 1.0;
-        let step = ln_w - self.mean_ln;
-        self.mean_ln += step / self.n;
-        self.spread_ln += step * (ln_w - self.mean_ln);
+        self.n += 1;
         let w = self.scaled.weight(ln_w, [1, 2]);
         let [first, second] = &mut self.scaled.sums;
         *first += w;
         *second += w * w;
+        if ln_w == f64::NEG_INFINITY || ln_w.is_nan() {
+            self.zeros += 1;
+            return;
+        }
+        let step = ln_w - self.mean_ln;
+        self.mean_ln += step / (self.n - self.zeros) as f64;
+        self.spread_ln += step * (ln_w - self.mean_ln);
     }
 
     /// Samples so far.
     pub fn n(&self) -> u64 {
-        self.n as u64
+        self.n
     }
 
-    /// The variational bound `⟨ln w⟩ ≤ ln Z` (nats).
+    /// Samples of weight 0 among them: `ln w` was `−∞` or NaN.
+    pub fn zeros(&self) -> u64 {
+        self.zeros
+    }
+
+    /// The variational bound `⟨ln w⟩ ≤ ln Z` (nats); `−∞` from the first weight of 0 on.
     pub fn elbo(&self) -> f64 {
-        self.mean_ln
+        if self.zeros > 0 { f64::NEG_INFINITY } else { self.mean_ln }
     }
 
-    /// Standard error of [`elbo`](Self::elbo).
+    /// Standard error of [`elbo`](Self::elbo) (nats); infinite where that is.
     pub fn elbo_error(&self) -> f64 {
-        libm::sqrt(self.spread_ln / (self.n - 1.0) / self.n)
+        let n = self.n as f64;
+        if self.zeros > 0 { f64::INFINITY } else { libm::sqrt(self.spread_ln / (n - 1.0) / n) }
     }
 
-    /// `ln Z ≈ ln ⟨w⟩` (nats): unbiased in `Z`.
+    /// `ln Z ≈ ln ⟨w⟩` (nats): unbiased in `Z`. `−∞` where all weights are 0.
     pub fn ln_z(&self) -> f64 {
-        self.scaled.ln_max + libm::log(self.scaled.sums[0] / self.n)
+        let [sum, _] = self.scaled.sums;
+        self.scaled.ln_max + libm::log(sum / self.n as f64)
     }
 
-    /// Standard error of [`ln_z`](Self::ln_z), to first order: the relative error of `⟨w⟩`.
+    /// Standard error of [`ln_z`](Self::ln_z) (nats), to first order: the relative error of `⟨w⟩`.
+    ///
+    /// It comes from the weights that were seen, and is too small where a few large ones are most of
+    /// the variance; [`ln_z_error_with`](Self::ln_z_error_with) also reckons with the others.
     pub fn ln_z_error(&self) -> f64 {
-        libm::sqrt(((1.0 / self.ess() - 1.0) / (self.n - 1.0)).max(0.0))
+        libm::sqrt(((1.0 / self.ess() - 1.0) / (self.n as f64 - 1.0)).max(0.0))
     }
 
-    /// Effective sample size as a fraction of `n`: `(Σ w)² / (n Σ w²)`.
+    /// Standard error of [`ln_z`](Self::ln_z) (nats) where the weights over the threshold are
+    /// replaced by what their fit expects, up to one that comes once in four runs; never less than
+    /// [`ln_z_error`](Self::ln_z_error). `tail` is of the same samples.
+    ///
+    /// Over 400 to 2000 runs the mean square of (estimate − truth)/error is 0.9 to 1.2 for Pareto
+    /// weights with `k` up to 0.45 (`n` from 1000 on; up to 1.3 without the fit), 1.2 to 1.4 at ½ (1.2
+    /// to 1.5), and 1.7 to 1.9 at 0.6 (1.9 to 2.1): further out no error bar made from the samples
+    /// covers.
+    pub fn ln_z_error_with(&self, tail: &TailFit) -> f64 {
+        let n = self.n as f64;
+        let scale = libm::exp(tail.ln_max - self.scaled.ln_max);
+        let [sum, squares] = self.scaled.sums;
+        let [fitted, fitted_squares] = tail.fitted_sums();
+        let first = sum + (fitted - tail.sum) * scale;
+        let second = squares + (fitted_squares - tail.squares) * scale * scale;
+        let variance = second / n - (first / n) * (first / n);
+        let error = libm::sqrt(variance.max(0.0) / (n - 1.0)) / (sum / n);
+        error.max(self.ln_z_error())
+    }
+
+    /// Effective sample size of these samples as a fraction of `n`: `(Σ w)² / (n Σ w²)`; 0 where all
+    /// weights are 0.
+    ///
+    /// A figure of this run, not of the model: where the tail is heavy it falls with every large
+    /// weight that a longer run meets, so it is more often too high than too low.
     pub fn ess(&self) -> f64 {
         let [first, second] = self.scaled.sums;
-        first * first / (self.n * second)
+        if second > 0.0 { first * first / (self.n as f64 * second) } else { 0.0 }
+    }
+
+    /// The largest weight's share of the sum of all; NaN where that is 0.
+    pub fn largest_weight(&self) -> f64 {
+        let [sum, _] = self.scaled.sums;
+        if sum > 0.0 { 1.0 / sum } else { f64::NAN }
     }
 }
 
 /// The running mean of an observable under the *target*, from samples of the model.
+///
+/// Means and squares are updated as differences from the mean (Welford 1962, West 1979), so that an
+/// observable which varies little around a large value keeps its error.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WeightedMean {
-    /// Σ w, Σ w o, Σ w², Σ w² o, Σ w² o².
-    scaled: Scaled<5>,
+    /// Σ w, Σ w², Σ w² (o − m₂)².
+    scaled: Scaled<3>,
+    /// The mean with weights w.
+    mean: f64,
+    /// m₂, the mean with weights w².
+    mean_of_squares: f64,
 }
 
 impl WeightedMean {
@@ -118,26 +189,33 @@ impl WeightedMean {
         Self::default()
     }
 
-    /// One sample with `ln_w = ln p̃ − ln q` (nats) and the observable's value there.
+    /// One sample with `ln_w = ln p̃ − ln q` (nats) and the observable's value there, which does not
+    /// matter where the weight is 0.
     pub fn push(&mut self, ln_w: f64, value: f64) {
-        let w = self.scaled.weight(ln_w, [1, 1, 2, 2, 2]);
-        let terms = [w, w * value, w * w, w * w * value, w * w * value * value];
-        for (sum, term) in self.scaled.sums.iter_mut().zip(terms) {
-            *sum += term;
+        let w = self.scaled.weight(ln_w, [1, 2, 2]);
+        if w > 0.0 {
+            let [first, second, spread] = &mut self.scaled.sums;
+            *first += w;
+            *second += w * w;
+            self.mean += (value - self.mean) * w / *first;
+            let step = value - self.mean_of_squares;
+            self.mean_of_squares += step * w * w / *second;
+            *spread += w * w * step * (value - self.mean_of_squares);
         }
     }
 
-    /// `Σ w o / Σ w`.
+    /// `Σ w o / Σ w`; NaN where all weights are 0.
     pub fn mean(&self) -> f64 {
-        let [w, wo, ..] = self.scaled.sums;
-        wo / w
+        let [sum, ..] = self.scaled.sums;
+        if sum > 0.0 { self.mean } else { f64::NAN }
     }
 
-    /// Its standard error, `√(Σ w² (o − mean)²) / Σ w`.
+    /// Its standard error, `√(Σ w² (o − mean)²) / Σ w`: to be trusted as far as the weights are, see
+    /// [`Tail`].
     pub fn error(&self) -> f64 {
-        let [w, _, ww, wwo, wwoo] = self.scaled.sums;
-        let mean = self.mean();
-        libm::sqrt((wwoo - 2.0 * mean * wwo + mean * mean * ww).max(0.0)) / w
+        let [sum, squares, spread] = self.scaled.sums;
+        let apart = self.mean_of_squares - self.mean;
+        libm::sqrt(spread + squares * apart * apart) / sum
     }
 }
 
@@ -145,27 +223,24 @@ impl WeightedMean {
 ///
 /// A proposal is accepted with probability `min(1, w_new / w_old)`; the chain's states are
 /// distributed as the *target*. The caller keeps the state: replace it when
-/// [`step`](Self::step) says so, count the old one again when not.
+/// [`step`](Self::step) says so, count the old one again when not. A proposal of weight 0, or of one
+/// that is infinite or no number, is never accepted: the chain would not leave it again.
 ///
 /// ```
 /// use pushforward::correct::IndependenceMetropolis;
 /// let mut chain = IndependenceMetropolis::new();
-/// assert!(chain.step(0.0, u32::MAX)); // the first proposal is always taken
-/// assert!(chain.step(0.1, u32::MAX)); // as is any with a larger weight
+/// assert!(!chain.step(f64::NAN, 0)); // no state yet
+/// assert!(chain.step(0.0, u32::MAX)); // the first proposal that has a weight is always taken
+/// assert!(chain.step(0.1, u32::MAX)); // as is any with a larger one
 /// assert!(!chain.step(-5.0, u32::MAX));
 /// assert_eq!(chain.acceptance(), 0.5);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct IndependenceMetropolis {
-    ln_w: f64,
+    /// Of the state, once there is one.
+    ln_w: Option<f64>,
     proposed: u64,
     accepted: u64,
-}
-
-impl Default for IndependenceMetropolis {
-    fn default() -> Self {
-        Self { ln_w: f64::NEG_INFINITY, proposed: 0, accepted: 0 }
-    }
 }
 
 impl IndependenceMetropolis {
@@ -175,22 +250,24 @@ impl IndependenceMetropolis {
     }
 
     /// Whether the chain moves to a proposal with `ln_w = ln p̃ − ln q`, decided by a uniform word.
+    ///
+    /// Until it does so for the first time there is no state to count.
     pub fn step(&mut self, ln_w: f64, word: u32) -> bool {
-        if self.proposed == 0 && self.ln_w == f64::NEG_INFINITY {
-            self.ln_w = ln_w;
-            return true;
-        }
+        let Some(old) = self.ln_w else {
+            self.ln_w = Some(ln_w).filter(|w| w.is_finite());
+            return self.ln_w.is_some();
+        };
         self.proposed += 1;
         let uniform = (f64::from(word) + 0.5) / 4_294_967_296.0;
-        let accept = uniform < libm::exp(ln_w - self.ln_w);
+        let accept = ln_w.is_finite() && uniform < libm::exp(ln_w - old);
         if accept {
-            self.ln_w = ln_w;
+            self.ln_w = Some(ln_w);
             self.accepted += 1;
         }
         accept
     }
 
-    /// Accepted fraction of the proposals after the first.
+    /// Accepted fraction of the proposals after the first state; NaN where there were none.
     pub fn acceptance(&self) -> f64 {
         self.accepted as f64 / self.proposed as f64
     }
