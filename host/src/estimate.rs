@@ -1,19 +1,32 @@
-//! What a model says about a Hamiltonian, with error bars.
+//! What a model says about a Hamiltonian, with error bars and with what speaks against them.
 //!
 //! Samples are drawn and weighted in constant memory: ln w = −β E − ln q. Their mean is the
 //! variational bound on ln Z; the importance-corrected ln Z and the acceptance of independence
 //! Metropolis are statements about the target itself ([`pushforward::correct`]).
+//!
+//! All of it rests on the largest weights, which come least often. So the tail of the weights is
+//! fitted: the error of ln Z reckons with weights that this run did not meet, and where the tail is
+//! too heavy for that, [`Estimate::warnings`] says so and what would help. The effective sample size
+//! has no error bar, for nothing in the samples gives one that covers: of 100 runs of one model of
+//! φ⁴, n = 10⁴, half lay above 0.22, the least at 0.0015, and all their samples together give 0.10.
 
-use pushforward::correct::{ImportanceWeights, IndependenceMetropolis};
+use pushforward::correct::{ImportanceWeights, IndependenceMetropolis, Tail, most_k_hat};
 use pushforward::noise::Stream;
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::energy::{Energy, LnZ};
+use crate::error::Result;
 use crate::loaded::Loaded;
 
-/// Blocks for the error bars of ESS and acceptance.
+/// Blocks for the error bar of the acceptance.
 const BLOCKS: u64 = 32;
+/// Weights that are kept to fit the tail, at most: enough for 3√n at n = 1.8 million.
+const TAIL: usize = 4096;
+/// `k̂` from which a tail is called heavy, however many the samples (Vehtari et al. 2024).
+const HEAVY: f64 = 0.7;
+/// A single weight with a larger share of the sum is worth a warning.
+const LARGE_SHARE: f64 = 0.1;
 
 /// Estimates from `n` samples.
 #[derive(Clone, Debug)]
@@ -24,8 +37,14 @@ pub struct Estimate {
     pub elbo: [f64; 2],
     /// ln ⟨w⟩ (nats), its standard error.
     pub ln_z: [f64; 2],
-    /// Effective sample size as a fraction of `n`, its standard error.
-    pub ess: [f64; 2],
+    /// Effective sample size of these samples as a fraction of `n`.
+    pub ess: f64,
+    /// Pareto shape of the largest weights; `None` where there are too few to fit, or all are equal.
+    pub k_hat: Option<f64>,
+    /// The largest weight's share of the sum.
+    pub largest_weight: f64,
+    /// Samples of weight 0.
+    pub zeros: u64,
     /// Acceptance of independence Metropolis, its standard error.
     pub acceptance: [f64; 2],
     /// ln Z as known otherwise.
@@ -35,28 +54,35 @@ pub struct Estimate {
 }
 
 /// Draws `n` samples of the stream `seed` and weighs them for exp(−β E); `watch` sees each sample's
-/// energy and ln w, in order.
+/// energy and ln w, in order. `go_on` is asked between chunks.
+///
+/// # Errors
+/// Those of `go_on`.
 pub fn estimate(
     model: &Loaded,
     energy: &dyn Energy,
     beta: f64,
     n: u64,
     seed: u64,
+    go_on: &dyn Fn() -> Result<()>,
     mut watch: impl FnMut(f64, f64),
-) -> Estimate {
+) -> Result<Estimate> {
     let dim = model.dim();
     let chunk = model.chunk_rows().min(usize::try_from(n).unwrap_or(usize::MAX));
     let mut rows = vec![0f32; chunk * dim];
     let (mut log_q, mut energies) = (vec![0.0; chunk], vec![0.0; chunk]);
     let mut weights = ImportanceWeights::new();
+    let mut largest = vec![0.0; Tail::lent(n).min(TAIL + 1)];
+    let mut tail = Tail::new(&mut largest);
     let mut chain = IndependenceMetropolis::new();
     // The chain's uniforms are a stream of their own.
     let mut uniforms = Stream::new(!seed);
     let blocks = BLOCKS.min(n / 2).max(1);
-    let mut block = (0, ImportanceWeights::new(), 0.0, 0.0);
-    let (mut ess, mut acceptance) = (Vec::new(), Vec::new());
+    let mut block = (0, 0.0, 0.0);
+    let mut acceptance = Vec::new();
     let mut done = 0;
     while done < n {
+        go_on()?;
         let m = usize::try_from(n - done).unwrap_or(usize::MAX).min(chunk);
         model.sample(seed, done, &mut rows[..m * dim], Some(&mut log_q[..m]));
         let pairs = rows.par_chunks(dim).zip(&mut energies).take(m);
@@ -65,27 +91,31 @@ pub fn estimate(
             let ln_w = -beta * e - f64::from(log_q);
             watch(e, ln_w);
             weights.push(ln_w);
+            tail.push(ln_w);
             let accepted = chain.step(ln_w, uniforms.block(done, 0)[0]);
-            block.1.push(ln_w);
-            block.2 += 1.0;
-            block.3 += f64::from(u8::from(accepted));
+            block.1 += 1.0;
+            block.2 += f64::from(u8::from(accepted));
             done += 1;
             if (u128::from(done) * u128::from(blocks) / u128::from(n)) as u64 > block.0 {
-                ess.push(block.1.ess());
-                acceptance.push(block.3 / block.2);
-                block = (block.0 + 1, ImportanceWeights::new(), 0.0, 0.0);
+                acceptance.push(block.2 / block.1);
+                block = (block.0 + 1, 0.0, 0.0);
             }
         }
     }
-    Estimate {
+    let fit = tail.fit();
+    let ln_z_error = fit.map_or(weights.ln_z_error(), |fit| weights.ln_z_error_with(&fit));
+    Ok(Estimate {
         n,
         elbo: [weights.elbo(), weights.elbo_error()],
-        ln_z: [weights.ln_z(), weights.ln_z_error()],
-        ess: [weights.ess(), standard_error(&ess)],
+        ln_z: [weights.ln_z(), ln_z_error],
+        ess: weights.ess(),
+        k_hat: fit.map(|fit| fit.k_hat()),
+        largest_weight: weights.largest_weight(),
+        zeros: weights.zeros(),
         acceptance: [chain.acceptance(), standard_error(&acceptance)],
         exact: energy.ln_z(beta),
         beta_sites: (energy.shape().len() > 1).then_some(beta * dim as f64),
-    }
+    })
 }
 
 fn standard_error(blocks: &[f64]) -> f64 {
@@ -133,7 +163,62 @@ impl Estimate {
         self.exact.map(|exact| (self.ln_z[0] - exact.value) / self.ln_z[1].hypot(exact.error))
     }
 
-    /// The figures under the names that `--json` promises.
+    /// Whether the weights' tail is too heavy for the error bars of the corrected figures, or too few
+    /// are known to tell.
+    pub fn is_doubtful(&self) -> bool {
+        self.k_hat.map_or(Tail::lent(self.n) <= 5, |k| k > most_k_hat(self.n))
+    }
+
+    /// What speaks against the figures, and what to do about it: a sentence or two each.
+    pub fn warnings(&self) -> Vec<String> {
+        let n = self.n;
+        let mut warnings = Vec::new();
+        if self.zeros > 0 {
+            warnings.push(format!(
+                "{} of n = {n} samples have weight 0: they lie outside the target, or their draw \
+                 overflowed. The variational bound is −∞ and says nothing; the corrected figures hold.",
+                self.zeros
+            ));
+        }
+        if self.ln_z[0] == f64::INFINITY {
+            warnings.push(
+                "A sample has an infinite weight: its energy is −∞ or its log-probability −∞. No \
+                 corrected figure holds."
+                    .into(),
+            );
+        }
+        match self.k_hat {
+            Some(k) if k > HEAVY => {
+                let more = if k < 1.0 { "help little" } else { "do not help" };
+                warnings.push(format!(
+                    "The weights have a heavy tail: Pareto k̂ = {k:.2} is above {HEAVY}. Error bars of \
+                     corrected figures cannot be trusted, and the effective sample size is more likely \
+                     too high than too low. More samples {more}: train longer, anneal more slowly, or \
+                     take a larger model or another family."
+                ));
+            }
+            Some(k) if self.is_doubtful() => warnings.push(format!(
+                "n = {n} samples are too few for the tail of their weights: Pareto k̂ = {k:.2} is above \
+                 {:.2}, and error bars of corrected figures cannot be trusted. Ask for more samples.",
+                most_k_hat(n)
+            )),
+            None if self.is_doubtful() => warnings.push(format!(
+                "n = {n} samples are too few to see how heavy the tail of their weights is: error bars \
+                 of corrected figures cannot be trusted. Ask for more samples."
+            )),
+            Some(_) | None => {}
+        }
+        if self.largest_weight > LARGE_SHARE + 1.0 / n as f64 {
+            warnings.push(format!(
+                "One sample of n = {n} holds {:.0} % of the sum of the weights: corrected figures are \
+                 those of a few samples.",
+                100.0 * self.largest_weight
+            ));
+        }
+        warnings
+    }
+
+    /// The figures under the names that `--json` promises; what is not finite is null.
     pub fn to_json(&self) -> Map<String, Json> {
         let mut map = Map::new();
         map.insert("n".into(), json!(self.n));
@@ -143,7 +228,6 @@ impl Estimate {
         };
         pair("elbo", self.elbo);
         pair("ln_z", self.ln_z);
-        pair("ess", self.ess);
         pair("acceptance", self.acceptance);
         pair("kl", self.kl());
         for (name, figure) in [
@@ -156,6 +240,10 @@ impl Estimate {
                 pair(name, figure);
             }
         }
+        map.insert("ess".into(), json!(self.ess));
+        map.insert("k_hat".into(), json!(self.k_hat));
+        map.insert("largest_weight".into(), json!(self.largest_weight));
+        map.insert("warnings".into(), json!(self.warnings()));
         if let Some(exact) = self.exact {
             map.insert("ln_z_exact_source".into(), json!(exact.source));
         }
@@ -165,19 +253,21 @@ impl Estimate {
         map
     }
 
-    /// The figures as lines of a table: name and value.
+    /// The figures as lines of a table: name and value, warnings last.
     pub fn lines(&self) -> Vec<(String, String)> {
         let pm = |[value, error]: [f64; 2]| format!("{value:.6} ± {error:.1e}");
+        let doubt = if self.is_doubtful() { "   (error bar not to be trusted)" } else { "" };
+        let corrected = |figure| pm(figure) + doubt;
         let mut lines = vec![(
             "loss ⟨ln q + βE⟩".to_owned(),
             format!("{} nats", pm([-self.elbo[0], self.elbo[1]])),
         )];
-        if let (Some(free), Some(corrected)) = (self.free_energy(), self.free_energy_corrected()) {
+        if let (Some(free), Some(figure)) = (self.free_energy(), self.free_energy_corrected()) {
             let relative = self
                 .relative_error()
                 .map_or(String::new(), |r| format!("   relative error {r:.2e}"));
             lines.push(("free energy per site, variational".into(), pm(free) + &relative));
-            lines.push(("free energy per site, corrected".into(), pm(corrected)));
+            lines.push(("free energy per site, corrected".into(), corrected(figure)));
         }
         if let Some([exact, error]) = self.free_energy_exact() {
             let error = if error > 0.0 { format!(" ± {error:.1e}") } else { String::new() };
@@ -186,7 +276,7 @@ impl Estimate {
         let sigmas = self
             .sigmas()
             .map_or(String::new(), |s| format!("   {:.1} standard errors off", s.abs()));
-        lines.push(("ln Z, importance-corrected".into(), pm(self.ln_z) + &sigmas));
+        lines.push(("ln Z, importance-corrected".into(), corrected(self.ln_z) + &sigmas));
         if let Some(exact) = self.exact {
             let error =
                 if exact.error > 0.0 { format!(" ± {:.1e}", exact.error) } else { String::new() };
@@ -195,10 +285,21 @@ impl Estimate {
                 format!("{:.6}{error}   ({})", exact.value, exact.source),
             ));
         }
-        let known = if self.exact.is_some() { "loss + ln Z" } else { "loss + estimated ln Z" };
-        lines.push((format!("KL divergence, {known}"), format!("{} nats", pm(self.kl()))));
-        lines.push(("effective sample size".into(), format!("{} of n = {}", pm(self.ess), self.n)));
-        lines.push(("acceptance, independence Metropolis".into(), pm(self.acceptance)));
+        let (known, kl) = match self.exact {
+            Some(_) => ("loss + ln Z", pm(self.kl())),
+            None => ("loss + estimated ln Z", corrected(self.kl())),
+        };
+        lines.push((format!("KL divergence, {known}, nats"), kl));
+        let most = if self.is_doubtful() { "at most " } else { "" };
+        let ess = format!("{most}{:.3} of n = {}", self.ess, self.n);
+        lines.push(("effective sample size, this run".into(), ess));
+        let k_hat = self.k_hat.map_or("none fitted".into(), |k| format!("{k:.2}"));
+        let limit = format!("   (error bars hold up to {:.2})", most_k_hat(self.n));
+        lines.push(("tail of the weights, Pareto k̂".into(), k_hat + &limit));
+        let share = format!("{:.2} % of the sum of all", 100.0 * self.largest_weight);
+        lines.push(("largest weight".into(), share));
+        lines.push(("acceptance, independence Metropolis".into(), corrected(self.acceptance)));
+        lines.extend(self.warnings().into_iter().map(|warning| ("warning".into(), warning)));
         lines
     }
 }

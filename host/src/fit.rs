@@ -313,17 +313,24 @@ fn paced(steps: u64, taken: Duration) -> u64 {
 fn validation_nll(trainer: &mut Trainer, rows: &[f32]) -> Result<f64> {
     let model = Loaded::new(trainer.model().map_err(|e| failed(&e))?)?;
     let most = VALIDATION_ROWS * model.dim();
-    Ok(mean_nll(&model, &rows[..rows.len().min(most)])[0])
+    Ok(mean_nll(&model, &rows[..rows.len().min(most)], &|| Ok(()))?[0])
 }
 
-/// Mean of −ln q over rows (nats), and its standard error.
-pub fn mean_nll(model: &Loaded, rows: &[f32]) -> [f64; 2] {
+/// Mean of −ln q over rows (nats), and its standard error; `go_on` is asked between chunks.
+///
+/// # Errors
+/// Those of `go_on`.
+pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) -> Result<[f64; 2]> {
     let mut scores = vec![0.0; rows.len() / model.dim()];
-    model.log_prob(rows, &mut scores);
+    let chunk = model.chunk_rows();
+    for (rows, scores) in rows.chunks(chunk * model.dim()).zip(scores.chunks_mut(chunk)) {
+        go_on()?;
+        model.log_prob(rows, scores);
+    }
     let n = scores.len() as f64;
     let mean = scores.iter().map(|s| -f64::from(*s)).sum::<f64>() / n;
     let spread = scores.iter().map(|s| (-f64::from(*s) - mean).powi(2)).sum::<f64>();
-    [mean, (spread / (n * (n - 1.0))).sqrt()]
+    Ok([mean, (spread / (n * (n - 1.0))).sqrt()])
 }
 
 fn progress(steps: u64, at: u64) -> ProgressBar {

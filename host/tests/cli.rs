@@ -99,6 +99,13 @@ struct Trained {
     folder: TempDir,
 }
 
+impl Trained {
+    /// What a command in the folder answers in JSON.
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&ok(self.folder.path(), arguments)).unwrap()
+    }
+}
+
 const ISING: &str = "
 [model]
 kind = 'made'

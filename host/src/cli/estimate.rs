@@ -34,7 +34,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return Err(Error::input(&args.energy, "[target] found data, expected a hamiltonian"));
     };
     let energy = checked_energy(&hamiltonian, &model).map_err(|m| Error::input(&args.energy, m))?;
-    let found = estimate(&model, &*energy, hamiltonian.beta(), args.n, args.seed, |_, _| ());
+    let found = estimate(
+        &model,
+        &*energy,
+        hamiltonian.beta(),
+        args.n,
+        args.seed,
+        &super::stop_if_interrupted,
+        |_, _| (),
+    )?;
     if args.json {
         let mut object = found.to_json();
         object.insert("hamiltonian".into(), json!(energy.name()));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pushforward::noise::block;
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
@@ -52,8 +53,15 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Samples for the seed of the final evaluation; training uses other streams.
-const EVALUATION: u64 = 0x6576_616c;
+/// The seed of the final evaluation's samples: runs of different seeds share no noise, and neither
+/// do a run's evaluation and its training, whose keys are those of the counters `step < 2⁴⁰`.
+fn evaluation_seed(seed: u64) -> u64 {
+    let [low, high] = block([seed as u32, (seed >> 32) as u32], [EVALUATION, EVALUATION]);
+    u64::from(low) | u64::from(high) << 32
+}
+
+/// Sets the evaluation's noise apart from all other of the same seed.
+const EVALUATION: u32 = 0x6576_616c;
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let mut settings = args.settings.clone();
@@ -116,7 +124,11 @@ pub(super) fn train(
     let _owned = RunFolder::open(folder)?;
     let fit = fit(problem, config, device, folder, resume, &signals::received)?;
     let mut model = Loaded::new(fit.model.clone())?;
-    let evaluation = Evaluation::new(&model, problem, config);
+    let evaluation = Evaluation::new(&model, problem, config, &super::stop_if_interrupted)
+        .inspect_err(|_| {
+            let file = crate::checkpoint::path(folder);
+            eprintln!("trained, not evaluated: --resume evaluates {}", file.display());
+        })?;
     let mut figures = evaluation.figures(problem);
     let mut lines = evaluation.lines();
     figures.insert("steps".into(), json!(config.train.steps));
@@ -159,6 +171,8 @@ pub(super) fn train(
 
 /// What the final model is worth.
 struct Evaluation {
+    /// Of the samples.
+    seed: u64,
     estimate: Option<Estimate>,
     /// Energies and ln w of the first samples.
     weighted: (Vec<f64>, Vec<f64>),
@@ -170,39 +184,45 @@ struct Evaluation {
 const HISTOGRAM: usize = 50_000;
 
 impl Evaluation {
-    fn new(model: &Loaded, problem: &Problem, config: &Config) -> Evaluation {
+    fn new(
+        model: &Loaded,
+        problem: &Problem,
+        config: &Config,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Evaluation> {
         let mut weighted = (Vec::new(), Vec::new());
-        let estimate = problem.energy.as_ref().map(|(energy, hamiltonian)| {
-            estimate(
-                model,
-                &**energy,
-                hamiltonian.beta(),
-                config.train.evaluate,
-                EVALUATION,
-                |e, ln_w| {
-                    if weighted.0.len() < HISTOGRAM {
-                        weighted.0.push(e);
-                        weighted.1.push(ln_w);
-                    }
-                },
-            )
-        });
+        let seed = evaluation_seed(config.train.seed);
+        let watch = |e, ln_w| {
+            if weighted.0.len() < HISTOGRAM {
+                weighted.0.push(e);
+                weighted.1.push(ln_w);
+            }
+        };
+        let estimate = match &problem.energy {
+            Some((energy, hamiltonian)) => {
+                let (beta, n) = (hamiltonian.beta(), config.train.evaluate);
+                Some(estimate(model, &**energy, beta, n, seed, go_on, watch)?)
+            }
+            None => None,
+        };
         let nll = match &problem.target {
             Target::Data { rows } => {
                 let held_out = &problem.validation;
-                Some((
-                    mean_nll(model, rows),
-                    (!held_out.is_empty()).then(|| mean_nll(model, held_out)),
-                ))
+                let held_out = match held_out.is_empty() {
+                    true => None,
+                    false => Some(mean_nll(model, held_out, go_on)?),
+                };
+                Some((mean_nll(model, rows, go_on)?, held_out))
             }
             Target::Energy { .. } => None,
         };
-        Evaluation { estimate, weighted, nll }
+        Ok(Evaluation { seed, estimate, weighted, nll })
     }
 
     fn figures(&self, problem: &Problem) -> Map<String, Json> {
         let mut figures = self.estimate.as_ref().map_or_else(Map::new, Estimate::to_json);
         if let Some(estimate) = &self.estimate {
+            figures.insert("evaluation_seed".into(), json!(self.seed));
             figures.insert("loss".into(), json!(-estimate.elbo[0]));
             figures.insert("loss_error".into(), json!(estimate.elbo[1]));
         }
@@ -259,7 +279,7 @@ impl Evaluation {
                 over_steps(robust(&loss.points), vec![loss, held_out]),
             ));
         }
-        plots.push(("Samples".into(), picture(model, problem)));
+        plots.push(("Samples".into(), picture(model, problem, self.seed)));
         if let Some((energy, _)) = &problem.energy {
             let (energies, ln_w) = &self.weighted;
             let most = ln_w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -306,11 +326,11 @@ fn quantiles(values: &[f64]) -> [f64; 2] {
 }
 
 /// Lattices as cells, other rows as points in their first two coordinates.
-fn picture(model: &Loaded, problem: &Problem) -> String {
+fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
     let dim = model.dim();
     let draw = |n: usize| {
         let mut rows = vec![0f32; n * dim];
-        model.sample(EVALUATION, 0, &mut rows, None);
+        model.sample(seed, 0, &mut rows, None);
         rows
     };
     match *model.model.architecture().shape() {

@@ -148,6 +148,8 @@ fn estimates_have_the_promised_keys() {
         "ln_z",
         "ln_z_error",
         "ess",
+        "k_hat",
+        "largest_weight",
         "acceptance",
         "free_energy_per_site",
         "free_energy_per_site_error",
@@ -158,6 +160,7 @@ fn estimates_have_the_promised_keys() {
     }
     let off = (spins["ln_z"].as_f64().unwrap() - spins["ln_z_exact"].as_f64().unwrap()).abs();
     assert!(off < 4.0 * spins["ln_z_error"].as_f64().unwrap(), "{spins}");
+    assert!(spins["warnings"].as_array().unwrap().is_empty() && spins["ess_error"].is_null());
     let well = estimate(&t.flow, "well.toml");
     assert!(
         well["free_energy_per_site"].is_null() && well["elbo"].as_f64() < well["ln_z"].as_f64()
@@ -165,6 +168,62 @@ fn estimates_have_the_promised_keys() {
     let message =
         refused(t.folder.path(), &["estimate", &t.flow, "--energy", "ising.toml", "-n", "10"]);
     assert!(message.contains("dimension 9, but the model has 2"), "{message}");
+}
+
+/// A flow that has learnt nothing draws standard normal numbers, the target is three times as wide:
+/// the weights' tail has k = 1 − 1/10.
+#[test]
+fn a_heavy_tail_is_a_warning_wherever_the_figures_are() {
+    let t = trained();
+    let config = "
+        [model]\nkind = 'realnvp'\nlayers = 2\nhidden = [4]
+        [target]\nhamiltonian = 'phi4'\nsize = 2\nm2 = 0.05\nlambda = 0.0
+        [train]\nsteps = 1\nlearning_rate = 1e-9\nevaluate = 20000";
+    std::fs::write(t.folder.path().join("wide.toml"), config).unwrap();
+    ok(t.folder.path(), &["train", "wide.toml", "--device", "cpu", "--out", "wide"]);
+    let model = "wide/model.safetensors";
+    let arguments = ["estimate", model, "--energy", "wide.toml", "-n", "20000"];
+    let json = t.json(&[&arguments[..], &["--json"]].concat());
+    assert!((json["k_hat"].as_f64().unwrap() - 0.9).abs() < 0.2, "{json}");
+    let warning = json["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("Pareto k̂") && warning.contains("train longer"), "{warning}");
+    let table = ok(t.folder.path(), &arguments);
+    for figure in ["free energy per site, corrected", "ln Z, importance-corrected"] {
+        let line = table.lines().find(|line| line.starts_with(figure)).unwrap();
+        assert!(line.contains("(error bar not to be trusted)"), "{table}");
+    }
+    assert!(table.contains(warning) && table.contains("at most 0."), "{table}");
+    let report = std::fs::read_to_string(t.folder.path().join("wide/report.html")).unwrap();
+    assert!(report.contains("The weights have a heavy tail"), "{report}");
+    let provenance = &t.json(&["inspect", model, "--json"])["provenance"];
+    assert!(provenance["figures"]["warnings"][0].is_string(), "{provenance}");
+    // And too few samples are too few, whatever their weights.
+    let few = t.json(&["estimate", &t.spins, "--energy", "ising.toml", "-n", "20", "--json"]);
+    assert!(few["k_hat"].is_null(), "{few}");
+    assert!(few["warnings"][0].as_str().unwrap().contains("too few"), "{few}");
+}
+
+#[test]
+fn a_runs_evaluation_has_noise_of_its_own() {
+    let t = trained();
+    let evaluate = |seed: &str, out: &str| {
+        let set = ["--set", "steps=5", "--seed", seed, "--out", out, "--device", "cpu", "--json"];
+        t.json(&[&["train", "ising.toml"][..], &set].concat())
+    };
+    let [one, again, two] = [("1", "e1"), ("1", "e1b"), ("2", "e2")].map(|(s, o)| evaluate(s, o));
+    assert_eq!(one["evaluation_seed"], again["evaluation_seed"]);
+    assert_ne!(one["evaluation_seed"], two["evaluation_seed"]);
+    // Those are the samples that the figures come from: `estimate` finds the same ones again.
+    for (run, out) in [(one, "e1"), (two, "e2")] {
+        let (model, seed) =
+            (format!("{out}/model.safetensors"), run["evaluation_seed"].to_string());
+        let arguments =
+            ["estimate", &model, "--energy", "ising.toml", "-n", "4000", "--seed", &seed, "--json"];
+        let found = t.json(&arguments);
+        for key in ["elbo", "elbo_error", "ln_z", "ln_z_error", "ess", "k_hat", "acceptance"] {
+            assert_eq!(found[key], run[key], "{out} {key}");
+        }
+    }
 }
 
 #[test]

@@ -210,6 +210,48 @@ fn an_interrupted_run_leaves_a_checkpoint() {
     assert!(dir.path().join("run/checkpoint.safetensors").exists());
 }
 
+/// `estimate`, and the evaluation after a training, of more samples than anyone waits for.
+#[cfg(unix)]
+#[test]
+fn the_first_interrupt_ends_an_evaluation() {
+    let t = trained();
+    let wait = |seconds| std::thread::sleep(Duration::from_secs_f64(seconds));
+    let interrupted = |child: std::process::Child| {
+        let interrupt = ["-INT", &child.id().to_string()];
+        assert!(std::process::Command::new("kill").args(interrupt).status().unwrap().success());
+        let start = Instant::now();
+        let out = child.wait_with_output().unwrap();
+        let message = String::from_utf8(out.stderr).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(30), "{message}");
+        assert!(out.status.code().is_some_and(|code| code != 0), "{:?}: {message}", out.status);
+        assert!(message.contains("interrupted"), "{message}");
+        assert!(out.stdout.is_empty());
+        message
+    };
+    let path = t.folder.path();
+    let start = |arguments: &[&str]| {
+        let mut command = command(path, arguments);
+        command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let child = start(&["estimate", &t.spins, "--energy", "ising.toml", "-n", "1e12"]);
+    wait(1.0);
+    interrupted(child);
+    let sets = ["--set", "steps=3", "--set", "evaluate=1000000000000"];
+    let child =
+        start(&[&["train", "ising.toml", "--out", "long", "--device", "cpu"], &sets[..]].concat());
+    let begin = Instant::now();
+    while !path.join("long/checkpoint.safetensors").exists()
+        && begin.elapsed() < Duration::from_secs(60)
+    {
+        wait(0.005);
+    }
+    wait(0.5);
+    let message = interrupted(child);
+    assert!(message.contains("--resume evaluates"), "{message}");
+    assert!(!path.join("long/model.safetensors").exists());
+}
+
 /// Four Gaussians in the plane: weight, centre, deviations along axes turned by an angle.
 const MIXTURE: [(f64, [f64; 2], [f64; 2], f64); 4] = [
     (0.4, [-2.0, 0.0], [0.5, 0.25], 0.5),
