@@ -25,6 +25,8 @@ const BLOCKS: u64 = 32;
 const TAIL: usize = 4096;
 /// `k̂` from which a tail is called heavy, however many the samples (Vehtari et al. 2024).
 const HEAVY: f64 = 0.7;
+/// Samples whose tail is too short to be fitted.
+const FEW: u64 = 20;
 /// A single weight with a larger share of the sum is worth a warning.
 const LARGE_SHARE: f64 = 0.1;
 
@@ -163,10 +165,14 @@ impl Estimate {
         self.exact.map(|exact| (self.ln_z[0] - exact.value) / self.ln_z[1].hypot(exact.error))
     }
 
-    /// Whether the weights' tail is too heavy for the error bars of the corrected figures, or too few
-    /// are known to tell.
+    /// Whether the error bars of the corrected figures cannot be trusted: the weights' tail is too
+    /// heavy, one of them is most of the sum, or there are too few to tell.
     pub fn is_doubtful(&self) -> bool {
-        self.k_hat.map_or(Tail::lent(self.n) <= 5, |k| k > most_k_hat(self.n))
+        self.k_hat.map_or(self.n <= FEW, |k| k > most_k_hat(self.n)) || self.is_dominated()
+    }
+
+    fn is_dominated(&self) -> bool {
+        self.largest_weight > LARGE_SHARE + 1.0 / self.n as f64
     }
 
     /// What speaks against the figures, and what to do about it: a sentence or two each.
@@ -176,7 +182,7 @@ impl Estimate {
         if self.zeros > 0 {
             warnings.push(format!(
                 "{} of n = {n} samples have weight 0: they lie outside the target, or their draw \
-                 overflowed. The variational bound is −∞ and says nothing; the corrected figures hold.",
+                 overflowed. The variational bound is −∞.",
                 self.zeros
             ));
         }
@@ -197,21 +203,21 @@ impl Estimate {
                      take a larger model or another family."
                 ));
             }
-            Some(k) if self.is_doubtful() => warnings.push(format!(
+            Some(k) if k > most_k_hat(n) => warnings.push(format!(
                 "n = {n} samples are too few for the tail of their weights: Pareto k̂ = {k:.2} is above \
                  {:.2}, and error bars of corrected figures cannot be trusted. Ask for more samples.",
                 most_k_hat(n)
             )),
-            None if self.is_doubtful() => warnings.push(format!(
+            None if n <= FEW => warnings.push(format!(
                 "n = {n} samples are too few to see how heavy the tail of their weights is: error bars \
                  of corrected figures cannot be trusted. Ask for more samples."
             )),
             Some(_) | None => {}
         }
-        if self.largest_weight > LARGE_SHARE + 1.0 / n as f64 {
+        if self.is_dominated() {
             warnings.push(format!(
                 "One sample of n = {n} holds {:.0} % of the sum of the weights: corrected figures are \
-                 those of a few samples.",
+                 those of a few samples, and their error bars cannot be trusted.",
                 100.0 * self.largest_weight
             ));
         }

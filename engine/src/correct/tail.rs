@@ -50,7 +50,7 @@ fn size(n: u64) -> usize {
 }
 
 /// The largest `k̂` at which error bars from `n` samples can be trusted: `min(1 − 1/log₁₀ n, 0.7)`
-/// (Vehtari et al. 2024, §3.2.4).
+/// (Vehtari et al. 2024).
 pub fn most_k_hat(n: u64) -> f64 {
     (1.0 - 1.0 / libm::log10(n as f64)).min(0.7)
 }
@@ -87,7 +87,7 @@ impl<'a> Tail<'a> {
     /// `None` where fewer than five weights lie over it: below 21 samples, and where the largest
     /// weights are equal, as those of an exact model are, or infinite.
     pub fn fit(&self) -> Option<TailFit> {
-        let (_, &ln_max) = self.largest.split_last().map(|(last, rest)| (rest, last))?;
+        let ln_max = *self.largest.last()?;
         if !ln_max.is_finite() {
             return None;
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::config::Config;
 use crate::data::write_file;
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, note};
 use crate::estimate::{Estimate, estimate};
 use crate::fit::{Fit, Problem, fit, mean_nll};
 use crate::loaded::Loaded;
@@ -127,7 +127,7 @@ pub(super) fn train(
     let evaluation = Evaluation::new(&model, problem, config, &super::stop_if_interrupted)
         .inspect_err(|_| {
             let file = crate::checkpoint::path(folder);
-            eprintln!("trained, not evaluated: --resume evaluates {}", file.display());
+            note(format!("trained, not evaluated: --resume evaluates {}", file.display()));
         })?;
     let mut figures = evaluation.figures(problem);
     let mut lines = evaluation.lines();
