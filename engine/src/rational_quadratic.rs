@@ -61,6 +61,12 @@ pub const DERIVATIVE_SHIFT: f32 = 0.539_742_35;
 /// Most bins: the least widths of all must leave room.
 pub const MAX_BINS: usize = 64;
 
+/// Least bound of the interval: a narrower one moves nothing that noise of unit size would show.
+pub const MIN_BOUND: f32 = 1.0 / 1024.0;
+/// Largest bound of the interval: beyond it even the least bin is wider than noise of unit size
+/// reaches, and far beyond it the knots overflow.
+pub const MAX_BOUND: f32 = 1e4;
+
 /// A monotone rational-quadratic spline on `[−bound, bound]`; see the module.
 #[derive(Clone, Copy, Debug)]
 pub struct RationalQuadratic {
@@ -76,9 +82,10 @@ struct Bin<F> {
 }
 
 impl RationalQuadratic {
-    /// With `bins` bins (2 to [`MAX_BINS`]) on `[−bound, bound]` (positive and finite), or `None`.
+    /// With `bins` bins (2 to [`MAX_BINS`]) on `[−bound, bound]` ([`MIN_BOUND`] to [`MAX_BOUND`]), or
+    /// `None`.
     pub const fn new(bins: usize, bound: f32) -> Option<Self> {
-        if bins >= 2 && bins <= MAX_BINS && bound > 0.0 && bound < f32::INFINITY {
+        if bins >= 2 && bins <= MAX_BINS && bound >= MIN_BOUND && bound <= MAX_BOUND {
             Some(Self { bins, bound })
         } else {
             None

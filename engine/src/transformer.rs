@@ -108,6 +108,11 @@ impl<L: Lanes> Parameters<L::S> for One<'_, L> {
     }
 }
 
+/// Least bound of a log-scale: smaller ones hardly scale, and far below it `1 / B` overflows.
+pub const MIN_LOG_SCALE_BOUND: f32 = 1.0 / 1024.0;
+/// Largest bound of a log-scale: a little beyond it `exp(s)` overflows.
+pub const MAX_LOG_SCALE_BOUND: f32 = 80.0;
+
 /// A scale and a shift: `P = 2` parameters, raw log-scale `r` and shift `t`.
 ///
 /// ```text
@@ -124,9 +129,10 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// With bound `B = log_scale_bound` on the log-scale; `None` unless it is positive and finite.
+    /// With bound `B = log_scale_bound` on the log-scale; `None` unless it is from
+    /// [`MIN_LOG_SCALE_BOUND`] to [`MAX_LOG_SCALE_BOUND`].
     pub const fn new(log_scale_bound: f32) -> Option<Self> {
-        if log_scale_bound > 0.0 && log_scale_bound < f32::INFINITY {
+        if log_scale_bound >= MIN_LOG_SCALE_BOUND && log_scale_bound <= MAX_LOG_SCALE_BOUND {
             Some(Self { bound: log_scale_bound, inverse: 1.0 / log_scale_bound })
         } else {
             None
@@ -178,4 +184,41 @@ pub(crate) fn scale<S: Simd>(s: S, z: S::F, log_scale: S::F, shift: S::F) -> (S:
 pub(crate) fn unscale<S: Simd>(s: S, x: S::F, log_scale: S::F, shift: S::F) -> (S::F, S::F) {
     let minus = s.sub(s.splat(0.0), log_scale);
     (s.mul(s.sub(x, shift), math::exp(s, minus)), minus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Scalar;
+
+    /// The two parameters of one coordinate.
+    struct Given([f32; 2]);
+    impl Parameters<Scalar> for Given {
+        fn get(&self, p: usize) -> f32 {
+            self.0[p]
+        }
+        fn set(&mut self, p: usize, value: f32) {
+            self.0[p] = value;
+        }
+    }
+
+    #[test]
+    fn bounds_that_give_nan_are_refused_and_no_other_gives_any() {
+        for bound in [f32::NAN, 0.0, -1.0, 1e-40, 9e-4, 81.0, 3e38, f32::INFINITY] {
+            assert!(Affine::new(bound).is_none(), "{bound}");
+        }
+        for bound in [MIN_LOG_SCALE_BOUND, 1.0, MAX_LOG_SCALE_BOUND] {
+            let affine = Affine::new(bound).unwrap();
+            for raw in [0.0, 1e-30, 0.3, -50.0, 1e10, -f32::MAX, f32::MAX] {
+                for value in [0.0, -1e-30, 6.0] {
+                    for direction in [Direction::Sampling, Direction::Density] {
+                        let mut given = Given([raw, 0.5]);
+                        let (new, slope) = affine.apply(Scalar, direction, value, &mut given);
+                        assert!(new.is_finite(), "{bound} {raw} {value} {direction:?}: {new}");
+                        assert!(slope.abs() <= bound, "{bound} {raw} {value} {direction:?}");
+                    }
+                }
+            }
+        }
+    }
 }

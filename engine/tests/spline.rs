@@ -228,8 +228,41 @@ proptest! {
 }
 
 #[test]
+fn no_permitted_bound_gives_nan() {
+    use pushforward::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+    for bound in [MIN_BOUND, MAX_BOUND] {
+        for bins in [2, BINS, MAX_BINS] {
+            let spline = RationalQuadratic::new(bins, bound).unwrap();
+            let p = spline.parameters();
+            let mut x = points(3, 2_000, 1.1 * bound);
+            x.extend([-bound, 0.0, bound, -f32::MAX, f32::MAX]);
+            for sd in [1.0, 30.0, 1e15] {
+                let parameters: Vec<f32> = noise(4, x.len() * p).map(|u| sd * u).collect();
+                for sampling in [false, true] {
+                    let (y, l) = apply(Level::best(), spline, sampling, &x, &parameters);
+                    for (i, x) in x.iter().enumerate() {
+                        let text = format!("{bins} {bound} {sd} {sampling} {x}: {} {}", y[i], l[i]);
+                        assert!(y[i].is_finite() && !l[i].is_nan(), "{text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn sizes_that_make_no_sense_are_refused() {
-    let wrong = [(1, 1.0), (65, 1.0), (8, 0.0), (8, -1.0), (8, f32::NAN), (8, f32::INFINITY)];
+    let wrong = [
+        (1, 1.0),
+        (65, 1.0),
+        (8, 0.0),
+        (8, -1.0),
+        (8, 9e-4),
+        (8, 1.1e4),
+        (8, 3e38),
+        (8, f32::NAN),
+        (8, f32::INFINITY),
+    ];
     for (bins, bound) in wrong {
         assert!(RationalQuadratic::new(bins, bound).is_none(), "{bins} {bound}");
     }

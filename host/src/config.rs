@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pushforward::model::{Fast, TransformerSpec};
+use pushforward::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+use pushforward::transformer::{MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND};
 
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
@@ -322,8 +324,9 @@ fn model<'a>(
         "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
         "maf" => autoregressive(&section, 5, affine(&section, 3.0)?, target)?,
         _ => {
-            let bins = section.within("bins", 2..=64)?.unwrap_or(8);
-            let bound = section.number("bound", 1e-3..=1e4)?.unwrap_or(5.0) as f32;
+            let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
+            let bound =
+                section.number("bound", MIN_BOUND.into()..=MAX_BOUND.into())?.unwrap_or(5.0) as f32;
             let spline = TransformerSpec::RationalQuadratic { bins, bound };
             let modes = ["coupling", "autoregressive"];
             let mode = section.choice("mode", &modes)?.unwrap_or("coupling");
@@ -351,7 +354,8 @@ fn made(section: &Section<'_>) -> Result<Family> {
 }
 
 fn affine(section: &Section<'_>, bound: f64) -> Result<TransformerSpec> {
-    let bound = section.number("log_scale_bound", 1e-3..=20.0)?.unwrap_or(bound);
+    let bounds = MIN_LOG_SCALE_BOUND.into()..=MAX_LOG_SCALE_BOUND.into();
+    let bound = section.number("log_scale_bound", bounds)?.unwrap_or(bound);
     Ok(TransformerSpec::Affine { log_scale_bound: bound as f32 })
 }
 

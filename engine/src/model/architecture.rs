@@ -12,7 +12,8 @@ use crate::coupling::{self, Coupling};
 use crate::made::Made;
 use crate::maf::{self, Fast, Layer};
 use crate::masked::{Shape, units_before};
-use crate::rational_quadratic::MAX_BINS;
+use crate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+use crate::transformer::{MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND};
 
 /// Largest extent of any layer: keeps sizes of untrusted files far from overflow.
 const MAX_EXTENT: usize = 1 << 20;
@@ -158,17 +159,19 @@ impl TransformerSpec {
     fn validate(&self, prefix: &str) -> Result<(), ModelError> {
         match *self {
             TransformerSpec::Affine { log_scale_bound } => {
-                if !(1e-3..=80.0).contains(&log_scale_bound) {
+                if !(MIN_LOG_SCALE_BOUND..=MAX_LOG_SCALE_BOUND).contains(&log_scale_bound) {
                     let field = format!("{prefix}log_scale_bound");
-                    return Err(wrong(&field, log_scale_bound, "0.001 to 80"));
+                    let expected = format!("{MIN_LOG_SCALE_BOUND} to {MAX_LOG_SCALE_BOUND}");
+                    return Err(wrong(&field, log_scale_bound, expected));
                 }
             }
             TransformerSpec::RationalQuadratic { bins, bound } => {
                 if !(2..=MAX_BINS).contains(&bins) {
                     return Err(wrong(&format!("{prefix}bins"), bins, format!("2 to {MAX_BINS}")));
                 }
-                if !(1e-3..=1e4).contains(&bound) {
-                    return Err(wrong(&format!("{prefix}bound"), bound, "0.001 to 10000"));
+                if !(MIN_BOUND..=MAX_BOUND).contains(&bound) {
+                    let expected = format!("{MIN_BOUND} to {MAX_BOUND}");
+                    return Err(wrong(&format!("{prefix}bound"), bound, expected));
                 }
             }
         }

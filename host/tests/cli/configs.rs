@@ -59,7 +59,7 @@ fn each_wrong_config_is_refused() {
         (format!("{MODEL}{WELL}"), "found 'made', but the target is over real numbers"),
         (format!("{FLOW}{TARGET}"), "found 'realnvp', but the target is over spins"),
         (nsf("bins = 1"), "[model] bins: found 1, expected 2 to 64"),
-        (nsf("bound = 0"), "[model] bound: found 0, expected 0.001 to 10000"),
+        (nsf("bound = 0"), "[model] bound: found 0, expected 0.0009765625 to 10000"),
         (nsf("mode = 'couplings'"), "expected one of coupling, autoregressive"),
         (nsf("fast = 'sampling'"), "fast: mode 'coupling' does not take it"),
         (nsf("mode = 'autoregressive'\nmask = 'halves'"), "mask: mode 'autoregressive' does"),
