@@ -65,7 +65,7 @@ impl Fused {
     /// ([`Level::fuses`](crate::simd::Level::fuses)); firmware has no such surprises, and `model!`
     /// refuses a fused model there.
     pub const IS_NATIVE: bool = cfg!(any(
-        all(target_arch = "arm", target_abi = "eabihf", target_os = "none"),
+        cortex_m_fpu,
         all(target_arch = "aarch64", target_feature = "neon"),
         all(target_arch = "x86_64", target_feature = "fma"),
     ));
@@ -137,7 +137,7 @@ impl Weight for half::f16 {
     fn as_f32<const W: usize>(_: &[[Self; W]]) -> Option<&[[f32; W]]> {
         None
     }
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+    #[cfg(cortex_m_fpu)]
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32]) {
         crate::simd::thumb::widen(from, to);
@@ -563,7 +563,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
         out: &mut [[f32; W]],
     ) {
         let Some(out) = out.first_chunk_mut::<P>() else { return };
-        #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+        #[cfg(cortex_m_fpu)]
         if let Arithmetic::Fused = A::ARITHMETIC {
             for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
                 *out = bias.widen();
@@ -635,7 +635,7 @@ fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
 }
 
 /// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
-#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[cfg(cortex_m_fpu)]
 #[inline(always)]
 fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc: &mut [f32; W]) {
     if let Some(rows) = T::as_f32(rows) {

@@ -41,6 +41,25 @@
 //! assert_eq!(lp, again);
 //! # Ok::<(), pushforward::distribution::Error>(())
 //! ```
+//!
+//! # Where the promise holds
+//! Arithmetic has to be that of IEEE 754 binary32 and binary64, each operation rounded to nearest,
+//! ties to even, subnormal numbers included.
+//!
+//! | targets | |
+//! |---|---|
+//! | x86-64; 64-bit Arm; WebAssembly; Cortex-M4F | tested, the last three on emulators |
+//! | 32-bit x86 with SSE2, other 32-bit Arm, RISC-V, with or without an FPU | nothing in the way, untested |
+//! | big-endian | nothing in the way of models loaded at run time, untested; weights compiled in are refused when compiling |
+//! | 32-bit x86 without SSE2 | refused when compiling: its x87 unit keeps more digits than asked for |
+//!
+//! Three things outside this crate can break it, and none is seen by the compiler:
+//! - *Flush to zero*, or a rounding mode of the thread. Programs compiled with `-ffast-math`, or
+//!   libraries of such that they load, may set either when they start, for threads that know
+//!   nothing of it. [`simd::is_ieee`] says whether this thread is as it has to be. 32-bit Arm's NEON
+//!   flushes always; it is not used.
+//! - *Relaxed arithmetic* in a compiler, as `-ffast-math` is in C. Rust has no such flag.
+//! - *Hardware with an erratum*. A model file carries golden rows for that: `check` draws them again.
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

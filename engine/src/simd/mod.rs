@@ -49,7 +49,7 @@ mod scalar;
 mod simd128;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod sse2;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[cfg(cortex_m_fpu)]
 pub(crate) mod thumb;
 
 #[cfg(target_arch = "x86_64")]
@@ -255,7 +255,7 @@ macro_rules! levels {
             pub const fn fuses(self) -> bool {
                 match self {
                     Level::Scalar => {
-                        cfg!(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))
+                        cfg!(cortex_m_fpu)
                     }
                     $(Level::$level => $fuses,)+
                 }
@@ -308,5 +308,73 @@ impl Level {
     /// compiler's target features without.
     pub fn best() -> Level {
         Self::available().last().unwrap_or(Level::Scalar)
+    }
+}
+
+/// Whether this thread's arithmetic is the one that bits are promised for: subnormal numbers are
+/// neither read nor written as zero, and results are rounded to nearest.
+///
+/// A thread has it unless something changed it: a C library compiled with `-ffast-math` may, when
+/// it is loaded. Without it, samples and log-probabilities have other bits, and nothing else says
+/// so. A dozen operations.
+///
+/// ```
+/// assert!(pushforward::simd::is_ieee());
+/// ```
+pub fn is_ieee() -> bool {
+    use core::hint::black_box;
+    let tiny = black_box(f32::MIN_POSITIVE);
+    let one = black_box(1.0f32);
+    let up = black_box(f32::EPSILON * 0.75);
+    let down = black_box(f32::EPSILON * 0.25);
+    let halved = black_box(tiny * black_box(0.5));
+    // A result is not flushed, nor an operand.
+    let subnormal = halved.to_bits() == 0x0040_0000 && halved + halved == tiny;
+    // Up, down and towards zero each miss one of these.
+    let nearest = one + up == 1.0 + f32::EPSILON && one + down == 1.0 && -one - down == -1.0;
+    subnormal && nearest
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use core::arch::asm;
+    use core::hint::black_box;
+
+    use super::*;
+
+    const FLUSH_TO_ZERO: u32 = 0x8000;
+    const DENORMALS_ARE_ZERO: u32 = 0x0040;
+
+    /// Runs `then` with more bits set in this thread's MXCSR.
+    fn under<T>(bits: u32, then: impl FnOnce() -> T) -> T {
+        let mut before = 0u32;
+        // SAFETY: stores a word to a place that is borrowed mutably.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut before, options(nostack)) };
+        let changed = before | bits;
+        // SAFETY: loads a valid MXCSR, exceptions still masked. Rust assumes the default one, so
+        // nothing runs under this but `then`, whose operands the compiler cannot see.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const changed, options(nostack)) };
+        let result = black_box(then)();
+        // SAFETY: restores the word from before.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const before, options(nostack)) };
+        result
+    }
+
+    #[test]
+    fn flush_to_zero_and_other_roundings_are_noticed() {
+        assert!(is_ieee());
+        let (down, up, to_zero) = (0x2000, 0x4000, 0x6000);
+        for bits in [FLUSH_TO_ZERO, DENORMALS_ARE_ZERO, down, up, to_zero] {
+            assert!(!under(bits, is_ieee), "{bits:#x}");
+        }
+        assert!(under(0, is_ieee));
+    }
+
+    /// The limit of the promise, as the crate's documentation states it.
+    #[test]
+    fn flush_to_zero_changes_bits() {
+        let tail = || crate::math::exp(Scalar, black_box(-100.0f32)).to_bits();
+        assert!(tail() > 0);
+        assert_eq!(under(FLUSH_TO_ZERO, tail), 0);
     }
 }

@@ -86,15 +86,12 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn sqrt(self, x: f32) -> f32 {
-        #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+        #[cfg(cortex_m_fpu)]
         return super::thumb::sqrt(x);
         #[cfg(feature = "std")]
         return x.sqrt();
         // `core` has none; libm's is correctly rounded too.
-        #[cfg(not(any(
-            feature = "std",
-            all(target_arch = "arm", target_abi = "eabihf", target_os = "none")
-        )))]
+        #[cfg(not(any(feature = "std", cortex_m_fpu)))]
         libm::sqrtf(x)
     }
     #[inline(always)]

@@ -1,0 +1,78 @@
+//! The build script on targets whose standard library need not be here: the compiler says what a
+//! target has, cargo's variables are made of that, and the script is run with them.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The script, compiled to a program of this name.
+fn script(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
+    let mut compiler = Command::new("rustc");
+    assert!(compiler.arg("--edition=2024").arg(source).arg("-o").arg(&program).status()?.success());
+    Ok(program)
+}
+
+/// What the script tells cargo about a target.
+fn said(script: &Path, target: &str, flags: &[&str]) -> Result<String, Box<dyn Error>> {
+    let printed =
+        Command::new("rustc").args(["--print", "cfg", "--target", target]).args(flags).output()?;
+    let printed = String::from_utf8(printed.stdout)?;
+    let value = |name: &str| {
+        let values = printed.lines().filter_map(|line| {
+            line.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"').map(str::to_owned)
+        });
+        values.collect::<Vec<_>>().join(",")
+    };
+    assert!(!value("target_arch").is_empty(), "{target}: {printed}");
+    let output = Command::new(script)
+        .env_clear()
+        .env("TARGET", target)
+        .env("CARGO_CFG_TARGET_ARCH", value("target_arch"))
+        .env("CARGO_CFG_TARGET_FEATURE", value("target_feature"))
+        .output()?;
+    assert!(output.status.success(), "{target}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[test]
+fn x87_is_refused_and_nothing_else_is() -> Result<(), Box<dyn Error>> {
+    let script = script("build_script_x87")?;
+    for (target, flags, refused) in [
+        ("i586-unknown-linux-gnu", &[][..], true),
+        ("i586-unknown-linux-gnu", &["-Ctarget-feature=+sse2"], false),
+        ("i686-unknown-linux-gnu", &[], false),
+        ("x86_64-unknown-linux-gnu", &[], false),
+        // Floats in software: IEEE 754 all the same.
+        ("x86_64-unknown-none", &[], false),
+        ("aarch64-unknown-linux-gnu", &[], false),
+        ("wasm32-unknown-unknown", &[], false),
+        ("thumbv6m-none-eabi", &[], false),
+        ("riscv32imac-unknown-none-elf", &[], false),
+    ] {
+        let said = said(&script, target, flags)?;
+        assert_eq!(said.contains("cargo::error="), refused, "{target}: {said}");
+        assert_eq!(said.contains(target), refused, "{target}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_a_cortex_m_with_an_fpu_is_taken_for_one() -> Result<(), Box<dyn Error>> {
+    let script = script("build_script_cortex")?;
+    for (target, expected) in [
+        ("thumbv7em-none-eabihf", true),
+        ("thumbv8m.main-none-eabihf", true),
+        ("thumbv7em-none-eabi", false),
+        ("thumbv7m-none-eabi", false),
+        ("armv7r-none-eabihf", false),
+        ("armv8r-none-eabihf", false),
+        ("armv7a-none-eabihf", false),
+        ("armv7-unknown-linux-gnueabihf", false),
+    ] {
+        let said = said(&script, target, &[])?;
+        assert_eq!(said.contains("rustc-cfg=cortex_m_fpu"), expected, "{target}: {said}");
+    }
+    Ok(())
+}
