@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::path::Path;
 
+use pushforward::distribution::sample;
 use pushforward::model::{Model, Sampler};
+use pushforward::noise::Stream;
+use pushforward::simd::Level;
 
 pushforward_codegen::model! {
     mod spins_fused = "tests/models/spins_fused.safetensors";
@@ -35,6 +38,24 @@ fn loaded(sampler: &Sampler, seed: u64, first: u64, n: usize) -> (Vec<f32>, Vec<
     (rows, log_prob)
 }
 
+/// Values that no row of the model has.
+trait Outside {
+    /// One of them.
+    fn outside(i: usize) -> Self;
+}
+
+impl Outside for i8 {
+    fn outside(i: usize) -> i8 {
+        [0, 2, -2, 127, -128][i % 5]
+    }
+}
+
+impl Outside for f32 {
+    fn outside(i: usize) -> f32 {
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][i % 3]
+    }
+}
+
 /// A test for one module: single rows, batches, scores, golden rows and sizes.
 macro_rules! compiled_equals_loaded {
     ($name:ident, $model:expr) => {
@@ -58,6 +79,9 @@ macro_rules! compiled_equals_loaded {
                 assert_eq!(bits(&row.map(f32::from)), bits(expected));
                 assert_eq!(lp.to_bits(), log_prob[i].to_bits());
                 assert_eq!(compiled::log_prob(&row, &mut scratch).to_bits(), scores[i].to_bits());
+                let lp = compiled::sample_scored(11, index, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                assert_eq!(lp.to_bits(), scores[i].to_bits());
             }
 
             let mut many = [[compiled::Element::default(); compiled::DIM]; N];
@@ -71,6 +95,31 @@ macro_rules! compiled_equals_loaded {
             compiled::log_prob_rows(&many, &mut score, &mut scratch)?;
             assert_eq!(bits(&score), bits(&scores));
             assert!(compiled::log_prob_rows(&many, &mut score, &mut []).is_err());
+            compiled::sample_rows_scored(11, 5, &mut many, &mut lp, &mut scratch)?;
+            assert_eq!(bits(&lp), bits(&scores));
+
+            // Every third row leaves the support, alone and in a batch; the others stay as they are.
+            let mut expected = scores.clone();
+            for (i, row) in many.iter_mut().enumerate().skip(1).step_by(3) {
+                row[i % compiled::DIM] = compiled::Element::outside(i);
+                expected[i] = f32::NEG_INFINITY;
+                let mut scratch = compiled::Scratch::new();
+                assert_eq!(compiled::log_prob(row, &mut scratch), f32::NEG_INFINITY);
+            }
+            compiled::log_prob_rows(&many, &mut score, &mut scratch)?;
+            assert_eq!(bits(&score), bits(&expected));
+
+            // Through the model itself rows may have either element type.
+            let mut bytes = [7i8; compiled::DIM];
+            let stream = &mut Stream::new(11);
+            let level = Level::best();
+            let drawn = sample(&compiled::MODEL, level, stream, 5, &mut bytes, None, &mut scratch);
+            if model.architecture().is_discrete() {
+                assert_eq!(bits(&bytes.map(f32::from)), bits(&rows[..compiled::DIM]));
+            } else {
+                assert_eq!(drawn, Err(pushforward::distribution::Error::Element));
+                assert_eq!(bytes, [7; compiled::DIM]);
+            }
 
             let n = compiled::GOLDEN_LOG_PROB.len();
             let (rows, log_prob) = loaded(&sampler, compiled::GOLDEN_SEED, 0, n);

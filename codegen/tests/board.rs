@@ -96,7 +96,7 @@ fn expected_rows(
     let (mut rows, mut log_prob) = (vec![0.0; n as usize * dim], vec![0.0; n as usize]);
     sampler.sample(seed, first, &mut rows, Some(&mut log_prob));
     if program == "log_prob" {
-        // A flow's score differs from the log-probability of the draw by rounding.
+        // A flow's score is at the row as it was rounded, its draw's log-probability is not.
         sampler.log_prob(&rows, &mut log_prob);
     }
     let hex = |x: &f32| format!("{:08x}", x.to_bits());

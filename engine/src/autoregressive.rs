@@ -1,7 +1,7 @@
 //! Spin models given by their conditionals, and the walk that draws or scores them.
 
 use crate::bernoulli;
-use crate::distribution::{Draws, Tile};
+use crate::distribution::{Domain, Draws, Tile};
 use crate::kernel::{Arith, Lanes, Sum};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Simd};
@@ -118,6 +118,7 @@ fn score<M: Autoregressive, L: Lanes>(
 
 impl<M: Autoregressive> Tile for M {
     type Arith = M::Arith;
+    const DOMAIN: Domain = Domain::Spin;
 
     #[inline(always)]
     fn dim(&self) -> usize {
@@ -185,6 +186,7 @@ fn log_mean_exp<L: Lanes>(lanes: L, mut a: L::V, b: &L::V) -> L::V {
 
 impl<M: Autoregressive> Tile for Z2<M> {
     type Arith = M::Arith;
+    const DOMAIN: Domain = Domain::Spin;
 
     #[inline(always)]
     fn dim(&self) -> usize {

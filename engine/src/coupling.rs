@@ -19,8 +19,28 @@
 //! and shift a coordinate may follow the couplings (the standardisation of the training data):
 //! `y = x exp(a) + b`.
 //!
-//! The two directions undo each other up to rounding, and `log_prob` of a sample and the value
-//! returned with it differ by rounding only (tested as a law, and by `check` for every model).
+//! # The value of a draw, and the density at its row
+//! A draw returns ln q along its path; `log_prob` inverts the row, which was rounded to `f32`. Each
+//! layer rounds once on either way, and a rounding is passed on by all layers that follow, so the
+//! two values differ by more than roundings of their own. To first order that is what the
+//! roundings do to the densities between the layers. With `h_l` the values after `l` of the `L`
+//! layers (`h_0 = z` the noise, `h_L = x` the row), `q_l` their density, `J_l = ∂z/∂h_l` the
+//! Jacobian from there to the noise, and Euclidean norms,
+//!
+//! ```text
+//! |ln q_path − ln q(x)|  ≤  16 · 2⁻²⁴ · Σ_{l=0…L} (d + (1 + ‖h_l‖) ‖∇ ln q_l(h_l)‖)
+//!
+//! ∇ ln q_l(h_l) = −J_lᵀ z + ∇ ln |det J_l|
+//! ```
+//!
+//! where that is below one nat; a term is, but for d, the condition number of `ln q_l`. A flow of
+//! moderate slopes has terms of a few d, and its values differ by 10⁻⁵ and less. Where Jacobians are
+//! ill-conditioned (random weights of standard deviation 1 over √fan-in do it, eight layers deep)
+//! it is 10⁻² to 1, and where the bound exceeds one nat, `f32` may have no digits left for ln q.
+//! The test `conditioning` holds all flows of this crate to it, with Jacobians in `f64`, and `check`
+//! any model. It bounds either value's distance from the density in exact arithmetic too: neither
+//! is the better one. They agree where one and the same number is wanted for one and the same row:
+//! [`sample_scored`](crate::distribution::sample_scored) returns the second.
 //!
 //! # Packed order
 //! Coupling after coupling: for each hidden layer biases, rectangle, slopes; then the biases and
@@ -28,7 +48,7 @@
 
 use core::marker::PhantomData;
 
-use crate::distribution::{Draws, Tile};
+use crate::distribution::{Domain, Draws, Tile};
 use crate::flow::{self, Flow};
 use crate::kernel::{Arith, Cursor, Dense, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::noise::Noise;
@@ -153,7 +173,7 @@ impl<'a, T: Weight, A: Arith> CouplingFlow<'a, Affine, T, A> {
     /// A flow over `dim` coordinates with bound `B = log_scale_bound` on each log-scale.
     ///
     /// `None` if a mask is not `dim` long, a count of moved coordinates is not its mask's, an offset
-    /// is not where its coupling's weights start, the bound is not positive and finite, or the
+    /// is not where its coupling's weights start, [`Affine::new`] has none, or the
     /// number of weights is not [`weights_len`].
     pub const fn new(
         dim: usize,
@@ -333,6 +353,7 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Flow for CouplingFlow<'a, M, T, A>
 
 impl<M: Transformer, T: Weight, A: Arith> Tile for CouplingFlow<'_, M, T, A> {
     type Arith = A;
+    const DOMAIN: Domain = Domain::Real;
 
     #[inline(always)]
     fn dim(&self) -> usize {

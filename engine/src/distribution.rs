@@ -3,6 +3,23 @@
 //! A model implements [`Tile`]: draw or score one tile, whatever its width. [`sample`] and
 //! [`log_prob`] cut rows into tiles that suit the level, and the rest into narrower ones; a row's
 //! bits do not depend on the cut.
+//!
+//! # Outside the support
+//! A model says where its values lie ([`Tile::DOMAIN`]), and what that means is enforced here, once
+//! for all models. [`log_prob`] gives −∞ for a row that the model cannot draw: a spin that is not
+//! ±1, a NaN, an infinity. It gives −∞ too for a real row so far out that the arithmetic leaves the
+//! range of `f32` (its density is 0 as far as `f32` can say), and never NaN.
+//!
+//! A flow with large weights can overflow while it *draws*. Such a row is written as it came, its
+//! log-probability is NaN, so that neither a finite nor an infinite weight can be made of it, and
+//! the call returns [`Error::NotFinite`] with the first such sample once all rows are written.
+//!
+//! # At the path or at the row
+//! [`sample`] returns ln q along the path of the draw, where every intermediate value is at hand.
+//! The row itself is rounded to `f32`, and ln q of *that* row is what [`log_prob`] says. For spins
+//! the two have the same bits; for flows they differ by what the rounding of the row does to ln q
+//! ([`crate::coupling`] has the bound). [`sample_scored`] returns the value at the row, at the cost
+//! of a draw and a score.
 
 use crate::kernel::{Arith, Batch, Lanes, Single, take, take_mut};
 use crate::noise::Noise;
@@ -10,6 +27,16 @@ use crate::simd::{Kernel, Level, Simd, dispatch};
 
 /// Vectors of samples in a full tile.
 const WIDE: usize = 4;
+
+/// Where the values of a row lie; see the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Finite real numbers. They are drawn into `f32`; `i8` rows can be scored and are widened
+    /// exactly.
+    Real,
+    /// Spins ±1, as `f32` or `i8`.
+    Spin,
+}
 
 /// An element of a row: `f32`, or `i8` for spins.
 pub trait Value: Copy + Send + Sync + 'static {
@@ -52,6 +79,30 @@ impl Value for i8 {
     }
     fn rows_mut(rows: &mut [i8]) -> RowsMut<'_> {
         RowsMut::I8(rows)
+    }
+}
+
+impl RowsMut<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            RowsMut::F32(rows) => rows.len(),
+            RowsMut::I8(rows) => rows.len(),
+        }
+    }
+    fn reborrow(&mut self) -> RowsMut<'_> {
+        match self {
+            RowsMut::F32(rows) => RowsMut::F32(rows),
+            RowsMut::I8(rows) => RowsMut::I8(rows),
+        }
+    }
+}
+
+impl Rows<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Rows::F32(rows) => rows.len(),
+            Rows::I8(rows) => rows.len(),
+        }
     }
 }
 
@@ -113,6 +164,8 @@ fn load_rows<'a, X: Copy>(
 pub trait Tile {
     /// The rounding of its dense multiply-adds.
     type Arith: Arith;
+    /// Where its values lie.
+    const DOMAIN: Domain;
     /// Values in a sample.
     fn dim(&self) -> usize;
     /// Values of scratch besides the sample's own.
@@ -126,7 +179,8 @@ pub trait Tile {
         want_log_prob: bool,
         scratch: &mut [L::V],
     ) -> L::V;
-    /// The log-probability (nats) of the tile in `x`, which it may overwrite.
+    /// The log-probability (nats) of the tile in `x`, which it may overwrite. What it says of rows
+    /// outside [`Tile::DOMAIN`] does not matter.
     fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V;
 }
 
@@ -183,7 +237,7 @@ impl<L: Lanes, N: Noise> Kernel for Refill<'_, '_, L, N> {
     }
 }
 
-/// What is wrong with the buffers of a call.
+/// What is wrong with the buffers of a call, or with what was drawn into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -208,6 +262,13 @@ pub enum Error {
         /// Rows given.
         expected: usize,
     },
+    /// Real numbers were to be drawn into `i8`, which would cut them off.
+    Element,
+    /// A draw overflowed: its row or its log-probability is not finite. All rows were written.
+    NotFinite {
+        /// The first such sample in the stream.
+        sample: u64,
+    },
 }
 
 impl core::fmt::Display for Error {
@@ -221,6 +282,15 @@ impl core::fmt::Display for Error {
             }
             Error::LogProb { found, expected } => {
                 write!(f, "log_prob: found {found} floats, expected one a row, {expected}")
+            }
+            Error::Element => {
+                write!(f, "rows: found i8 elements, expected f32: the model draws real numbers")
+            }
+            Error::NotFinite { sample } => {
+                write!(
+                    f,
+                    "sample {sample}: found a value that is not finite, expected finite ones: the model overflowed as it drew"
+                )
             }
         }
     }
@@ -243,10 +313,12 @@ const fn least_rows(lanes: usize) -> usize {
 }
 
 /// Draws samples `first, first + 1, …` into `rows` (row-major, `dim` values each) and, if asked,
-/// their log-probabilities (nats).
+/// their log-probabilities (nats) along the path of the draw.
 ///
 /// # Errors
-/// Buffers of the wrong length; nothing is written then.
+/// Buffers of the wrong length, or `i8` rows for real numbers; nothing is written then.
+/// [`Error::NotFinite`] if a draw overflowed; everything is written then, NaN as its
+/// log-probability.
 pub fn sample<D: Tile, N: Noise, X: Value>(
     model: &D,
     level: Level,
@@ -262,7 +334,7 @@ pub fn sample<D: Tile, N: Noise, X: Value>(
 /// [`sample`] on rows of either element type.
 ///
 /// # Errors
-/// Buffers of the wrong length; nothing is written then.
+/// As [`sample`].
 pub fn sample_rows<D: Tile, N: Noise>(
     model: &D,
     level: Level,
@@ -272,17 +344,86 @@ pub fn sample_rows<D: Tile, N: Noise>(
     log_prob: Option<&mut [f32]>,
     scratch: &mut [f32],
 ) -> Result<(), Error> {
-    let values = match &rows {
-        RowsMut::F32(rows) => rows.len(),
-        RowsMut::I8(rows) => rows.len(),
-    };
+    if let (Domain::Real, RowsMut::I8(_)) = (D::DOMAIN, &rows) {
+        return Err(Error::Element);
+    }
     let found = log_prob.as_ref().map(|p| p.len());
-    let rows_left = check(model, values, found, scratch.len())?;
-    dispatch(level, Sample { model, noise, first, rows, rows_left, log_prob, scratch });
-    Ok(())
+    let rows_left = check(model, rows.len(), found, scratch.len())?;
+    let failed = None;
+    let draw = Sample { model, noise, first, rows, rows_left, log_prob, scratch, failed };
+    match dispatch(level, draw) {
+        None => Ok(()),
+        Some(sample) => Err(Error::NotFinite { sample }),
+    }
 }
 
-/// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`.
+/// [`sample`], with the log-probability (nats) of each row *as it was rounded*: the bits that
+/// [`log_prob`] has for it, at the cost of a draw and a score. NaN for a row that is not finite.
+///
+/// ```
+/// use pushforward::coupling::{Coupling, Nsf, moved};
+/// use pushforward::distribution::{log_prob, sample_scored};
+/// use pushforward::{kernel::Plain, noise::Stream, simd::Level};
+///
+/// // A spline of two bins moves the second coordinate by the first.
+/// let (mask, weights) = ([true, false], [0.1, -0.2, 0.3, 0.0, 0.5, 0.4, -0.3, 0.2, 0.1, -1.0]);
+/// let couplings = [Coupling { mask: &mask, moved: moved(&mask), hidden: &[], offset: 0 }];
+/// let flow = Nsf::<f32, Plain>::new(2, &couplings, 2, 3.0, false, &weights).unwrap();
+/// let (mut rows, mut at_rows, mut scratch) = ([0.0f32; 8], [0.0; 4], [0.0; 1024]);
+/// let stream = &mut Stream::new(1);
+/// sample_scored(&flow, Level::best(), stream, 0, &mut rows, &mut at_rows, &mut scratch)?;
+/// let mut again = [0.0; 4];
+/// log_prob(&flow, Level::best(), &rows, &mut again, &mut scratch)?;
+/// assert_eq!(at_rows, again);
+/// # Ok::<(), pushforward::distribution::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_scored<D: Tile, N: Noise, X: Value>(
+    model: &D,
+    level: Level,
+    noise: &mut N,
+    first: u64,
+    rows: &mut [X],
+    log_prob: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    sample_scored_rows(model, level, noise, first, X::rows_mut(rows), log_prob, scratch)
+}
+
+/// [`sample_scored`] on rows of either element type.
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_scored_rows<D: Tile, N: Noise>(
+    model: &D,
+    level: Level,
+    noise: &mut N,
+    first: u64,
+    mut rows: RowsMut<'_>,
+    log_prob: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<(), Error> {
+    let out = Some(&mut *log_prob);
+    let drawn = sample_rows(model, level, noise, first, rows.reborrow(), out, scratch);
+    let scored = matches!(drawn, Ok(()) | Err(Error::NotFinite { .. }));
+    // The path of spins is the score, to the bit.
+    if let (Domain::Real, true, RowsMut::F32(rows)) = (D::DOMAIN, scored, rows) {
+        log_prob_rows(model, level, Rows::F32(rows), log_prob, scratch)?;
+        if drawn.is_err() {
+            for (row, ln_q) in rows.chunks_exact(model.dim().max(1)).zip(log_prob) {
+                if !row.iter().all(|x| x.is_finite()) {
+                    *ln_q = f32::NAN;
+                }
+            }
+        }
+    }
+    drawn
+}
+
+/// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`; −∞
+/// outside the support, see the module.
 ///
 /// # Errors
 /// Buffers of the wrong length; nothing is written then.
@@ -307,11 +448,7 @@ pub fn log_prob_rows<D: Tile>(
     out: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<(), Error> {
-    let values = match rows {
-        Rows::F32(rows) => rows.len(),
-        Rows::I8(rows) => rows.len(),
-    };
-    check(model, values, Some(out.len()), scratch.len())?;
+    check(model, rows.len(), Some(out.len()), scratch.len())?;
     dispatch(level, LogProb { model, rows, out, scratch });
     Ok(())
 }
@@ -349,6 +486,8 @@ struct Sample<'a, D, N> {
     rows_left: usize,
     log_prob: Option<&'a mut [f32]>,
     scratch: &'a mut [f32],
+    /// The first sample that is not finite.
+    failed: Option<u64>,
 }
 
 impl<D: Tile, N: Noise> Sample<'_, D, N> {
@@ -360,8 +499,17 @@ impl<D: Tile, N: Noise> Sample<'_, D, N> {
         while self.rows_left >= least {
             let mut draws = Draws::new(lanes, &mut *self.noise, self.first);
             let want = self.log_prob.is_some();
-            let p = self.model.draw(lanes, &mut draws, L::values(x), want, L::values(rest));
+            let mut p = self.model.draw(lanes, &mut draws, L::values(x), want, L::values(rest));
             let n = L::SAMPLES.min(self.rows_left);
+            // Spins are ±1 by construction.
+            if D::DOMAIN == Domain::Real {
+                let outside = outside(lanes, D::DOMAIN, L::values(x));
+                settle(lanes, &outside, &mut p, f32::NAN);
+                let mut values = lanes_of::<L>(&p).take(n);
+                if let (None, Some(i)) = (self.failed, values.position(|p| p.is_nan())) {
+                    self.failed = Some(self.first.wrapping_add(i as u64));
+                }
+            }
             self.rows = match core::mem::replace(&mut self.rows, RowsMut::I8(&mut [])) {
                 RowsMut::F32(rows) => RowsMut::F32(store_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
                 RowsMut::I8(rows) => {
@@ -380,13 +528,14 @@ impl<D: Tile, N: Noise> Sample<'_, D, N> {
 }
 
 impl<D: Tile, N: Noise> Kernel for Sample<'_, D, N> {
-    type Output = ();
+    type Output = Option<u64>;
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
+    fn run<S: Simd>(mut self, s: S) -> Option<u64> {
         if S::LANES > 1 {
             self.tiles(Batch::<S, D::Arith, WIDE>::new(s), least_rows(S::LANES));
         }
         self.tiles(Single::<S, D::Arith>::new(s), 1);
+        self.failed
     }
 }
 
@@ -408,7 +557,9 @@ impl<D: Tile> LogProb<'_, D> {
                 Rows::F32(rows) => Rows::F32(load_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
                 Rows::I8(rows) => Rows::I8(load_rows(x, L::SAMPLES, n, dim, rows, f32::from)),
             };
-            let p = self.model.score(lanes, L::values(x), L::values(rest));
+            let outside = outside(lanes, D::DOMAIN, L::values(x));
+            let mut p = self.model.score(lanes, L::values(x), L::values(rest));
+            settle(lanes, &outside, &mut p, f32::NEG_INFINITY);
             let (now, later) = take_mut(core::mem::take(&mut self.out), n);
             unload::<L>(&p, now);
             self.out = later;
@@ -440,11 +591,56 @@ fn buffers<L: Lanes>(
     Some(take_mut(scratch, dim * L::SAMPLES))
 }
 
+/// The lanes of a value.
+#[inline(always)]
+fn lanes_of<L: Lanes>(value: &L::V) -> impl Iterator<Item = &f32> {
+    value.as_ref().iter().flat_map(|a| a.as_ref())
+}
+
 /// The first lanes of a value.
 #[inline(always)]
 fn unload<L: Lanes>(value: &L::V, out: &mut [f32]) {
-    let lanes = value.as_ref().iter().flat_map(|a| a.as_ref());
-    for (to, from) in out.iter_mut().zip(lanes) {
+    for (to, from) in out.iter_mut().zip(lanes_of::<L>(value)) {
         *to = *from;
+    }
+}
+
+/// The top bit of a word.
+const TOP: u32 = 0x8000_0000;
+/// From the bits of ∞ to [`TOP`]: added to the bits of a magnitude, it sets the top bit where the
+/// number is not finite.
+const TO_TOP: u32 = TOP - f32::INFINITY.to_bits();
+
+/// Samples with a value outside the domain: a word of each, with the top bit set.
+#[inline(always)]
+fn outside<L: Lanes>(lanes: L, domain: Domain, x: &[L::V]) -> L::V {
+    let s = lanes.s();
+    // Integers only: no rounding mode or flush to zero changes the answer.
+    let (inside, to_top) = match domain {
+        Domain::Real => (0, TO_TOP),
+        Domain::Spin => (1f32.to_bits(), TOP - 1),
+    };
+    let mut all = lanes.splat(0.0);
+    for x in x {
+        for (all, x) in all.as_mut().iter_mut().zip(x.as_ref()) {
+            let magnitude = s.and(s.bits(s.load(x)), s.splat_u(!TOP));
+            let word = s.add_u(s.xor(magnitude, s.splat_u(inside)), s.splat_u(to_top));
+            s.store(s.from_bits(s.or(s.bits(s.load(all)), word)), all);
+        }
+    }
+    all
+}
+
+/// Replaces log-probabilities by `otherwise` where the sample is [`outside`] or the log-probability
+/// itself is not finite.
+#[inline(always)]
+fn settle<L: Lanes>(lanes: L, outside: &L::V, log_prob: &mut L::V, otherwise: f32) {
+    let s = lanes.s();
+    for (p, outside) in log_prob.as_mut().iter_mut().zip(outside.as_ref()) {
+        let value = s.load(p);
+        let magnitude = s.and(s.bits(value), s.splat_u(!TOP));
+        let word = s.or(s.bits(s.load(outside)), s.add_u(magnitude, s.splat_u(TO_TOP)));
+        let good = s.lt_u(word, s.splat_u(TOP));
+        s.store(s.select(good, value, s.splat(otherwise)), p);
     }
 }

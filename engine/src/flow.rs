@@ -1,5 +1,8 @@
 //! What all flows share: Gaussian noise at one end, layers, and an affine layer that may end the
 //! other.
+//!
+//! [`sample`] and [`log_prob`] run the same layers in opposite directions. How far apart their two
+//! values of ln q may be is a matter of conditioning, which [`crate::coupling`] bounds.
 
 use crate::distribution::Draws;
 use crate::kernel::{Cursor, Lanes, Sum, Weight, take};

@@ -24,13 +24,15 @@
 //! it from the outputs that it has just computed. Every weight is read once either way. What `fast`
 //! still decides is which direction can be *trained* without a recursion.
 //!
+//! The value of a draw and the density at its row differ as [`crate::coupling`] says.
+//!
 //! # Packed order
 //! Layer after layer, each as in [`crate::masked`], with `P` outputs a site; then the affine layer's
 //! log-scales and shifts.
 
 use core::marker::PhantomData;
 
-use crate::distribution::{Draws, Tile};
+use crate::distribution::{Domain, Draws, Tile};
 use crate::flow::{self, Flow};
 use crate::kernel::{Arith, Fused, Lanes, Sum, Weight, take, take_mut};
 use crate::masked::{Masked, Shape, Visitor};
@@ -112,7 +114,7 @@ impl<'a, T: Weight, A: Arith> Maf<'a, Affine, T, A> {
     /// A flow over `dim` coordinates with bound `B = log_scale_bound` on each log-scale.
     ///
     /// `None` if an order is no permutation of the coordinates, a layer has no hidden units or is
-    /// not where its weights start, the bound is not positive and finite, or the number of weights
+    /// not where its weights start, [`Affine::new`] has none, or the number of weights
     /// is not [`weights_len`].
     pub const fn new(
         dim: usize,
@@ -304,6 +306,7 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Flow for Maf<'a, M, T, A> {
 
 impl<M: Transformer, T: Weight, A: Arith> Tile for Maf<'_, M, T, A> {
     type Arith = A;
+    const DOMAIN: Domain = Domain::Real;
 
     #[inline(always)]
     fn dim(&self) -> usize {

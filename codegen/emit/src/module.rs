@@ -385,7 +385,8 @@ fn functions() -> TokenStream {
             let _fits = sample_rows(seed, index, rows, &mut scratch.0);
         }
 
-        /// Draws sample `index` of the stream `seed` and returns its log-probability (nats).
+        /// Draws sample `index` of the stream `seed` and returns its log-probability (nats) along the
+        /// path of the draw; NaN if the draw overflowed.
         pub fn sample_with_log_prob(
             seed: u64,
             index: u64,
@@ -398,7 +399,21 @@ fn functions() -> TokenStream {
             log_prob
         }
 
-        /// The log-probability of a row (nats).
+        /// Draws sample `index` of the stream `seed` and returns the log-probability (nats) of the row
+        /// as it was rounded, the bits of [`log_prob`]: a draw and a score.
+        pub fn sample_scored(
+            seed: u64,
+            index: u64,
+            row: &mut [Element; DIM],
+            scratch: &mut Scratch,
+        ) -> f32 {
+            let mut log_prob = 0.0;
+            let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
+            let _fits = sample_rows_scored(seed, index, rows, out, &mut scratch.0);
+            log_prob
+        }
+
+        /// The log-probability of a row (nats); −∞ for a row that the model cannot draw.
         pub fn log_prob(row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
@@ -409,7 +424,8 @@ fn functions() -> TokenStream {
         /// Draws samples `first, first + 1, …` of the stream `seed`.
         ///
         /// # Errors
-        /// Scratch smaller than [`SCRATCH_BYTES`]; see [`scratch_len`] for the quickest length.
+        /// Scratch smaller than [`SCRATCH_BYTES`]; see [`scratch_len`] for the quickest length. A
+        /// draw that overflowed; all rows are written then.
         pub fn sample_rows(
             seed: u64,
             first: u64,
@@ -421,10 +437,11 @@ fn functions() -> TokenStream {
         }
 
         /// Draws samples `first, first + 1, …` of the stream `seed` and their log-probabilities
-        /// (nats).
+        /// (nats) along the path of the draw.
         ///
         /// # Errors
-        /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row.
+        /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row. A draw that
+        /// overflowed; all rows are written then, NaN as its log-probability.
         pub fn sample_rows_with_log_prob(
             seed: u64,
             first: u64,
@@ -436,7 +453,23 @@ fn functions() -> TokenStream {
             #distribution::sample(&MODEL, #level, #stream, first, rows, #some(log_prob), scratch)
         }
 
-        /// The log-probability of each row (nats).
+        /// As [`sample_rows_with_log_prob`], with the log-probabilities (nats) of the rows as they
+        /// were rounded, the bits of [`log_prob_rows`]: a draw and a score.
+        ///
+        /// # Errors
+        /// As [`sample_rows_with_log_prob`].
+        pub fn sample_rows_scored(
+            seed: u64,
+            first: u64,
+            rows: &mut [[Element; DIM]],
+            log_prob: &mut [f32],
+            scratch: &mut [f32],
+        ) -> #result {
+            let rows = rows.as_flattened_mut();
+            #distribution::sample_scored(&MODEL, #level, #stream, first, rows, log_prob, scratch)
+        }
+
+        /// The log-probability of each row (nats); −∞ for a row that the model cannot draw.
         ///
         /// # Errors
         /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row.

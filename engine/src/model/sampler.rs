@@ -44,19 +44,25 @@ struct Draw<'a, N> {
     first: u64,
     rows: RowsMut<'a>,
     log_prob: Option<&'a mut [f32]>,
+    /// Whether log-probabilities are those of the rounded rows.
+    scored: bool,
 }
 
 impl<N: Noise> Use for Draw<'_, N> {
     type Output = Result<(), distribution::Error>;
     fn with<D: Tile>(self, model: &D) -> Self::Output {
-        let Self { level, noise, first, rows, log_prob } = self;
-        let values = match &rows {
-            RowsMut::F32(rows) => rows.len(),
-            RowsMut::I8(rows) => rows.len(),
-        };
-        let n = values.checked_div(model.dim()).unwrap_or(0);
+        let Self { level, noise, first, rows, log_prob, scored } = self;
+        let n = rows.len().checked_div(model.dim()).unwrap_or(0);
         let mut scratch = Aligned::new(distribution::scratch_len(model, level, n));
-        distribution::sample_rows(model, level, noise, first, rows, log_prob, scratch.as_mut())
+        let scratch = scratch.as_mut();
+        match log_prob {
+            Some(log_prob) if scored => distribution::sample_scored_rows(
+                model, level, noise, first, rows, log_prob, scratch,
+            ),
+            log_prob => {
+                distribution::sample_rows(model, level, noise, first, rows, log_prob, scratch)
+            }
+        }
     }
 }
 
@@ -109,11 +115,12 @@ impl Sampler {
     }
 
     /// Draws samples `first, first + 1, …` of the stream `seed` into `rows` (row-major, `dim`
-    /// values each) and, if asked, their log-probabilities (nats, one a row).
+    /// values each) and, if asked, their log-probabilities (nats, one a row). A draw that overflowed
+    /// has NaN as its log-probability; [`Sampler::try_sample`] says which was the first.
     ///
     /// # Panics
-    /// If `rows` is not a whole number of samples or `log_prob` not one value a row: mistakes of
-    /// the calling program. See [`Sampler::try_sample`] for the form that returns them.
+    /// If `rows` is not a whole number of samples, `log_prob` not one value a row, or real numbers
+    /// are to be drawn into `i8`: mistakes of the calling program. See [`Sampler::try_sample`] for the form that returns them.
     pub fn sample<X: Value>(
         &self,
         seed: u64,
@@ -121,15 +128,16 @@ impl Sampler {
         rows: &mut [X],
         log_prob: Option<&mut [f32]>,
     ) {
-        if let Err(error) = self.try_sample(seed, first, rows, log_prob) {
-            panic!("{error}");
+        match self.try_sample(seed, first, rows, log_prob) {
+            Ok(()) | Err(distribution::Error::NotFinite { .. }) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 
-    /// [`Sampler::sample`] with wrong buffer lengths as errors.
+    /// [`Sampler::sample`] with wrong buffers and draws that overflowed as errors.
     ///
     /// # Errors
-    /// Buffers of the wrong length.
+    /// As [`distribution::sample`].
     pub fn try_sample<X: Value>(
         &self,
         seed: u64,
@@ -137,24 +145,42 @@ impl Sampler {
         rows: &mut [X],
         log_prob: Option<&mut [f32]>,
     ) -> Result<(), distribution::Error> {
-        self.sample_stream(Stream::new(seed), first, X::rows_mut(rows), log_prob)
+        self.sample_stream(seed, first, X::rows_mut(rows), log_prob, false)
+    }
+
+    /// [`Sampler::try_sample`] with the log-probability (nats) of each row *as it was rounded*: the
+    /// bits of [`Sampler::log_prob`], at the cost of a draw and a score. For spins they are those of
+    /// the draw itself.
+    ///
+    /// # Errors
+    /// As [`distribution::sample`].
+    pub fn try_sample_scored<X: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [X],
+        log_prob: &mut [f32],
+    ) -> Result<(), distribution::Error> {
+        self.sample_stream(seed, first, X::rows_mut(rows), Some(log_prob), true)
     }
 
     /// Not generic, so that the kernels are compiled in this crate and not in every user's.
     fn sample_stream(
         &self,
-        mut noise: Stream,
+        seed: u64,
         first: u64,
         rows: RowsMut<'_>,
         log_prob: Option<&mut [f32]>,
+        scored: bool,
     ) -> Result<(), distribution::Error> {
-        self.with(Draw { level: self.level, noise: &mut noise, first, rows, log_prob })
+        let noise = &mut Stream::new(seed);
+        self.with(Draw { level: self.level, noise, first, rows, log_prob, scored })
     }
 
-    /// [`Sampler::sample`] from any [`Noise`].
+    /// [`Sampler::try_sample`] from any [`Noise`].
     ///
     /// # Errors
-    /// Buffers of the wrong length.
+    /// As [`distribution::sample`].
     pub fn try_sample_with<X: Value, N: Noise>(
         &self,
         noise: &mut N,
@@ -162,10 +188,12 @@ impl Sampler {
         rows: &mut [X],
         log_prob: Option<&mut [f32]>,
     ) -> Result<(), distribution::Error> {
-        self.with(Draw { level: self.level, noise, first, rows: X::rows_mut(rows), log_prob })
+        let rows = X::rows_mut(rows);
+        self.with(Draw { level: self.level, noise, first, rows, log_prob, scored: false })
     }
 
-    /// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`.
+    /// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`; −∞
+    /// for a row that the model cannot draw.
     ///
     /// # Panics
     /// If `rows` is not a whole number of samples or `out` not one value a row.

@@ -1,0 +1,232 @@
+//! The edges of a distribution: what it cannot draw scores −∞, a draw that overflowed says so, and
+//! a value at the rounded row is that of the row; for every family, arithmetic, level and batch.
+
+mod common;
+
+use common::{ARITHMETICS, architectures, randomised};
+use pushforward::distribution::Error;
+use pushforward::model::{Model, Sampler};
+use pushforward::simd::Level;
+
+const N: usize = 67;
+const BATCHES: [usize; 4] = [1, 3, 33, N];
+
+/// Every model at every level.
+fn each_sampler(size: f32, mut check: impl FnMut(&str, &Model, &Sampler)) {
+    for (name, architecture) in architectures() {
+        for arithmetic in ARITHMETICS {
+            let model = randomised(architecture.clone(), arithmetic, size);
+            for level in Level::available() {
+                let sampler = model.sampler().unwrap().with_level(level);
+                check(&format!("{name} {arithmetic:?} {level:?}"), &model, &sampler);
+            }
+        }
+    }
+}
+
+fn bits(xs: &[f32]) -> Vec<u32> {
+    xs.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Scores in pieces of `batch` rows.
+fn scored<X: pushforward::distribution::Value>(s: &Sampler, rows: &[X], batch: usize) -> Vec<f32> {
+    let mut out = vec![7.0; rows.len() / s.dim()];
+    for (rows, out) in rows.chunks(batch * s.dim()).zip(out.chunks_mut(batch)) {
+        s.try_log_prob(rows, out).unwrap();
+    }
+    out
+}
+
+/// Rows of which every third has one value of `bad`, and whether it has.
+fn spoilt<X: Copy>(rows: &[X], dim: usize, bad: &[X], shift: usize) -> (Vec<X>, Vec<bool>) {
+    let mut rows = rows.to_vec();
+    let mut spoilt = Vec::new();
+    for (i, row) in rows.chunks_mut(dim).enumerate() {
+        spoilt.push(i % 3 == shift % 3);
+        if i % 3 == shift % 3 {
+            row[(i + shift) * 7 % dim] = bad[(i / 3 + shift) % bad.len()];
+        }
+    }
+    (rows, spoilt)
+}
+
+fn is_minus_infinity_where_spoilt(name: &str, clean: &[f32], found: &[f32], spoilt: &[bool]) {
+    for (i, ((clean, found), spoilt)) in clean.iter().zip(found).zip(spoilt).enumerate() {
+        let expected = if *spoilt { f32::NEG_INFINITY } else { *clean };
+        assert_eq!(found.to_bits(), expected.to_bits(), "{name} row {i}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn rows_outside_the_support_score_minus_infinity() {
+    let signalling = f32::from_bits(0x7f80_0001);
+    let no_real = [f32::NAN, -f32::NAN, signalling, f32::INFINITY, f32::NEG_INFINITY];
+    let below_one = f32::from_bits(1f32.to_bits() - 1);
+    let no_spin = [
+        [0.0, -0.0, 0.5, -0.5, 2.0, -3.0, 1e-45, below_one, 1.0 + f32::EPSILON, -1e38].as_slice(),
+        &no_real,
+    ]
+    .concat();
+    let no_spin_in_bytes = [0i8, 2, -2, 3, 127, -127, -128];
+    each_sampler(0.3, |name, model, sampler| {
+        let dim = sampler.dim();
+        let discrete = model.architecture().is_discrete();
+        let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
+        sampler.try_sample(2, 0, &mut rows, Some(&mut path)).unwrap();
+        let clean = scored(sampler, &rows, N);
+        assert!(clean.iter().all(|p| p.is_finite()), "{name}");
+        let bad = if discrete { no_spin.as_slice() } else { &no_real };
+        for (shift, batch) in BATCHES.into_iter().enumerate() {
+            let name = format!("{name} batch {batch}");
+            let (rows, spoilt_rows) = spoilt(&rows, dim, bad, shift);
+            let found = scored(sampler, &rows, batch);
+            is_minus_infinity_where_spoilt(&name, &clean, &found, &spoilt_rows);
+        }
+        if !discrete {
+            return;
+        }
+        let spins: Vec<i8> = rows.iter().map(|s| *s as i8).collect();
+        for (shift, batch) in BATCHES.into_iter().enumerate() {
+            let name = format!("{name} batch {batch} of i8");
+            let (rows, spoilt_rows) = spoilt(&spins, dim, &no_spin_in_bytes, shift);
+            let found = scored(sampler, &rows, batch);
+            is_minus_infinity_where_spoilt(&name, &clean, &found, &spoilt_rows);
+        }
+    });
+}
+
+#[test]
+fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
+    let far = [1e3, 1e6, 1e10, 1e15, 1e18, 1e19, 2e19, 1e25, 1e30, 1e35, f32::MAX];
+    for (name, architecture) in architectures() {
+        if architecture.is_discrete() {
+            continue;
+        }
+        for arithmetic in ARITHMETICS {
+            let model = randomised(architecture.clone(), arithmetic, 0.3);
+            let dim = architecture.dim();
+            let (mut rows, _) = common::draw(&model, 3, 0, 4 * far.len());
+            for (i, row) in rows.chunks_mut(dim).enumerate() {
+                let x = far[i / 4] * if i % 2 == 0 { 1.0 } else { -1.0 };
+                // One coordinate, or all of them.
+                if i % 4 < 2 { row[i % dim] = x } else { row.fill(x) }
+            }
+            let expected: Vec<f64> = rows
+                .chunks(dim)
+                .map(|row| {
+                    let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+                    common::log_prob(&model, &row)
+                })
+                .collect();
+            for level in Level::available() {
+                let sampler = model.sampler().unwrap().with_level(level);
+                for batch in [1, rows.len()] {
+                    for (i, found) in scored(&sampler, &rows, batch).iter().enumerate() {
+                        let text = format!("{name} {level:?} row {i}: {found}, {}", expected[i]);
+                        assert!(!found.is_nan() && *found < f32::INFINITY, "{text}");
+                        if expected[i] < -4e38 {
+                            assert_eq!(*found, f32::NEG_INFINITY, "{text}");
+                        } else if expected[i] > -1e36 {
+                            let error = (f64::from(*found) / expected[i] - 1.0).abs();
+                            // Far out, where the map is steep, a rounding costs more than usual.
+                            assert!(error < 2e-2, "{text}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
+    let mut failed = std::collections::BTreeSet::new();
+    each_sampler(1e22, |name, model, sampler| {
+        let (dim, first) = (sampler.dim(), 11);
+        let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![7.0; N]);
+        let drawn = sampler.try_sample(5, first, &mut rows, Some(&mut path));
+        let finite: Vec<bool> =
+            rows.chunks(dim).map(|row| row.iter().all(|x| x.is_finite())).collect();
+        for (i, (p, finite)) in path.iter().zip(&finite).enumerate() {
+            assert_eq!(p.is_finite(), *finite, "{name} row {i}: {p}");
+            assert!(p.is_finite() || p.is_nan(), "{name} row {i}: {p}");
+        }
+        let expected = finite.iter().position(|finite| !finite);
+        let expected = match expected {
+            None => Ok(()),
+            Some(i) => Err(Error::NotFinite { sample: first + i as u64 }),
+        };
+        assert_eq!(drawn, expected, "{name}");
+        if let Err(error) = &drawn {
+            failed.insert(model.architecture().kind());
+            let Error::NotFinite { sample } = error else { unreachable!() };
+            assert!(error.to_string().starts_with(&format!("sample {sample}: ")), "{error}");
+            assert!(!model.architecture().is_discrete(), "{name}: spins are always ±1");
+        }
+        // Whatever the cut, whether log-probabilities are asked for or not, and also where a call
+        // cannot return an error.
+        let (mut again, mut at_row) = (vec![0.0f32; N * dim], vec![0.0; N]);
+        assert_eq!(sampler.try_sample(5, first, &mut again, None), expected, "{name}");
+        assert_eq!(bits(&again), bits(&rows), "{name}");
+        sampler.sample(5, first, &mut again, Some(&mut at_row));
+        assert_eq!(bits(&at_row), bits(&path), "{name}");
+        for (i, finite) in finite.iter().enumerate() {
+            let at = first + i as u64;
+            let one = sampler.try_sample(5, at, &mut again[..dim], None);
+            assert_eq!(one.is_ok(), *finite, "{name} row {i}");
+        }
+        // At the row: a number or −∞ for a finite row, as for any, and NaN for others.
+        let drawn = sampler.try_sample_scored(5, first, &mut again, &mut at_row);
+        assert_eq!(drawn, expected, "{name}");
+        let scores = scored(sampler, &rows, N);
+        for (i, finite) in finite.iter().enumerate() {
+            let expected = if *finite { scores[i] } else { f32::NAN };
+            assert_eq!(at_row[i].to_bits(), expected.to_bits(), "{name} row {i}");
+        }
+    });
+    assert_eq!(failed.into_iter().collect::<Vec<_>>(), ["maf", "nsf", "realnvp"]);
+}
+
+#[test]
+fn a_value_at_the_row_is_the_score_of_the_row() {
+    each_sampler(0.3, |name, model, sampler| {
+        let dim = sampler.dim();
+        let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
+        sampler.sample(8, 3, &mut rows, Some(&mut path));
+        for batch in BATCHES {
+            let (mut again, mut at_row) = (vec![0.0f32; N * dim], vec![0.0; N]);
+            let pieces = again.chunks_mut(batch * dim).zip(at_row.chunks_mut(batch));
+            for (i, (rows, out)) in pieces.enumerate() {
+                sampler.try_sample_scored(8, 3 + (i * batch) as u64, rows, out).unwrap();
+            }
+            assert_eq!(bits(&again), bits(&rows), "{name} batch {batch}");
+            let expected = if model.architecture().is_discrete() {
+                path.clone()
+            } else {
+                scored(sampler, &rows, batch)
+            };
+            assert_eq!(bits(&at_row), bits(&expected), "{name} batch {batch}");
+        }
+        let found = sampler.try_sample_scored(8, 3, &mut rows, &mut [0.0; 2]).unwrap_err();
+        assert_eq!(found, Error::LogProb { found: 2, expected: N }, "{name}");
+    });
+}
+
+#[test]
+fn real_numbers_are_not_cut_off_to_bytes() {
+    each_sampler(0.3, |name, model, sampler| {
+        let dim = sampler.dim();
+        let mut rows = vec![77i8; 3 * dim];
+        let drawn = sampler.try_sample(1, 0, &mut rows, None);
+        if model.architecture().is_discrete() {
+            assert_eq!(drawn, Ok(()), "{name}");
+            return;
+        }
+        assert_eq!(drawn, Err(Error::Element), "{name}");
+        assert_eq!(rows, vec![77; 3 * dim], "{name}: nothing is written");
+        // Whole numbers are real numbers: they score as such.
+        let bytes: Vec<i8> = (0..3 * dim as i32).map(|i| (i % 5 - 2) as i8).collect();
+        let wide: Vec<f32> = bytes.iter().map(|x| f32::from(*x)).collect();
+        assert_eq!(bits(&scored(sampler, &bytes, 3)), bits(&scored(sampler, &wide, 3)), "{name}");
+    });
+}
