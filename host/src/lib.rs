@@ -2,8 +2,10 @@
 //!
 //! [`config`] and [`data`] read what a user gives, [`energy`] holds the Hamiltonians, [`train`] the
 //! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s in the folder of
-//! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held against its target by [`mod@estimate`] and against its own description
-//! by [`reference`](mod@reference), and run on a [`board`]. [`cli`] has one file per verb.
+//! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held
+//! against its target by [`mod@estimate`], against its own description by
+//! [`reference`](mod@reference) and its draws against its scores by [`paths`], and run on a
+//! [`board`]. [`cli`] has one file per verb.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -20,6 +22,7 @@ pub mod estimate;
 pub mod fit;
 pub mod loaded;
 pub mod ops;
+pub mod paths;
 pub mod reference;
 pub mod report;
 pub mod run;

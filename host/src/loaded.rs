@@ -18,6 +18,16 @@ pub trait Value: distribution::Value + Number + Default {}
 impl Value for i8 {}
 impl Value for f32 {}
 
+/// Where the log-probability of a draw is taken. For spins it is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum At {
+    /// Along the path of the draw.
+    #[default]
+    Path,
+    /// At the row as it was rounded, as `log-prob` would say: a draw and a score.
+    Row,
+}
+
 /// Samples that any tile of the engine divides.
 const TILE: usize = 64;
 
@@ -96,10 +106,10 @@ impl Loaded {
     }
 
     /// Samples `first, first + 1, …` of the stream `seed` into `rows`, with their
-    /// log-probabilities if asked.
+    /// log-probabilities if asked; NaN for a draw that overflowed.
     ///
     /// # Panics
-    /// If the buffers' lengths do not fit together.
+    /// If the buffers do not fit together.
     pub fn sample<V: Value>(
         &self,
         seed: u64,
@@ -107,16 +117,40 @@ impl Loaded {
         rows: &mut [V],
         log_prob: Option<&mut [f32]>,
     ) {
+        match self.try_sample(seed, first, rows, log_prob, At::Path) {
+            Ok(()) | Err(distribution::Error::NotFinite { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`Loaded::sample`] with log-probabilities as `at` says.
+    ///
+    /// # Errors
+    /// As [`distribution::sample`]; of draws that overflowed the first, once all rows are drawn.
+    pub fn try_sample<V: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [V],
+        log_prob: Option<&mut [f32]>,
+        at: At,
+    ) -> std::result::Result<(), distribution::Error> {
         let piece = self.piece(rows.len() / self.dim());
         let pieces = rows.par_chunks_mut(piece * self.dim()).enumerate();
         let first = |i: usize| first + (i * piece) as u64;
+        // Errors are joined in the order of the pieces, so that the first is the first.
+        let (ok, join) = (|| Ok(()), std::result::Result::and);
         match log_prob {
-            None => pieces.for_each(|(i, rows)| self.sampler.sample(seed, first(i), rows, None)),
-            Some(log_prob) => {
-                pieces.zip(log_prob.par_chunks_mut(piece)).for_each(|((i, rows), log_prob)| {
-                    self.sampler.sample(seed, first(i), rows, Some(log_prob));
+            None => pieces
+                .map(|(i, rows)| self.sampler.try_sample(seed, first(i), rows, None))
+                .reduce(ok, join),
+            Some(log_prob) => pieces
+                .zip(log_prob.par_chunks_mut(piece))
+                .map(|((i, rows), log_prob)| match at {
+                    At::Path => self.sampler.try_sample(seed, first(i), rows, Some(log_prob)),
+                    At::Row => self.sampler.try_sample_scored(seed, first(i), rows, log_prob),
                 })
-            }
+                .reduce(ok, join),
         }
     }
 

@@ -9,6 +9,21 @@ use pushforward::model::{
 #[derive(Clone, Copy, Debug)]
 pub struct Reference<'a>(pub &'a Model);
 
+/// All layers.
+const ALL: usize = usize::MAX;
+
+/// The constant of the bound: 16 roundings of `f32`.
+const ROUNDINGS: f64 = 16.0 / (1 << 24) as f64;
+
+/// How far roundings may move a draw, to first order: nothing is said where a figure exceeds 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Roundings {
+    /// ln q of its row (nats).
+    pub log_prob: f64,
+    /// The noise that its row is taken back to.
+    pub noise: f64,
+}
+
 /// A layer of a flow: a network that reads some coordinates and moves some.
 struct Layer {
     prefix: String,
@@ -35,7 +50,7 @@ impl Reference<'_> {
         match self.0.architecture() {
             Architecture::Made(spec) => self.made(spec, x),
             Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
-                let (z, log_det) = self.through(Way::ToNoise, x);
+                let (z, log_det) = self.through(ALL, Way::ToNoise, x);
                 normal(&z) + log_det
             }
         }
@@ -43,17 +58,50 @@ impl Reference<'_> {
 
     /// y = T(z) of a flow; the identity for a model that has no map.
     pub fn push(&self, z: &[f64]) -> Vec<f64> {
-        self.through(Way::ToData, z).0
+        self.through(ALL, Way::ToData, z).0
     }
 
     /// z = T⁻¹(y) of a flow.
     pub fn pull(&self, y: &[f64]) -> Vec<f64> {
-        self.through(Way::ToNoise, y).0
+        self.through(ALL, Way::ToNoise, y).0
     }
 
-    /// The other side, and ln |det ∂z/∂x|.
-    fn through(&self, way: Way, from: &[f64]) -> (Vec<f64>, f64) {
+    /// How far roundings may move the draw with the noise `z`: the bound of `pushforward::coupling`
+    /// on ln q, and the same sum for the noise that the row is taken back to.
+    pub fn roundings(&self, z: &[f64]) -> Roundings {
         let (layers, affine) = self.layers();
+        let dim = z.len();
+        let mut all = Roundings { log_prob: 0.0, noise: 0.0 };
+        for n in 0..=layers.len() + usize::from(affine) {
+            let (h, _) = self.through(n, Way::ToData, z);
+            // Squares of ∇ ln q_n and of all derivatives of the noise.
+            let (mut gradient, mut jacobian) = (0.0, 0.0);
+            for d in 0..dim {
+                let step = 1e-7 * h[d].abs().max(1e-3);
+                let at = |by: f64| {
+                    let mut moved = h.clone();
+                    moved[d] += by;
+                    let (z, log_det) = self.through(n, Way::ToNoise, &moved);
+                    (normal(&z) + log_det, z)
+                };
+                let (up, down) = (at(step), at(-step));
+                gradient += ((up.0 - down.0) / (2.0 * step)).powi(2);
+                let pairs = up.1.iter().zip(&down.1);
+                jacobian += pairs.map(|(u, d)| ((u - d) / (2.0 * step)).powi(2)).sum::<f64>();
+            }
+            let size = 1.0 + norm(&h);
+            all.log_prob += ROUNDINGS * (dim as f64 + size * gradient.sqrt());
+            all.noise += ROUNDINGS * size * jacobian.sqrt();
+        }
+        all
+    }
+
+    /// The other side of the first `n` layers, the affine one being the last of all, and
+    /// ln |det ∂z/∂x|.
+    fn through(&self, n: usize, way: Way, from: &[f64]) -> (Vec<f64>, f64) {
+        let (layers, affine) = self.layers();
+        let affine = affine && n > layers.len();
+        let layers = &layers[..n.min(layers.len())];
         let mut values = from.to_vec();
         let mut log_det = 0.0;
         let affine_layer = |values: &mut [f64], log_det: &mut f64| {
@@ -277,19 +325,29 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
+}
+
 /// ln N(z; 0, 1).
 pub fn normal(z: &[f64]) -> f64 {
     let half_ln_2pi = 0.5 * (2.0 * std::f64::consts::PI).ln();
     z.iter().map(|z| -0.5 * z * z - half_ln_2pi).sum()
 }
 
-/// ln |det J| of the dense Jacobian of `f` at `x`, by central differences and elimination.
-pub fn log_det_by_differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> f64 {
+/// ln |det J| of the dense Jacobian of `f` at `x`, by central differences and elimination, and how
+/// far off it may be: what differences of a tenth of the width change.
+pub fn log_det_by_differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> [f64; 2] {
+    let [wide, narrow] = [1e-5, 1e-6].map(|step| log_det_by(step, &f, x));
+    [narrow, (wide - narrow).abs()]
+}
+
+fn log_det_by(step: f64, f: &impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> f64 {
     let n = x.len();
     // J transposed: row j is ∂f/∂x_j; the determinant is the same.
     let mut rows: Vec<Vec<f64>> = (0..n)
         .map(|j| {
-            let step = 1e-5 * x[j].abs().max(1.0);
+            let step = step * x[j].abs().max(1.0);
             let at = |sign: f64| {
                 let mut moved = x.to_vec();
                 moved[j] += sign * step;

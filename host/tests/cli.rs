@@ -10,6 +10,8 @@ mod models;
 #[cfg(unix)]
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/paths.rs"]
+mod paths;
 #[cfg(unix)]
 #[path = "cli/stopping.rs"]
 mod stopping;

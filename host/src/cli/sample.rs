@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use pushforward::distribution;
+
 use super::{count, no_context, stop_if_interrupted};
 use crate::data::{Domain, Encoded, Writer, distinct};
 use crate::error::{Error, Result, affordable};
-use crate::loaded::{Loaded, Value};
+use crate::loaded::{At, Loaded, Value};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,6 +31,10 @@ pub(super) struct Args {
     /// Also write each sample's log-probability (nats).
     #[arg(long, value_name = "FILE")]
     log_prob: Option<PathBuf>,
+    /// Where it is taken: along the path of the draw, or at the row as it was rounded (the value of
+    /// `log-prob`; twice the work). For spins they are equal, for flows see `check`.
+    #[arg(long, value_enum, default_value_t, requires = "log_prob")]
+    log_prob_at: At,
     /// Rows drawn at a time; the result does not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -61,10 +67,16 @@ struct Chunk<V> {
     log_prob: Vec<f32>,
     encoded: Encoded,
     log_prob_encoded: Encoded,
+    /// A draw that overflowed.
+    failed: Option<distribution::Error>,
 }
 
 /// The pool draws and encodes a chunk while this thread writes the one before: memory does not
 /// depend on the number of samples, and a slow disk or reader costs only what exceeds the drawing.
+///
+/// A draw that overflows does not stop the work, which may have taken hours: its row is written as
+/// it came, its log-probability as NaN, and the command fails once all is written, so that neither
+/// the good rows are lost nor the bad ones go unseen.
 fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
     let dim = model.dim();
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
@@ -79,7 +91,8 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
             chunk.log_prob.resize(n, 0.0);
             &mut chunk.log_prob[..]
         });
-        model.sample(args.seed, args.first + done, &mut chunk.rows, log_prob);
+        let (first, at) = (args.first + done, args.log_prob_at);
+        chunk.failed = model.try_sample(args.seed, first, &mut chunk.rows, log_prob, at).err();
         format.encode(&chunk.rows, &mut chunk.encoded);
         if let Some(format) = log_prob_format {
             format.encode(&chunk.log_prob, &mut chunk.log_prob_encoded);
@@ -92,7 +105,7 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
         affordable(format!("--batch {rows}"), 2 * u128::from(args.n.min(rows.into())) * row)?;
     }
     let (mut drawn, mut ready) = (Chunk::default(), Chunk::default());
-    let mut done = 0;
+    let (mut done, mut failed) = (0, None);
     while done < args.n {
         stop_if_interrupted()?;
         let n = usize::try_from(args.n - done).unwrap_or(usize::MAX).min(most);
@@ -101,13 +114,21 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
             put(&ready, &mut rows_to, log_prob_to.as_mut())
         })?;
         (drawn, ready) = (ready, drawn);
+        failed = failed.or(ready.failed);
         done += n as u64;
     }
     put(&ready, &mut rows_to, log_prob_to.as_mut())?;
     if let Some(to) = log_prob_to {
         to.finish()?;
     }
-    rows_to.finish()
+    rows_to.finish()?;
+    match failed {
+        None => Ok(()),
+        Some(error) => Err(Error::Failed(format!(
+            "{}: {error}; all rows are written, with NaN as the log-probability of such",
+            args.model.display()
+        ))),
+    }
 }
 
 fn put<V>(chunk: &Chunk<V>, rows_to: &mut Writer, log_prob_to: Option<&mut Writer>) -> Result<()> {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, note};
 use crate::estimate::{Estimate, estimate};
 use crate::fit::{Fit, Problem, fit, mean_nll};
 use crate::loaded::Loaded;
+use crate::paths::PathDifference;
 use crate::report::{Axis, Bars, Curve, Plot, Report, cells, scatter};
 use crate::run::RunFolder;
 use crate::signals;
@@ -131,6 +132,9 @@ pub(super) fn train(
         })?;
     let mut figures = evaluation.figures(problem);
     let mut lines = evaluation.lines();
+    if !model.spins() {
+        PathDifference::measure(&model, EVALUATION).report(&mut figures, &mut lines);
+    }
     figures.insert("steps".into(), json!(config.train.steps));
     figures.insert("seed".into(), json!(config.train.seed));
     figures.insert("parameters".into(), json!(model.model.architecture().parameters()));
