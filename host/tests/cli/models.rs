@@ -177,7 +177,7 @@ fn a_heavy_tail_is_a_warning_wherever_the_figures_are() {
     let t = trained();
     let config = "
         [model]\nkind = 'realnvp'\nlayers = 2\nhidden = [4]
-        [target]\nhamiltonian = 'phi4'\nsize = 2\nm2 = 0.05\nlambda = 0.0
+        [target]\nhamiltonian = 'phi4'\nsize = 2\nm2 = 0.05\nlambda = 1e-6
         [train]\nsteps = 1\nlearning_rate = 1e-9\nevaluate = 20000";
     std::fs::write(t.folder.path().join("wide.toml"), config).unwrap();
     ok(t.folder.path(), &["train", "wide.toml", "--device", "cpu", "--out", "wide"]);
