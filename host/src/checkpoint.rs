@@ -1,9 +1,10 @@
 //! Checkpoints: where a training run can go on from.
 //!
 //! A checkpoint is a safetensors file with the parameters and Adam's two moments, `[parameters]`
-//! each, and in its metadata the step, the config's text and a checksum. It is written under a
+//! each, the best parameters so far where rows are held out, and in its metadata the step, that of
+//! the best and its score, the config in full and a checksum. It is written under a
 //! temporary name and renamed, and the one before it is kept, so a run that is killed at any moment
-//! leaves a good one. The config's text is compared, key by key, on resuming: going on with other
+//! leaves a good one. The config is compared, key by key, on resuming: going on with other
 //! settings would be neither run.
 
 use std::collections::HashMap;
@@ -17,7 +18,21 @@ use crate::data::write_file;
 use crate::error::{Error, Result};
 use crate::train::TrainState;
 
-const FORMAT: &str = "pushforward-checkpoint-1";
+const FORMAT: &str = "pushforward-checkpoint-2";
+
+/// The parameters that score held-out rows best so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// The step they are of.
+    pub step: u64,
+    /// Mean of −ln q over the held-out rows, in the units of training (nats).
+    pub nll: f64,
+    /// In canonical order.
+    pub parameters: Vec<f32>,
+}
+
+/// All that a run goes on from.
+pub type State = (TrainState, Option<Best>);
 
 /// The newest checkpoint of a run.
 pub fn path(folder: &Path) -> PathBuf {
@@ -33,9 +48,10 @@ pub fn previous(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The disk is full or the folder cannot be written.
-pub fn save(folder: &Path, state: &TrainState, config: &str) -> Result<()> {
+pub fn save(folder: &Path, state: &TrainState, best: Option<&Best>, config: &str) -> Result<()> {
     let target = path(folder);
-    let parts = [&state.parameters, &state.first_moment, &state.second_moment];
+    let mut parts = vec![&state.parameters, &state.first_moment, &state.second_moment];
+    parts.extend(best.map(|best| &best.parameters));
     let bytes: Vec<Vec<u8>> =
         parts.iter().map(|p| p.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
     let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("{}: {e}", target.display()));
@@ -45,12 +61,16 @@ pub fn save(folder: &Path, state: &TrainState, config: &str) -> Result<()> {
             TensorView::new(Dtype::F32, vec![data.len() / 4], data).map_err(|e| failed(&e))?;
         views.push((name, view));
     }
-    let metadata = HashMap::from([
+    let mut metadata = HashMap::from([
         ("format".into(), FORMAT.into()),
         ("step".into(), state.step.to_string()),
         ("config".into(), config.into()),
-        ("checksum".into(), checksum(state.step, config, &bytes)),
     ]);
+    if let Some(best) = best {
+        metadata.insert("best_step".into(), best.step.to_string());
+        metadata.insert("best_nll".into(), best.nll.to_string());
+    }
+    metadata.insert("checksum".into(), checksum(&metadata, &bytes));
     let file = serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
     if target.exists() {
         fs::rename(&target, previous(folder)).map_err(|e| Error::write(previous(folder), &e))?;
@@ -62,7 +82,7 @@ pub fn save(folder: &Path, state: &TrainState, config: &str) -> Result<()> {
 ///
 /// # Errors
 /// There are checkpoints but none is good, or the good one is of another config.
-pub fn load(folder: &Path, config: &str) -> Result<Option<TrainState>> {
+pub fn load(folder: &Path, config: &str) -> Result<Option<State>> {
     let mut fault = None;
     for file in [path(folder), previous(folder)] {
         let bytes = match fs::read(&file) {
@@ -85,36 +105,44 @@ pub fn load(folder: &Path, config: &str) -> Result<Option<TrainState>> {
     fault.map_or(Ok(None), Err)
 }
 
-const NAMES: [&str; 3] = ["parameters", "first_moment", "second_moment"];
+/// The last one is there where rows are held out.
+const NAMES: [&str; 4] = ["parameters", "first_moment", "second_moment", "best"];
 
-fn parse(bytes: &[u8]) -> std::result::Result<(TrainState, String), String> {
+fn parse(bytes: &[u8]) -> std::result::Result<(State, String), String> {
     let damaged = |e: &dyn std::fmt::Display| format!("is no good checkpoint: {e}");
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
     let entry = |key: &str| {
-        let found = header.metadata().as_ref().and_then(|m| m.get(key)).cloned();
+        let found = metadata.get(key).cloned();
         found.ok_or_else(|| damaged(&format!("its metadata have no '{key}'")))
     };
     let format = entry("format")?;
     if format != FORMAT {
         return Err(damaged(&format!("its format is '{format}', expected '{FORMAT}'")));
     }
-    let step = entry("step")?.parse().map_err(|e| damaged(&format!("step: {e}")))?;
-    let config = entry("config")?;
+    let has_best = metadata.contains_key("best_step");
     let mut bytes = Vec::new();
-    for name in NAMES {
+    for name in &NAMES[..if has_best { 4 } else { 3 }] {
         bytes.push(file.tensor(name).map_err(|e| damaged(&e))?.data().to_vec());
     }
-    if checksum(step, &config, &bytes) != entry("checksum")? {
+    if checksum(&metadata, &bytes) != entry("checksum")? {
         return Err(damaged(&"its checksum does not match its content"));
     }
     let part = |i: usize| {
         bytes[i].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
     };
-    Ok((
-        TrainState { step, parameters: part(0), first_moment: part(1), second_moment: part(2) },
-        config,
-    ))
+    let step = |key: &str| entry(key)?.parse().map_err(|e| damaged(&format!("{key}: {e}")));
+    let best = if has_best {
+        let nll = entry("best_nll")?.parse().map_err(|e| damaged(&format!("best_nll: {e}")))?;
+        Some(Best { step: step("best_step")?, nll, parameters: part(3) })
+    } else {
+        None
+    };
+    let step = step("step")?;
+    let state =
+        TrainState { step, parameters: part(0), first_moment: part(1), second_moment: part(2) };
+    Ok(((state, best), entry("config")?))
 }
 
 fn same_config(file: &Path, found: &str, expected: &str) -> Result<()> {
@@ -144,7 +172,10 @@ fn same_config(file: &Path, found: &str, expected: &str) -> Result<()> {
     Err(Error::input(file, message))
 }
 
-fn checksum(step: u64, config: &str, data: &[Vec<u8>]) -> String {
-    let content = step.to_le_bytes().into_iter().chain(config.bytes());
-    format!("{:016x}", fnv(content.chain(data.iter().flatten().copied())))
+/// Of all metadata but itself, in the order of their names, and of the tensors.
+fn checksum(metadata: &HashMap<String, String>, data: &[Vec<u8>]) -> String {
+    let mut entries: Vec<_> = metadata.iter().filter(|(key, _)| *key != "checksum").collect();
+    entries.sort();
+    let text = entries.into_iter().flat_map(|(key, value)| key.bytes().chain(value.bytes()));
+    format!("{:016x}", fnv(text.chain(data.iter().flatten().copied())))
 }

@@ -4,6 +4,7 @@
 //! key and its table. `--set key=value` edits the document before it is read, so an override is
 //! checked as a line in the file is. What is not given takes a default that trains well.
 
+mod record;
 mod section;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ const TABLES: [(&str, Keys); 3] = [
                 "schedule",
                 "weight_decay",
                 "anneal",
+                "patience",
                 "clip",
                 "seed",
                 "log_every",
@@ -74,8 +76,6 @@ pub struct Config {
     pub target: TargetConfig,
     /// How.
     pub train: TrainConfig,
-    /// The document with its overrides, for the record; paths in it are reduced to file names.
-    pub text: String,
 }
 
 /// `[model]`.
@@ -143,7 +143,7 @@ pub enum TargetConfig {
         path: PathBuf,
         /// Fraction of rows held out.
         validation: f64,
-        /// Fit an affine layer to mean and standard deviation first.
+        /// Learn in units of each column's mean and standard deviation; never spins.
         standardize: bool,
         /// The lattice that a row is, if it is one.
         shape: Option<Vec<usize>>,
@@ -195,6 +195,8 @@ pub struct TrainConfig {
     /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run
     /// on (see [`Target`](crate::train::Target)); `None`: β from the start.
     pub anneal: Option<f64>,
+    /// Steps without a better score of the held-out rows after which training ends.
+    pub patience: u64,
     /// Largest norm of the gradient.
     pub clip: f64,
     /// Of initial weights and all noise.
@@ -227,7 +229,7 @@ impl Config {
             apply(&mut root, setting)?;
         }
         section::known_tables(&root, path)?;
-        let target = target(path, &root)?;
+        let mut target = target(path, &root)?;
         let (model, kind) = model(path, &root, &target)?;
         let train = train(path, &root, &target)?;
         match (&model.family, &target) {
@@ -250,7 +252,12 @@ impl Config {
             }
             _ => {}
         }
-        Ok(Config { model, target, train, text: record(root) })
+        if let (Family::Made { .. }, TargetConfig::Data { standardize, .. }) =
+            (&model.family, &mut target)
+        {
+            *standardize = false;
+        }
+        Ok(Config { model, target, train })
     }
 }
 
@@ -455,6 +462,10 @@ fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> Result<Train
             section.fault("anneal", "there is no temperature to anneal when learning from data")
         );
     }
+    let patience = section.within("patience", 1..=most)?;
+    if patience.is_some() && !learns_data {
+        return Err(section.fault("patience", "a Hamiltonian has no rows to hold out"));
+    }
     let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
     Ok(TrainConfig {
         steps,
@@ -464,23 +475,13 @@ fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> Result<Train
             == "cosine",
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
         anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
+        patience: patience.map_or((steps / 2).max(1), |p| p as u64),
         clip: section.number("clip", f64::MIN_POSITIVE..=f64::MAX)?.unwrap_or(1.0),
         seed: section.get("seed")?.unwrap_or(1),
         log_every: section.within("log_every", 1..=most)?.unwrap_or(10) as u64,
         checkpoint_every: section.within("checkpoint_every", 1..=most)?.unwrap_or(200) as u64,
         evaluate: section.within("evaluate", 2..=most)?.unwrap_or(20_000) as u64,
     })
-}
-
-/// The document as text, without the folder a data file lies in.
-fn record(mut root: toml::Table) -> String {
-    if let Some(toml::Value::Table(target)) = root.get_mut("target")
-        && let Some(toml::Value::String(file)) = target.get_mut("data")
-        && let Some(name) = Path::new(file.as_str()).file_name()
-    {
-        *file = name.to_string_lossy().into_owned();
-    }
-    root.to_string()
 }
 
 #[cfg(test)]

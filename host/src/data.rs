@@ -13,6 +13,7 @@ mod npy;
 mod place;
 mod read;
 mod split;
+mod standardize;
 mod write;
 
 pub(crate) use atomic::is_at;
@@ -20,6 +21,7 @@ pub use atomic::{Atomic, sweep, write_file};
 pub use place::{distinct, is_standard_output};
 pub use read::{Cell, Reader, read_all};
 pub use split::split;
+pub use standardize::{Units, read_centred};
 pub use write::{Encoded, Format, Number, Writer};
 
 /// What a row may hold, and so how it is written.

@@ -3,6 +3,10 @@
 //! It builds the model, feeds the trainer in blocks of steps, and between blocks writes a row of
 //! `metrics.csv`, a checkpoint, and the progress bar. Blocks end where something is due, and are cut
 //! shorter to stay responsive; the cut changes no bits.
+//!
+//! Where rows are held out, they are scored fifty times a run, and the weights that score them best are
+//! the result. The run ends early when `patience` steps have brought no better ones. Data are
+//! learnt in units of their own ([`Units`]); the model goes back to the file's at the end.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,16 +21,16 @@ use pushforward::model::{
     RealNvpSpec, Symmetry, TransformerSpec,
 };
 
-use crate::checkpoint;
-use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig};
-use crate::data::{Domain, read_all, split};
+use crate::checkpoint::{self, Best};
+use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+use crate::data::{Domain, Units, read_all, read_centred, split};
 use crate::device::Device;
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable, note};
 use crate::loaded::Loaded;
 use crate::run::set_aside;
 use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize, standardize,
+    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
 };
 
 /// A checkpoint is written at least this often.
@@ -45,9 +49,13 @@ pub struct Problem {
     pub target: Target,
     /// Held-out rows, `[n][dim]`; empty for Hamiltonians.
     pub validation: Vec<f32>,
+    /// The units of model and rows, where they are not those of the file.
+    pub units: Option<Units>,
     /// The Hamiltonian, if the target is one.
     pub energy: Option<(Arc<dyn Energy>, Hamiltonian)>,
-    /// What identifies the run: the config's text and the data's checksum.
+    /// The config with all defaults in force, for the record.
+    pub record: String,
+    /// What identifies the run: that, and the data's checksum.
     pub identity: String,
 }
 
@@ -63,14 +71,31 @@ pub struct Metrics {
 /// A finished run.
 #[derive(Debug)]
 pub struct Fit {
-    /// The trained model.
+    /// The trained model, in the units of the problem's rows.
+    pub standard: Model,
+    /// The trained model, in the file's units.
     pub model: Model,
+    /// What held-out rows said on the way, if there were any.
+    pub held_out: Option<HeldOut>,
     /// The curve, as in `metrics.csv`: (step, loss, its error, ESS, validation NLL).
     pub curve: Vec<[f64; 5]>,
     /// Seconds of training in this process.
     pub seconds: f64,
     /// Steps done in this process.
     pub steps: u64,
+}
+
+/// Mean −ln q of held-out rows (the first 20,000 of them) on the way, in nats in the file's units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldOut {
+    /// The step whose weights are kept.
+    pub best_step: u64,
+    /// Theirs.
+    pub best: f64,
+    /// The step that was the last.
+    pub last_step: u64,
+    /// Its.
+    pub last: f64,
 }
 
 impl Problem {
@@ -80,7 +105,7 @@ impl Problem {
     /// The data cannot be read or does not fit the model; a size is out of range.
     pub fn new(config: &Config, path: &Path) -> Result<Problem> {
         let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
-        let mut identity = config.text.clone();
+        let (mut checksum, mut units) = (String::new(), None);
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
@@ -88,25 +113,35 @@ impl Problem {
                 let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal };
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
-            TargetConfig::Data { path: file, validation, shape, .. } => {
+            TargetConfig::Data { path: file, validation, shape, standardize } => {
                 let spins = matches!(config.model.family, Family::Made { .. });
                 let width = shape.as_ref().map(|s| s.iter().product());
-                let domain = if spins { Domain::Spin } else { Domain::Real };
-                let (rows, width) = read_all(file, width, domain)?;
-                identity += &format!(
-                    "\n[data]\nchecksum = \"{:016x}\"\n",
-                    fnv(rows.iter().flat_map(|x| x.to_le_bytes()))
-                );
+                let (rows, first) = if *standardize {
+                    read_centred(file, width)?
+                } else {
+                    let domain = if spins { Domain::Spin } else { Domain::Real };
+                    let (rows, width) = read_all(file, width, domain)?;
+                    (rows, vec![0.0; width])
+                };
+                let width = first.len();
+                let bytes = first.iter().flat_map(|x| x.to_le_bytes());
+                let bytes = bytes.chain(rows.iter().flat_map(|x| x.to_le_bytes()));
+                checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", fnv(bytes));
                 let n = rows.len() / width;
                 if n as u64 > 1 << 32 {
                     return Err(Error::input(file, format!("has {n} rows, expected at most 2^32")));
                 }
-                let (training, held_out) = split(rows, width, *validation, config.train.seed);
+                let (mut training, mut held_out) =
+                    split(rows, width, *validation, config.train.seed);
                 if training.is_empty() {
                     return Err(Error::input(
                         file,
                         format!("has {n} rows, too few to hold out {validation}"),
                     ));
+                }
+                if *standardize {
+                    let found = Units::standardize(file, &first, &mut training, &mut held_out)?;
+                    units = Some(found);
                 }
                 let target = Target::Data { rows: training.into() };
                 (shape.clone().unwrap_or_else(|| vec![width]), target, held_out, None)
@@ -124,12 +159,14 @@ impl Problem {
         affordable("[model]", 3 * 4 * architecture.parameters() as u128)?;
         let mut model = Model::new(architecture, arithmetic).map_err(|e| wrong(&e))?;
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
-        if let (TargetConfig::Data { standardize: true, .. }, Target::Data { rows }) =
-            (&config.target, &target)
-        {
-            standardize(&mut model, rows).map_err(|e| wrong(&e))?;
-        }
-        Ok(Problem { model, target, validation, energy, identity })
+        let record = config.record(model.architecture());
+        let identity = record.clone() + &checksum;
+        Ok(Problem { model, target, validation, units, energy, record, identity })
+    }
+
+    /// What −ln q has more in the file's units than in those of model and rows (nats).
+    pub fn ln_scale(&self) -> f64 {
+        self.units.as_ref().map_or(0.0, Units::ln_scale)
     }
 }
 
@@ -216,9 +253,11 @@ pub fn fit(
     };
     let mut trainer = Trainer::new(problem.model.clone(), problem.target.clone(), options, device)
         .map_err(|e| failed(&e))?;
-    if resume && let Some(state) = checkpoint::load(folder, &problem.identity)? {
+    let mut best = None;
+    if resume && let Some((state, so_far)) = checkpoint::load(folder, &problem.identity)? {
         let file = checkpoint::path(folder);
         trainer.restore(state).map_err(|e| Error::input(file, e))?;
+        best = so_far;
     }
     if trainer.step() == 0 {
         set_aside(folder)?;
@@ -231,25 +270,27 @@ pub fn fit(
         let (end, steps) = (annealed(train.steps), train.steps);
         note(format!("annealing: beta rises to {beta} and is there at step {end} of {steps}"));
     }
+    if let Some(warning) = problem.units.as_ref().and_then(Units::warning) {
+        note(format!("warning: {warning}"));
+    }
     let bar = progress(train.steps, trainer.step());
     let start = Instant::now();
     let first = trainer.step();
     let (mut saved, mut saved_at) = (None, Instant::now());
     let mut pace = 1;
-    // Held-out rows are scored fifty times a run.
-    let validate_every = if problem.validation.is_empty() {
-        0
-    } else {
-        (train.steps / 50).max(1).next_multiple_of(train.log_every)
-    };
-    while trainer.step() < train.steps {
+    let watch = Watch::new(problem, train);
+    let ln_scale = problem.ln_scale();
+    if trainer.step() == 0 {
+        watch.score(&mut trainer, &mut best)?;
+    }
+    while !watch.is_over(trainer.step(), best.as_ref()) {
         let step = trainer.step();
         let due = (step + 1)
             .next_multiple_of(train.log_every)
             .min((step + 1).next_multiple_of(train.checkpoint_every));
         let n = (due.min(train.steps) - step).min(pace);
         let before = Instant::now();
-        let stats = trainer.step_block(n).map_err(|e| match &e {
+        let mut stats = trainer.step_block(n).map_err(|e| match &e {
             TrainError::Diverged { .. } => {
                 let good = if checkpoint::path(folder).exists() {
                     format!("the last good checkpoint is {}", checkpoint::path(folder).display())
@@ -263,14 +304,14 @@ pub fn fit(
         })?;
         pace = paced(n, before.elapsed());
         let step = trainer.step();
-        let last = step == train.steps;
-        if step % train.log_every == 0 || last {
-            let due = validate_every > 0 && (step % validate_every == 0 || last);
-            let validation =
-                due.then(|| validation_nll(&mut trainer, &problem.validation)).transpose()?;
+        stats.loss += ln_scale;
+        if step % train.log_every == 0 || step == train.steps {
+            let validation = watch.is_due(step).then(|| watch.score(&mut trainer, &mut best));
+            let validation = validation.transpose()?.flatten().map(|nll| nll + ln_scale);
             log.push(&Metrics { stats, validation })?;
-            show(&bar, &stats, log.last_validation());
+            show(&bar, &stats, log.last_validation(), best.as_ref().map(|b| b.nll + ln_scale));
         }
+        let last = watch.is_over(step, best.as_ref());
         bar.set_position(step);
         let stop = interrupted();
         if step % train.checkpoint_every == 0
@@ -279,7 +320,7 @@ pub fn fit(
             || saved_at.elapsed() > CHECKPOINT_TIME
         {
             let state = trainer.state().map_err(|e| failed(&e))?;
-            checkpoint::save(folder, &state, &problem.identity)?;
+            checkpoint::save(folder, &state, best.as_ref(), &problem.identity)?;
             (saved, saved_at) = (Some(step), Instant::now());
         }
         if stop && !last {
@@ -293,8 +334,74 @@ pub fn fit(
     }
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let model = trainer.model().map_err(|e| failed(&e))?;
-    Ok(Fit { model, curve: log.curve, seconds, steps: train.steps - first })
+    let last_step = trainer.step();
+    if last_step < train.steps {
+        note(format!(
+            "stopped at step {last_step} of {}: no better held-out NLL in {} steps (patience)",
+            train.steps, train.patience
+        ));
+    }
+    let mut standard = trainer.model().map_err(|e| failed(&e))?;
+    let held_out = match (best, log.last_validation()) {
+        (Some(best), Some(last)) => {
+            standard.set_parameters(&best.parameters).map_err(|e| failed(&e.into()))?;
+            Some(HeldOut { best_step: best.step, best: best.nll + ln_scale, last_step, last })
+        }
+        _ => None,
+    };
+    let mut model = standard.clone();
+    if let Some(units) = &problem.units {
+        units.fold(&mut model).map_err(|e| failed(&e.into()))?;
+    }
+    Ok(Fit { standard, model, held_out, curve: log.curve, seconds, steps: last_step - first })
+}
+
+/// Looks at the held-out rows now and then.
+struct Watch<'a> {
+    /// Some of them, at most.
+    rows: &'a [f32],
+    /// Steps between two looks; 0 without such rows.
+    every: u64,
+    patience: u64,
+    steps: u64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(problem: &'a Problem, train: &TrainConfig) -> Self {
+        let rows = &problem.validation;
+        let every = (train.steps / 50).max(1).next_multiple_of(train.log_every);
+        Watch {
+            rows: &rows[..rows.len().min(VALIDATION_ROWS * problem.model.architecture().dim())],
+            every: if rows.is_empty() { 0 } else { every },
+            patience: train.patience,
+            steps: train.steps,
+        }
+    }
+
+    fn is_due(&self, step: u64) -> bool {
+        self.every > 0 && (step.is_multiple_of(self.every) || step == self.steps)
+    }
+
+    /// Mean −ln q, if there are rows; keeps the parameters if they are the best.
+    fn score(&self, trainer: &mut Trainer, best: &mut Option<Best>) -> Result<Option<f64>> {
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        let model = Loaded::new(trainer.model().map_err(|e| failed(&e))?)?;
+        let [nll, _] = mean_nll(&model, self.rows, &|| Ok(()))?;
+        if nll.is_finite() && best.as_ref().is_none_or(|best| nll < best.nll) {
+            let parameters = model.model.parameters();
+            *best = Some(Best { step: trainer.step(), nll, parameters });
+        }
+        Ok(Some(nll))
+    }
+
+    /// Whether the budget is spent, or patience at a look. A function of the checkpoint, so that a
+    /// run that is resumed ends where it would have ended.
+    fn is_over(&self, step: u64, best: Option<&Best>) -> bool {
+        let waited = |best: &Best| step - best.step >= self.patience;
+        step >= self.steps || self.is_due(step) && best.is_some_and(waited)
+    }
 }
 
 fn failed(error: &TrainError) -> Error {
@@ -308,12 +415,6 @@ fn failed(error: &TrainError) -> Error {
 fn paced(steps: u64, taken: Duration) -> u64 {
     let ratio = BLOCK_TIME.as_secs_f64() / taken.as_secs_f64().max(1e-6);
     ((steps as f64 * ratio) as u64).clamp(1, 1000)
-}
-
-fn validation_nll(trainer: &mut Trainer, rows: &[f32]) -> Result<f64> {
-    let model = Loaded::new(trainer.model().map_err(|e| failed(&e))?)?;
-    let most = VALIDATION_ROWS * model.dim();
-    Ok(mean_nll(&model, &rows[..rows.len().min(most)], &|| Ok(()))?[0])
 }
 
 /// Mean of −ln q over rows (nats), and its standard error; `go_on` is asked between chunks.
@@ -341,7 +442,7 @@ fn progress(steps: u64, at: u64) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>) {
+fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>, best: Option<f64>) {
     let mut text = format!("loss {:.4} ± {:.4}", stats.loss, stats.loss_error);
     if let Some(ess) = stats.ess {
         text += &format!("  ESS {ess:.3}");
@@ -349,8 +450,8 @@ fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>) {
     if let Some(beta) = stats.beta {
         text += &format!("  beta {beta:.4}");
     }
-    if let Some(nll) = validation {
-        text += &format!("  held-out NLL {nll:.4}");
+    if let (Some(nll), Some(best)) = (validation, best) {
+        text += &format!("  held-out NLL {nll:.4}, best {best:.4}");
     }
     // Where standard error is no terminal the bar is hidden: a line now and then instead.
     if bar.is_hidden()

@@ -6,7 +6,7 @@ use pushforward::noise::block;
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
-use crate::data::write_file;
+use crate::data::{Units, write_file};
 use crate::device::Device;
 use crate::error::{Error, Result, note};
 use crate::estimate::{Estimate, estimate};
@@ -125,13 +125,22 @@ pub(super) fn train(
     let _owned = RunFolder::open(folder)?;
     let fit = fit(problem, config, device, folder, resume, &signals::received)?;
     let mut model = Loaded::new(fit.model.clone())?;
-    let evaluation = Evaluation::new(&model, problem, config, &super::stop_if_interrupted)
-        .inspect_err(|_| {
-            let file = crate::checkpoint::path(folder);
-            note(format!("trained, not evaluated: --resume evaluates {}", file.display()));
-        })?;
+    let standard = Loaded::new(fit.standard.clone())?;
+    let evaluation =
+        Evaluation::new(&model, &standard, problem, config, &super::stop_if_interrupted)
+            .inspect_err(|_| {
+                let file = crate::checkpoint::path(folder);
+                note(format!("trained, not evaluated: --resume evaluates {}", file.display()));
+            })?;
     let mut figures = evaluation.figures(problem);
     let mut lines = evaluation.lines();
+    if matches!(problem.target, Target::Data { .. }) {
+        let warnings = evaluation.doubts(problem, &fit);
+        figures.insert("best_step".into(), json!(fit.held_out.map(|held_out| held_out.best_step)));
+        figures.insert("warnings".into(), json!(warnings));
+        lines.extend(fit.held_out.map(|h| ("weights of step".into(), h.best_step.to_string())));
+        lines.extend(warnings.into_iter().map(|warning| ("warning".into(), warning)));
+    }
     if !model.spins() {
         PathDifference::measure(&model, EVALUATION).report(&mut figures, &mut lines);
     }
@@ -140,7 +149,7 @@ pub(super) fn train(
     figures.insert("parameters".into(), json!(model.model.architecture().parameters()));
     let mut provenance = Map::new();
     provenance.insert("tool".into(), json!(concat!("pushforward ", env!("CARGO_PKG_VERSION"))));
-    provenance.insert("config".into(), json!(config.text));
+    provenance.insert("config".into(), json!(problem.record));
     provenance.insert("seed".into(), json!(config.train.seed));
     provenance.insert("steps".into(), json!(config.train.steps));
     provenance.insert("figures".into(), Json::Object(figures.clone()));
@@ -164,7 +173,7 @@ pub(super) fn train(
         ),
         figures: lines.clone(),
         plots: evaluation.plots(&model, problem, &fit),
-        config: config.text.clone(),
+        config: problem.record.clone(),
     };
     write_file(&folder.join("report.html"), report.to_html().as_bytes())?;
     figures.insert("model".into(), json!(file.display().to_string()));
@@ -188,8 +197,10 @@ struct Evaluation {
 const HISTOGRAM: usize = 50_000;
 
 impl Evaluation {
+    /// `standard` is the model in the units of the problem's rows.
     fn new(
         model: &Loaded,
+        standard: &Loaded,
         problem: &Problem,
         config: &Config,
         go_on: &dyn Fn() -> Result<()>,
@@ -211,12 +222,16 @@ impl Evaluation {
         };
         let nll = match &problem.target {
             Target::Data { rows } => {
+                let nll = |rows: &[f32]| {
+                    let [mean, error] = mean_nll(standard, rows, go_on)?;
+                    Ok::<_, Error>([mean + problem.ln_scale(), error])
+                };
                 let held_out = &problem.validation;
                 let held_out = match held_out.is_empty() {
                     true => None,
-                    false => Some(mean_nll(model, held_out, go_on)?),
+                    false => Some(nll(held_out)?),
                 };
-                Some((mean_nll(model, rows, go_on)?, held_out))
+                Some((nll(rows)?, held_out))
             }
             Target::Energy { .. } => None,
         };
@@ -233,6 +248,8 @@ impl Evaluation {
         if let Some((training, held_out)) = self.nll {
             figures.insert("loss".into(), json!(training[0]));
             figures.insert("loss_error".into(), json!(training[1]));
+            figures.insert("nll".into(), json!(training[0]));
+            figures.insert("held_out_nll".into(), json!(held_out.map(|[nll, _]| nll)));
             if let Some([nll, error]) = held_out {
                 figures.insert("validation_nll".into(), json!(nll));
                 figures.insert("validation_nll_error".into(), json!(error));
@@ -255,6 +272,35 @@ impl Evaluation {
             }
         }
         lines
+    }
+
+    /// What speaks against a model of data: a sentence or two each.
+    fn doubts(&self, problem: &Problem, fit: &Fit) -> Vec<String> {
+        let mut doubts: Vec<_> = problem.units.iter().filter_map(Units::warning).collect();
+        let Some((training, Some(held_out))) = self.nll else {
+            doubts.push(
+                "no rows are held out: nothing watches whether the model learns the density or the \
+                 rows. validation = 0.1 holds out a tenth."
+                    .into(),
+            );
+            return doubts;
+        };
+        let cure = "More rows, fewer units or some weight_decay help.";
+        if let Some(h) = fit.held_out.filter(|h| h.last > h.best + held_out[1]) {
+            doubts.push(format!(
+                "the held-out NLL was best, {:.4}, at step {} and {:.4} at step {}: training went on \
+                 to learn its rows. The weights of step {} are saved. {cure}",
+                h.best, h.best_step, h.last, h.last_step, h.best_step
+            ));
+        }
+        let gap = held_out[0] - training[0];
+        if gap > 3.0 * held_out[1].hypot(training[1]) {
+            doubts.push(format!(
+                "held-out rows score {gap:.4} nats worse than training rows: what the model knows of \
+                 the latter is not all density. {cure}"
+            ));
+        }
+        doubts
     }
 
     fn plots(&self, model: &Loaded, problem: &Problem, fit: &Fit) -> Vec<(String, String)> {
@@ -344,9 +390,13 @@ fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
                 let point = |row: &[f32]| [row[0], row.get(1).copied().unwrap_or(0.0)];
                 rows.chunks_exact(dim).take(3000).map(point).collect::<Vec<_>>()
             };
-            let data = match &problem.target {
-                Target::Data { rows } => plane(rows),
-                Target::Energy { .. } => Vec::new(),
+            let data = match (&problem.target, &problem.units) {
+                (Target::Data { rows }, Some(units)) => {
+                    let rows = rows.chunks_exact(dim).take(3000);
+                    plane(&rows.flat_map(|row| units.raw(row)).collect::<Vec<_>>())
+                }
+                (Target::Data { rows }, None) => plane(rows),
+                (Target::Energy { .. }, _) => Vec::new(),
             };
             scatter(&plane(&draw(3000)), &data)
         }

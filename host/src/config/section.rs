@@ -234,7 +234,7 @@ pub fn apply(root: &mut Table, setting: &str) -> Result<()> {
     Ok(())
 }
 
-fn keys(table: &str, kind: Option<&str>) -> impl Iterator<Item = &'static str> {
+pub(super) fn keys(table: &str, kind: Option<&str>) -> impl Iterator<Item = &'static str> {
     let rows = TABLES.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, rows)| rows);
     let wanted = move |row: &&(&str, _)| kind.is_none_or(|k| row.0.is_empty() || row.0 == k);
     let rows: Vec<_> = rows.iter().filter(wanted).collect();

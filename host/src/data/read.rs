@@ -80,6 +80,21 @@ impl Reader {
         }
     }
 
+    /// Nothing, with room for the rows that are left, to the row where the file says how many:
+    /// doubling would hold up to twice as much.
+    ///
+    /// # Errors
+    /// There is no memory for them.
+    pub fn room(&self) -> Result<Vec<f32>> {
+        let mut values = Vec::new();
+        let rows = self.rows().unwrap_or(0);
+        let needed = usize::try_from(rows).ok().and_then(|n| n.checked_mul(self.width));
+        needed
+            .and_then(|n| values.try_reserve_exact(n).ok())
+            .ok_or_else(|| no_memory(&self.path, rows, self.width))?;
+        Ok(values)
+    }
+
     /// Appends up to `rows` rows to `out`, as f32 or as f64, and says how many: 0 at the end.
     ///
     /// # Errors
@@ -144,14 +159,7 @@ impl Reader {
 /// As [`Reader::open`] and [`Reader::next_rows`]; an array without rows is one too.
 pub fn read_all(path: &Path, width: Option<usize>, domain: Domain) -> Result<(Vec<f32>, usize)> {
     let mut reader = Reader::open(path, width, domain)?;
-    let mut values = Vec::new();
-    if let Some(rows) = reader.rows() {
-        // To the row: doubling would hold up to twice as much.
-        let needed = usize::try_from(rows).ok().and_then(|n| n.checked_mul(reader.width));
-        needed
-            .and_then(|n| values.try_reserve_exact(n).ok())
-            .ok_or_else(|| no_memory(path, rows, reader.width))?;
-    }
+    let mut values = reader.room()?;
     while reader.next_rows(1 << 14, &mut values)? > 0 {}
     if values.is_empty() {
         return Err(Error::input(path, "has no rows"));
@@ -160,7 +168,12 @@ pub fn read_all(path: &Path, width: Option<usize>, domain: Domain) -> Result<(Ve
 }
 
 /// Room for `rows` more rows; says for how many values.
-fn reserve<T>(path: &Path, out: &mut Vec<T>, rows: usize, width: usize) -> Result<usize> {
+pub(super) fn reserve<T>(
+    path: &Path,
+    out: &mut Vec<T>,
+    rows: usize,
+    width: usize,
+) -> Result<usize> {
     let values = rows.checked_mul(width).filter(|&n| out.try_reserve(n).is_ok());
     values.ok_or_else(|| no_memory(path, rows as u64, width))
 }

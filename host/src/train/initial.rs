@@ -15,7 +15,8 @@ const SLOPE_FLOW: f32 = 0.1;
 /// Hidden weights are normal with variance 2/((1 + slope²) · visible inputs), which keeps the size of
 /// activations from layer to layer (He et al., arXiv:1502.01852). Output weights of a spin model are
 /// a tenth of that and those of a flow's layer are 0: a spin model starts almost uniform, a flow starts
-/// as the identity. An affine layer starts as the identity; see [`standardize`].
+/// as the identity. An affine layer starts as the identity: data are in units
+/// of their own ([`Units`](crate::data::Units)).
 ///
 /// # Errors
 /// None for a model that exists; the type is that of [`Model::set_parameters`].
@@ -52,31 +53,6 @@ pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
                 if column < visible { factor * deviation * normal(Scalar, word) } else { 0.0 };
             parameters.push(value);
         }
-    }
-    model.set_parameters(&parameters)
-}
-
-/// Sets the affine layer, if the model has one, to the scale and position of `rows`, `[n][dim]`, so
-/// that the layers begin with data of unit variance around 0. A constant column keeps scale 1.
-///
-/// # Errors
-/// [`ModelError`] if the rows are not finite.
-pub fn standardize(model: &mut Model, rows: &[f32]) -> Result<(), ModelError> {
-    let dim = model.architecture().dim();
-    let mut parameters = model.parameters();
-    let n = rows.len() / dim;
-    let has_affine =
-        model.architecture().tensors().last().is_some_and(|(name, _)| name == "affine.shift");
-    if !has_affine || n < 2 {
-        return Ok(());
-    }
-    let first = parameters.len() - 2 * dim;
-    for d in 0..dim {
-        let column = || rows.iter().skip(d).step_by(dim).map(|&v| f64::from(v));
-        let mean = column().sum::<f64>() / n as f64;
-        let variance = column().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
-        parameters[first + d] = if variance > 0.0 { (0.5 * variance.ln()) as f32 } else { 0.0 };
-        parameters[first + dim + d] = mean as f32;
     }
     model.set_parameters(&parameters)
 }

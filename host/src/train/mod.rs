@@ -29,7 +29,7 @@ use crate::energy::{Energy, Support};
 use crate::ops::optimizer;
 
 use flow::{Flow, fast_for};
-pub use initial::{initialize, standardize};
+pub use initial::initialize;
 pub use program::Program;
 
 /// What a model learns.

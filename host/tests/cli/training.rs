@@ -159,6 +159,184 @@ fn data_is_split_standardised_and_scored() {
     assert!(figures["validation_nll"].as_f64().unwrap() < 2.0, "{text}");
 }
 
+/// Standard normal numbers, `[n][width]`.
+fn normals(n: usize, width: usize) -> Vec<Vec<f64>> {
+    let mut stream = pushforward::noise::Stream::new(3);
+    let mut normal = |i: usize, j: usize| {
+        let [u, v] =
+            stream.block(i as u64, j as u32).map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0);
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    };
+    (0..n).map(|i| (0..width).map(|j| normal(i, j)).collect()).collect()
+}
+
+fn csv(rows: &[Vec<f64>]) -> String {
+    let line = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",") + "\n";
+    rows.iter().map(line).collect()
+}
+
+/// Trains on `rows.csv`; the figures, and what was said on the way.
+fn learn(dir: &Path, config: &str, more: &[&str]) -> (Value, String) {
+    std::fs::write(dir.join("x.toml"), config).unwrap();
+    let base = ["train", "x.toml", "--device", "cpu", "--out", "run", "--json"];
+    let out = run(dir, &[&base[..], more].concat());
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    (serde_json::from_slice(&out.stdout).unwrap(), said)
+}
+
+#[test]
+fn units_do_not_change_what_is_learnt() {
+    let dir = tempfile::tempdir().unwrap();
+    let bent = |z: &Vec<f64>| vec![z[0] + 3.0, z[0] * z[0] + 0.3 * z[1], z[1] + 0.5 * z[2]];
+    let rows: Vec<_> = normals(4000, 3).iter().map(bent).collect();
+    let scales = [[1e-30; 3], [1e-6; 3], [1e-6, 1.0, 1e6], [1e6; 3], [1e30; 3], [1e-30, 1.0, 1e30]];
+    for kind in ["realnvp", "nsf", "maf"] {
+        let config = format!(
+            "[model]\nkind = '{kind}'\nlayers = 4\nhidden = 16\n[target]\ndata = 'rows.csv'\n\
+             [train]\nsteps = 800\nbatch = 256\nlearning_rate = 1e-3\nclip = 0.5\nweight_decay = 0.01\n"
+        );
+        let nll = |scales: [f64; 3], offset: f64| {
+            let scaled = |row: &Vec<f64>| -> Vec<f64> {
+                row.iter().zip(scales).map(|(x, s)| (x + offset) * s).collect()
+            };
+            let text = csv(&rows.iter().map(scaled).collect::<Vec<_>>());
+            std::fs::write(dir.path().join("rows.csv"), text).unwrap();
+            let (figures, _) = learn(dir.path(), &config, &[]);
+            let jacobian: f64 = scales.iter().map(|s| s.ln()).sum();
+            let figure = |name: &str| figures[name].as_f64().unwrap() - jacobian;
+            let (training, held_out) = (figure("nll"), figure("held_out_nll"));
+            assert_eq!(figures["held_out_nll"], figures["validation_nll"]);
+            if offset == 0.0 {
+                // The file itself, on the rows themselves, says the same.
+                let scores = ok(dir.path(), &["log-prob", "run/model.safetensors", "rows.csv"]);
+                let scores = scores.lines().map(|line| -line.parse::<f64>().unwrap() - jacobian);
+                let mean = scores.sum::<f64>() / rows.len() as f64;
+                assert!((0.9 * training + 0.1 * held_out - mean).abs() < 1e-3, "{training} {mean}");
+            }
+            held_out
+        };
+        let at_one = nll([1.0; 3], 0.0);
+        assert!(at_one < 3.3, "{kind}: {at_one}");
+        for scales in scales {
+            let found = nll(scales, 0.0);
+            assert!(
+                (found - at_one).abs() < 0.05,
+                "{kind}, {scales:?}: {found}, {at_one} at scale 1"
+            );
+        }
+        let found = nll([1.0; 3], 1e8);
+        assert!((found - at_one).abs() < 0.05, "{kind}, offset: {found}, {at_one} without");
+    }
+}
+
+#[test]
+fn what_f32_cannot_hold_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[model]\nkind = 'maf'\nlayers = 1\nhidden = 8\n[target]\ndata = 'rows.csv'\n[train]\nsteps = 20\n";
+    let write = |second: &dyn Fn(f64) -> f64| {
+        let rows: Vec<_> = normals(200, 1).iter().map(|z| vec![z[0], second(z[0])]).collect();
+        std::fs::write(dir.path().join("rows.csv"), csv(&rows)).unwrap();
+    };
+    write(&|z| 1e8 + 2.0 * z);
+    let (figures, said) = learn(dir.path(), config, &[]);
+    let warning = figures["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("column 2 is 1.0") && warning.contains("steps of 8e0"), "{warning}");
+    assert!(said.contains(warning), "{said}");
+    let arguments = ["train", "x.toml", "--device", "cpu", "--out", "other"];
+    for (second, expected) in [
+        (
+            &(|_| 1e-3) as &dyn Fn(f64) -> f64,
+            "rows.csv: column 2 is 0.001 in all of 180 training rows",
+        ),
+        (&|z| 1e-40 * z, "rows.csv: column 2 is"),
+        (&|z| 1e40 * z, "expected a difference within f32's range"),
+    ] {
+        write(second);
+        let message = refused(dir.path(), &arguments);
+        assert!(message.contains(expected), "{message}");
+        assert!(!dir.path().join("other").exists());
+    }
+}
+
+/// Six hundred rows of ten correlated numbers: far fewer than a default model can learn by heart.
+fn few_rows(dir: &Path) {
+    let mix = |z: &Vec<f64>| {
+        (0..10)
+            .map(|j| z[j] + if j > 0 { 0.8 * z[j - 1] + 0.2 * z[j - 1].powi(2) } else { 0.0 })
+            .collect()
+    };
+    let rows: Vec<Vec<f64>> = normals(600, 10).iter().map(mix).collect();
+    std::fs::write(dir.join("rows.csv"), csv(&rows)).unwrap();
+}
+
+#[test]
+fn the_saved_weights_are_the_best_of_the_held_out_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    few_rows(dir.path());
+    let config = "[model]\nkind = 'maf'\n[target]\ndata = 'rows.csv'\n";
+    let (figures, said) = learn(dir.path(), config, &[]);
+    let text = std::fs::read_to_string(dir.path().join("run/metrics.csv")).unwrap();
+    let column =
+        text.lines().next().unwrap().split(',').position(|c| c == "validation_nll").unwrap();
+    let seen = |line: &str| {
+        let mut fields = line.split(',');
+        let step: u64 = fields.next().unwrap().parse().unwrap();
+        fields.nth(column - 1).unwrap().parse::<f64>().ok().map(|nll| (nll, step))
+    };
+    let seen: Vec<_> = text.lines().skip(1).filter_map(seen).collect();
+    let (best, step) = seen.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+    assert!((figures["held_out_nll"].as_f64().unwrap() - best).abs() < 1e-9, "{best}: {figures}");
+    assert_eq!(figures["best_step"], step, "{figures}");
+    // Half of the 2000 steps without a better score, and no more.
+    let (last, last_step) = *seen.last().unwrap();
+    assert!(last > best + 1.0, "{seen:?}");
+    assert_eq!(last_step, (step + 1000).next_multiple_of(40));
+    assert!(said.contains(&format!("stopped at step {last_step} of 2000")), "{said}");
+    let warning = figures["warnings"][0].as_str().unwrap();
+    assert!(warning.contains(&format!("at step {step}")), "{warning}");
+
+    let without = "[model]\nkind = 'maf'\nlayers = 1\n[target]\ndata = 'rows.csv'\nvalidation = 0\n[train]\nsteps = 50\n";
+    let (figures, _) = learn(dir.path(), without, &[]);
+    assert!(figures["warnings"][0].as_str().unwrap().contains("nothing watches"), "{figures}");
+    assert!(figures["held_out_nll"].is_null() && figures["best_step"].is_null(), "{figures}");
+}
+
+#[test]
+fn a_killed_run_keeps_its_best_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    few_rows(path);
+    let config = "[model]\nkind = 'maf'\nlayers = 2\nhidden = 32\n[target]\ndata = 'rows.csv'\n\
+                  [train]\nsteps = 8000\npatience = 3000\ncheckpoint_every = 50\n";
+    std::fs::write(path.join("x.toml"), config).unwrap();
+    let arguments = |out: &'static str| ["train", "x.toml", "--device", "cpu", "--out", out];
+    ok(path, &arguments("whole"));
+    let mut child =
+        command(path, &arguments("killed")).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let best = |out: &str| {
+        let text = std::fs::read_to_string(path.join(out).join("metrics.csv")).unwrap_or_default();
+        text.lines().count()
+    };
+    // Past the best step, so that the checkpoint has to bring it.
+    let start = Instant::now();
+    while best("killed") < best("whole") / 2 && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!path.join("killed/model.safetensors").exists(), "killed too late to test anything");
+    ok(path, &[&arguments("killed")[..], &["--resume", "--threads", "1"]].concat());
+    for name in ["model.safetensors", "metrics.csv"] {
+        let read = |run: &str| std::fs::read(path.join(run).join(name)).unwrap();
+        assert!(read("whole") == read("killed"), "{name}");
+    }
+    // A finished run has nothing left to do.
+    ok(path, &[&arguments("killed")[..], &["--resume"]].concat());
+    let read = |run: &str| std::fs::read(path.join(run).join("model.safetensors")).unwrap();
+    assert!(read("whole") == read("killed"));
+}
+
 #[test]
 fn every_flow_trains_and_passes_its_audit() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,136 @@
+//! A config written out in full: every key in force, also those that were not given.
+//!
+//! A default may be another one in a later version; what a model was trained with is what its file
+//! says. The text is itself a config that trains the same model.
+
+use pushforward::model::{Architecture, Fast, Symmetry, TransformerSpec};
+use toml::{Table, Value};
+
+use super::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+
+impl Config {
+    /// The config as TOML, with the sizes that `architecture` took from the target. The path of a data
+    /// file is reduced to its name.
+    pub fn record(&self, architecture: &Architecture) -> String {
+        let tables = [
+            ("model", model(&self.model, architecture)),
+            ("target", target(&self.target)),
+            ("train", train(&self.train, &self.target)),
+        ];
+        let tables = tables.map(|(name, entries)| (name.to_owned(), Value::Table(entries)));
+        Table::from_iter(tables).to_string()
+    }
+}
+
+/// TOML's tables from keys and values.
+macro_rules! table {
+    ($($key:ident = $value:expr),* $(,)?) => {
+        Table::from_iter([$((stringify!($key).to_owned(), Value::from($value))),*])
+    };
+}
+
+fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
+    let mut table = table! { arithmetic = if config.plain { "plain" } else { "fused" } };
+    table.extend(match &config.family {
+        Family::Made { hidden, z2, pairwise } => {
+            let (hidden, z2) = match architecture {
+                Architecture::Made(spec) => (&spec.hidden[..], spec.symmetry == Symmetry::Z2),
+                Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
+                    (hidden.as_deref().unwrap_or_default(), z2.unwrap_or_default())
+                }
+            };
+            let symmetry = if z2 { "z2" } else { "none" };
+            table! { kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise }
+        }
+        Family::Coupling { layers, hidden, transformer: t, mask } => {
+            let mask = match mask {
+                Mask::Checkerboard => "checkerboard",
+                Mask::Halves => "halves",
+            };
+            let mut table = transformer(*t, "realnvp", "coupling");
+            table.extend(table! { layers = *layers as i64, hidden = sizes(hidden), mask = mask });
+            table
+        }
+        Family::Autoregressive { layers, hidden, transformer: t, fast } => {
+            let fast = match fast {
+                Fast::Density => "density",
+                Fast::Sampling => "sampling",
+            };
+            let mut table = transformer(*t, "maf", "autoregressive");
+            table.extend(table! { layers = *layers as i64, hidden = sizes(hidden), fast = fast });
+            table
+        }
+    });
+    table
+}
+
+/// What an affine transformer's family is called, and the mode of a spline's.
+fn transformer(transformer: TransformerSpec, affine: &str, mode: &str) -> Table {
+    match transformer {
+        TransformerSpec::Affine { log_scale_bound } => {
+            table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
+        }
+        TransformerSpec::RationalQuadratic { bins, bound } => {
+            table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
+        }
+    }
+}
+
+fn target(config: &TargetConfig) -> Table {
+    match config {
+        TargetConfig::Hamiltonian(hamiltonian) => match *hamiltonian {
+            Hamiltonian::Ising2d { size, beta, coupling, periodic } => {
+                let boundary = if periodic { "periodic" } else { "open" };
+                table! {
+                    hamiltonian = "ising2d", size = size as i64, beta = beta, coupling = coupling,
+                    boundary = boundary,
+                }
+            }
+            Hamiltonian::Phi4 { size, m2, lambda } => {
+                table! { hamiltonian = "phi4", size = size as i64, m2 = m2, lambda = lambda }
+            }
+            Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
+            Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
+        },
+        TargetConfig::Data { path, validation, standardize, shape } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let mut table =
+                table! { data = name, validation = *validation, standardize = *standardize };
+            if let Some(shape) = shape {
+                table.insert("shape".into(), sizes(shape));
+            }
+            table
+        }
+    }
+}
+
+fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
+    let mut table = table! {
+        steps = config.steps as i64,
+        batch = config.batch as i64,
+        learning_rate = config.learning_rate,
+        schedule = if config.cosine { "cosine" } else { "constant" },
+        weight_decay = config.weight_decay,
+        clip = config.clip,
+        seed = config.seed as i64,
+        log_every = config.log_every as i64,
+        checkpoint_every = config.checkpoint_every as i64,
+    };
+    table.extend(match target {
+        TargetConfig::Hamiltonian(_) => {
+            let anneal = config.anneal.unwrap_or(0.0);
+            table! { anneal = anneal, evaluate = config.evaluate as i64 }
+        }
+        TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
+    });
+    table
+}
+
+fn sizes(sizes: &[usize]) -> Value {
+    Value::from(sizes.iter().map(|&n| n as i64).collect::<Vec<_>>())
+}
+
+/// The shortest decimal that reads as this f32.
+fn decimal(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(x.into())
+}
