@@ -28,7 +28,7 @@ pub(super) struct Args {
 /// The config of the tour, also in `host/configs/`.
 const CONFIG: &str = include_str!("../../configs/demo.toml");
 /// What `--quick` changes.
-const QUICK: [&str; 4] = ["size=8", "hidden=256", "steps=400", "evaluate=20000"];
+const QUICK: [&str; 3] = ["size=8", "steps=400", "evaluate=20000"];
 /// Rows whose bits are compared, on this machine and on the emulated board.
 const ROWS: usize = 64;
 const BOARD_ROWS: usize = 4;
