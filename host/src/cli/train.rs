@@ -142,7 +142,7 @@ pub(super) fn train(
         lines.extend(warnings.into_iter().map(|warning| ("warning".into(), warning)));
     }
     if !model.spins() {
-        PathDifference::measure(&model, EVALUATION).report(&mut figures, &mut lines);
+        PathDifference::measure(&model, evaluation.seed).report(&mut figures, &mut lines);
     }
     figures.insert("steps".into(), json!(config.train.steps));
     figures.insert("seed".into(), json!(config.train.seed));
