@@ -54,13 +54,16 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         (
             "codegen/tests/models/spins_plain.safetensors",
-            model(made([3, 6], vec![18], false, Symmetry::None), Plain)?,
+            golden(11, 33, &model(made([3, 6], vec![18], false, Symmetry::None), Plain)?)?,
         ),
         ("codegen/tests/models/flow_fused.safetensors", model(flow(6, true), Fused)?),
         ("codegen/tests/models/flow_plain.safetensors", model(flow(3, false), Plain)?),
         ("codegen/tests/models/nsf_fused.safetensors", model(nsf(5, true), Fused)?),
-        ("codegen/tests/models/maf_plain.safetensors", model(maf(4), Plain)?),
-        ("codegen/tests/models/iaf_fused.safetensors", model(iaf_spline(3), Fused)?),
+        ("codegen/tests/models/maf_plain.safetensors", golden(5, 3, &model(maf(4), Plain)?)?),
+        (
+            "codegen/tests/models/iaf_fused.safetensors",
+            golden(1 << 40, 1, &model(iaf_spline(3), Fused)?)?,
+        ),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -133,6 +136,11 @@ fn model(architecture: Architecture, arithmetic: Arithmetic) -> Result<Vec<u8>> 
     model.set_parameters(&weights)?;
     model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
     Ok(model.to_bytes()?)
+}
+
+/// The model file with `n` golden rows of the stream `seed`.
+fn golden(seed: u64, n: usize, bytes: &[u8]) -> Result<Vec<u8>> {
+    Ok(Model::from_bytes(bytes)?.with_golden_rows(seed, n)?.to_bytes()?)
 }
 
 /// `bytes` with the first `from` replaced by `to`, of the same length.

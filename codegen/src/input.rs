@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use proc_macro2::{Span, TokenStream};
 use pushforward_emit::{Error, Header, Module, Options, Tracking};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, Lit, LitStr, Token, Visibility};
 
@@ -90,7 +91,8 @@ impl Parse for Source {
 
 impl Parse for Setting {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let name = input.parse()?;
+        // `crate` is an option, and a keyword.
+        let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
         Ok(Self { name, value: input.parse()? })
     }
@@ -159,7 +161,8 @@ impl Item {
 
         let model = pushforward_emit::read(&file).map_err(at_source)?;
         let module = Module::new(&model, options).map_err(|error| match &error {
-            Error::Budget { option, .. } => syn::Error::new(self.value_span(option), error),
+            Error::Flash { .. } => syn::Error::new(self.value_span("flash"), error),
+            Error::Scratch { .. } => syn::Error::new(self.value_span("scratch"), error),
             _ => at_source(error),
         })?;
         let (attributes, visibility, name) = (&self.attributes, &self.visibility, &self.name);

@@ -16,8 +16,9 @@
 //!
 //! The module holds the weights as one constant, `DIM`, `FLASH_BYTES`, `SCRATCH_BYTES`,
 //! `MULTIPLY_ADDS`, the functions `sample`, `sample_with_log_prob` and `log_prob` for one row and
-//! their `_rows` forms for many, `MODEL` for every other call of the engine, and the golden rows of
-//! the file. It needs the crate `pushforward` and nothing else: no allocator, no `std`.
+//! their `_rows` forms for many, `sample_from` for a generator of yours (hardware entropy, say),
+//! `DISTRIBUTION` for the crate `rand`, `MODEL` for every other call of the engine, and the golden
+//! rows of the file. It needs the crate `pushforward` and nothing else: no allocator, no `std`.
 //!
 //! # Syntax
 //! Any number of items of this form; the last `;` may be left out:
@@ -32,9 +33,22 @@
 //! - `weights = "f32" | "f16"`: how weights are stored; `f16` rounds them, which makes another
 //!   model with its own exact probabilities. Default `"f32"`.
 //! - `flash = "64K"`, `scratch = 4096`: budgets for `FLASH_BYTES` and `SCRATCH_BYTES`, in bytes
-//!   or with a suffix `K` or `M`. A model that exceeds one does not compile, and the error says
-//!   by how much.
+//!   or with a suffix `K` or `M`. A model that exceeds one does not compile, and the error lists
+//!   what it needs. Flash is the weights, the tables (masks, orders, sizes of layers) and an upper
+//!   bound of the engine's code for the kind of model, measured on a Cortex-M4F at `opt-level = 3`;
+//!   your own code, and golden rows if the program reads them, come on top.
 //! - `link_section = ".qspi"`: the section that the weights go to.
+//! - `crate = "::pf"`: the path of `pushforward`, where it goes by another name.
+//!
+//! # No panics
+//! What the module calls has no panic path once it is optimised; `firmware/` of the repository proves
+//! it for its programs when they are linked. Overflow checks are such paths: where a profile turns
+//! them on (as `dev` does), exempt the engine, whose sizes were checked when the macro read the model:
+//!
+//! ```toml
+//! [profile.release.package.pushforward]
+//! overflow-checks = false
+//! ```
 //!
 //! # Design
 //! A small compiler in four steps: *parse* is here; *read*, *check* and *emit* are

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use pushforward::distribution::sample;
 use pushforward::model::{Model, Sampler};
-use pushforward::noise::Stream;
+use pushforward::noise::{SampleRng, Stream};
 use pushforward::simd::Level;
+use rand::RngExt;
 
 pushforward_codegen::model! {
     mod spins_fused = "tests/models/spins_fused.safetensors";
-    mod spins_plain = "tests/models/spins_plain.safetensors", flash = "4K", scratch = "1K";
+    mod spins_plain = "tests/models/spins_plain.safetensors", flash = "33K", scratch = "1K";
     mod spins_half = "tests/models/spins_fused.safetensors", weights = "f16";
     mod flow_fused = "tests/models/flow_fused.safetensors", link_section = ".rodata.weights";
     mod flow_half = "tests/models/flow_fused.safetensors", weights = "f16";
@@ -82,6 +83,14 @@ macro_rules! compiled_equals_loaded {
                 let lp = compiled::sample_scored(11, index, &mut row, &mut scratch);
                 assert_eq!(bits(&row.map(f32::from)), bits(expected));
                 assert_eq!(lp.to_bits(), scores[i].to_bits());
+
+                // A generator of the user's, here one over the words of the same stream.
+                let mut rng = SampleRng::new(11, index);
+                let lp = compiled::sample_from(&mut rng, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                assert_eq!(lp.to_bits(), log_prob[i].to_bits());
+                let row = SampleRng::new(11, index).sample(compiled::DISTRIBUTION);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
             }
 
             let mut many = [[compiled::Element::default(); compiled::DIM]; N];
@@ -129,7 +138,7 @@ macro_rules! compiled_equals_loaded {
             let architecture = model.architecture();
             assert_eq!(compiled::MULTIPLY_ADDS, architecture.multiply_adds());
             assert_eq!(compiled::SCRATCH_BYTES, 4 * architecture.scratch_len());
-            let weights = compiled::FLASH_BYTES / architecture.packed_len();
+            let weights = compiled::WEIGHT_BYTES / architecture.packed_len();
             assert_eq!(weights, if stringify!($name).ends_with("half") { 2 } else { 4 });
             Ok(())
         }

@@ -235,8 +235,10 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         Some(Self::trusted(dim, couplings, transformer, affine, scratch, weights))
     }
 
-    /// A flow whose sizes were checked before.
-    pub(crate) const fn trusted(
+    /// A flow whose sizes were checked before, by `model!` or when the model was read; `scratch` is
+    /// [`scratch_values`]. Wrong sizes give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(
         dim: usize,
         couplings: &'a [Coupling<'a>],
         transformer: M,
@@ -269,7 +271,7 @@ impl<'a, M: Transformer, T: Weight, A: Arith> CouplingFlow<'a, M, T, A> {
         for units in coupling.hidden {
             let layer = take_mut(outputs, *units).0;
             let bias = weights.next(*units);
-            let (rectangle, slopes) = (weights.next(known * units), weights.next(*units));
+            let (rectangle, slopes) = (weights.next(known * *units), weights.next(*units));
             let dense = Dense { bias, weights: rectangle, slopes };
             lanes.dense(dense, take(inputs, known).0, layer);
             (inputs, outputs) = (outputs, inputs);

@@ -121,8 +121,8 @@ fn store_rows<'a, X>(
     to: impl Fn(f32) -> X,
 ) -> &'a mut [X] {
     let (tile, later) = take_mut(rows, n * dim);
-    for (block, x) in x.chunks(TRANSPOSED * samples).enumerate() {
-        for (i, row) in tile.chunks_exact_mut(dim).enumerate() {
+    for (block, x) in (0..dim).zip(x.chunks(TRANSPOSED * samples)) {
+        for (i, row) in (0..samples).zip(tile.chunks_exact_mut(dim)) {
             let row = take_mut(row, block * TRANSPOSED).1;
             for (out, feature) in row.iter_mut().zip(x.chunks_exact(samples)) {
                 if let Some(value) = feature.get(i) {
@@ -146,9 +146,9 @@ fn load_rows<'a, X: Copy>(
 ) -> &'a [X] {
     let (tile, later) = take(rows, n * dim);
     let first = take(tile, dim).0;
-    for (block, x) in x.chunks_mut(TRANSPOSED * samples).enumerate() {
+    for (block, x) in (0..dim).zip(x.chunks_mut(TRANSPOSED * samples)) {
         let all = tile.chunks_exact(dim).chain(core::iter::repeat(first));
-        for (i, row) in all.take(samples).enumerate() {
+        for (i, row) in (0..samples).zip(all) {
             let row = take(row, block * TRANSPOSED).1;
             for (value, feature) in row.iter().zip(x.chunks_exact_mut(samples)) {
                 if let Some(to) = feature.get_mut(i) {

@@ -489,7 +489,7 @@ impl<S: Simd, A: Arith, T: Weight, const R: usize, const ENDS: bool> Kernel
             constant(lanes, all, out);
         }
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
-        for (strip, x) in x.chunks(STRIP).enumerate() {
+        for (strip, x) in (0..strips).zip(x.chunks(STRIP)) {
             let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
             let (wide, rest) = out.as_chunks_mut::<PANEL>();
             for out in wide {
@@ -743,7 +743,7 @@ impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single
         let x = x.as_flattened().as_flattened();
         let out = out.as_flattened_mut().as_flattened_mut();
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
-        for (strip, x) in x.chunks(STRIP).enumerate() {
+        for (strip, x) in (0..strips).zip(x.chunks(STRIP)) {
             let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
             let (wide, rest) = out.as_chunks_mut::<PANEL>();
             lanes.groups::<T, PANEL>(&mut dense, x, wide);

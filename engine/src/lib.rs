@@ -19,8 +19,10 @@
 //!   *target* from samples of the model.
 //! - [`kernel`], [`math`], [`simd`]: dense layers, elementary functions, vectors. Every bit that
 //!   leaves this crate is made here and is the same on all targets.
+//! - [`compiled`]: a model that the macro `model!` compiled, as one value; with the feature `rand` it
+//!   is a distribution of the crate `rand`.
 //! - `model` (feature `model`, which allocates): the model description, its file and the loaded
-//!   sampler. It is the one feature besides `std`, which finds the CPU's SIMD level at run time.
+//!   sampler. The feature `std` finds the CPU's SIMD level at run time.
 //!
 //! # A sample is a function of (model, seed, index, arithmetic)
 //! And of nothing else: not of batch size, thread, SIMD width, target, nor of whether the weights
@@ -80,6 +82,7 @@ extern crate alloc;
 
 pub mod autoregressive;
 pub mod bernoulli;
+pub mod compiled;
 pub mod correct;
 pub mod coupling;
 pub mod distribution;

@@ -31,9 +31,10 @@ impl<'a, T: Weight, A: Arith> Made<'a, T, A> {
         }
     }
 
-    /// A network whose sizes were checked before.
-    #[cfg(feature = "model")]
-    pub(crate) const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
+    /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
+    /// give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
         Self(Masked::trusted(shape, weights))
     }
 

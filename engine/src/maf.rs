@@ -150,20 +150,31 @@ impl<'a, T: Weight, A: Arith> Maf<'a, RationalQuadratic, T, A> {
     }
 }
 
-/// Whether each coordinate below `order.len()` is in `order`.
+/// Whether each coordinate below `order.len()` is in `order` once: a pass for every 4096 of them, as
+/// constants have no memory but what a function declares.
 const fn is_permutation(order: &[usize]) -> bool {
-    let mut wanted = 0;
-    while wanted < order.len() {
-        let mut found = false;
+    const WORDS: usize = 64;
+    let mut start = 0;
+    while start < order.len() {
+        let mut seen = [0u64; WORDS];
+        let mut found = 0;
         let mut rest = order;
         while let [coordinate, tail @ ..] = rest {
-            found = found || *coordinate == wanted;
+            let at = coordinate.wrapping_sub(start);
+            if *coordinate < order.len()
+                && let Some((_, [word, ..])) = seen.split_at_mut_checked(at / 64)
+            {
+                let bit = 1 << (at % 64);
+                found += (*word & bit == 0) as usize;
+                *word |= bit;
+            }
             rest = tail;
         }
-        if !found {
+        let left = order.len() - start;
+        if found < if left < 64 * WORDS { left } else { 64 * WORDS } {
             return false;
         }
-        wanted += 1;
+        start += 64 * WORDS;
     }
     true
 }
@@ -198,8 +209,10 @@ impl<'a, M: Transformer, T: Weight, A: Arith> Maf<'a, M, T, A> {
         Some(Self::trusted(dim, layers, fast, transformer, affine, scratch, weights))
     }
 
-    /// A flow whose sizes were checked before.
-    pub(crate) const fn trusted(
+    /// A flow whose sizes were checked before, by `model!` or when the model was read; `scratch` is
+    /// [`scratch_values`]. Wrong sizes give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(
         dim: usize,
         layers: &'a [Layer<'a>],
         fast: Fast,
@@ -333,5 +346,25 @@ impl<M: Transformer, T: Weight, A: Arith> Tile for Maf<'_, M, T, A> {
     #[inline(always)]
     fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V {
         flow::log_prob(self, lanes, x, scratch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_permutation;
+
+    #[test]
+    fn permutations() {
+        for n in [0, 1, 63, 64, 65, 4096, 4097, 10_000] {
+            let mut order: Vec<usize> = (0..n).rev().collect();
+            assert!(is_permutation(&order), "{n}");
+            for (at, wrong) in [(n / 2, n), (0, usize::MAX), (n.saturating_sub(1), n - n.min(1))] {
+                if let Some(old) = order.get(at).copied().filter(|old| *old != wrong) {
+                    order[at] = wrong;
+                    assert!(!is_permutation(&order), "{n}: {old} at {at} is {wrong}");
+                    order[at] = old;
+                }
+            }
+        }
     }
 }

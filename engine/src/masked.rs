@@ -164,7 +164,7 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
     #[inline(always)]
     fn before(&self, layer: usize, site: usize) -> usize {
         match self.widths.get(layer) {
-            Some(width) if *width > 0 => width * site,
+            Some(width) if *width > 0 => *width * site,
             _ => {
                 let units = self.shape.hidden.get(layer).copied().unwrap_or(0);
                 units_before(units, self.shape.sites, site)
@@ -201,7 +201,7 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
             // What the block reads from the blocks before it.
             let (mut from, mut known): (&[L::V], usize) = (&*inputs, start);
             let mut later = &mut *hidden;
-            for (l, units) in sizes.iter().enumerate() {
+            for (l, units) in (0..sizes.len()).zip(sizes) {
                 let (layer, rest) = take_mut(later, *units);
                 let (before, through) = (self.before(l, start), self.before(l, end));
                 let n = through - before;
@@ -230,7 +230,7 @@ impl<'a, T: Weight, A: Arith> Masked<'a, T, A> {
             for site in start..end {
                 let here = (site - start) * outputs;
                 let mut later = &mut *hidden;
-                for (l, units) in sizes.iter().enumerate() {
+                for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, self.before(l, site), self.before(l, site + 1));
                     leaky(lanes, own, weights.next(own.len()));

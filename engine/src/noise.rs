@@ -17,7 +17,8 @@
 
 use core::convert::Infallible;
 
-use rand_core::{Rng, SeedableRng, TryRng, utils};
+pub use rand_core::Rng;
+use rand_core::{SeedableRng, TryRng, utils};
 
 use crate::math::{ln_normal, polynomial};
 use crate::simd::{Scalar, Simd};

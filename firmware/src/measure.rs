@@ -47,7 +47,7 @@ impl Instructions {
         let result = black_box(f());
         let end = ticks();
         let (n, d) = INSTRUCTIONS_PER_TICK;
-        (result, ((end.wrapping_sub(start)) * n / d).saturating_sub(self.overhead))
+        (result, (end.wrapping_sub(start).wrapping_mul(n) / d).saturating_sub(self.overhead))
     }
 }
 
@@ -56,7 +56,7 @@ fn ticks() -> u64 {
         let wraps = WRAPS.load(Relaxed);
         let now = SYST::get_current();
         if WRAPS.load(Relaxed) == wraps {
-            return (u64::from(wraps) << 24) + u64::from(RELOAD - (now & RELOAD));
+            return u64::from(wraps) << 24 | u64::from(!now & RELOAD);
         }
     }
 }
@@ -81,25 +81,30 @@ mod linker {
 pub fn stack_high_water() -> usize {
     let end = &raw const linker::_stack_end;
     let start = &raw const linker::_stack_start;
-    let words = (start as usize - end as usize) / size_of::<u32>();
+    let words = between(end, start) / size_of::<u32>();
     let untouched = (0..words)
-        .take_while(|&i| {
+        .find(|&i| {
             // SAFETY: the linker script puts this many readable words between the two symbols,
             // and a volatile read of memory in use as stack has no effect on it.
             let word = unsafe { core::ptr::read_volatile(end.cast::<u32>().wrapping_add(i)) };
-            word == STACK_PAINT_VALUE
+            word != STACK_PAINT_VALUE
         })
-        .count();
-    (words - untouched) * size_of::<u32>()
+        .unwrap_or(words);
+    words.saturating_sub(untouched).saturating_mul(size_of::<u32>())
 }
 
 /// Bytes of flash in use: vectors, code, constants, and the initial values of variables.
 pub fn flash_bytes() -> usize {
-    let data = (&raw const linker::__edata) as usize - (&raw const linker::__sdata) as usize;
-    (&raw const linker::__sidata) as usize + data - (&raw const linker::__vector_table) as usize
+    let data = between(&raw const linker::__sdata, &raw const linker::__edata);
+    between(&raw const linker::__vector_table, &raw const linker::__sidata).saturating_add(data)
 }
 
 /// Bytes of static memory: variables, not the stack.
 pub fn static_bytes() -> usize {
-    (&raw const linker::__sheap) as usize - (&raw const linker::__sdata) as usize
+    between(&raw const linker::__sdata, &raw const linker::__sheap)
+}
+
+/// Bytes from one address to a later one.
+fn between<T>(from: *const T, to: *const T) -> usize {
+    (to as usize).saturating_sub(from as usize)
 }

@@ -51,11 +51,13 @@ pub fn mean(name: &str, total: u64, n: u64) {
 
 /// The last lines of a report: what the program and its model take.
 pub fn figures() {
-    let figures: [(&str, usize); 6] = [
+    let figures: [(&str, usize); 8] = [
         ("stack", stack_high_water()),
         ("ram", static_bytes()),
         ("flash", flash_bytes()),
         ("model_flash", model::FLASH_BYTES),
+        ("weights", model::WEIGHT_BYTES),
+        ("tables", model::TABLE_BYTES),
         ("scratch", model::SCRATCH_BYTES),
         ("multiply_adds", model::MULTIPLY_ADDS),
     ];

@@ -7,7 +7,7 @@
 //! ```ignore
 //! let model = pushforward_emit::read("ising.safetensors".as_ref())?;
 //! let module = Module::new(&model, Options::default())?;
-//! println!("{} bytes of flash", module.flash_bytes());
+//! println!("{} bytes of flash", module.flash().total());
 //! ```
 //!
 //! The weights are packed by the engine in the order in which its kernels read them, and appear as
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use pushforward::model::{Model, ModelError};
 
-pub use module::{Header, Module, Tracking};
+pub use module::{Flash, Header, Module, Tracking};
 pub use options::{Options, Storage};
 
 /// Why a model does not become a module. The text names the file or the option, what was found
@@ -50,11 +50,20 @@ pub enum Error {
     /// The model is not sound.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The model is larger than its budget.
-    #[error("{option}: the model needs {found} bytes, {allowed} allowed")]
-    Budget {
-        /// The option that sets the budget.
-        option: &'static str,
+    /// The model takes more flash than its budget.
+    #[error(
+        "flash: the model needs {} bytes ({} weights, {} tables, {} code at most on a Cortex-M4F), {allowed} allowed",
+        flash.total(), flash.weights, flash.tables, flash.code
+    )]
+    Flash {
+        /// Bytes needed.
+        flash: Flash,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+    /// A row takes more working memory than its budget.
+    #[error("scratch: the model needs {found} bytes, {allowed} allowed")]
+    Scratch {
         /// Bytes needed.
         found: u64,
         /// Bytes allowed.

@@ -6,7 +6,7 @@ use proc_macro2::{Literal, TokenStream};
 use pushforward::coupling::Coupling;
 use pushforward::maf::{Fast, Layer};
 use pushforward::model::{
-    Architecture, Arithmetic, Golden, MadeSpec, Model, NsfSpec, RealNvpSpec, Symmetry,
+    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Golden, Model, Symmetry,
     TransformerSpec, pack,
 };
 use quote::quote;
@@ -41,8 +41,35 @@ pub struct Module {
     options: Options,
     /// Little-endian, in the order in which the kernels read them.
     weights: Vec<u8>,
-    golden: Option<Golden>,
 }
+
+/// What a model takes of a microcontroller's flash, in bytes.
+///
+/// Weights and tables grow with the model and are exact, for pointers of four bytes. The code of the
+/// engine does not; its figure is an upper bound for a kind of model and of weights: a quarter over the
+/// largest image, less weights and tables, that a program for a Cortex-M4F has that draws, scores and
+/// prints (at `opt-level = 3`, vectors included; a test holds f32 images against it). Golden rows come
+/// on top in a program that reads them, and so does a second copy of drawing where a program draws
+/// from a seed and from a generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flash {
+    /// All weights, biases and slopes.
+    pub weights: usize,
+    /// Masks, orders and sizes of layers.
+    pub tables: usize,
+    /// The engine's code for this kind of model, at most.
+    pub code: usize,
+}
+
+impl Flash {
+    /// All of it: what the budget is about.
+    pub fn total(self) -> usize {
+        self.weights + self.tables + self.code
+    }
+}
+
+/// Bytes of a pointer, and of a size, on the targets that have flash.
+const WORD: usize = 4;
 
 impl Module {
     /// Packs `model`, checks that it draws its golden rows again and holds it against its budgets.
@@ -54,39 +81,60 @@ impl Module {
         if !model.golden_rows_hold()? {
             return Err(Error::Golden { path: None });
         }
-        let (model, weights) = match options.weights {
-            Storage::F32 => {
-                let weights = pack(model).iter().flat_map(|w| w.to_le_bytes()).collect();
-                (model.clone(), weights)
-            }
+        let stored = match options.weights {
+            Storage::F32 => model.clone(),
+            Storage::F16 => model.rounded_to_f16()?,
+        };
+        let (seed, n) = model.golden().map_or((0, 8), |g| (g.seed, g.log_prob.len()));
+        let model = match stored.golden() {
+            Some(_) => stored,
+            None => stored.with_golden_rows(seed, n)?,
+        };
+        let weights = pack(&model);
+        let weights = match options.weights {
+            Storage::F32 => weights.iter().flat_map(|w| w.to_le_bytes()).collect(),
             Storage::F16 => {
-                let model = model.rounded_to_f16()?;
-                let half = |w: &f32| half::f16::from_f32(*w).to_le_bytes();
-                let weights = pack(&model).iter().flat_map(half).collect();
-                (model, weights)
+                weights.iter().flat_map(|w| half::f16::from_f32(*w).to_le_bytes()).collect()
             }
         };
-        // A model that was changed or never stored carries no golden rows; writing it draws them.
-        let golden = match model.golden() {
-            Some(golden) => Some(golden.clone()),
-            None => Model::from_bytes(&model.to_bytes()?)?.golden().cloned(),
-        };
-        let module = Self { model, options, weights, golden };
-        let budgets = [
-            ("flash", module.options.flash, module.flash_bytes()),
-            ("scratch", module.options.scratch, module.scratch_bytes()),
-        ];
-        for (option, allowed, found) in budgets {
-            if let Some(allowed) = allowed.filter(|allowed| found as u64 > *allowed) {
-                return Err(Error::Budget { option, found: found as u64, allowed });
-            }
+        let module = Self { model, options, weights };
+        let (flash, scratch) = (module.flash(), module.scratch_bytes());
+        let exceeded = |allowed: Option<u64>, found| allowed.filter(|most| found as u64 > *most);
+        if let Some(allowed) = exceeded(module.options.flash, flash.total()) {
+            return Err(Error::Flash { flash, allowed });
+        }
+        if let Some(allowed) = exceeded(module.options.scratch, scratch) {
+            return Err(Error::Scratch { found: scratch as u64, allowed });
         }
         Ok(module)
     }
 
-    /// Bytes of flash that the weights take.
-    pub fn flash_bytes(&self) -> usize {
-        self.weights.len()
+    /// Bytes of flash, in parts.
+    pub fn flash(&self) -> Flash {
+        // A slice is two words.
+        let couplings = |couplings: &[CouplingSpec]| -> usize {
+            let table = |c: &CouplingSpec| c.mask.len() + WORD * (6 + c.hidden.len());
+            couplings.iter().map(table).sum()
+        };
+        let (tables, code) = match self.model.architecture() {
+            Architecture::Made(made) => (WORD * made.hidden.len(), 31),
+            Architecture::RealNvp(flow) => (couplings(&flow.couplings), 25),
+            Architecture::Nsf(flow) => (couplings(&flow.couplings), 30),
+            Architecture::Maf(flow) => {
+                let table = |l: &AutoregressiveSpec| WORD * (5 + l.order.len() + l.hidden.len());
+                let code = match flow.transformer {
+                    TransformerSpec::Affine { .. } => 28,
+                    TransformerSpec::RationalQuadratic { .. } => 33,
+                };
+                (flow.layers.iter().map(table).sum(), code)
+            }
+        };
+        // Widening 16-bit weights is code of its own.
+        let widening = match self.options.weights {
+            Storage::F32 => 0,
+            Storage::F16 => 6,
+        };
+        Flash { weights: self.weights.len(), tables, code: (code + widening) << 10 }
     }
 
     /// Bytes of working memory that one row takes.
@@ -102,7 +150,9 @@ impl Module {
         let tracking = header.tracking.as_ref().map(tracking);
         let refusal = refusal(self.model.arithmetic());
         let dim = Literal::usize_unsuffixed(architecture.dim());
-        let flash = Literal::usize_unsuffixed(self.flash_bytes());
+        let Flash { weights: weight_bytes, tables, code } = self.flash();
+        let [weight_bytes, tables, code] =
+            [weight_bytes, tables, code].map(Literal::usize_unsuffixed);
         let scratch = Literal::usize_unsuffixed(architecture.scratch_len());
         let multiply_adds = Literal::usize_unsuffixed(architecture.multiply_adds());
         let (element, element_doc) = if architecture.is_discrete() {
@@ -119,17 +169,30 @@ impl Module {
         let (network, value) = self.network();
         let golden = self.golden_tokens();
         let functions = functions();
+        // The option was checked to be a path, which is always a sequence of tokens.
+        let engine = self.options.engine.as_deref().unwrap_or("::pushforward");
+        let engine: TokenStream = engine.parse().unwrap_or_default();
 
         quote! {
             #item {
                 #(#![doc = #docs])*
                 #tracking
+                use #engine as engine;
+
                 #refusal
 
                 /// Values in a row.
                 pub const DIM: usize = #dim;
                 /// Bytes of flash that the weights take.
-                pub const FLASH_BYTES: usize = #flash;
+                pub const WEIGHT_BYTES: usize = #weight_bytes;
+                /// Bytes of flash that masks, orders and sizes of layers take, where pointers have
+                /// four bytes.
+                pub const TABLE_BYTES: usize = #tables;
+                /// Bytes of flash that the engine's code for this kind of model takes on a
+                /// Cortex-M4F, at most.
+                pub const CODE_BYTES: usize = #code;
+                /// Bytes of flash that the model takes, at most: weights, tables and code.
+                pub const FLASH_BYTES: usize = WEIGHT_BYTES + TABLE_BYTES + CODE_BYTES;
                 /// Bytes of working memory that one row takes: the size of [`Scratch`].
                 pub const SCRATCH_BYTES: usize = ::core::mem::size_of::<Scratch>();
                 /// Multiply-adds of drawing one row.
@@ -139,12 +202,17 @@ impl Module {
 
                 /// All weights, in the order in which the kernels read them.
                 #link_section
-                static WEIGHTS: ::pushforward::simd::embed::Embedded<FLASH_BYTES> =
-                    ::pushforward::simd::embed::Embedded::new(*#weights);
+                static WEIGHTS: engine::simd::embed::Embedded<WEIGHT_BYTES> =
+                    engine::simd::embed::Embedded::new(*#weights);
                 /// The type of [`MODEL`].
                 pub type Network = #network;
                 /// The model, for calls of the engine that have no wrapper here.
                 pub static MODEL: Network = #value;
+                /// The model as one value that draws from any generator: with the engine's feature
+                /// `rand`, a `rand::distr::Distribution<[Element; DIM]>`.
+                pub static DISTRIBUTION: engine::compiled::Compiled<
+                    Network, Element, DIM, #scratch,
+                > = engine::compiled::Compiled::new(&MODEL);
 
                 #golden
 
@@ -203,49 +271,50 @@ impl Module {
     fn network(&self) -> (TokenStream, TokenStream) {
         let (weight, weights) = match self.options.weights {
             Storage::F32 => (quote!(f32), quote!(WEIGHTS.as_f32())),
-            Storage::F16 => (quote!(::pushforward::simd::embed::f16), quote!(WEIGHTS.as_f16())),
+            Storage::F16 => (quote!(engine::simd::embed::f16), quote!(WEIGHTS.as_f16())),
         };
         let arithmetic = match self.model.arithmetic() {
-            Arithmetic::Fused => quote!(::pushforward::kernel::Fused),
-            Arithmetic::Plain => quote!(::pushforward::kernel::Plain),
+            Arithmetic::Fused => quote!(engine::kernel::Fused),
+            Arithmetic::Plain => quote!(engine::kernel::Plain),
         };
-        match self.model.architecture() {
-            Architecture::Made(MadeSpec { sites: _, hidden, pairwise, symmetry, shape: _ }) => {
-                let made = quote!(::pushforward::made::Made<'static, #weight, #arithmetic>);
-                let hidden = numbers(hidden);
-                let value = unwrapped(quote! {
-                    ::pushforward::made::Made::new(DIM, #hidden, #pairwise, #weights)
-                });
-                match symmetry {
-                    Symmetry::None => (made, value),
+        let architecture = self.model.architecture();
+        let scratch = architecture.scratch_len() - architecture.dim();
+        let scratch = Literal::usize_unsuffixed(scratch);
+        let couplings = |couplings: &[Coupling], transformer, affine: bool| {
+            let couplings = couplings.iter().map(coupling);
+            let (name, transformer) = transformer_tokens(transformer);
+            let network = quote! {
+                engine::coupling::CouplingFlow<'static, #name, #weight, #arithmetic>
+            };
+            let value = quote! {
+                engine::coupling::CouplingFlow::trusted(
+                    DIM, &[#(#couplings),*], #transformer, #affine, #scratch, #weights,
+                )
+            };
+            (network, value)
+        };
+        match architecture {
+            Architecture::Made(made) => {
+                let network = quote!(engine::made::Made<'static, #weight, #arithmetic>);
+                let (hidden, pairwise) = (numbers(&made.hidden), made.pairwise);
+                let value = quote! {
+                    engine::made::Made::trusted(
+                        engine::made::Made::<#weight>::shape(DIM, #hidden, #pairwise), #weights,
+                    )
+                };
+                match made.symmetry {
+                    Symmetry::None => (network, value),
                     Symmetry::Z2 => {
-                        let z2 = quote!(::pushforward::autoregressive::Z2);
-                        (quote!(#z2<#made>), quote!(#z2(#value)))
+                        let z2 = quote!(engine::autoregressive::Z2);
+                        (quote!(#z2<#network>), quote!(#z2(#value)))
                     }
                 }
             }
             Architecture::RealNvp(flow) => {
-                let RealNvpSpec { log_scale_bound, affine, .. } = flow;
-                let couplings = flow.couplings();
-                let couplings = couplings.iter().map(coupling);
-                let value = unwrapped(quote! {
-                    ::pushforward::coupling::RealNvp::new(
-                        DIM, &[#(#couplings),*], #log_scale_bound, #affine, #weights,
-                    )
-                });
-                (quote!(::pushforward::coupling::RealNvp<'static, #weight, #arithmetic>), value)
+                couplings(&flow.couplings(), flow.transformer(), flow.affine)
             }
             Architecture::Nsf(flow) => {
-                let NsfSpec { bins, bound, affine, .. } = flow;
-                let couplings = flow.couplings();
-                let couplings = couplings.iter().map(coupling);
-                let bins = Literal::usize_unsuffixed(*bins);
-                let value = unwrapped(quote! {
-                    ::pushforward::coupling::Nsf::new(
-                        DIM, &[#(#couplings),*], #bins, #bound, #affine, #weights,
-                    )
-                });
-                (quote!(::pushforward::coupling::Nsf<'static, #weight, #arithmetic>), value)
+                couplings(&flow.couplings(), flow.transformer(), flow.affine)
             }
             Architecture::Maf(flow) => {
                 let layers = flow.layers().into_iter().map(|layer| {
@@ -253,44 +322,34 @@ impl Module {
                     let (order, hidden) = (numbers(order), numbers(hidden));
                     let offset = Literal::usize_unsuffixed(offset);
                     quote! {
-                        ::pushforward::maf::Layer { order: #order, hidden: #hidden, offset: #offset }
+                        engine::maf::Layer { order: #order, hidden: #hidden, offset: #offset }
                     }
                 });
                 let fast = match flow.fast {
-                    Fast::Density => quote!(::pushforward::maf::Fast::Density),
-                    Fast::Sampling => quote!(::pushforward::maf::Fast::Sampling),
+                    Fast::Density => quote!(engine::maf::Fast::Density),
+                    Fast::Sampling => quote!(engine::maf::Fast::Sampling),
                 };
-                let (transformer, sizes) = match flow.transformer {
-                    TransformerSpec::Affine { log_scale_bound } => {
-                        (quote!(::pushforward::transformer::Affine), quote!(#log_scale_bound))
-                    }
-                    TransformerSpec::RationalQuadratic { bins, bound } => {
-                        let bins = Literal::usize_unsuffixed(bins);
-                        let name = quote!(::pushforward::rational_quadratic::RationalQuadratic);
-                        (name, quote!(#bins, #bound))
-                    }
-                };
-                let network = quote! {
-                    ::pushforward::maf::Maf<'static, #transformer, #weight, #arithmetic>
-                };
+                let (name, transformer) = transformer_tokens(flow.transformer);
                 let affine = flow.affine;
-                let value = unwrapped(quote! {
-                    <#network>::new(DIM, &[#(#layers),*], #fast, #sizes, #affine, #weights)
-                });
-                (network, value)
+                let value = quote! {
+                    engine::maf::Maf::trusted(
+                        DIM, &[#(#layers),*], #fast, #transformer, #affine, #scratch, #weights,
+                    )
+                };
+                (quote!(engine::maf::Maf<'static, #name, #weight, #arithmetic>), value)
             }
         }
     }
 
     fn golden_tokens(&self) -> Option<TokenStream> {
-        let Golden { seed, rows, log_prob } = self.golden.as_ref()?;
+        let Golden { seed, rows, log_prob } = self.model.golden()?;
         let embedded = |floats: &[f32]| {
             let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
             let (n, literal) = (bytes.len(), Literal::byte_string(&bytes));
             let n = Literal::usize_unsuffixed(n);
             quote! {{
-                static BYTES: ::pushforward::simd::embed::Embedded<#n> =
-                    ::pushforward::simd::embed::Embedded::new(*#literal);
+                static BYTES: engine::simd::embed::Embedded<#n> =
+                    engine::simd::embed::Embedded::new(*#literal);
                 BYTES.as_f32()
             }}
         };
@@ -319,7 +378,7 @@ fn coupling(Coupling { mask, moved, hidden, offset }: &Coupling<'_>) -> TokenStr
     let offset = Literal::usize_unsuffixed(*offset);
     let moved = Literal::usize_unsuffixed(*moved);
     quote! {
-        ::pushforward::coupling::Coupling {
+        engine::coupling::Coupling {
             mask: &[#(#mask),*],
             moved: #moved,
             hidden: #hidden,
@@ -336,23 +395,33 @@ fn refusal(arithmetic: Arithmetic) -> Option<TokenStream> {
         Arithmetic::Plain => None,
         Arithmetic::Fused => Some(quote! {
             const _: () = ::core::assert!(
-                ::pushforward::kernel::Fused::IS_NATIVE || !::core::cfg!(target_os = "none"),
+                engine::kernel::Fused::IS_NATIVE || !::core::cfg!(target_os = "none"),
                 #message
             );
         }),
     }
 }
 
-/// A constructor's value, taken out at compile time.
-fn unwrapped(option: TokenStream) -> TokenStream {
-    quote! {
-        match #option {
-            ::core::option::Option::Some(model) => model,
+/// The type and the value of what moves a coordinate.
+fn transformer_tokens(transformer: TransformerSpec) -> (TokenStream, TokenStream) {
+    let (name, sizes) = match transformer {
+        TransformerSpec::Affine { log_scale_bound } => {
+            (quote!(engine::transformer::Affine), quote!(#log_scale_bound))
+        }
+        TransformerSpec::RationalQuadratic { bins, bound } => {
+            let bins = Literal::usize_unsuffixed(bins);
+            (quote!(engine::rational_quadratic::RationalQuadratic), quote!(#bins, #bound))
+        }
+    };
+    let value = quote! {
+        match #name::new(#sizes) {
+            ::core::option::Option::Some(transformer) => transformer,
             ::core::option::Option::None => {
                 ::core::panic!("written for another version of `pushforward`")
             }
         }
-    }
+    };
+    (name, value)
 }
 
 /// Makes cargo rebuild when the file or the variable changes.
@@ -373,10 +442,10 @@ fn tracking(tracking: &Tracking) -> TokenStream {
 /// The functions of every module: types fix the lengths of buffers for one row, so these forms
 /// cannot fail.
 fn functions() -> TokenStream {
-    let distribution = quote!(::pushforward::distribution);
+    let distribution = quote!(engine::distribution);
     let result = quote!(::core::result::Result<(), #distribution::Error>);
-    let level = quote!(::pushforward::simd::Level::best());
-    let stream = quote!(&mut ::pushforward::noise::Stream::new(seed));
+    let level = quote!(engine::simd::Level::best());
+    let stream = quote!(&mut engine::noise::Stream::new(seed));
     let (some, none) = (quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
     quote! {
         /// Draws sample `index` of the stream `seed`.
@@ -418,6 +487,23 @@ fn functions() -> TokenStream {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
             let _fits = log_prob_rows(rows, out, &mut scratch.0);
+            log_prob
+        }
+
+        /// Draws a row with words of `rng`, any generator of the `rand` ecosystem, and returns its
+        /// log-probability (nats). `engine::noise::SampleRng::new(seed, index)` gives sample `index`
+        /// of the stream `seed`, with the same bits at every SIMD level.
+        pub fn sample_from<R: engine::noise::Rng + ?::core::marker::Sized>(
+            rng: &mut R,
+            row: &mut [Element; DIM],
+            scratch: &mut Scratch,
+        ) -> f32 {
+            let mut log_prob = 0.0;
+            let (rows, out) = (row.as_mut_slice(), ::core::slice::from_mut(&mut log_prob));
+            let noise = &mut engine::noise::FromRng(rng);
+            let _fits = #distribution::sample(
+                &MODEL, #level, noise, 0, rows, #some(out), &mut scratch.0,
+            );
             log_prob
         }
 

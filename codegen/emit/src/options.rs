@@ -18,17 +18,19 @@ pub enum Storage {
 pub struct Options {
     /// `weights`: how they are stored.
     pub weights: Storage,
-    /// `flash`: the most bytes the weights may take.
+    /// `flash`: the most bytes of flash the model may take; see [`Flash`](crate::Flash).
     pub flash: Option<u64>,
     /// `scratch`: the most bytes of working memory one row may take.
     pub scratch: Option<u64>,
     /// `link_section`: where the linker puts the weights.
     pub link_section: Option<String>,
+    /// `crate`: the path of the engine, where it is not `::pushforward`.
+    pub engine: Option<String>,
 }
 
 impl Options {
     /// The names that [`Options::set`] knows.
-    pub const NAMES: [&str; 4] = ["weights", "flash", "scratch", "link_section"];
+    pub const NAMES: [&str; 5] = ["weights", "flash", "scratch", "link_section", "crate"];
 
     /// Sets one option from its text.
     ///
@@ -51,6 +53,13 @@ impl Options {
                 }
                 self.link_section = Some(value.to_owned());
             }
+            "crate" => {
+                let path = value.strip_prefix("::").unwrap_or(value);
+                if !path.split("::").all(is_identifier) {
+                    return Err(bad("crate", value, "the path of the engine, such as \"::pf\""));
+                }
+                self.engine = Some(value.to_owned());
+            }
             _ => {
                 return Err(Error::UnknownOption {
                     found: name.to_owned(),
@@ -60,6 +69,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// A size: a whole number of bytes, or of K (1024) or M (1024²).
@@ -101,15 +115,28 @@ mod tests {
     }
 
     #[test]
+    fn paths_of_the_engine() {
+        let mut options = Options::default();
+        for path in ["pf", "::pf", "crate::parts::pf", "_pf2"] {
+            options.set("crate", path).unwrap();
+            assert_eq!(options.engine.as_deref(), Some(path));
+        }
+        for path in ["", "::", "a b", "a:b", "::a::", "2a", "a;fn f(){}"] {
+            let error = options.set("crate", path).unwrap_err().to_string();
+            assert!(error.starts_with("crate: found"), "{error}");
+        }
+    }
+
+    #[test]
     fn unknown_options_suggest_the_nearest() {
         let error = |name| Options::default().set(name, "1").unwrap_err().to_string();
         assert_eq!(
             error("falsh"),
-            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, link_section)"
+            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, link_section, crate)"
         );
         assert_eq!(
             error("colour"),
-            "unknown option `colour` (known: weights, flash, scratch, link_section)"
+            "unknown option `colour` (known: weights, flash, scratch, link_section, crate)"
         );
     }
 }

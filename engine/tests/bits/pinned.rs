@@ -94,12 +94,12 @@ where
         let inputs = round % (INPUTS + 1);
         for number in &mut weights {
             *number = weight(next);
-            next += 1;
+            next = u32::wrapping_add(next, 1);
         }
         let inputs_and_sums = x.iter_mut().chain(&mut acc);
         for number in inputs_and_sums.flatten().flatten() {
             *number = hard(next);
-            next += 1;
+            next = u32::wrapping_add(next, 1);
         }
         let used = weights.get(..OUTPUTS * inputs).unwrap_or_default();
         single.rectangle(used, x.get(..inputs).unwrap_or_default(), &mut acc);
@@ -126,9 +126,13 @@ impl Parameters<Scalar> for Six {
 /// Both directions of a spline, at points inside and outside its bound.
 fn spline() -> u64 {
     let Some(spline) = RationalQuadratic::new(6, 3.0) else { return 0 };
-    hash((0..1024).flat_map(|i| {
+    hash((0..1024u32).flat_map(|i| {
         let x = word(i) as i32 as f32 * (4.0 / 2_147_483_648.0);
-        let parameters = || Six(core::array::from_fn(|p| normal(Scalar, word(17 * i + p as u32))));
+        let parameters = || {
+            Six(core::array::from_fn(|p| {
+                normal(Scalar, word(u32::wrapping_mul(17, i).wrapping_add(p as u32)))
+            }))
+        };
         let (z, a) = spline.density(Scalar, x, &mut parameters());
         let (y, b) = spline.sampling(Scalar, x, &mut parameters());
         [z, a, y, b].map(f32::to_bits)

@@ -19,7 +19,7 @@ fn main() -> ! {
     for i in arguments.indices() {
         model::sample(arguments.seed, i, &mut row, &mut scratch);
         let (log_prob, instructions) = clock.count(|| model::log_prob(&row, &mut scratch));
-        total += instructions;
+        total = u64::wrapping_add(total, instructions);
         report::row(i, log_prob, &row);
     }
     report::mean("instructions", total, arguments.n);

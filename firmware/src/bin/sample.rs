@@ -18,10 +18,11 @@ fn main() -> ! {
     report::line("board").word(board::NAME).end();
     for i in arguments.indices() {
         let seed = arguments.seed;
-        alone += clock.count(|| model::sample(seed, i, &mut row, &mut scratch)).1;
+        let instructions = clock.count(|| model::sample(seed, i, &mut row, &mut scratch)).1;
+        alone = u64::wrapping_add(alone, instructions);
         let draw = || model::sample_with_log_prob(seed, i, &mut row, &mut scratch);
         let (log_prob, instructions) = clock.count(draw);
-        with_log_prob += instructions;
+        with_log_prob = u64::wrapping_add(with_log_prob, instructions);
         report::row(i, log_prob, &row);
     }
     report::mean("instructions_draw_only", alone, arguments.n);

@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// How weights are stored: f32 or f16.
     #[arg(long)]
     weights: Option<String>,
-    /// The most bytes the weights may take, as 65536 or 64K.
+    /// The most bytes of flash the model may take (weights, tables, code), as 65536 or 64K.
     #[arg(long)]
     flash: Option<String>,
     /// The most bytes of working memory a row may take.
@@ -29,12 +29,15 @@ pub(super) struct Args {
     /// The section that the linker puts the weights in.
     #[arg(long)]
     link_section: Option<String>,
+    /// The path of the crate pushforward, where it goes by another name.
+    #[arg(long = "crate", value_name = "PATH")]
+    engine: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
     distinct(("-o", &args.output), ("the model", &args.model), true)?;
     let mut options = Options::default();
-    let given = [&args.weights, &args.flash, &args.scratch, &args.link_section];
+    let given = [&args.weights, &args.flash, &args.scratch, &args.link_section, &args.engine];
     for (name, value) in Options::NAMES.into_iter().zip(given) {
         if let Some(value) = value {
             options.set(name, value).map_err(|e| Error::Usage(format!("--{e}")))?;
@@ -47,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let name = args.name.clone().unwrap_or_else(|| identifier(&stem));
     let source = args.model.file_name().unwrap_or_default().to_string_lossy();
     let text = emit::text(&model, options, &name, &source).map_err(|e| match e {
-        emit::Error::Budget { .. } => Error::Failed(e.to_string()),
+        emit::Error::Flash { .. } | emit::Error::Scratch { .. } => Error::Failed(e.to_string()),
         _ => Error::input(&args.model, e),
     })?;
     if is_standard_output(&args.output) {

@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             print(&format!(
                 "   {} samples/s, weights {} bytes, scratch {} bytes a row ({:.0} s with the build)\n\n",
                 figure("samples_per_second"),
-                figure("model_flash"),
+                figure("weights"),
                 figure("scratch"),
                 start.elapsed().as_secs_f64()
             ))?;
@@ -156,7 +156,7 @@ fn board_line(program: &str, output: &Output) -> String {
         figure("instructions"),
         "",
         figure("flash"),
-        figure("model_flash"),
+        figure("weights"),
         figure("scratch"),
         figure("stack"),
         figure("ram")

@@ -25,11 +25,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let bytes = |weights: &str| {
         let mut options = Options::default();
         options.set("weights", weights)?;
-        Module::new(model, options).map(|m| (m.flash_bytes(), m.scratch_bytes()))
+        Module::new(model, options).map(|m| (m.flash(), m.scratch_bytes()))
     };
     let (flash, scratch) = bytes("f32").map_err(|e| Error::input(&args.model, e))?;
     // A weight beyond the range of f16 leaves only f32.
-    let flash_f16 = bytes("f16").ok().map(|(flash, _)| flash);
+    let flash_f16 = bytes("f16").ok().map(|(flash, _)| flash.total());
     let adds = architecture.multiply_adds();
     let arithmetic = serde_json::to_value(model.arithmetic()).unwrap_or(Json::Null);
     if args.json {
@@ -44,7 +44,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "stored_parameters": architecture.packed_len(),
             "multiply_adds_per_sample": adds,
             "multiply_adds_per_log_prob": adds * architecture.passes(),
-            "flash_bytes": flash,
+            "flash_bytes": flash.total(),
+            "flash": { "weights": flash.weights, "tables": flash.tables, "code": flash.code },
             "flash_bytes_f16": flash_f16,
             "scratch_bytes": scratch,
             "arithmetic": arithmetic,
@@ -70,8 +71,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         (
             "flash".into(),
             format!(
-                "{flash} bytes{}",
-                flash_f16.map_or(String::new(), |f| format!(", {f} with f16 weights"))
+                "{} bytes{}: {} weights, {} tables, {} code at most (Cortex-M4F)",
+                flash.total(),
+                flash_f16.map_or(String::new(), |f| format!(", {f} with f16 weights")),
+                flash.weights,
+                flash.tables,
+                flash.code
             ),
         ),
         ("scratch".into(), format!("{scratch} bytes a row")),

@@ -39,7 +39,7 @@ fn main() -> Result<(), pushforward::distribution::Error> {
     }
     let rate = drawn as f64 / start.elapsed().as_secs_f64();
     println!("samples_per_second {rate:.0}");
-    println!("model_flash {} scratch {}", model::FLASH_BYTES, model::SCRATCH_BYTES);
+    println!("weights {} scratch {}", model::WEIGHT_BYTES, model::SCRATCH_BYTES);
     println!("done");
     Ok(())
 }
