@@ -55,7 +55,7 @@ fn main() {
             let (mut best, mut peak) = (f64::INFINITY, 0.0f64);
             let begun = std::time::Instant::now();
             while best.is_infinite() || begun.elapsed().as_secs_f64() < settings.seconds / 2.0 {
-                peak = peak.max(peak_multiply_adds());
+                peak = peak.max(peak_multiply_adds(1));
                 for _ in 0..20 {
                     let start_of_run = std::time::Instant::now();
                     let (weights, buffer) = (&weights[..], &mut buffer[start..]);

@@ -54,8 +54,9 @@ fn main() {
     for name in ["van-1", "van-2", "van-3"] {
         let case = case(name).expect("a case");
         for batch in [1, 64, 1024] {
-            let mut job = case.job(Work::Sample, batch, 1).expect("every model draws");
-            let each = time(&mut job, settings.seconds).cpu_seconds / batch as f64 * 1e6;
+            let mut job = case.job(Work::Sample, batch, 1);
+            let [_, cpu] = time(&mut job, settings.seconds).seconds;
+            let each = cpu / batch as f64 * 1e6;
             let row = format!("{}, batch {batch}", case.title);
             println!("{row:42} {each:14.2} {:8.2}", chain / each);
         }

@@ -15,7 +15,7 @@ fn measured(sampler: &Sampler, work: Work, rows: &mut [f32], log_prob: &mut [f32
     match work {
         Work::LogProb => sampler.log_prob(rows, log_prob),
         Work::Sample => sampler.sample(1, 0, rows, None),
-        Work::SampleWithLogProb | Work::Train => sampler.sample(1, 0, rows, Some(log_prob)),
+        Work::SampleWithLogProb => sampler.sample(1, 0, rows, Some(log_prob)),
     }
 }
 
@@ -25,16 +25,17 @@ fn main() {
         panic!("usage: instructions MODEL WORK BATCH LEVEL");
     };
     let case = case(model).expect("a model that `timings --list` names");
-    let work = Work::ALL.into_iter().find(|w| w.name() == work && *w != Work::Train);
+    let work = Work::ALL.into_iter().find(|w| w.name() == work);
     let work = work.expect("sample, sample+log_prob or log_prob");
     let level = Level::available().find(|l| l.name() == level).expect("a level of this machine");
     let batch: usize = batch.parse().expect("a whole number");
-    let sampler = case.model.sampler().expect("a built model has a sampler").with_level(level);
+    let loaded = case.loaded.at(level);
+    let sampler = loaded.sampler();
     let mut rows = vec![0.5; batch * sampler.dim()];
     let mut log_prob = vec![0.0; batch];
-    if case.name.starts_with("van") {
+    if model.starts_with("van") {
         rows.fill(1.0);
     }
-    measured(&sampler, work, black_box(&mut rows), black_box(&mut log_prob));
+    measured(sampler, work, black_box(&mut rows), black_box(&mut log_prob));
     black_box((&rows, &log_prob));
 }

@@ -27,7 +27,7 @@ fn run() -> Result<(), String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (model, work, batch, seconds) = match words[..] {
         ["--list"] => {
-            for case in cases().map_err(|e| e.to_string())? {
+            for case in cases() {
                 println!("{:10} {}", case.name, case.title);
             }
             return Ok(());
@@ -37,11 +37,13 @@ fn run() -> Result<(), String> {
         _ => return Err("usage: timings MODEL WORK BATCH [SECONDS] | --list".into()),
     };
     let case = case(model).ok_or_else(|| format!("found model '{model}', see --list"))?;
-    let work = Work::ALL.into_iter().find(|w| w.name() == work);
-    let work = work.ok_or("WORK: expected sample, sample+log_prob, log_prob or train")?;
     let batch = batch.parse().map_err(|_| "BATCH: expected a whole number")?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut job = case.job(work, batch, threads)?;
+    let mut job = match Work::ALL.into_iter().find(|w| w.name() == work) {
+        Some(work) => case.job(work, batch, threads),
+        None if work == "train" => case.training(batch, threads),
+        None => return Err("WORK: expected sample, sample+log_prob, log_prob or train".into()),
+    };
     if let Some(seconds) = seconds {
         return answer(&mut job, seconds);
     }
@@ -58,11 +60,11 @@ fn answer(job: &mut Job, seconds: &str) -> Result<(), String> {
     println!(
         "{}",
         json!({
-            "seconds": timing.seconds,
-            "cpu_seconds": timing.cpu_seconds,
+            "seconds": timing.seconds[0],
+            "cpu_seconds": timing.seconds[1],
             "peak": timing.peak,
             "multiply_adds": job.multiply_adds,
-            "microseconds_per_sample": timing.microseconds(job),
+            "microseconds_per_sample": timing.seconds_per_sample(job) * 1e6,
             "of_peak": timing.fraction(job),
             "threads": job.threads,
         })

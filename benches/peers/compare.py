@@ -141,7 +141,7 @@ def figures(row, best, clock):
     fraction = None
     if ours:
         work = ours["multiply_adds"] * row.batch
-        fraction = work / (ours[clock] * ours["peak"] * row.threads)
+        fraction = work / (ours[clock] * ours["peak"])
     return times, fraction
 
 
@@ -228,7 +228,8 @@ def main():
         text = "  ".join(f"{name} {number(t)}" for name, t in times.items())
         share = f"  {100 * fraction:.1f} % of peak" if fraction else ""
         print(f"{row.name}: {text}{share}", file=sys.stderr, flush=True)
-    peaks = [best["pushforward"]["peak"] for _, best in done if best.get("pushforward")]
+    peaks = [ours["peak"] / ours["threads"] for ours in
+             (best.get("pushforward") for _, best in done) if ours]
     lines = [f"{datetime.date.today()}, {machine()}, f32, shortest call"
              + (" in CPU time" if arguments.cpu_time else "")
              + (f"; peak {max(peaks) / 1e9:.0f} G multiply-adds/s a core" if peaks else "")

@@ -4,8 +4,8 @@
 //! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s in the folder of
 //! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held
 //! against its target by [`mod@estimate`], against its own description by
-//! [`reference`](mod@reference) and its draws against its scores by [`paths`], and run on a
-//! [`board`]. [`cli`] has one file per verb.
+//! [`reference`](mod@reference) and its draws against its scores by [`paths`], timed by
+//! [`timing`], and run on a [`board`]. [`cli`] has one file per verb.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -27,4 +27,5 @@ pub mod reference;
 pub mod report;
 pub mod run;
 pub mod signals;
+pub mod timing;
 pub mod train;

@@ -1,19 +1,15 @@
 //! `bench`: how fast a model is here, against the fused-multiply-add peak of the same run.
 
-use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use pushforward::simd::{Kernel, Level, Simd, dispatch};
-use rayon::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::error::Result;
-use crate::loaded::{Loaded, Value};
+use crate::loaded::Loaded;
+use crate::timing::{Job, Work, clock, time};
 
-/// Measured for at least this long, three times; the fastest counts.
-const TIME: Duration = Duration::from_millis(60);
-const REPEATS: usize = 3;
+/// Seconds of each measurement.
+const SECONDS: f64 = 0.25;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,32 +20,16 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// One measurement.
+/// One measurement; rates are in units of 10⁹ a second.
 struct Row {
     work: Work,
     batch: usize,
     threads: usize,
     ns_per_sample: f64,
-    macs_per_sample: u64,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Work {
-    Sample,
-    SampleWithLogProb,
-    LogProb,
-}
-
-impl Work {
-    const ALL: [Work; 3] = [Work::Sample, Work::SampleWithLogProb, Work::LogProb];
-
-    fn name(self) -> &'static str {
-        match self {
-            Work::Sample => "sample",
-            Work::SampleWithLogProb => "sample+log_prob",
-            Work::LogProb => "log_prob",
-        }
-    }
+    macs_per_sample: usize,
+    gmacs_per_second: f64,
+    /// Measured beside it, on as many threads.
+    peak: f64,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -64,11 +44,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
             }
         }
     }
+    let peak = |threads| {
+        let peaks = rows.iter().filter(|r| r.threads == threads).map(|r| r.peak);
+        peaks.fold(0.0, f64::max)
+    };
     let (peak, peak_all) = (peak(1), peak(threads));
     if args.json {
         let row = |r: &Row| {
             json!({ "work": r.work.name(), "batch": r.batch, "threads": r.threads, "ns_per_sample": r.ns_per_sample,
-                    "macs_per_sample": r.macs_per_sample, "gmacs_per_second": r.gmacs_per_second() })
+                    "macs_per_sample": r.macs_per_sample, "gmacs_per_second": r.gmacs_per_second,
+                    "of_peak": r.gmacs_per_second / r.peak })
         };
         return super::print_json(&json!({
             "rows": rows.iter().map(row).collect::<Vec<Json>>(),
@@ -91,7 +76,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         "of peak"
     );
     for r in &rows {
-        let peak = if r.threads == 1 { peak } else { peak_all };
         text += &format!(
             "{:16} {:>6} {:>8} {:>14.1} {:>14.0} {:>10.2} {:>7.1}%\n",
             r.work.name(),
@@ -99,109 +83,28 @@ pub(super) fn run(args: &Args) -> Result<()> {
             r.threads,
             r.ns_per_sample,
             1e9 / r.ns_per_sample,
-            r.gmacs_per_second(),
-            100.0 * r.gmacs_per_second() / peak
+            r.gmacs_per_second,
+            100.0 * r.gmacs_per_second / r.peak
         );
     }
     super::print(&text)
 }
 
-impl Row {
-    fn gmacs_per_second(&self) -> f64 {
-        self.macs_per_sample as f64 / self.ns_per_sample
-    }
-}
-
 fn measure(model: &Loaded, work: Work, batch: usize, threads: usize) -> Row {
-    let ns_per_sample = if model.spins() {
-        time::<i8>(model, work, batch, threads)
-    } else {
-        time::<f32>(model, work, batch, threads)
-    };
-    let architecture = model.model.architecture();
-    let passes = if work == Work::Sample { 1 } else { architecture.passes() };
-    let macs_per_sample = (architecture.multiply_adds() * passes) as u64;
-    Row { work, batch, threads, ns_per_sample, macs_per_sample }
+    let mut job = Job::with_model(model, work, batch, threads);
+    let timing = time(&mut job, SECONDS, &mut clock::wall());
+    Row {
+        work,
+        batch,
+        threads,
+        ns_per_sample: timing.seconds_per_sample(&job) * 1e9,
+        macs_per_sample: job.multiply_adds,
+        gmacs_per_second: timing.multiply_adds_per_second(&job) / 1e9,
+        peak: timing.peak / 1e9,
+    }
 }
 
 /// Samples a second that a model draws on one thread, with log-probabilities, in batches of 1024.
 pub(super) fn samples_per_second(model: &Loaded) -> f64 {
     1e9 / measure(model, Work::SampleWithLogProb, 1024, 1).ns_per_sample
-}
-
-fn time<V: Value>(model: &Loaded, work: Work, batch: usize, threads: usize) -> f64 {
-    let sampler = model.sampler();
-    let job = |thread: usize, calls: u64| {
-        let (mut rows, mut log_prob) = (vec![V::default(); batch * model.dim()], vec![0.0; batch]);
-        sampler.sample(thread as u64, 0, &mut rows, None);
-        for call in 0..calls {
-            let first = call * batch as u64;
-            match work {
-                Work::Sample => sampler.sample(1, first, &mut rows, None),
-                Work::SampleWithLogProb => sampler.sample(1, first, &mut rows, Some(&mut log_prob)),
-                Work::LogProb => sampler.log_prob(&rows, &mut log_prob),
-            }
-            black_box((&rows, &log_prob));
-        }
-    };
-    let samples = (batch * threads) as f64;
-    fastest(threads, &job) / samples
-}
-
-/// Nanoseconds of one call of `job(thread, calls)` on each of `threads` threads at once.
-fn fastest(threads: usize, job: &(impl Fn(usize, u64) + Sync)) -> f64 {
-    let round = |calls: u64| {
-        let start = Instant::now();
-        match threads {
-            1 => job(0, calls),
-            _ => (0..threads).into_par_iter().with_max_len(1).for_each(|t| job(t, calls)),
-        }
-        start.elapsed()
-    };
-    let mut calls = 1;
-    while round(calls) < TIME && calls < 1 << 40 {
-        calls *= 2;
-    }
-    let times = (0..REPEATS).map(|_| round(calls).as_secs_f64());
-    times.fold(f64::INFINITY, f64::min) * 1e9 / calls as f64
-}
-
-/// Multiply-adds of one peak call and lane.
-const PEAK_STEPS: usize = 1 << 14;
-/// Independent accumulators: enough to fill two pipes of latency four or five, and they fit in the
-/// sixteen registers of AVX2.
-const ACCUMULATORS: usize = 12;
-
-/// Multiply-adds in registers only, nothing loaded or stored.
-struct Peak {
-    calls: u64,
-}
-
-impl Kernel for Peak {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> f32 {
-        let (a, b) = (s.splat(black_box(0.999)), s.splat(black_box(0.001)));
-        let mut x = [s.splat(black_box(1.0)); ACCUMULATORS];
-        for _ in 0..self.calls {
-            for _ in 0..PEAK_STEPS {
-                x = x.map(|x| s.mul_add(x, a, b));
-            }
-        }
-        let sum = x.into_iter().fold(s.splat(0.0), |sum, x| s.add(sum, x));
-        let mut out = [0.0; 64];
-        if let Some(first) = S::chunks_mut(&mut out).0.first_mut() {
-            s.store(sum, first);
-        }
-        out.iter().sum()
-    }
-}
-
-/// Multiply-adds a second, in units of 10⁹, of `threads` threads at the widest level.
-fn peak(threads: usize) -> f64 {
-    let job = |_, calls| {
-        black_box(dispatch(Level::best(), Peak { calls }));
-    };
-    (PEAK_STEPS * ACCUMULATORS * Level::best().lanes() * threads) as f64 / fastest(threads, &job)
 }

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 /// The program: it prints the lines that a board prints.
 const PROGRAM: &str = r#"//! A trained model as static Rust, drawn and timed.
 
-use std::time::Instant;
+/// The clock of the verb `bench`.
+mod clock;
 
 pushforward_codegen::model! {
     mod model = "model.safetensors";
@@ -32,13 +33,19 @@ fn main() -> Result<(), pushforward::distribution::Error> {
     let mut batch = vec![[Default::default(); model::DIM]; BATCH];
     let mut log_prob = vec![0.0; BATCH];
     let mut scratch = vec![0.0; model::scratch_len(BATCH)];
-    let (start, mut drawn) = (Instant::now(), 0);
-    while start.elapsed().as_millis() < 300 {
-        model::sample_rows_with_log_prob(seed, drawn, &mut batch, &mut log_prob, &mut scratch)?;
-        drawn += BATCH as u64;
-    }
-    let rate = drawn as f64 / start.elapsed().as_secs_f64();
-    println!("samples_per_second {rate:.0}");
+    let (mut drawn, mut outcome) = (0, Ok(()));
+    let mut draw = |calls| {
+        for _ in 0..calls {
+            let (batch, log_prob, scratch) = (&mut batch, &mut log_prob, &mut scratch);
+            let drawing = model::sample_rows_with_log_prob(seed, drawn, batch, log_prob, scratch);
+            outcome = outcome.and(drawing);
+            drawn += BATCH as u64;
+        }
+    };
+    let calls = clock::calls_in(clock::BLOCK, &mut clock::wall(), &mut draw);
+    let [call] = clock::shortest(calls, 0.3, &mut clock::wall(), &mut draw);
+    outcome?;
+    println!("samples_per_second {:.0}", BATCH as f64 / call);
     println!("weights {} scratch {}", model::WEIGHT_BYTES, model::SCRATCH_BYTES);
     println!("done");
     Ok(())
@@ -67,7 +74,11 @@ pub(super) fn run(
     let lock = read(&checkout.join("Cargo.lock"))?;
     write_package(
         &package,
-        &[("Cargo.toml", manifest.as_bytes()), ("src/main.rs", PROGRAM.as_bytes())],
+        &[
+            ("Cargo.toml", manifest.as_bytes()),
+            ("src/main.rs", PROGRAM.as_bytes()),
+            ("src/clock.rs", include_bytes!("../../timing/clock.rs")),
+        ],
     )?;
     write_package(&package, &[("model.safetensors", &read(model)?)])?;
     if !package.join("Cargo.lock").exists() {
