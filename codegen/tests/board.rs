@@ -1,18 +1,21 @@
 //! The firmware, compiled around models of all families and both arithmetics and run on an
 //! emulated Cortex-M4F, gives the bits of a loaded model on this machine; a Cortex-M3 is refused what
 //! it cannot do.
-//!
-//! Needs QEMU and the Rust target; says so loudly where they are missing, and fails there if `CI`
-//! is set.
+
+#[path = "../../engine/tests/needs/mod.rs"]
+mod needs;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::{env, fs};
+
+use needs::{Test, missing_program, missing_target};
 
 use pushforward::model::Model;
 
 const TARGET: &str = "thumbv7em-none-eabihf";
+const CORTEX_M3: &str = "thumbv7m-none-eabi";
 const QEMU: &str = "qemu-system-arm";
 const MACHINE: &str = "-cpu cortex-m4 -machine mps2-an386 -nographic -icount shift=6 \
                        -semihosting-config enable=on,target=native -kernel";
@@ -44,31 +47,6 @@ fn cargo(arguments: &[&str], model: Option<&Path>) -> Result<Output, Box<dyn Err
 
 fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware")
-}
-
-/// Whether the tools and Rust targets are here; without them says so, and panics under CI.
-fn tools(names: &[&str]) -> bool {
-    let missing: Vec<_> = names
-        .iter()
-        .filter(|name| {
-            if name.contains("-none-") {
-                let rustc = Command::new("rustc").args(["--print", "sysroot"]).output();
-                let root = rustc.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-                !root.is_ok_and(|r| Path::new(&r).join("lib/rustlib").join(name).is_dir())
-            } else {
-                let mut command = Command::new(name);
-                command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-                command.status().is_err()
-            }
-        })
-        .collect();
-    if missing.is_empty() {
-        return true;
-    }
-    let text = format!("NOT TESTED on a Cortex-M: missing {missing:?}");
-    assert!(env::var_os("CI").is_none(), "{text}");
-    eprintln!("\n{text}\n(install the package qemu-system-arm; rustup target add TARGET)\n");
-    false
 }
 
 /// Runs a program and returns its lines as words.
@@ -118,11 +96,7 @@ fn figure(lines: &[Vec<String>], name: &str) -> Result<usize, Box<dyn Error>> {
     Ok(line[1].parse()?)
 }
 
-#[test]
 fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
-    if !tools(&[QEMU, TARGET]) {
-        return Ok(());
-    }
     fs::create_dir_all(target_dir())?;
     // One path for all models: a change of the file has to rebuild.
     let path = target_dir().join("model.safetensors");
@@ -172,11 +146,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
 }
 
 /// Overflow checks in a user's profile do not cost the proof: the manifest exempts the engine.
-#[test]
 fn overflow_checks_may_be_on() -> Result<(), Box<dyn Error>> {
-    if !tools(&[TARGET]) {
-        return Ok(());
-    }
     for name in ["spins_fused", "flow_plain", "nsf_fused", "maf_plain", "iaf_fused"] {
         let model = repository().join("codegen/tests/models").join(name);
         let model = model.with_extension("safetensors");
@@ -186,11 +156,7 @@ fn overflow_checks_may_be_on() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[test]
 fn a_program_that_can_panic_does_not_link() -> Result<(), Box<dyn Error>> {
-    if !tools(&[TARGET]) {
-        return Ok(());
-    }
     let arguments = ["--bin", "reachable_panic", "--features", "deliberate-panic"];
     let built = cargo(&arguments, None)?;
     let text = String::from_utf8_lossy(&built.stderr);
@@ -199,12 +165,7 @@ fn a_program_that_can_panic_does_not_link() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[test]
 fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> {
-    const CORTEX_M3: &str = "thumbv7m-none-eabi";
-    if !tools(&[CORTEX_M3]) {
-        return Ok(());
-    }
     for (name, accepted) in [("spins_plain", true), ("spins_fused", false)] {
         let model = repository().join("codegen/tests/models").join(name);
         let model = model.with_extension("safetensors");
@@ -214,4 +175,37 @@ fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> 
         assert_eq!(text.contains("this model's arithmetic is `fused`"), !accepted, "{text}");
     }
     Ok(())
+}
+
+/// The target, the program if any, the name and the body of a test.
+type Row = (&'static str, Option<&'static str>, &'static str, fn() -> Result<(), Box<dyn Error>>);
+
+fn main() -> ExitCode {
+    let rows: [Row; 4] = [
+        (
+            TARGET,
+            Some(QEMU),
+            "rows_and_scores_have_the_bits_of_a_loaded_model",
+            rows_and_scores_have_the_bits_of_a_loaded_model,
+        ),
+        (TARGET, None, "overflow_checks_may_be_on", overflow_checks_may_be_on),
+        (
+            TARGET,
+            None,
+            "a_program_that_can_panic_does_not_link",
+            a_program_that_can_panic_does_not_link,
+        ),
+        (
+            CORTEX_M3,
+            None,
+            "a_fused_model_is_refused_where_nothing_fuses",
+            a_fused_model_is_refused_where_nothing_fuses,
+        ),
+    ];
+    let tests = rows.map(|(target, program, name, body)| {
+        let program = program.and_then(|program| missing_program(program, program));
+        let missing = missing_target(target).into_iter().chain(program);
+        Test::needing(target, missing, name, move || Ok(body()?))
+    });
+    needs::run(include_str!("board.rs"), tests.into())
 }

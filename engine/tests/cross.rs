@@ -3,13 +3,17 @@
 //!
 //! The programs are this folder's own `bits` (whole models at every level of that processor),
 //! `targets` (the table that microcontrollers check too) and `levels` (each operation, and that the
-//! processor's own level is there). What is missing to run them is said loudly, and is a failure if
-//! `CI` is set.
+//! processor's own level is there).
+
+mod needs;
 
 use std::env;
-use std::error::Error;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::OnceLock;
+
+use libtest_mimic::Failed;
+use needs::{Test, missing_program, missing_target};
 
 const TESTS: [&str; 3] = ["bits", "targets", "levels"];
 
@@ -44,30 +48,14 @@ const WASM: Processor = Processor {
 };
 
 impl Processor {
-    /// Whether all is here; without says what is not, and panics under CI.
-    fn is_ready(&self) -> bool {
-        let rustc = Command::new("rustc").args(["--print", "sysroot"]).output();
-        let root = rustc.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-        let mut missing = Vec::new();
-        if !root.is_ok_and(|r| Path::new(&r).join("lib/rustlib").join(self.target).is_dir()) {
-            missing.push(format!("the Rust target (rustup target add {})", self.target));
-        }
-        let mut runner = Command::new(self.runner);
-        if runner.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-            missing.push(format!("{} (install the package {})", self.runner, self.package));
-        }
-        if missing.is_empty() {
-            return true;
-        }
-        let text = format!("NOT TESTED on {}: missing {}", self.target, missing.join(" and "));
-        assert!(env::var_os("CI").is_none(), "{text}");
-        eprintln!("\n{text}\n");
-        false
+    fn missing(&self) -> impl Iterator<Item = String> {
+        let runner = missing_program(self.runner, self.package);
+        missing_target(self.target).into_iter().chain(runner)
     }
 
     /// Builds the tests, without the settings of the cargo that runs this one, and returns what
     /// cargo says of each artifact.
-    fn build(&self) -> Result<String, Box<dyn Error>> {
+    fn build(&self) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
         for (name, _) in env::vars_os() {
@@ -83,43 +71,38 @@ impl Processor {
         command.args(["--config", "profile.release.debug=false"]);
         command.args(TESTS.iter().flat_map(|test| ["--test", test]));
         command.arg("--target-dir").arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cross"));
-        let Output { status, stdout, stderr } = command.output()?;
-        if !status.success() {
-            return Err(String::from_utf8_lossy(&stderr).into());
-        }
-        Ok(String::from_utf8(stdout)?)
+        let Output { status, stdout, stderr } = command.output().map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(if status.success() { &stdout } else { &stderr });
+        if status.success() { Ok(text.into()) } else { Err(text.into()) }
     }
 
-    fn test(&self) -> Result<(), Box<dyn Error>> {
-        if !self.is_ready() {
-            return Ok(());
-        }
-        let built = self.build()?;
-        let mut programs = Vec::new();
-        for line in built.lines() {
-            let message: serde_json::Value = serde_json::from_str(line)?;
-            programs.extend(message["executable"].as_str().map(str::to_owned));
-        }
-        assert_eq!(programs.len(), TESTS.len(), "{programs:?}");
-        for program in programs {
-            let mut command = Command::new(self.runner);
-            command.args(self.runner_arguments).arg(&program).arg("--nocapture");
-            let output = command.stdin(Stdio::null()).output()?;
-            let text = String::from_utf8_lossy(&output.stdout);
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{program}: {}\n{text}{errors}", output.status);
-            assert!(text.contains("test result: ok"), "{program}: {text}{errors}");
-        }
+    /// Runs one of the programs, which the first to ask builds.
+    fn run(&self, test: &str, built: &OnceLock<Result<String, String>>) -> Result<(), Failed> {
+        let messages = built.get_or_init(|| self.build()).as_ref()?;
+        let program = messages.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let program = message["executable"].as_str()?;
+            (message["target"]["name"] == test).then(|| program.to_owned())
+        });
+        let program = program.ok_or_else(|| format!("no program of {test} in {messages}"))?;
+        let mut command = Command::new(self.runner);
+        command.args(self.runner_arguments).arg(&program).arg("--nocapture");
+        let output = command.stdin(Stdio::null()).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {}\n{text}{errors}", output.status);
+        assert!(text.contains("test result: ok"), "{program}: {text}{errors}");
         Ok(())
     }
 }
 
-#[test]
-fn arm_has_the_same_bits() -> Result<(), Box<dyn Error>> {
-    ARM.test()
-}
-
-#[test]
-fn webassembly_has_the_same_bits() -> Result<(), Box<dyn Error>> {
-    WASM.test()
+fn main() -> ExitCode {
+    static BUILT: [OnceLock<Result<String, String>>; 2] = [const { OnceLock::new() }; 2];
+    let tests = [&ARM, &WASM].into_iter().zip(&BUILT).flat_map(|(processor, built)| {
+        TESTS.map(|test| {
+            let body = move || processor.run(test, built);
+            Test::needing(processor.target, processor.missing(), test, body)
+        })
+    });
+    needs::run(include_str!("cross.rs"), tests.collect())
 }

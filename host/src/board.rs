@@ -5,7 +5,6 @@
 //! run in QEMU, and read.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -36,29 +35,54 @@ pub struct Output {
     pub figures: BTreeMap<String, u64>,
 }
 
-/// Why the board cannot be run here, and what would help; `None` if it can.
-pub fn missing(checkout: &Path) -> Option<String> {
-    if !checkout.join("firmware/Cargo.toml").is_file() {
-        return Some(format!("no firmware sources in {}: run from a checkout", checkout.display()));
-    }
-    let runs = |program: &str, argument: &str| {
-        let mut command = Command::new(program);
-        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        !matches!(command.status(), Err(e) if e.kind() == ErrorKind::NotFound)
+/// Whether a program can be started.
+fn runs(program: &Path) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok()
+}
+
+/// Why nothing can be compiled here, and what would help; `None` if it can. There is no checkout
+/// where the sources that built this program are gone.
+pub fn missing_to_compile(checkout: Option<&Path>) -> Option<String> {
+    let Some(checkout) = checkout else {
+        return Some("it needs the sources: run it from a checkout".into());
     };
-    if !runs(QEMU, "--version") {
-        return Some(format!(
+    let cargo = cargo();
+    (!runs(&cargo)).then(|| {
+        format!(
+            "cargo is not installed ({} cannot be started): install it from https://rustup.rs, then run `rustup toolchain install` in {}",
+            cargo.display(),
+            checkout.display()
+        )
+    })
+}
+
+/// Why the board cannot be run here, all of it, and what would help; `None` if it can.
+pub fn missing(checkout: Option<&Path>) -> Option<String> {
+    let emulator = (!runs(Path::new(QEMU))).then(|| {
+        format!(
             "{QEMU} is not installed: install the package qemu-system-arm (Debian, Ubuntu), qemu-system-arm-core (Fedora) or qemu (Homebrew)"
-        ));
-    }
-    // The rustc beside that cargo, in the folder whose toolchain file chooses it.
-    let mut rustc = Command::new(cargo().with_file_name("rustc"));
-    let sysroot = rustc.args(["--print", "sysroot"]).current_dir(checkout).output();
-    let installed = sysroot.is_ok_and(|out| {
-        let root = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-        Path::new(&root).join("lib/rustlib").join(TARGET).is_dir()
+        )
     });
-    (!installed).then(|| format!("the Rust target is not installed: rustup target add {TARGET}"))
+    let compiler = missing_to_compile(checkout).or_else(|| {
+        let checkout = checkout?;
+        // The rustc beside that cargo, in the folder whose toolchain file chooses it.
+        let mut rustc = Command::new(cargo().with_file_name("rustc"));
+        let sysroot = rustc.args(["--print", "sysroot"]).current_dir(checkout).output();
+        let installed = sysroot.is_ok_and(|out| {
+            let root = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+            Path::new(&root).join("lib/rustlib").join(TARGET).is_dir()
+        });
+        (!installed).then(|| {
+            format!(
+                "the Rust target {TARGET} is not installed: run `rustup toolchain install` in {} (rustup is at https://rustup.rs)",
+                checkout.display()
+            )
+        })
+    });
+    let missing: Vec<_> = compiler.into_iter().chain(emulator).collect();
+    (!missing.is_empty()).then(|| missing.join("\n   and "))
 }
 
 /// The cargo that built or runs this program, or the one on the path.

@@ -2,6 +2,7 @@
 
 mod ops_common;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use ops_common::*;
@@ -24,8 +25,7 @@ fn weighted(w: &[f32], y: &[f64]) -> f64 {
     w.iter().zip(y).map(|(w, y)| f64::from(*w) * y).sum()
 }
 
-#[test]
-fn dense() {
+fn dense(device: &Device) {
     for (limits, inputs, copies, bias, units) in [
         (vec![5; 7], 5, 1, true, false),
         (vec![0, 0, 1, 1, 2, 3, 3, 70, 77], 90, 2, true, false),
@@ -109,25 +109,21 @@ fn dense() {
             let off = |at: usize| (dw[at] - by_difference[at]).abs();
             assert!((0..parameters).filter(|&at| seen(at)).all(|at| off(at) < 1e-6));
         }
-        for device in devices() {
-            let (p, [sx, sy, sh, sdy, sdx]) = build();
-            let inputs = [(sx, x.clone()), (sy, y.clone()), (sdy, dy.clone())];
-            let phases = [Forward, Backward];
-            let found = evaluate(&device, p, BATCH, &w, &inputs, &phases, &[sy, sh, sdx]);
-            assert_close(&format!("{} y", device.kind()), &found[0], &z, TOLERANCE);
-            let value = formula(&w64, &x64);
-            assert_close(&format!("{} units", device.kind()), &found[1], &value, TOLERANCE);
-            assert_close(&format!("{} dx", device.kind()), &found[2], &dx, TOLERANCE);
-            assert_close(&format!("{} dw", device.kind()), &found[3], &dw, TOLERANCE);
-        }
+        let (p, [sx, sy, sh, sdy, sdx]) = build();
+        let inputs = [(sx, x.clone()), (sy, y.clone()), (sdy, dy.clone())];
+        let phases = [Forward, Backward];
+        let found = evaluate(device, p, BATCH, &w, &inputs, &phases, &[sy, sh, sdx]);
+        assert_close(&format!("{} y", device.kind()), &found[0], &z, TOLERANCE);
+        let value = formula(&w64, &x64);
+        assert_close(&format!("{} units", device.kind()), &found[1], &value, TOLERANCE);
+        assert_close(&format!("{} dx", device.kind()), &found[2], &dx, TOLERANCE);
+        assert_close(&format!("{} dw", device.kind()), &found[3], &dw, TOLERANCE);
     }
 }
 
 /// Layers of a flow, as one call where a workgroup's memory suffices, against their parts on the CPU,
 /// which the tests around this one hold to their formulas.
-#[test]
-fn flow_layers() {
-    let Some(gpu) = gpu() else { return };
+fn flow_layers(gpu: &Device) {
     let affine = TransformerSpec::Affine { log_scale_bound: 1.5 };
     let spline = TransformerSpec::RationalQuadratic { bins: 4, bound: 3.0 };
     for (transformer, hidden, masked, calls) in [
@@ -254,42 +250,38 @@ fn flow_layers() {
     }
 }
 
-#[test]
-fn copies_that_sampling_made_are_left_alone() {
-    for device in devices() {
-        let mut p = program(2, 2);
-        let (x, y) = (p.slot(1), p.slot(1));
-        let limits = p.table(Dense::table(&[1], 1));
-        p.forward.push(Box::new(Dense {
-            weight: 0,
-            bias: Some(1),
-            limits,
-            inputs: 1,
-            outputs: 1,
-            x,
-            y,
-            units: None,
-            from_copy: 1,
-        }));
-        let xs = numbers(2 * BATCH, 1.0, 1);
-        let found = evaluate(
-            &device,
-            p,
-            BATCH,
-            &[2.0, 0.5],
-            &[(x, xs.clone()), (y, vec![9.0; 2 * BATCH])],
-            &[Forward],
-            &[y],
-        );
-        let expected: Vec<f64> = (0..2 * BATCH)
-            .map(|c| if c < BATCH { 9.0 } else { 2.0 * f64::from(xs[c]) + 0.5 })
-            .collect();
-        assert_close("y", &found[0], &expected, TOLERANCE);
-    }
+fn copies_that_sampling_made_are_left_alone(device: &Device) {
+    let mut p = program(2, 2);
+    let (x, y) = (p.slot(1), p.slot(1));
+    let limits = p.table(Dense::table(&[1], 1));
+    p.forward.push(Box::new(Dense {
+        weight: 0,
+        bias: Some(1),
+        limits,
+        inputs: 1,
+        outputs: 1,
+        x,
+        y,
+        units: None,
+        from_copy: 1,
+    }));
+    let xs = numbers(2 * BATCH, 1.0, 1);
+    let found = evaluate(
+        device,
+        p,
+        BATCH,
+        &[2.0, 0.5],
+        &[(x, xs.clone()), (y, vec![9.0; 2 * BATCH])],
+        &[Forward],
+        &[y],
+    );
+    let expected: Vec<f64> = (0..2 * BATCH)
+        .map(|c| if c < BATCH { 9.0 } else { 2.0 * f64::from(xs[c]) + 0.5 })
+        .collect();
+    assert_close("y", &found[0], &expected, TOLERANCE);
 }
 
-#[test]
-fn spins() {
+fn spins(device: &Device) {
     let (sites, n) = (9, BATCH * 2);
     let x: Vec<f32> = numbers(sites * n, 1.0, 1).iter().map(|v| v.signum()).collect();
     let logits: Vec<f32> = numbers(sites * n, 1.0, 2).iter().map(|v| v * v * v * 15.0).collect();
@@ -303,24 +295,16 @@ fn spins() {
     };
     let a = f64s(&logits);
     let da = slopes(&a, |a| weighted(&coefficient, &formula(a)));
-    for device in devices() {
-        let mut p = program(2, 1);
-        let (sx, sa, sd) = (p.slot(sites), p.slot(sites), p.slot(sites));
-        let spins = Spins { sites, x: sx, logits: sa, log_q: p.loss.log_q };
-        let coefficient_slot = p.loss.coefficient;
-        p.forward.push(Box::new(spins));
-        p.backward.push(Box::new(SpinsBackward {
-            spins,
-            coefficient: coefficient_slot,
-            dlogits: sd,
-        }));
-        let inputs =
-            [(sx, x.clone()), (sa, logits.clone()), (coefficient_slot, coefficient.clone())];
-        let found =
-            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[Slot(0), sd]);
-        assert_close("ln q", &found[0], &formula(&a), TOLERANCE);
-        assert_close("da", &found[1], &da, TOLERANCE);
-    }
+    let mut p = program(2, 1);
+    let (sx, sa, sd) = (p.slot(sites), p.slot(sites), p.slot(sites));
+    let spins = Spins { sites, x: sx, logits: sa, log_q: p.loss.log_q };
+    let coefficient_slot = p.loss.coefficient;
+    p.forward.push(Box::new(spins));
+    p.backward.push(Box::new(SpinsBackward { spins, coefficient: coefficient_slot, dlogits: sd }));
+    let inputs = [(sx, x.clone()), (sa, logits.clone()), (coefficient_slot, coefficient.clone())];
+    let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[Slot(0), sd]);
+    assert_close("ln q", &found[0], &formula(&a), TOLERANCE);
+    assert_close("da", &found[1], &da, TOLERANCE);
 }
 
 /// The spline of parameters `u` at `x`, as Durkan et al. write it: data to noise and ln y', or noise
@@ -373,8 +357,7 @@ fn scale_and_shift(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64,
     }
 }
 
-#[test]
-fn transforms() {
+fn transforms(device: &Device) {
     let coupling = |per| (5, vec![1u32, 2, 4], vec![0u32, 3], [1, 3], per);
     let autoregressive = |per: usize| (3, vec![2u32, 0, 1], vec![], [per, 1], per);
     let affine = TransformerSpec::Affine { log_scale_bound: 1.5 };
@@ -428,50 +411,47 @@ fn transforms() {
                 })[0];
             }
         }
-        for device in devices() {
-            let mut p = program(1, 1);
-            let [sx, sy, sdy] = [dim; 3].map(|rows| p.slot(rows));
-            let sr = p.slot(per * m);
-            let (moved, kept) = (p.table(moved.iter().copied()), p.table(kept.iter().copied()));
-            let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
-            let transform = Transform {
-                transformer,
-                direction,
-                moved,
-                kept,
-                strides,
-                x: sx,
-                raw: sr,
-                y: sy,
-                log_q: log_q_slot,
-            };
-            p.forward.push(Box::new(transform));
-            p.backward.push(Box::new(TransformBackward {
-                transform,
-                coefficient: coefficient_slot,
-                dy: sdy,
-            }));
-            let inputs = [
-                (sx, x.clone()),
-                (sr, raw.clone()),
-                (sdy, dy.clone()),
-                (coefficient_slot, coefficient.clone()),
-            ];
-            let slots = [sy, log_q_slot, sdy, sr];
-            let found = evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &slots);
-            let what = format!("{what} {}", device.kind());
-            // The inverse of a flat piece of a spline magnifies the rounding of its corners.
-            let tolerance = if per == 2 { TOLERANCE } else { 5e-5 };
-            assert_close(&format!("{what} y"), &found[0], &y, tolerance);
-            assert_close(&format!("{what} ln q"), &found[1], &log_q, tolerance);
-            assert_close(&format!("{what} dx"), &found[2], &dx, tolerance);
-            assert_close(&format!("{what} draw"), &found[3], &draw, tolerance);
-        }
+        let mut p = program(1, 1);
+        let [sx, sy, sdy] = [dim; 3].map(|rows| p.slot(rows));
+        let sr = p.slot(per * m);
+        let (moved, kept) = (p.table(moved.iter().copied()), p.table(kept.iter().copied()));
+        let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+        let transform = Transform {
+            transformer,
+            direction,
+            moved,
+            kept,
+            strides,
+            x: sx,
+            raw: sr,
+            y: sy,
+            log_q: log_q_slot,
+        };
+        p.forward.push(Box::new(transform));
+        p.backward.push(Box::new(TransformBackward {
+            transform,
+            coefficient: coefficient_slot,
+            dy: sdy,
+        }));
+        let inputs = [
+            (sx, x.clone()),
+            (sr, raw.clone()),
+            (sdy, dy.clone()),
+            (coefficient_slot, coefficient.clone()),
+        ];
+        let slots = [sy, log_q_slot, sdy, sr];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &slots);
+        let what = format!("{what} {}", device.kind());
+        // The inverse of a flat piece of a spline magnifies the rounding of its corners.
+        let tolerance = if per == 2 { TOLERANCE } else { 5e-5 };
+        assert_close(&format!("{what} y"), &found[0], &y, tolerance);
+        assert_close(&format!("{what} ln q"), &found[1], &log_q, tolerance);
+        assert_close(&format!("{what} dx"), &found[2], &dx, tolerance);
+        assert_close(&format!("{what} draw"), &found[3], &draw, tolerance);
     }
 }
 
-#[test]
-fn affine() {
+fn affine(device: &Device) {
     let (dim, n) = (3, BATCH);
     let parameters = numbers(2 * dim, 0.8, 1);
     let (x, dy, coefficient) =
@@ -491,46 +471,35 @@ fn affine() {
         let (x64, p64) = (f64s(&x), f64s(&parameters));
         let (y, log_q) = formula(&x64, &p64);
         let (dx, dp) = (slopes(&x64, |x| total(x, &p64)), slopes(&p64, |p| total(&x64, p)));
-        for device in devices() {
-            let mut p = program(1, 2 * dim);
-            let (sx, sy, sdy) = (p.slot(dim), p.slot(dim), p.slot(dim));
-            let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
-            let affine = Affine {
-                direction,
-                dim,
-                log_scale: 0,
-                shift: dim,
-                x: sx,
-                y: sy,
-                log_q: log_q_slot,
-            };
-            p.forward.push(Box::new(affine));
-            p.backward.push(Box::new(AffineBackward {
-                affine,
-                coefficient: coefficient_slot,
-                dy: sdy,
-            }));
-            let inputs =
-                [(sx, x.clone()), (sdy, dy.clone()), (coefficient_slot, coefficient.clone())];
-            let found = evaluate(
-                &device,
-                p,
-                BATCH,
-                &parameters,
-                &inputs,
-                &[Forward, Backward],
-                &[sy, log_q_slot, sdy],
-            );
-            assert_close("y", &found[0], &y, TOLERANCE);
-            assert_close("ln q", &found[1], &log_q, TOLERANCE);
-            assert_close("dx", &found[2], &dx, TOLERANCE);
-            assert_close("dp", &found[3], &dp, TOLERANCE);
-        }
+        let mut p = program(1, 2 * dim);
+        let (sx, sy, sdy) = (p.slot(dim), p.slot(dim), p.slot(dim));
+        let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+        let affine =
+            Affine { direction, dim, log_scale: 0, shift: dim, x: sx, y: sy, log_q: log_q_slot };
+        p.forward.push(Box::new(affine));
+        p.backward.push(Box::new(AffineBackward {
+            affine,
+            coefficient: coefficient_slot,
+            dy: sdy,
+        }));
+        let inputs = [(sx, x.clone()), (sdy, dy.clone()), (coefficient_slot, coefficient.clone())];
+        let found = evaluate(
+            device,
+            p,
+            BATCH,
+            &parameters,
+            &inputs,
+            &[Forward, Backward],
+            &[sy, log_q_slot, sdy],
+        );
+        assert_close("y", &found[0], &y, TOLERANCE);
+        assert_close("ln q", &found[1], &log_q, TOLERANCE);
+        assert_close("dx", &found[2], &dx, TOLERANCE);
+        assert_close("dp", &found[3], &dp, TOLERANCE);
     }
 }
 
-#[test]
-fn gaussian() {
+fn gaussian(device: &Device) {
     let (dim, n) = (5, BATCH);
     let words =
         |c: usize, d: usize| pushforward::noise::block(step().key, [c as u32, d as u32 / 2])[d % 2];
@@ -545,28 +514,20 @@ fn gaussian() {
     };
     let coefficient = numbers(n, 1.0, 3);
     let dz = slopes(&z, |z| weighted(&coefficient, &density(z)));
-    for device in devices() {
-        let mut p = program(1, 1);
-        let (sz, sd) = (p.slot(dim), p.slot(dim));
-        let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
-        let gaussian = Gaussian { dim, z: sz, log_q, draw: true };
-        p.forward.push(Box::new(gaussian));
-        p.backward.push(Box::new(GaussianBackward {
-            gaussian,
-            coefficient: coefficient_slot,
-            dz: sd,
-        }));
-        let inputs = [(coefficient_slot, coefficient.clone())];
-        let found =
-            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[sz, log_q, sd]);
-        assert_close("z", &found[0], &z, TOLERANCE);
-        assert_close("ln q", &found[1], &density(&z), TOLERANCE);
-        assert_close("dz", &found[2], &dz, TOLERANCE);
-    }
+    let mut p = program(1, 1);
+    let (sz, sd) = (p.slot(dim), p.slot(dim));
+    let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+    let gaussian = Gaussian { dim, z: sz, log_q, draw: true };
+    p.forward.push(Box::new(gaussian));
+    p.backward.push(Box::new(GaussianBackward { gaussian, coefficient: coefficient_slot, dz: sd }));
+    let inputs = [(coefficient_slot, coefficient.clone())];
+    let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[sz, log_q, sd]);
+    assert_close("z", &found[0], &z, TOLERANCE);
+    assert_close("ln q", &found[1], &density(&z), TOLERANCE);
+    assert_close("dz", &found[2], &dz, TOLERANCE);
 }
 
-#[test]
-fn select() {
+fn select(device: &Device) {
     let (rows, n) = (6, BATCH);
     let (x, dx, dto) =
         (numbers(rows * n, 1.0, 1), numbers(rows * n, 1.0, 2), numbers(2 * n, 1.0, 3));
@@ -576,23 +537,19 @@ fn select() {
         (0..n).for_each(|c| sum[i * n + c] += f64::from(dto[k * n + c]));
     }
     let picked: Vec<f64> = chosen.iter().flat_map(|&i| f64s(&x[i * n..(i + 1) * n])).collect();
-    for device in devices() {
-        let mut p = program(1, 1);
-        let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(2), p.slot(rows), p.slot(2));
-        let indices = p.table([1, 4]);
-        let select = Select { indices, from, to };
-        p.forward.push(Box::new(select));
-        p.backward.push(Box::new(SelectBackward { select, dfrom, dto: dto_slot }));
-        let inputs = [(from, x.clone()), (dfrom, dx.clone()), (dto_slot, dto.clone())];
-        let found =
-            evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[to, dfrom]);
-        assert_close("to", &found[0], &picked, TOLERANCE);
-        assert_close("dfrom", &found[1], &sum, TOLERANCE);
-    }
+    let mut p = program(1, 1);
+    let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(2), p.slot(rows), p.slot(2));
+    let indices = p.table([1, 4]);
+    let select = Select { indices, from, to };
+    p.forward.push(Box::new(select));
+    p.backward.push(Box::new(SelectBackward { select, dfrom, dto: dto_slot }));
+    let inputs = [(from, x.clone()), (dfrom, dx.clone()), (dto_slot, dto.clone())];
+    let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[to, dfrom]);
+    assert_close("to", &found[0], &picked, TOLERANCE);
+    assert_close("dfrom", &found[1], &sum, TOLERANCE);
 }
 
-#[test]
-fn energies() {
+fn energies(device: &Device) {
     let all: [Arc<dyn Energy>; 6] = [
         Arc::new(Ising2d::new([3, 5], 0.8, Boundary::Periodic).unwrap()),
         Arc::new(Ising2d::new([2, 3], 1.0, Boundary::Open).unwrap()),
@@ -615,91 +572,70 @@ fn energies() {
             .enumerate()
             .map(|(i, g)| beta * f64::from(coefficient[i % n]) * f64::from(*g))
             .collect();
-        for device in devices() {
-            let mut p = program(1, 1);
-            let (sx, se, sd) = (p.slot(dim), p.slot(1), p.slot(dim));
-            let coefficient_slot = p.loss.coefficient;
-            let energies = Energies { energy: Arc::clone(&energy), x: sx, out: se };
-            p.forward.push(Box::new(energies.clone()));
-            p.backward.push(Box::new(EnergyBackward {
-                energies,
-                coefficient: coefficient_slot,
-                dx: sd,
-            }));
-            let inputs = [(sx, x.clone()), (coefficient_slot, coefficient.clone())];
-            let found =
-                evaluate(&device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[se, sd]);
-            assert_close(energy.name(), &found[0], &value, TOLERANCE);
-            assert_close(energy.name(), &found[1], &dx, TOLERANCE);
-        }
-    }
-}
-
-#[test]
-fn words_are_those_of_the_engine() {
-    let count = 7;
-    for device in devices() {
         let mut p = program(1, 1);
-        let out = p.slot(2 * count);
-        p.forward.push(Box::new(Words { count, out }));
-        let found = evaluate(&device, p, BATCH, &[0.0], &[], &[Forward], &[out]);
-        for w in 0..count {
-            for c in 0..BATCH {
-                let word = pushforward::noise::block(step().key, [c as u32, w as u32 / 2])[w % 2];
-                assert_eq!(
-                    found[0][w * BATCH + c].to_bits(),
-                    word >> 8 | 0x3f00_0000,
-                    "{} {w} {c}",
-                    device.kind()
-                );
-                assert_eq!(
-                    found[0][(count + w) * BATCH + c],
-                    (word & 0xff) as f32,
-                    "{} {w} {c}",
-                    device.kind()
-                );
-            }
+        let (sx, se, sd) = (p.slot(dim), p.slot(1), p.slot(dim));
+        let coefficient_slot = p.loss.coefficient;
+        let energies = Energies { energy: Arc::clone(&energy), x: sx, out: se };
+        p.forward.push(Box::new(energies.clone()));
+        p.backward.push(Box::new(EnergyBackward {
+            energies,
+            coefficient: coefficient_slot,
+            dx: sd,
+        }));
+        let inputs = [(sx, x.clone()), (coefficient_slot, coefficient.clone())];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[se, sd]);
+        assert_close(energy.name(), &found[0], &value, TOLERANCE);
+        assert_close(energy.name(), &found[1], &dx, TOLERANCE);
+    }
+}
+
+fn words_are_those_of_the_engine(device: &Device) {
+    let count = 7;
+    let mut p = program(1, 1);
+    let out = p.slot(2 * count);
+    p.forward.push(Box::new(Words { count, out }));
+    let found = evaluate(device, p, BATCH, &[0.0], &[], &[Forward], &[out]);
+    for w in 0..count {
+        for c in 0..BATCH {
+            let word = pushforward::noise::block(step().key, [c as u32, w as u32 / 2])[w % 2];
+            assert_eq!(
+                found[0][w * BATCH + c].to_bits(),
+                word >> 8 | 0x3f00_0000,
+                "{} {w} {c}",
+                device.kind()
+            );
+            assert_eq!(
+                found[0][(count + w) * BATCH + c],
+                (word & 0xff) as f32,
+                "{} {w} {c}",
+                device.kind()
+            );
         }
     }
 }
 
-#[test]
-fn rows_are_taken_alike() {
+fn rows_are_taken_alike(device: &Device) {
     let dim = 3;
     let data = numbers(dim * 1000, 1.0, 1);
-    let run = |device: &Device| {
-        let mut p = Program::new(dim, 2, 1, LossKind::Likelihood);
-        p.data = data.clone().into();
-        let x = p.slot(dim);
-        let log_q = p.loss.log_q;
-        p.forward.push(Box::new(TakeRows { dim, x, log_q }));
-        evaluate(
-            device,
-            p,
-            BATCH,
-            &[0.0],
-            &[(log_q, vec![7.0; 2 * BATCH])],
-            &[Forward],
-            &[x, log_q],
-        )
-    };
-    let cpu = run(&cpu());
+    let mut p = Program::new(dim, 2, 1, LossKind::Likelihood);
+    p.data = data.clone().into();
+    let x = p.slot(dim);
+    let log_q = p.loss.log_q;
+    p.forward.push(Box::new(TakeRows { dim, x, log_q }));
+    let inputs = [(log_q, vec![7.0; 2 * BATCH])];
+    let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward], &[x, log_q]);
     for c in 0..BATCH {
         let word = u64::from(pushforward::noise::block(step().key, [c as u32, 0])[0]);
         let row = ((word * 1000) >> 32) as usize;
         for d in 0..dim {
-            assert_eq!(cpu[0][2 * d * BATCH + c], data[row * dim + d]);
-            assert_eq!(cpu[0][(2 * d + 1) * BATCH + c], -data[row * dim + d]);
+            assert_eq!(found[0][2 * d * BATCH + c], data[row * dim + d]);
+            assert_eq!(found[0][(2 * d + 1) * BATCH + c], -data[row * dim + d]);
         }
     }
-    assert!(cpu[1].iter().all(|&l| l == 0.0));
-    if let Some(gpu) = gpu() {
-        assert_eq!(run(gpu), cpu);
-    }
+    assert!(found[1].iter().all(|&l| l == 0.0));
 }
 
-#[test]
-fn losses() {
+fn losses(device: &Device) {
     for (kind, copies) in [
         (LossKind::Score, 2),
         (LossKind::Score, 1),
@@ -733,20 +669,30 @@ fn losses() {
                 }
             }
         }
-        for device in devices() {
-            let mut p = Program::new(1, copies, 1, kind);
-            let e = p.slot(1);
-            p.loss.energy = (kind != LossKind::Likelihood).then_some(e);
-            let (log_q_slot, coefficient) = (p.loss.log_q, p.loss.coefficient);
-            let inputs = [(log_q_slot, log_q.clone()), (e, energy.clone())];
-            let found = evaluate(&device, p, BATCH, &[0.0], &inputs, &[Loss], &[coefficient]);
-            // ln q near −170 has steps of 1.5e-5, so differences of it are no better.
-            assert_close(
-                &format!("{kind:?} {copies} {}", device.kind()),
-                &found[0],
-                &expected,
-                2e-5,
-            );
-        }
+        let mut p = Program::new(1, copies, 1, kind);
+        let e = p.slot(1);
+        p.loss.energy = (kind != LossKind::Likelihood).then_some(e);
+        let (log_q_slot, coefficient) = (p.loss.log_q, p.loss.coefficient);
+        let inputs = [(log_q_slot, log_q.clone()), (e, energy.clone())];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Loss], &[coefficient]);
+        // ln q near −170 has steps of 1.5e-5, so differences of it are no better.
+        assert_close(&format!("{kind:?} {copies} {}", device.kind()), &found[0], &expected, 2e-5);
     }
+}
+
+fn main() -> ExitCode {
+    let on_each: &[Named<OnDevice>] = named![
+        dense,
+        copies_that_sampling_made_are_left_alone,
+        spins,
+        transforms,
+        affine,
+        gaussian,
+        select,
+        energies,
+        words_are_those_of_the_engine,
+        rows_are_taken_alike,
+        losses,
+    ];
+    run(include_str!("ops.rs"), on_each, named![flow_layers], &[])
 }

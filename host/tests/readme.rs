@@ -30,3 +30,19 @@ fn cargo_run_in_the_root_has_one_program() {
         .collect();
     assert_eq!(programs, [Some("pushforward")]);
 }
+
+#[test]
+fn cargo_run_builds_nothing_for_the_benchmarks() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal,build", "--prefix", "none"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8_lossy(&output.stdout);
+    assert!(tree.starts_with("pushforward-host "), "{tree}{output:?}");
+    assert!(!tree.contains("criterion") && !tree.contains("pushforward-benches"), "{tree}");
+    let bench = "cargo bench -p pushforward-benches";
+    let [readme, benches] =
+        [include_str!("../../README.md"), include_str!("../../benches/README.md")];
+    assert!(readme.contains(bench) && benches.contains(bench));
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 use pushforward::simd::Level;
 
 use super::{bench, print, table, train};
-use crate::board::{Board, Output, missing};
+use crate::board::{Board, Output, missing, missing_to_compile};
 use crate::config::Config;
 use crate::data::write_file;
 use crate::error::{Error, Result};
@@ -76,9 +76,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
 
     print("4  compile it: static Rust by the macro, built and run natively\n")?;
-    match &checkout {
-        None => print("   skipped: it needs the sources; run the demo from a checkout\n\n")?,
-        Some(checkout) => {
+    match missing_to_compile(checkout.as_deref()) {
+        Some(reason) => print(&format!("   skipped: {reason}\n\n"))?,
+        None => {
+            let checkout = checkout.as_deref().unwrap_or(Path::new("."));
             let start = Instant::now();
             let output = native::run(checkout, &target, &folder, &outcome.file, ROWS)?;
             let figure = |name: &str| output.figures.get(name).copied().unwrap_or(0);
@@ -94,10 +95,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
 
     print("5  emulate it: the firmware on a Cortex-M4F (QEMU mps2-an386)\n")?;
-    match checkout
-        .as_deref()
-        .map_or(Some("it needs the sources; run the demo from a checkout".into()), missing)
-    {
+    match missing(checkout.as_deref()) {
         Some(reason) => print(&format!("   skipped: {reason}\n\n"))?,
         None => {
             let checkout = checkout.as_deref().unwrap_or(Path::new("."));

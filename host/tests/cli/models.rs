@@ -256,3 +256,16 @@ fn bench_measures_every_case() {
     }
     assert!(bench["peak_gmacs_per_second"].as_f64().unwrap() > 0.1);
 }
+
+#[test]
+fn the_demo_skips_what_it_cannot_compile() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bare = crate::command(dir.path(), &["demo", "--quick", "--out", "demo"]);
+    let out = bare.env("PATH", "").env_remove("CARGO").output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(text.matches("skipped: cargo is not installed").count(), 2, "{text}");
+    for what in ["`rustup toolchain install`", "qemu-system-arm is not installed", "bits agree"] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+}

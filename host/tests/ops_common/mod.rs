@@ -1,38 +1,56 @@
 //! Devices and comparisons that the tests of the training operations share.
 #![allow(dead_code)]
 
+#[path = "../../../engine/tests/needs/mod.rs"]
+mod needs;
+
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use needs::Test;
 use pushforward_host::device::{Device, Phase, Runner, StepInputs};
 use pushforward_host::ops::Slot;
 use pushforward_host::train::Program;
 
-/// The GPU, software or not, if this machine has one. Without, the tests of the shaders do not run:
-/// they say so, and on a build server they fail.
-pub(crate) fn gpu() -> Option<&'static Device> {
-    static GPU: OnceLock<Option<Device>> = OnceLock::new();
-    let gpu = GPU.get_or_init(|| match Device::gpu(true) {
-        Ok(device) => Some(device),
-        Err(error) => {
-            eprintln!("\n*** THE SHADERS WERE NOT TESTED: {error} ***");
-            eprintln!("*** install mesa-vulkan-drivers for a software adapter ***\n");
-            None
-        }
-    });
-    assert!(
-        gpu.is_some() || std::env::var_os("CI").is_none(),
-        "the shaders must be tested under CI"
-    );
-    gpu.as_ref()
+/// The GPU, software or not, if this machine has one.
+fn gpu() -> Result<&'static Device, &'static str> {
+    static GPU: OnceLock<Result<Device, String>> = OnceLock::new();
+    let gpu = GPU.get_or_init(|| Device::gpu(true).map_err(|error| error.to_string()));
+    gpu.as_ref().map_err(String::as_str)
 }
 
 pub(crate) fn cpu() -> Device {
     Device::cpu(Some(2)).unwrap()
 }
 
-/// The CPU, and the GPU if there is one.
-pub(crate) fn devices() -> Vec<Device> {
-    std::iter::once(cpu()).chain(gpu().cloned()).collect()
+/// A test's name and its function, which takes a device or nothing.
+pub(crate) type Named<F> = (&'static str, F);
+pub(crate) type OnDevice = fn(&Device);
+
+macro_rules! named {
+    ($($test:ident),* $(,)?) => { &[$((stringify!($test), $test)),*] };
+}
+pub(crate) use named;
+
+/// Runs tests of a device on the CPU and on the GPU, others on the GPU only, and others still that
+/// need no device.
+pub(crate) fn run(
+    source: &str,
+    on_each: &[Named<OnDevice>],
+    on_gpu: &[Named<OnDevice>],
+    without: &[Named<fn()>],
+) -> ExitCode {
+    let driver = "a GPU driver (install mesa-vulkan-drivers for one in software)";
+    let missing = || gpu().err().map(|_| driver.to_owned());
+    let shaders = on_each.iter().chain(on_gpu).map(|&(name, test)| {
+        Test::needing("gpu", missing(), name, move || {
+            test(gpu()?);
+            Ok(())
+        })
+    });
+    let cpu = on_each.iter().map(|&(name, test)| Test::new(name, move || test(&cpu())));
+    let others = without.iter().map(|&(name, test)| Test::new(name, test));
+    needs::run(source, shaders.chain(cpu).chain(others).collect())
 }
 
 pub(crate) fn step() -> StepInputs {
