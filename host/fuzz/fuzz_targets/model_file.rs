@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pushforward::model::Model;
 use pushforward::model::file::fnv;
+use pushforward::model::{Model, ModelError};
 use pushforward_emit::Options;
 use safetensors::SafeTensors;
 
@@ -23,8 +23,15 @@ fn run(bytes: &[u8]) {
     if model.architecture().parameters() > MOST_PARAMETERS {
         return;
     }
-    let again = Model::from_bytes(&model.to_bytes().expect("what is read can be written"));
-    assert_eq!(again.expect("what is written can be read").parameters(), model.parameters());
+    match model.to_bytes() {
+        Ok(bytes) => {
+            let again = Model::from_bytes(&bytes).expect("what is written can be read");
+            assert_eq!(again.parameters(), model.parameters());
+        }
+        // Stored rows may be finite where the weights draw others that are not.
+        Err(ModelError::NotFinite { tensor, .. }) => assert!(tensor.starts_with("golden.")),
+        Err(e) => panic!("what is read can be written: {e}"),
+    }
     let sampler = model.sampler().expect("what is read can be run");
     let (mut rows, mut log_prob) = (vec![0f32; 2 * sampler.dim()], [0.0; 2]);
     sampler.sample(1, 0, &mut rows, Some(&mut log_prob));
