@@ -743,7 +743,9 @@ impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single
         let x = x.as_flattened().as_flattened();
         let out = out.as_flattened_mut().as_flattened_mut();
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
-        for (strip, x) in (0..strips).zip(x.chunks(STRIP)) {
+        // Not `zip` or `enumerate`: the first is slower for few inputs, the second checks for overflow.
+        let mut strip = 0usize;
+        for x in x.chunks(STRIP) {
             let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
             let (wide, rest) = out.as_chunks_mut::<PANEL>();
             lanes.groups::<T, PANEL>(&mut dense, x, wide);
@@ -751,6 +753,7 @@ impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single
             lanes.groups::<T, 4>(&mut dense, x, four);
             lanes.groups::<T, 1>(&mut dense, x, rest.as_chunks_mut::<1>().0);
             weights = dense.weights;
+            strip = strip.wrapping_add(1);
         }
     }
 }
