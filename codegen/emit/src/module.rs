@@ -85,7 +85,7 @@ impl Module {
             Storage::F32 => model.clone(),
             Storage::F16 => model.rounded_to_f16()?,
         };
-        let (seed, n) = model.golden().map_or((0, 8), |g| (g.seed, g.log_prob.len()));
+        let (seed, n) = model.golden_stream();
         let model = match stored.golden() {
             Some(_) => stored,
             None => stored.with_golden_rows(seed, n)?,

@@ -57,9 +57,6 @@ impl PartialEq for Golden {
     }
 }
 
-/// The seed and the number of golden rows, where a model does not have its own.
-const GOLDEN: (u64, usize) = (0, 8);
-
 /// A trained model: description and weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
@@ -112,6 +109,11 @@ impl Model {
     /// [`Model::with_golden_rows`].
     pub fn golden(&self) -> Option<&Golden> {
         self.golden.as_ref()
+    }
+
+    /// The seed and the number of its golden rows, or of those that a file of it would have.
+    pub fn golden_stream(&self) -> (u64, usize) {
+        self.golden.as_ref().map_or((0, 8), |golden| (golden.seed, golden.log_prob.len()))
     }
 
     /// The model with samples `0 … n−1` of the stream `seed` as its golden rows, drawn now.
@@ -200,7 +202,7 @@ impl Model {
 
     /// The golden rows, drawn again, or the usual ones of a model that has none.
     fn fresh_golden(&self) -> Result<Golden, ModelError> {
-        let (seed, n) = self.golden.as_ref().map_or(GOLDEN, |g| (g.seed, g.log_prob.len()));
+        let (seed, n) = self.golden_stream();
         self.draw_golden(seed, n)
     }
 
