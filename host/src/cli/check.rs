@@ -27,8 +27,6 @@ const MOST_SPINS: usize = 20;
 const MOST_DIM: usize = 256;
 /// Largest flow whose roundings are bounded: one Jacobian for each of its layers.
 const MOST_BOUNDED: usize = 64;
-/// What two ways of computing ln q may differ by, of max(1, |ln q|).
-const ALLOWED: f64 = 1e-3;
 /// The seed of the audit's rows.
 const SEED: u64 = 0x5eed;
 
@@ -184,19 +182,55 @@ fn both_paths(model: &Loaded) -> Finding {
     finding
 }
 
-/// Whether sample number `i` may differ by `difference` from what `f64` says: little, or what
-/// roundings may do to it.
-fn excused(model: &Loaded, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
-    let dim = model.dim();
-    if model.spins() || dim > MOST_BOUNDED {
-        return false;
-    }
-    let bound = bound(Reference(&model.model).roundings(&noise(i as u64, dim)));
-    // Beyond 1 nothing is bounded: 32 bits have no digits left.
-    bound.is_nan() || bound > 1.0 || difference <= bound
+/// A comparison with `f64`, row by row: each may be off a little, or by what roundings do to it.
+struct Comparison<'a> {
+    model: &'a Model,
+    allowed: f64,
+    worst: f64,
+    holds: bool,
+    /// Rows that were off by more than is allowed.
+    bounded: usize,
 }
 
-/// A comparison of ln q, row by row, with what `f64` says and how far off that may be.
+impl<'a> Comparison<'a> {
+    fn new(model: &'a Model, allowed: f64) -> Self {
+        Comparison { model, allowed, worst: 0.0, holds: true, bounded: 0 }
+    }
+
+    /// Sample number `i` is `off`, in units of what is compared; in nats or of the noise that is a
+    /// `difference`, for which there is a `bound`.
+    fn row(&mut self, i: usize, off: f64, difference: f64, bound: fn(Roundings) -> f64) {
+        self.worst = self.worst.max(off);
+        if off > self.allowed {
+            self.bounded += 1;
+            self.holds &= self.excuses(i, difference, bound);
+        }
+    }
+
+    fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
+        let architecture = self.model.architecture();
+        let dim = architecture.dim();
+        if architecture.is_discrete() || dim > MOST_BOUNDED {
+            return false;
+        }
+        let bound = bound(Reference(self.model).roundings(&noise(i as u64, dim)));
+        // Beyond 1 nothing is bounded: 32 bits have no digits left.
+        bound.is_nan() || bound > 1.0 || difference <= bound
+    }
+
+    /// `what` was compared, relative to `of`.
+    fn finding(self, name: &'static str, what: &str, of: &str) -> Finding {
+        let Comparison { worst, allowed, bounded, .. } = self;
+        let mut detail = format!("{what} {worst:.1e} of max(1, |{of}|), allowed {allowed:.0e}");
+        if bounded > 0 {
+            detail +=
+                &format!(" or what roundings may do to an ill-conditioned flow ({bounded} rows)");
+        }
+        Finding::new(name, Some(self.holds), detail)
+    }
+}
+
+/// A comparison of ln q with what `f64` says and how far off that may be.
 fn against(
     model: &Loaded,
     name: &'static str,
@@ -204,21 +238,13 @@ fn against(
     log_prob: &[f32],
     exact: impl Fn(usize) -> [f64; 2],
 ) -> Finding {
-    let (mut worst, mut holds, mut bounded) = (0f64, true, 0);
+    let mut comparison = Comparison::new(&model.model, 1e-3);
     for (i, log_prob) in log_prob.iter().enumerate() {
         let ([exact, error], found) = (exact(i), f64::from(*log_prob));
         let off = largest([relative(exact, found)].into_iter());
-        worst = worst.max(off);
-        if off > ALLOWED {
-            bounded += 1;
-            holds &= excused(model, i, (exact - found).abs() - 10.0 * error, |r| r.log_prob);
-        }
+        comparison.row(i, off, (exact - found).abs() - 10.0 * error, |r| r.log_prob);
     }
-    let mut detail = format!("{what} {worst:.1e} of max(1, |ln q|), allowed {ALLOWED:.0e}");
-    if bounded > 0 {
-        detail += &format!(" or what roundings may do to an ill-conditioned flow ({bounded} rows)");
-    }
-    Finding::new(name, Some(holds), detail)
+    comparison.finding(name, what, "ln q")
 }
 
 fn against_reference(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
@@ -235,27 +261,16 @@ fn round_trip(model: &Loaded, rows: &[f32]) -> Finding {
     if model.spins() {
         return Finding::new(name, None, "spins have no inverse map");
     }
-    const ALLOWED: f64 = 1e-2;
     let reference = Reference(&model.model);
-    let (mut worst, mut holds, mut bounded) = (0f64, true, 0);
+    let mut comparison = Comparison::new(&model.model, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
         let z = noise(i as u64, model.dim());
         let back = reference.pull(&wide(row));
         let off = largest(back.iter().zip(&z).map(|(a, b)| relative(*a, *b)));
-        worst = worst.max(off);
-        if off > ALLOWED {
-            bounded += 1;
-            let away = largest(back.iter().zip(&z).map(|(a, b)| (a - b).abs()));
-            holds &= excused(model, i, away, |roundings| roundings.noise);
-        }
+        let away = largest(back.iter().zip(&z).map(|(a, b)| (a - b).abs()));
+        comparison.row(i, off, away, |roundings| roundings.noise);
     }
-    let mut detail = format!(
-        "row back to its noise in f64: largest difference {worst:.1e} of max(1, |z|), allowed {ALLOWED:.0e}"
-    );
-    if bounded > 0 {
-        detail += &format!(" or what roundings may do to an ill-conditioned flow ({bounded} rows)");
-    }
-    Finding::new(name, Some(holds), detail)
+    comparison.finding(name, "row back to its noise in f64: largest difference", "z")
 }
 
 fn log_det(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
