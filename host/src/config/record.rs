@@ -47,8 +47,8 @@ fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
                 Mask::Checkerboard => "checkerboard",
                 Mask::Halves => "halves",
             };
-            let mut table = transformer(*t, "realnvp", "coupling");
-            table.extend(table! { layers = *layers as i64, hidden = sizes(hidden), mask = mask });
+            let mut table = layered(*t, "realnvp", "coupling", *layers, hidden);
+            table.insert("mask".into(), mask.into());
             table
         }
         Family::Autoregressive { layers, hidden, transformer: t, fast } => {
@@ -56,24 +56,33 @@ fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
                 Fast::Density => "density",
                 Fast::Sampling => "sampling",
             };
-            let mut table = transformer(*t, "maf", "autoregressive");
-            table.extend(table! { layers = *layers as i64, hidden = sizes(hidden), fast = fast });
+            let mut table = layered(*t, "maf", "autoregressive", *layers, hidden);
+            table.insert("fast".into(), fast.into());
             table
         }
     });
     table
 }
 
-/// What an affine transformer's family is called, and the mode of a spline's.
-fn transformer(transformer: TransformerSpec, affine: &str, mode: &str) -> Table {
-    match transformer {
+/// What flows share; `affine` is what the family of an affine transformer is called, and `mode`
+/// that of a spline's.
+fn layered(
+    transformer: TransformerSpec,
+    affine: &str,
+    mode: &str,
+    layers: usize,
+    hidden: &[usize],
+) -> Table {
+    let mut table = match transformer {
         TransformerSpec::Affine { log_scale_bound } => {
             table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
         }
         TransformerSpec::RationalQuadratic { bins, bound } => {
             table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
         }
-    }
+    };
+    table.extend(table! { layers = layers as i64, hidden = sizes(hidden) });
+    table
 }
 
 fn target(config: &TargetConfig) -> Table {
