@@ -42,8 +42,8 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorInfo, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -68,7 +68,14 @@ impl Model {
     /// are fine.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         let container = |e: &dyn core::fmt::Display| ModelError::Container(e.to_string());
-        let (length, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
+        let (length, header) = SafeTensors::read_metadata(bytes).map_err(|e| match e {
+            SafeTensorError::MetadataIncompleteBuffer => container(&format!(
+                "found {} bytes, expected as many as the header lists: the file is cut short, or \
+                 something follows it",
+                bytes.len()
+            )),
+            e => container(&e),
+        })?;
         let (json, data) = bytes[LENGTH..].split_at(length);
         serde_json::from_slice::<UniqueKeys>(json).map_err(|e| container(&e))?;
         let entries = header.metadata().as_ref();
