@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pushforward::model::Model;
 use pushforward::noise::block;
 use serde_json::{Map, Value as Json, json};
 
@@ -125,9 +126,8 @@ pub(super) fn train(
     let _owned = RunFolder::open(folder)?;
     let fit = fit(problem, config, device, folder, resume, &signals::received)?;
     let mut model = Loaded::new(fit.model.clone())?;
-    let standard = Loaded::new(fit.standard.clone())?;
     let evaluation =
-        Evaluation::new(&model, &standard, problem, config, &super::stop_if_interrupted)
+        Evaluation::new(&model, &fit.standard, problem, config, &super::stop_if_interrupted)
             .inspect_err(|_| {
                 let file = crate::checkpoint::path(folder);
                 note(format!("trained, not evaluated: --resume evaluates {}", file.display()));
@@ -200,7 +200,7 @@ impl Evaluation {
     /// `standard` is the model in the units of the problem's rows.
     fn new(
         model: &Loaded,
-        standard: &Loaded,
+        standard: &Model,
         problem: &Problem,
         config: &Config,
         go_on: &dyn Fn() -> Result<()>,
@@ -222,8 +222,9 @@ impl Evaluation {
         };
         let nll = match &problem.target {
             Target::Data { rows } => {
+                let standard = Loaded::new(standard.clone())?;
                 let nll = |rows: &[f32]| {
-                    let [mean, error] = mean_nll(standard, rows, go_on)?;
+                    let [mean, error] = mean_nll(&standard, rows, go_on)?;
                     Ok::<_, Error>([mean + problem.ln_scale(), error])
                 };
                 let held_out = &problem.validation;
