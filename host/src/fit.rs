@@ -406,7 +406,9 @@ impl<'a> Watch<'a> {
 
 fn failed(error: &TrainError) -> Error {
     match error {
-        TrainError::Setting { .. } | TrainError::Model(_) => Error::Usage(error.to_string()),
+        TrainError::Setting { .. } | TrainError::Tensor { .. } | TrainError::Model(_) => {
+            Error::Usage(error.to_string())
+        }
         TrainError::Diverged { .. } | TrainError::Device(_) => Error::Failed(error.to_string()),
     }
 }

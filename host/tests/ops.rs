@@ -11,7 +11,7 @@ use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
 use pushforward_host::ops::*;
-use pushforward_host::train::Program;
+use pushforward_host::train::{Fusing, Tape};
 
 const BATCH: usize = 70;
 const TOLERANCE: f64 = 1e-5;
@@ -155,8 +155,8 @@ fn flow_layers(gpu: &Device) {
                 .chain([per * moved.len()])
                 .collect();
             let parameters: usize = sizes.windows(2).map(|s| (s[0] + 2) * s[1]).sum();
-            let build = || {
-                let mut p = program(1, parameters);
+            let build = |fusing| {
+                let mut p = Tape::new(1, 1, parameters, LossKind::Path);
                 let [x, y, dy] = [dim; 3].map(|rows| p.slot(rows));
                 let mut network: Vec<Dense> = Vec::new();
                 // Masked weights are 0.
@@ -194,44 +194,39 @@ fn flow_layers(gpu: &Device) {
                     below = h;
                 }
                 let raw = network.last().unwrap().y;
-                let gradients: Vec<Slot> = network.iter().map(|d| p.slot(d.inputs)).collect();
-                let (log_q, coefficient) = (p.loss.log_q, p.loss.coefficient);
+                let log_q = p.log_q();
                 let [indices, moved, kept] =
                     [&read, &moved, &kept].map(|t: &Vec<u32>| p.table(t.iter().copied()));
                 let strides = if masked { [per, 1] } else { [1, moved.len] };
-                let select = Select { indices, from: x, to: picked };
-                let transform =
-                    Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q };
-                let description: Vec<u32> =
-                    network.iter().flat_map(|d| d.description(|s| p.first_row(s))).collect();
-                let rows: Vec<u32> =
-                    gradients.iter().chain([&raw]).map(|&s| p.first_row(s) as u32).collect();
-                let (description, rows) = (p.table(description), p.table(rows));
-                let layer = FlowLayer { select, network, transform, description };
-                p.forward.push(Box::new(layer.clone()));
-                p.backward.push(Box::new(FlowLayerBackward {
-                    layer,
-                    coefficient,
-                    dy,
-                    gradients,
-                    rows,
-                    wanted,
-                }));
+                p.push(Select { indices, from: x, to: picked });
+                network.into_iter().for_each(|dense| p.push(dense));
+                p.push(Transform {
+                    transformer,
+                    direction,
+                    moved,
+                    kept,
+                    strides,
+                    x,
+                    raw,
+                    y,
+                    log_q,
+                });
+                p.given(y, dy);
+                if wanted {
+                    p.want(x);
+                }
+                let p = p.finish(fusing);
+                let coefficient = p.loss.coefficient;
                 (p, w, [x, y, dy, log_q, coefficient])
             };
-            let (p, ..) = build();
+            let (p, ..) = build(Fusing::On);
+            assert_eq!(p.forward.len(), 1, "{what}");
             let memory = if calls == 1 { 64 << 10 } else { 16 << 10 };
-            let layout = Layout {
-                rows: p.rows.clone(),
-                samples: batch,
-                copies: 1,
-                data_rows: 0,
-                workgroup_memory: memory,
-            };
-            assert_eq!(p.forward[0].gpu(&layout).len(), calls, "{what}");
+            let mut layout = Layout::new(&p, batch, memory);
+            assert_eq!(p.forward[0].gpu(&mut layout).len(), calls, "{what}");
 
-            let evaluate_on = |device: &Device| {
-                let (p, w, [x, y, dy, log_q, coefficient]) = build();
+            let evaluate_on = |device: &Device, fusing| {
+                let (p, w, [x, y, dy, log_q, coefficient]) = build(fusing);
                 let inputs = [
                     (x, numbers(dim * batch, 2.0, 2)),
                     (dy, numbers(dim * batch, 1.0, 3)),
@@ -240,11 +235,15 @@ fn flow_layers(gpu: &Device) {
                 ];
                 evaluate(device, p, batch, &w, &inputs, &[Forward, Backward], &[y, log_q, dy])
             };
-            let (expected, found) = (evaluate_on(&cpu()), evaluate_on(gpu));
-            for (part, (f, e)) in
-                ["y", "ln q", "dx", "gradient"].iter().zip(found.iter().zip(&expected))
-            {
-                assert_close(&format!("{what} {part}"), f, &f64s(e), TOLERANCE);
+            let expected = evaluate_on(&cpu(), Fusing::Off);
+            assert_eq!(evaluate_on(&cpu(), Fusing::On), expected, "{what}");
+            for fusing in [Fusing::On, Fusing::Off] {
+                let found = evaluate_on(gpu, fusing);
+                for (part, (f, e)) in
+                    ["y", "ln q", "dx", "gradient"].iter().zip(found.iter().zip(&expected))
+                {
+                    assert_close(&format!("{what} {fusing:?} {part}"), f, &f64s(e), TOLERANCE);
+                }
             }
         }
     }

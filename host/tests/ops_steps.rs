@@ -14,16 +14,20 @@ use pushforward::model::{
     NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
 };
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
-use pushforward_host::device::{Device, StepInputs, shader_text};
+use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
-use pushforward_host::ops::{Layout, Slot};
+use pushforward_host::ops::{Layout, Program, Slot, StepInputs};
 use pushforward_host::reference::Reference;
 use pushforward_host::train::{
-    Program, Schedule, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
-    step_program,
+    Fusing, Schedule, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
 };
 
 const BATCH: usize = 70;
+
+/// The step that a trainer takes.
+fn step_program(architecture: &Architecture, target: &Target) -> Program {
+    pushforward_host::train::step_program(architecture, target, Fusing::On).unwrap()
+}
 
 /// Where each tensor lies among the parameters.
 struct Index(HashMap<String, Range<usize>>);
@@ -690,14 +694,8 @@ fn wrong_settings_are_errors() {
     );
 }
 
-/// A batch on a GPU with the memory that every adapter has.
-fn layout(program: &Program, samples: usize) -> Layout {
-    let (rows, copies) = (program.rows.clone(), program.copies);
-    Layout { rows, samples, copies, data_rows: 6, workgroup_memory: 16 << 10 }
-}
-
 /// The models of the table in `device/gpu.rs`.
-fn published() -> Vec<(&'static str, Program)> {
+fn published() -> Vec<(&'static str, Architecture, Target)> {
     let couplings = |dim: usize, hidden: &[usize]| -> Vec<CouplingSpec> {
         let mask = |l: usize| (0..dim).map(|d| (d + l).is_multiple_of(2)).collect();
         (0..8).map(|l| CouplingSpec { mask: mask(l), hidden: hidden.to_vec() }).collect()
@@ -734,28 +732,63 @@ fn published() -> Vec<(&'static str, Program)> {
     });
     let data = Target::Data { rows: vec![1.0; 64].into() };
     vec![
-        ("nsf", step_program(&nsf, &data)),
-        ("real_nvp", step_program(&real_nvp, &data)),
-        ("maf", step_program(&maf, &data)),
-        ("van", step_program(&van, &ising([16, 16]))),
+        ("nsf", nsf, data.clone()),
+        ("real_nvp", real_nvp, data.clone()),
+        ("maf", maf, data),
+        ("van", van, ising([16, 16])),
     ]
 }
 
-/// With 48 KiB a workgroup, and with 16.
+/// With 48 KiB a workgroup, with 16, and operation by operation.
 fn steps_are_few_calls() {
-    let found: Vec<(&str, [usize; 2])> = published()
+    let found: Vec<(&str, [usize; 3])> = published()
         .iter()
-        .map(|(name, program)| {
-            let calls = |workgroup_memory| {
-                let layout = Layout { workgroup_memory, ..layout(program, 1000) };
-                program.launches(&layout).len()
+        .map(|(name, architecture, target)| {
+            let calls = |(fusing, memory)| {
+                let program =
+                    pushforward_host::train::step_program(architecture, target, fusing).unwrap();
+                program.launches(&mut Layout::new(&program, 1000, memory)).len()
             };
-            (*name, [calls(48 << 10), calls(16 << 10)])
+            let cases = [(Fusing::On, 48 << 10), (Fusing::On, 16 << 10), (Fusing::Off, 48 << 10)];
+            (*name, cases.map(calls))
         })
         .collect();
-    let expected =
-        [("nsf", [32, 32]), ("real_nvp", [32, 88]), ("maf", [17, 17]), ("van", [15, 15])];
+    let expected = [
+        ("nsf", [32, 32, 88]),
+        ("real_nvp", [32, 88, 88]),
+        ("maf", [17, 17, 38]),
+        ("van", [15, 15, 15]),
+    ];
     assert_eq!(found, expected);
+}
+
+/// Fusing changes nothing on the CPU, and nothing beyond rounding on a GPU.
+fn fused_steps_are_the_others(device: &Device) {
+    let data = Target::Data { rows: numbers(4 * 300, 2.0, 4).into() };
+    let ring = Target::Energy { energy: Arc::new(Ring2d::new()), beta: 0.9, anneal: None };
+    for (architecture, target) in [
+        (Architecture::RealNvp(flow(4, &[9, 8], true)), &ring),
+        (Architecture::RealNvp(flow(4, &[300], true)), &data),
+        (nsf(4, &[9, 8], true), &data),
+        (maf(4, &[9, 11], Fast::Density, false), &data),
+        (maf(4, &[9], Fast::Sampling, true), &ring),
+        (Architecture::Made(made(4, &[9, 8], true, Symmetry::Z2)), &ising([2, 2])),
+    ] {
+        let model = model(architecture.clone());
+        let of = |fusing| {
+            let program =
+                pushforward_host::train::step_program(&architecture, target, fusing).unwrap();
+            let (log_q, phases) = (program.loss.log_q, [Forward, Loss, Backward]);
+            evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &[log_q])
+        };
+        let (fused, single) = (of(Fusing::On), of(Fusing::Off));
+        if device.kind() == "cpu" {
+            assert_eq!(fused, single, "{}", architecture.kind());
+        }
+        for (f, s) in fused.iter().zip(&single) {
+            assert_close(&format!("{} {}", architecture.kind(), device.kind()), f, &f64s(s), 1e-5);
+        }
+    }
 }
 
 fn every_shader_is_valid() {
@@ -779,8 +812,8 @@ fn every_shader_is_valid() {
     ];
     let mut seen = std::collections::BTreeSet::new();
     for (program, workgroup_memory) in programs.iter().flat_map(|p| [(p, 16 << 10), (p, 0)]) {
-        let layout = Layout { workgroup_memory, ..layout(program, 5) };
-        for launch in program.launches(&layout) {
+        let mut layout = Layout::new(program, 5, workgroup_memory);
+        for launch in program.launches(&mut layout) {
             if !seen.insert((launch.entry, launch.sources.concat())) {
                 continue;
             }
@@ -807,6 +840,7 @@ fn main() -> ExitCode {
         likelihood_gradient_of_a_flow,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,
+        fused_steps_are_the_others,
         the_optimiser_follows_its_formula,
         statistics_follow_their_formulas,
         divergence_is_an_error_with_its_step,

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use pushforward::simd::Level;
 use rayon::prelude::*;
 
-use super::{DeviceError, Phase, Readings, Runner, StepInputs};
-use crate::ops::{Context, Loss, SHARD, Slot, dot_with, optimizer, wide};
-use crate::train::Program;
+use super::{DeviceError, Phase, Runner};
+use crate::ops::{
+    Context, Loss, Program, Readings, SHARD, Slot, StepInputs, dot_with, optimizer, wide,
+};
 
 /// Groups: an upper bound on useful threads, and a multiple of the gradient's memory.
 const GROUPS: usize = 8;

@@ -10,22 +10,21 @@
 //! and submits; it compiles, allocates and uploads nothing. The inputs of a block's steps are
 //! uploaded together, before its first.
 //!
-//! What is left to a step of small networks is the number of dispatches, so operations are fused
-//! (`ops/dense.rs`, `ops/flow_layer.rs`):
+//! What is left to a step of small networks is the number of dispatches, so units belong to their
+//! layer (`ops/dense.rs`), and the layers of a flow are fused (`train/fuse.rs`):
 //!
-//! | step | dispatches | one for each operation |
+//! | step | dispatches | without fusing |
 //! |---|---|---|
-//! | NSF, D = 8, 8 couplings of 64 × 64, likelihood | 32 | 169 |
-//! | RealNVP, D = 64, 8 couplings of 128 × 128, likelihood | 32 (88 with 16 KiB a workgroup) | 169 |
-//! | MAF, D = 16, 3 layers of 64 × 64, likelihood | 17 | 69 |
-//! | MADE over 16 × 16 spins, Z2, 3 hidden layers of 1024, free energy | 15 | 29 |
+//! | NSF, D = 8, 8 couplings of 64 × 64, likelihood | 32 | 88 |
+//! | RealNVP, D = 64, 8 couplings of 128 × 128, likelihood | 32 (88 with 16 KiB a workgroup) | 88 |
+//! | MAF, D = 16, 3 layers of 64 × 64, likelihood | 17 | 38 |
+//! | MADE over 16 × 16 spins, Z2, 3 hidden layers of 1024, free energy | 15 | 15 |
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{BLOCK, DeviceError, DeviceInfo, Phase, READINGS, Readings, Runner, StepInputs};
-use crate::ops::{Launch, Layout, Slot, optimizer};
-use crate::train::Program;
+use super::{DeviceError, DeviceInfo, Phase, Runner};
+use crate::ops::{BLOCK, Launch, Layout, Program, READINGS, Readings, Slot, StepInputs, optimizer};
 
 const PRELUDE: &str = include_str!("prelude.wgsl");
 /// Distance of uniform entries: the largest alignment that any adapter asks for.
@@ -216,14 +215,9 @@ pub(crate) struct GpuRunner {
 
 impl GpuRunner {
     pub(crate) fn new(gpu: Arc<Gpu>, program: Program, batch: usize) -> Result<Self, DeviceError> {
-        let layout = Layout {
-            rows: program.rows.clone(),
-            samples: batch,
-            copies: program.copies,
-            data_rows: program.data.len() / program.dim.max(1),
-            workgroup_memory: gpu.limits.max_compute_workgroup_storage_size,
-        };
-        let phases = program.phases(&layout);
+        let memory = gpu.limits.max_compute_workgroup_storage_size;
+        let mut layout = Layout::new(&program, batch, memory);
+        let phases = program.phases(&mut layout);
         let limit = u64::from(gpu.limits.max_compute_workgroups_per_dimension);
         let most = phases.iter().flatten().flat_map(|l| l.groups).max().unwrap_or(0);
         if u64::from(most) > limit {
@@ -242,13 +236,13 @@ impl GpuRunner {
         let arena = gpu.buffer("bytes of activations", floats(rows * layout.columns()), storage)?;
         let readings =
             gpu.buffer("bytes of readings", floats(READINGS * BLOCK + optimizer::PARTS), storage)?;
-        let tables = gpu.buffer("bytes of tables", floats(program.tables.len()), storage)?;
+        let tables = gpu.buffer("bytes of tables", floats(layout.tables.len()), storage)?;
         let data = gpu.buffer("bytes of data", floats(program.data.len()), storage)?;
         let steps =
             gpu.buffer("bytes of steps", STRIDE * BLOCK as u64, wgpu::BufferUsages::UNIFORM)?;
         let arguments =
             gpu.buffer("bytes of arguments", STRIDE * count as u64, wgpu::BufferUsages::UNIFORM)?;
-        gpu.queue.write_buffer(&tables, 0, bytemuck::cast_slice(&program.tables));
+        gpu.queue.write_buffer(&tables, 0, bytemuck::cast_slice(&layout.tables));
         gpu.queue.write_buffer(&data, 0, bytemuck::cast_slice(&program.data));
 
         let storages = [&parameters, &gradient, &moments, &arena, &readings, &tables, &data];

@@ -11,15 +11,9 @@ use std::sync::Arc;
 use pushforward::simd::Level;
 
 use crate::error::affordable;
-use crate::ops::Slot;
-use crate::train::Program;
+use crate::ops::{Program, Readings, Slot, StepInputs};
 
 pub use gpu::shader_text;
-
-/// Most steps between two read-backs from a GPU.
-pub(crate) const BLOCK: usize = 64;
-/// Numbers a step measures on a GPU, with room.
-pub(crate) const READINGS: usize = 8;
 
 /// Why a device cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -78,45 +72,6 @@ pub enum Device {
     Cpu(Arc<rayon::ThreadPool>),
     /// An open adapter.
     Gpu(Arc<gpu::Gpu>),
-}
-
-/// Numbers that differ from step to step; the same bytes on both devices.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct StepInputs {
-    /// Key of the step's noise.
-    pub key: [u32; 2],
-    /// β_t of the loss.
-    pub beta: f32,
-    /// β of the target, for the effective sample size.
-    pub beta_full: f32,
-    /// Learning rate.
-    pub rate: f32,
-    /// 1/(1 − β₁ᵗ).
-    pub correction_1: f32,
-    /// 1/(1 − β₂ᵗ).
-    pub correction_2: f32,
-    /// Longest gradient.
-    pub clip: f32,
-    /// Weight decay times learning rate.
-    pub decay: f32,
-    /// Place of the step's readings.
-    pub slot: u32,
-}
-
-/// What a step measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Readings {
-    /// Mean loss of the batch.
-    pub loss: f64,
-    /// Variance of the loss over the batch.
-    pub variance: f64,
-    /// Mean energy.
-    pub energy: f64,
-    /// Effective sample size, as a fraction.
-    pub ess: f64,
-    /// Norm of the gradient before clipping.
-    pub grad_norm: f64,
 }
 
 /// Parts of a step, for tests.

@@ -4,7 +4,9 @@
 //! sampling: dx = dy eᵃ, da = Σ (dy x eᵃ − c), db = Σ dy; density, y = (x − b) e⁻ᵃ:
 //! dx = dy e⁻ᵃ, da = Σ (−dy y − c), db = −Σ dx; c is the derivative of the loss with respect to ln q.
 
-use super::{Context, Direction, Launch, Layout, Operation, Slot, dot_with, sum};
+use std::ops::Range;
+
+use super::{Context, Direction, Forward, Launch, Layout, Operation, Reverse, Slot, dot_with, sum};
 
 /// y from x; adds −Σ a to ln q.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +64,30 @@ impl Operation for Affine {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), 1, 1];
         let arguments = self.arguments(layout, [self.x; 2]);
         vec![Launch { sources: vec![SHADER], entry: "affine", arguments, groups }]
+    }
+}
+
+impl Forward for Affine {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.y, self.log_q]
+    }
+
+    fn parameters(&self) -> Vec<Range<usize>> {
+        [self.log_scale, self.shift].map(|start| start..start + self.dim).to_vec()
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
+        reverse.give(self.x, dy);
+        reverse.push(AffineBackward { affine: *self, coefficient, dy });
     }
 }
 
@@ -107,7 +129,7 @@ impl Operation for AffineBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let arguments = self.affine.arguments(layout, [self.coefficient, self.dy]);
         let groups = [self.affine.dim as u32, 1, 1];
         vec![Launch { sources: vec![SHADER], entry: "affine_backward", arguments, groups }]

@@ -13,7 +13,9 @@
 //! call: forward they are applied to what is stored, backward to what is read.
 
 use super::gemm::{Gemm, Order, Start, transpose};
-use super::{Context, Launch, Layout, Leaky, Operation, Slot, Table, sum, wide};
+use std::ops::Range;
+
+use super::{Context, Forward, Launch, Layout, Leaky, Operation, Reverse, Slot, Table, sum, wide};
 
 /// y = b + W x over the columns of copies `from_copy..`, and the units of y.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +47,8 @@ impl Dense {
         limits.iter().copied().chain((0..inputs).map(first)).map(|v| v as u32).collect()
     }
 
-    /// The layer in numbers, for the GPU; `row` gives a slot's first row.
-    pub fn description(&self, row: impl Fn(Slot) -> usize) -> [u32; 9] {
+    /// The layer in numbers, for the GPU.
+    pub(crate) fn description(&self, layout: &Layout) -> [u32; 9] {
         let or_none = |parameter: Option<usize>| parameter.map_or(u32::MAX, |p| p as u32);
         [
             self.weight as u32,
@@ -55,9 +57,9 @@ impl Dense {
             self.limits.start as u32,
             self.inputs as u32,
             self.outputs as u32,
-            row(self.x) as u32,
-            row(self.y) as u32,
-            self.units.map_or(0, |u| row(u.y) as u32),
+            layout.row(self.x) as u32,
+            layout.row(self.y) as u32,
+            self.units.map_or(0, |u| layout.row(u.y) as u32),
         ]
     }
 
@@ -96,7 +98,7 @@ impl Dense {
 
     fn arguments(&self, layout: &Layout, others: &[usize]) -> Vec<u32> {
         let others = others.iter().map(|&v| v as u32);
-        self.description(|s| layout.row(s)).into_iter().chain(others).collect()
+        self.description(layout).into_iter().chain(others).collect()
     }
 }
 
@@ -112,7 +114,7 @@ impl Operation for Dense {
         self.rows(context, 0..self.outputs, from, to);
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let columns = layout.columns() - self.from_copy * layout.samples;
         if columns == 0 {
             return Vec::new();
@@ -124,6 +126,44 @@ impl Operation for Dense {
             arguments: self.arguments(layout, &[self.from_copy * layout.samples]),
             groups,
         }]
+    }
+}
+
+impl Dense {
+    /// The backward operation. A layer that adds to y leaves the gradient of y for what was there.
+    pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> DenseBackward {
+        let y = self.units.map_or(self.y, |units| units.y);
+        let dy = if self.bias.is_some() { reverse.take(y) } else { reverse.gradient(y) };
+        let dx = reverse.wanted(self.x).then(|| reverse.fresh(self.x));
+        if self.bias.is_some() {
+            reverse.release(dy);
+        }
+        if let Some(dx) = dx {
+            reverse.give(self.x, dx);
+        }
+        DenseBackward { dense: *self, dy, dx }
+    }
+}
+
+impl Forward for Dense {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        [self.y].into_iter().chain(self.units.map(|units| units.y)).collect()
+    }
+
+    fn parameters(&self) -> Vec<Range<usize>> {
+        let weight = self.weight..self.weight + self.outputs * self.inputs;
+        let rows = [self.bias, self.units.map(|units| units.slope)];
+        let rows = rows.into_iter().flatten().map(|start| start..start + self.outputs);
+        std::iter::once(weight).chain(rows).collect()
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let backward = self.reversed(reverse);
+        reverse.push(backward);
     }
 }
 
@@ -203,7 +243,7 @@ impl Operation for DenseBackward {
         }
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let Dense { inputs, outputs, .. } = self.dense;
         let (dy, dx) = (layout.row(self.dy), self.dx.map_or(0, |dx| layout.row(dx)));
         let parameters = [tiles(inputs).max(1), tiles(outputs)];

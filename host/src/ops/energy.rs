@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot};
 use crate::energy::Energy;
 
 /// One row of energies from samples.
@@ -37,9 +37,28 @@ impl Operation for Energies {
         context.writing(self.out, |context, out| self.energy.energies(context.slot(self.x), out));
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), 1, 1];
         launch(self, [layout.offset(self.out), 0, 0], "energies", groups, layout)
+    }
+}
+
+impl Forward for Energies {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.out]
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        if !reverse.wanted(self.x) {
+            return;
+        }
+        let (coefficient, dx) = (reverse.gradient(self.out), reverse.fresh(self.x));
+        reverse.give(self.x, dx);
+        reverse.push(EnergyBackward { energies: self.clone(), coefficient, dx });
     }
 }
 
@@ -67,7 +86,7 @@ impl Operation for EnergyBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let others = [0, layout.offset(self.coefficient), layout.offset(self.dx)];
         let groups = [Layout::groups(layout.columns()), self.energies.energy.dim() as u32, 1];
         launch(&self.energies, others, "energy_backward", groups, layout)

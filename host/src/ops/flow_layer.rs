@@ -7,10 +7,12 @@
 //! backward call makes the gradients of all the network's parameters, which are sums over all
 //! samples. A network too wide for a workgroup's memory is run operation by operation.
 
+use std::ops::Range;
+
 use super::dense::{SHADER as DENSE, tiles};
 use super::{
-    Context, Dense, DenseBackward, Launch, Layout, Operation, Select, SelectBackward, Slot, Table,
-    Transform, TransformBackward,
+    Context, Dense, DenseBackward, Forward, Launch, Layout, Operation, Reverse, Select,
+    SelectBackward, Slot, Transform, TransformBackward,
 };
 
 /// Picks, network and transformer.
@@ -22,8 +24,6 @@ pub struct FlowLayer {
     pub network: Vec<Dense>,
     /// What its outputs do.
     pub transform: Transform,
-    /// The network's [descriptions](Dense::description).
-    pub description: Table,
 }
 
 const SHADER: &str = include_str!("flow_layer.wgsl");
@@ -47,44 +47,81 @@ impl FlowLayer {
         (bytes <= layout.workgroup_memory as usize).then_some(text)
     }
 
+    /// The table of the network's descriptions.
+    fn description(&self, layout: &mut Layout) -> u32 {
+        let layers: Vec<u32> =
+            self.network.iter().flat_map(|dense| dense.description(layout)).collect();
+        layout.table(layers)
+    }
+
     fn launch(
         &self,
         layout: &Layout,
         width: &'static str,
         others: [Slot; 2],
         entry: &'static str,
-        gradients: [u32; 2],
+        tables: [u32; 3],
     ) -> Launch {
         let groups = [layout.columns().div_ceil(SAMPLES) as u32, 1, 1];
         let mut launch = self.transform.launch(layout, others, entry, groups);
+        let [description, rows, wanted] = tables;
         launch.sources.extend([DENSE, width, SHADER]);
         launch.arguments.resize(18, 0);
         launch.arguments.extend([
-            self.description.start as u32,
+            description,
             self.network.len() as u32,
             self.select.indices.start as u32,
+            rows,
+            wanted,
         ]);
-        launch.arguments.extend(gradients);
         launch
+    }
+
+    /// The operations that it stands for.
+    fn parts(&self) -> impl Iterator<Item = &dyn Operation> {
+        let network = self.network.iter().map(|dense| dense as &dyn Operation);
+        std::iter::once(&self.select as &dyn Operation).chain(network).chain([&self.transform as _])
     }
 }
 
 impl Operation for FlowLayer {
     fn cpu(&self, context: &mut Context<'_>) {
-        self.select.cpu(context);
-        for dense in &self.network {
-            dense.cpu(context);
-        }
-        self.transform.cpu(context);
+        self.parts().for_each(|part| part.cpu(context));
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let Some(width) = self.width(layout) else {
-            let network = self.network.iter().flat_map(|dense| dense.gpu(layout));
-            let picked = self.select.gpu(layout).into_iter().chain(network);
-            return picked.chain(self.transform.gpu(layout)).collect();
+            return self.parts().flat_map(|part| part.gpu(layout)).collect();
         };
-        vec![self.launch(layout, width, [self.transform.x; 2], "flow_layer", [0, 0])]
+        let tables = [self.description(layout), 0, 0];
+        vec![self.launch(layout, width, [self.transform.x; 2], "flow_layer", tables)]
+    }
+}
+
+impl Forward for FlowLayer {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.transform.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        let network = self.network.iter().flat_map(Forward::writes);
+        self.select.writes().into_iter().chain(network).chain(self.transform.writes()).collect()
+    }
+
+    fn parameters(&self) -> Vec<Range<usize>> {
+        self.network.iter().flat_map(Forward::parameters).collect()
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let backward = reverse.together(|reverse| {
+            let transform = self.transform.reversed(reverse);
+            let network = self.network.iter().rev().map(|dense| dense.reversed(reverse));
+            let mut network: Vec<DenseBackward> = network.collect();
+            network.reverse();
+            let select = self.select.reversed(reverse);
+            FlowLayerBackward { layer: self.clone(), transform, network, select }
+        });
+        reverse.push(backward);
     }
 }
 
@@ -93,59 +130,48 @@ impl Operation for FlowLayer {
 pub struct FlowLayerBackward {
     /// The forward operation.
     pub layer: FlowLayer,
-    /// One row: the derivative c of the loss with respect to ln q.
-    pub coefficient: Slot,
-    /// Gradient of y, replaced by that of x.
-    pub dy: Slot,
-    /// Room for the gradients of the network's inputs, dense layer by dense layer.
-    pub gradients: Vec<Slot>,
-    /// Their first rows, and that of the network's output.
-    pub rows: Table,
-    /// Whether dx is to have the part through the network: a flow's first layer needs none.
-    pub wanted: bool,
+    /// What turns dy into dx and into the gradient of the network's output.
+    pub transform: TransformBackward,
+    /// The network's backward operations, in the order of its layers. All gradients on the way have
+    /// memory of their own.
+    pub network: Vec<DenseBackward>,
+    /// What adds the part of dx through the network: a flow's first layer needs none.
+    pub select: Option<SelectBackward>,
 }
 
 impl FlowLayerBackward {
     /// The operations that it stands for.
-    fn parts(&self) -> Vec<Box<dyn Operation>> {
-        let FlowLayer { select, network, transform, .. } = &self.layer;
-        let (transform, coefficient) = (*transform, self.coefficient);
-        let mut parts: Vec<Box<dyn Operation>> =
-            vec![Box::new(TransformBackward { transform, coefficient, dy: self.dy })];
-        let mut dy = transform.raw;
-        for (l, (dense, &dx)) in network.iter().zip(&self.gradients).enumerate().rev() {
-            let wanted = l > 0 || self.wanted;
-            parts.push(Box::new(DenseBackward { dense: *dense, dy, dx: wanted.then_some(dx) }));
-            dy = dx;
-        }
-        if self.wanted {
-            parts.push(Box::new(SelectBackward { select: *select, dfrom: self.dy, dto: dy }));
-        }
-        parts
+    fn parts(&self) -> impl Iterator<Item = &dyn Operation> {
+        let network = self.network.iter().rev().map(|dense| dense as &dyn Operation);
+        let select = self.select.iter().map(|select| select as &dyn Operation);
+        std::iter::once(&self.transform as &dyn Operation).chain(network).chain(select)
     }
 }
 
 impl Operation for FlowLayerBackward {
     fn cpu(&self, context: &mut Context<'_>) {
-        for part in self.parts() {
-            part.cpu(context);
-        }
+        self.parts().for_each(|part| part.cpu(context));
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let Some(width) = self.layer.width(layout) else {
-            return self.parts().iter().flat_map(|part| part.gpu(layout)).collect();
+            return self.parts().flat_map(|part| part.gpu(layout)).collect();
         };
         let network = &self.layer.network;
         let most = |size: fn(&Dense) -> usize| tiles(network.iter().map(size).max().unwrap_or(0));
-        let others = [self.coefficient, self.dy];
-        let gradients = [self.rows.start as u32, u32::from(self.wanted)];
+        let description = self.layer.description(layout);
+        let inputs = self.network.iter().map(|dense| dense.dx.map_or(0, |dx| layout.row(dx)));
+        let rows: Vec<u32> =
+            inputs.chain([layout.row(self.layer.transform.raw)]).map(|row| row as u32).collect();
+        let rows = layout.table(rows);
+        let tables = [description, rows, u32::from(self.select.is_some())];
+        let others = [self.transform.coefficient, self.transform.dy];
         vec![
-            self.layer.launch(layout, width, others, "flow_layer_backward", gradients),
+            self.layer.launch(layout, width, others, "flow_layer_backward", tables),
             Launch {
                 sources: vec![DENSE],
                 entry: "parameter_gradients",
-                arguments: vec![self.layer.description.start as u32, self.rows.start as u32],
+                arguments: vec![description, rows],
                 groups: [most(|d| d.inputs).max(1), most(|d| d.outputs), network.len() as u32],
             },
         ]

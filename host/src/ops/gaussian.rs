@@ -7,7 +7,7 @@ use pushforward::noise::normal;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::noise::fill_words;
-use super::{Context, HALF_LN_TAU, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, HALF_LN_TAU, Launch, Layout, Operation, Reverse, Slot};
 
 /// Draws z and sets ln q, or adds the log-density of a z that is there.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl Operation for Gaussian {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let arguments = vec![
             self.dim as u32,
             layout.offset(self.z),
@@ -76,6 +76,25 @@ impl Operation for Gaussian {
         ];
         let groups = [Layout::groups(layout.columns()), 1, 1];
         vec![Launch { sources: vec![NOISE, SHADER], entry: "gaussian", arguments, groups }]
+    }
+}
+
+impl Forward for Gaussian {
+    fn reads(&self) -> Vec<Slot> {
+        if self.draw { Vec::new() } else { vec![self.z] }
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        if self.draw { vec![self.z, self.log_q] } else { vec![self.log_q] }
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        if self.draw || !reverse.wanted(self.z) {
+            return;
+        }
+        let (coefficient, dz) = (reverse.gradient(self.log_q), reverse.fresh(self.z));
+        reverse.give(self.z, dz);
+        reverse.push(GaussianBackward { gaussian: *self, coefficient, dz });
     }
 }
 
@@ -103,7 +122,7 @@ impl Operation for GaussianBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let slots = [self.gaussian.z, self.coefficient, self.dz];
         let arguments = slots.map(|s| layout.offset(s)).to_vec();
         let groups = [Layout::groups(layout.columns()), self.gaussian.dim as u32, 1];

@@ -10,8 +10,7 @@
 //! | path | ℓ = ln q + βE | 1/n |
 //! | likelihood | −ln q | −1/n |
 
-use super::{Launch, Layout, Slot};
-use crate::device::{Readings, StepInputs};
+use super::{Launch, Layout, Readings, Slot, StepInputs};
 
 /// How the loss depends on the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

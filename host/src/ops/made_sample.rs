@@ -15,7 +15,7 @@ use pushforward::bernoulli;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::noise::fill_words;
-use super::{Context, Dense, Launch, Layout, Operation, Slot, Table};
+use super::{Context, Dense, Forward, Launch, Layout, Operation, Slot};
 
 /// Draws x, and leaves activations and logits of the first copy; the second copy is −x.
 #[derive(Clone, Debug)]
@@ -34,8 +34,6 @@ pub struct MadeSample {
     pub x: Slot,
     /// Logits.
     pub logits: Slot,
-    /// The hidden layers' descriptions, for the GPU.
-    pub description: Table,
 }
 
 /// First unit of site `i` among `units` units, if sites are spread evenly: those with
@@ -90,13 +88,16 @@ impl Operation for MadeSample {
         }
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let weight = |d: &Option<Dense>| d.map_or(u32::MAX, |d| d.weight as u32);
         let limits = self.output.map_or(0, |d| d.limits.start as u32);
+        let layers: Vec<u32> =
+            self.layers.iter().flat_map(|dense| dense.description(layout)).collect();
+        let description = layout.table(layers);
         let arguments = vec![
             self.sites as u32,
             self.layers.len() as u32,
-            self.description.start as u32,
+            description,
             layout.offset(self.x),
             layout.offset(self.logits),
             self.bias as u32,
@@ -110,5 +111,17 @@ impl Operation for MadeSample {
             arguments,
             groups: [Layout::groups(layout.samples), 1, 1],
         }]
+    }
+}
+
+impl Forward for MadeSample {
+    /// Nothing: what it draws are integers, and its layers' gradients are those of the forward pass.
+    fn reads(&self) -> Vec<Slot> {
+        Vec::new()
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        let layers = self.layers.iter().flat_map(|dense| dense.writes());
+        [self.x, self.logits].into_iter().chain(layers).collect()
     }
 }

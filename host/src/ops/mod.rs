@@ -13,7 +13,13 @@
 //!
 //! Parameters and their gradient are one flat array each. Every parameter belongs to exactly one
 //! backward operation, which writes its gradient once a step.
+//!
+//! # Backward
+//! An operation of a forward pass is a [`Forward`]: asked by a [`Reverse`], it pushes its own backward
+//! operation. A [`Program`] is what both lists end up as. Nothing here knows what runs a program, nor
+//! what models there are.
 
+mod add;
 mod affine;
 mod dense;
 mod energy;
@@ -25,13 +31,17 @@ mod loss;
 mod made_sample;
 mod noise;
 pub(crate) mod optimizer;
+mod program;
+mod reverse;
 mod select;
 mod spins;
+mod step;
 mod take_rows;
 mod transform;
 
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
+pub use add::Add;
 pub use affine::{Affine, AffineBackward};
 pub use dense::{Dense, DenseBackward};
 pub use energy::{Energies, EnergyBackward};
@@ -41,12 +51,14 @@ pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
 pub use made_sample::MadeSample;
 pub use noise::Words;
+pub use program::Program;
+pub use reverse::{Forward, Reverse, as_type};
 pub use select::{Select, SelectBackward};
 pub use spins::{Spins, SpinsBackward};
+pub(crate) use step::{BLOCK, READINGS};
+pub use step::{Readings, StepInputs};
 pub use take_rows::TakeRows;
 pub use transform::{Direction, Transform, TransformBackward};
-
-use crate::device::StepInputs;
 
 /// Samples in a shard.
 pub const SHARD: usize = 64;
@@ -55,7 +67,7 @@ pub const SHARD: usize = 64;
 pub const HALF_LN_TAU: f32 = 0.918_938_5;
 
 /// A matrix `[rows][columns]` of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(pub usize);
 
 /// A list of indices of a program: masks and their staircases.
@@ -143,11 +155,13 @@ pub struct Launch {
     pub groups: [u32; 3],
 }
 
-/// Where a program's matrices lie on the GPU.
+/// Where a program's matrices lie on the GPU, and the tables that its calls read.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Rows of each slot.
     pub rows: Vec<usize>,
+    /// The program's tables, then those that only the GPU needs.
+    pub tables: Vec<u32>,
     /// Samples of the batch.
     pub samples: usize,
     /// 2 if each sample has a mirror image.
@@ -159,6 +173,25 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The layout of a batch of `samples`.
+    pub fn new(program: &Program, samples: usize, workgroup_memory: u32) -> Self {
+        Self {
+            rows: program.rows.clone(),
+            tables: program.tables.clone(),
+            samples,
+            copies: program.copies,
+            data_rows: program.data.len() / program.dim.max(1),
+            workgroup_memory,
+        }
+    }
+
+    /// Adds a table; returns where it starts.
+    pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> u32 {
+        let start = self.tables.len();
+        self.tables.extend(entries);
+        start as u32
+    }
+
     /// Columns of every matrix.
     pub fn columns(&self) -> usize {
         self.samples * self.copies
@@ -181,12 +214,12 @@ impl Layout {
 }
 
 /// One operation.
-pub trait Operation: std::fmt::Debug + Send + Sync {
+pub trait Operation: std::any::Any + std::fmt::Debug + Send + Sync {
     /// Runs it on a shard.
     fn cpu(&self, context: &mut Context<'_>);
 
     /// Its WGSL calls, in order.
-    fn gpu(&self, layout: &Layout) -> Vec<Launch>;
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch>;
 }
 
 /// Runs `f`, a plain loop, compiled for `level`: the compiler makes the vectors. `f` must be

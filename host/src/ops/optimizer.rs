@@ -4,8 +4,7 @@
 //! p ← p − rate · m̂/(√v̂ + ε) − decay · p, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸ and m̂, v̂ corrected
 //! for their start at 0 (Kingma & Ba, arXiv:1412.6980; Loshchilov & Hutter, arXiv:1711.05101).
 
-use super::Launch;
-use crate::device::{BLOCK, READINGS, StepInputs};
+use super::{BLOCK, Launch, READINGS, StepInputs};
 
 /// β₁.
 pub(crate) const BETA_1: f64 = 0.9;

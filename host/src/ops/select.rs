@@ -1,6 +1,6 @@
 //! Picks coordinates: the conditioner of a coupling sees only those that are kept.
 
-use super::{Context, Launch, Layout, Operation, Slot, Table};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table};
 
 /// to\[k\] = from\[indices\[k\]\], row by row.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,36 @@ impl Operation for Select {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         launch(self, self.from, self.to, "select_rows", layout)
+    }
+}
+
+impl Select {
+    /// The backward operation, if the gradient of all rows is wanted.
+    pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> Option<SelectBackward> {
+        if !reverse.wanted(self.from) {
+            return None;
+        }
+        let (dto, dfrom) = (reverse.take(self.to), reverse.gradient(self.from));
+        reverse.release(dto);
+        Some(SelectBackward { select: *self, dfrom, dto })
+    }
+}
+
+impl Forward for Select {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.from]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.to]
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        if let Some(backward) = self.reversed(reverse) {
+            reverse.push(backward);
+        }
     }
 }
 
@@ -67,7 +95,7 @@ impl Operation for SelectBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         launch(&self.select, self.dfrom, self.dto, "select_rows_backward", layout)
     }
 }

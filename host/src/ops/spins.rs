@@ -7,7 +7,7 @@ use pushforward::bernoulli;
 use pushforward::math;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::{Context, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot};
 
 /// ln q of spins from their logits, for each column.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl Operation for Spins {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let [x, logits, log_q] = [self.x, self.logits, self.log_q].map(|s| layout.offset(s));
         let arguments = vec![self.sites as u32, x, logits, log_q];
         vec![Launch {
@@ -64,6 +64,25 @@ impl Operation for Spins {
             arguments,
             groups: [Layout::groups(layout.columns()), 1, 1],
         }]
+    }
+}
+
+impl Forward for Spins {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.logits]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.log_q]
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        if !reverse.wanted(self.logits) {
+            return;
+        }
+        let (coefficient, dlogits) = (reverse.gradient(self.log_q), reverse.fresh(self.logits));
+        reverse.give(self.logits, dlogits);
+        reverse.push(SpinsBackward { spins: *self, coefficient, dlogits });
     }
 }
 
@@ -119,7 +138,7 @@ impl Operation for SpinsBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let slots = [self.spins.x, self.spins.logits, self.coefficient, self.dlogits];
         let arguments = slots.map(|s| layout.offset(s)).to_vec();
         let groups = [Layout::groups(layout.columns()), self.spins.sites as u32, 1];

@@ -5,7 +5,7 @@
 
 use pushforward::noise::block;
 
-use super::{Context, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Slot};
 
 /// x = randomly chosen rows (and their mirror images), ln q = 0.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +37,22 @@ impl Operation for TakeRows {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         vec![Launch {
             sources: vec![include_str!("noise.wgsl"), include_str!("take_rows.wgsl")],
             entry: "take_rows",
             arguments: vec![self.dim as u32, layout.offset(self.x), layout.offset(self.log_q)],
             groups: [Layout::groups(layout.samples), 1, 1],
         }]
+    }
+}
+
+impl Forward for TakeRows {
+    fn reads(&self) -> Vec<Slot> {
+        Vec::new()
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.x, self.log_q]
     }
 }

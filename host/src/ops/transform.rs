@@ -15,7 +15,7 @@ mod rational_quadratic;
 use pushforward::model::TransformerSpec;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::{Context, Launch, Layout, Operation, Slot, Table};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table};
 
 pub use pushforward::transformer::Direction;
 
@@ -100,7 +100,7 @@ impl Transform {
     }
 }
 
-struct Forward<'a> {
+struct Move<'a> {
     transform: &'a Transform,
     moved: &'a [u32],
     n: usize,
@@ -110,7 +110,7 @@ struct Forward<'a> {
     log_q: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
+impl Kernel for Move<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -154,16 +154,41 @@ impl Operation for Transform {
                         y[row.clone()].copy_from_slice(&x[row]);
                     }
                     let moved = context.table(self.moved);
-                    let kernel = Forward { transform: self, moved, n, x, raw, y, log_q };
+                    let kernel = Move { transform: self, moved, n, x, raw, y, log_q };
                     dispatch(context.level, kernel);
                 });
             });
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [layout.columns().div_ceil(16) as u32, 1, 1];
         vec![self.launch(layout, [self.x; 2], "transform", groups)]
+    }
+}
+
+impl Transform {
+    /// The backward operation; it leaves the gradient of the network's output in its place.
+    pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> TransformBackward {
+        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
+        reverse.give(self.x, dy);
+        reverse.give(self.raw, self.raw);
+        TransformBackward { transform: *self, coefficient, dy }
+    }
+}
+
+impl Forward for Transform {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x, self.raw]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.y, self.log_q]
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let backward = self.reversed(reverse);
+        reverse.push(backward);
     }
 }
 
@@ -178,7 +203,7 @@ pub struct TransformBackward {
     pub dy: Slot,
 }
 
-struct Backward<'a> {
+struct MoveBack<'a> {
     transform: &'a Transform,
     moved: &'a [u32],
     n: usize,
@@ -189,7 +214,7 @@ struct Backward<'a> {
     dy: &'a mut [f32],
 }
 
-impl Kernel for Backward<'_> {
+impl Kernel for MoveBack<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -227,7 +252,7 @@ impl Operation for TransformBackward {
         let transform = &self.transform;
         context.writing(self.dy, |context, dy| {
             context.writing(transform.raw, |context, raw| {
-                let kernel = Backward {
+                let kernel = MoveBack {
                     transform,
                     moved: context.table(transform.moved),
                     n,
@@ -242,7 +267,7 @@ impl Operation for TransformBackward {
         });
     }
 
-    fn gpu(&self, layout: &Layout) -> Vec<Launch> {
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), self.transform.moved.len as u32, 1];
         let others = [self.coefficient, self.dy];
         vec![self.transform.launch(layout, others, "transform_backward", groups)]

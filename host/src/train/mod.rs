@@ -1,6 +1,7 @@
 //! Training: a model, a target and an optimiser, on a [`Device`].
 //!
-//! A step is a [`Program`], a list of operations written once for both devices. A block of steps
+//! A step is a [`Program`](crate::ops::Program), a list of operations written once for both devices,
+//! [lowered](step_program) from the model's parts onto a [`Tape`]. A block of steps
 //! runs without reading anything back; then its statistics come home and are checked.
 //!
 //! Three losses, each the mean over a batch, in nats per sample:
@@ -14,23 +15,23 @@
 //! batch. Nothing else is random, so a run that is restored from its [`TrainState`] continues to
 //! the same bits on the CPU, for any number of threads.
 
-mod flow;
+mod fuse;
 mod initial;
-mod made;
-mod program;
+mod lower;
+mod tape;
 
 use std::sync::Arc;
 
 use pushforward::model::{Architecture, Fast, Model, ModelError, Symmetry};
 use pushforward::noise::block;
 
-use crate::device::{Device, DeviceError, Readings, Runner, StepInputs};
+use crate::device::{Device, DeviceError, Runner};
 use crate::energy::{Energy, Support};
-use crate::ops::optimizer;
+use crate::ops::{Readings, StepInputs, optimizer};
 
-use flow::{Flow, fast_for};
 pub use initial::initialize;
-pub use program::Program;
+pub use lower::step_program;
+pub use tape::{Fusing, Tape};
 
 /// What a model learns.
 #[derive(Clone, Debug)]
@@ -120,6 +121,12 @@ pub enum TrainError {
         /// What it should be.
         expected: String,
     },
+    /// The model lacks a tensor that one of its parts trains.
+    #[error("the model has no tensor {name} of the shape that training expects")]
+    Tensor {
+        /// Its name.
+        name: String,
+    },
     /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -194,7 +201,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         check_options(&options)?;
         check_target(model.architecture(), &target)?;
-        let program = step_program(model.architecture(), &target);
+        let program = step_program(model.architecture(), &target, Fusing::On)?;
         let mut runner = device.runner(program, options.batch)?;
         let parameters = model.parameters();
         let zeros = vec![0.0; parameters.len()];
@@ -329,13 +336,12 @@ pub fn annealed(steps: u64) -> u64 {
     (steps / 2).max(1)
 }
 
-/// The training step of a model for a target.
-pub fn step_program(architecture: &Architecture, target: &Target) -> Program {
-    match architecture {
-        Architecture::Made(spec) => made::program(spec, target),
-        Architecture::RealNvp(spec) => flow::program(architecture, &Flow::real_nvp(spec), target),
-        Architecture::Nsf(spec) => flow::program(architecture, &Flow::nsf(spec), target),
-        Architecture::Maf(spec) => flow::program(architecture, &Flow::autoregressive(spec), target),
+/// The target that a masked autoregressive flow learns in one pass a step: its networks read what
+/// the step starts from.
+fn fast_for(target: &Target) -> Fast {
+    match target {
+        Target::Energy { .. } => Fast::Sampling,
+        Target::Data { .. } => Fast::Density,
     }
 }
 

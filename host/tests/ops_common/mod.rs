@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use needs::Test;
-use pushforward_host::device::{Device, Phase, Runner, StepInputs};
-use pushforward_host::ops::Slot;
-use pushforward_host::train::Program;
+use pushforward_host::device::{Device, Phase, Runner};
+use pushforward_host::ops::{Program, Slot, StepInputs};
 
 /// The GPU, software or not, if this machine has one.
 fn gpu() -> Result<&'static Device, &'static str> {

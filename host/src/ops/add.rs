@@ -1,0 +1,31 @@
+//! Sums of gradients: where two operations read one matrix, their shares of its gradient add.
+
+use super::{Context, Launch, Layout, Operation, Slot};
+
+/// to += from; without, to = 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Add {
+    /// What is added.
+    pub from: Option<Slot>,
+    /// The sum, of as many rows.
+    pub to: Slot,
+}
+
+impl Operation for Add {
+    fn cpu(&self, context: &mut Context<'_>) {
+        context.writing(self.to, |context, to| match self.from {
+            Some(from) => to.iter_mut().zip(context.slot(from)).for_each(|(to, v)| *to += v),
+            None => to.fill(0.0),
+        });
+    }
+
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        let from = self.from.map_or(u32::MAX, |from| layout.offset(from));
+        vec![Launch {
+            sources: vec![include_str!("add.wgsl")],
+            entry: "add",
+            arguments: vec![from, layout.offset(self.to)],
+            groups: [Layout::groups(layout.columns()), layout.rows[self.to.0] as u32, 1],
+        }]
+    }
+}

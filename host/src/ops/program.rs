@@ -1,0 +1,77 @@
+//! A training step as data: what memory it needs and which operations it runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Launch, Layout, Loss, LossKind, Operation, Slot, Table, optimizer};
+
+/// A step: forward operations, the loss, backward operations. The optimiser follows.
+#[derive(Debug)]
+pub struct Program {
+    /// Rows of each slot.
+    pub rows: Vec<usize>,
+    /// Masks and staircases.
+    pub tables: Vec<u32>,
+    /// From noise or data to ln q and energy.
+    pub forward: Vec<Box<dyn Operation>>,
+    /// From both to the derivative with respect to ln q.
+    pub loss: Loss,
+    /// From there to the gradient of every parameter.
+    pub backward: Vec<Box<dyn Operation>>,
+    /// Where the gradients of matrices lie that are left over in the end.
+    pub gradients: HashMap<Slot, Slot>,
+    /// 2 if each sample has a mirror image.
+    pub copies: usize,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Training rows, `[n][dim]`; empty without.
+    pub data: Arc<Vec<f32>>,
+    /// Coordinates of a row.
+    pub dim: usize,
+}
+
+impl Program {
+    /// An empty step for `parameters` parameters over samples of `dim` coordinates.
+    pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
+        let loss = Loss { kind, log_q: Slot(0), energy: None, coefficient: Slot(1) };
+        Self {
+            rows: vec![1, 1],
+            tables: Vec::new(),
+            forward: Vec::new(),
+            loss,
+            backward: Vec::new(),
+            gradients: HashMap::new(),
+            copies,
+            parameters,
+            data: Arc::default(),
+            dim,
+        }
+    }
+
+    /// A new matrix of `rows` rows.
+    pub fn slot(&mut self, rows: usize) -> Slot {
+        self.rows.push(rows);
+        Slot(self.rows.len() - 1)
+    }
+
+    /// A new table.
+    pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> Table {
+        let start = self.tables.len();
+        self.tables.extend(entries);
+        Table { start, len: self.tables.len() - start }
+    }
+
+    /// The WGSL calls of a step: forward, loss, backward, optimiser.
+    pub(crate) fn phases(&self, layout: &mut Layout) -> [Vec<Launch>; 4] {
+        let mut list = |operations: &[Box<dyn Operation>]| {
+            operations.iter().flat_map(|o| o.gpu(layout)).collect()
+        };
+        let (forward, backward) = (list(&self.forward), list(&self.backward));
+        [forward, vec![self.loss.gpu(layout)], backward, optimizer::gpu(self.parameters)]
+    }
+
+    /// All WGSL calls of a step, in order.
+    pub fn launches(&self, layout: &mut Layout) -> Vec<Launch> {
+        self.phases(layout).into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! Fusing: operations that have a WGSL call in common become one operation.
+
+use crate::ops::{Dense, FlowLayer, Forward, Select, Slot, Transform, as_type};
+
+/// Makes a [`FlowLayer`] of every [`Select`], [`Dense`]s and [`Transform`] of which each reads what
+/// the one before it wrote, if nothing else reads what passes between them, nor what they start
+/// from: its gradients are then made in one place. `outside` are slots whose gradient comes from outside.
+pub(super) fn flow_layers(operations: &mut Vec<Box<dyn Forward>>, outside: &[Slot]) {
+    let reads = operations.iter().flat_map(|operation| operation.reads());
+    let reads: Vec<Slot> = reads.chain(outside.iter().copied()).collect();
+    let mut i = 0;
+    while i < operations.len() {
+        if let Some(layer) = flow_layer(&operations[i..], &reads) {
+            let fused: Box<dyn Forward> = Box::new(layer.clone());
+            operations.splice(i..i + layer.network.len() + 2, [fused]);
+        }
+        i += 1;
+    }
+}
+
+/// The layer that `operations` begin with.
+fn flow_layer(operations: &[Box<dyn Forward>], reads: &[Slot]) -> Option<FlowLayer> {
+    let (first, rest) = operations.split_first()?;
+    let select = *as_type::<Select>(&**first)?;
+    let network: Vec<Dense> = rest.iter().map_while(|o| as_type::<Dense>(&**o)).copied().collect();
+    let transform = *as_type::<Transform>(&**rest.get(network.len())?)?;
+
+    let readers = |s: Slot| reads.iter().filter(|r| **r == s).count();
+    let mut passed = select.to;
+    for (l, dense) in network.iter().enumerate() {
+        let hidden = l + 1 < network.len();
+        let whole = dense.bias.is_some() && dense.from_copy == 0 && dense.units.is_some() == hidden;
+        if !whole || dense.x != passed || readers(passed) != 1 {
+            return None;
+        }
+        passed = dense.units.map_or(dense.y, |units| units.y);
+    }
+    let moves = transform.raw == passed && readers(passed) == 1;
+    let alone = transform.x == select.from && readers(select.from) == 2;
+    (!network.is_empty() && moves && alone).then_some(FlowLayer { select, network, transform })
+}

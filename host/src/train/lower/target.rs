@@ -1,0 +1,51 @@
+//! Where a step starts and ends: noise and an energy, or data and the density of a flow's base.
+
+use std::sync::Arc;
+
+use super::super::tape::Tape;
+use super::Target;
+use crate::energy::Energy;
+use crate::ops::{Direction, Energies, Gaussian, LossKind, Slot, TakeRows};
+
+/// The loss of a flow, and the direction in which its layers run.
+pub(super) fn of_flow(target: &Target) -> (LossKind, Direction) {
+    match target {
+        Target::Energy { .. } => (LossKind::Path, Direction::Sampling),
+        Target::Data { .. } => (LossKind::Likelihood, Direction::Density),
+    }
+}
+
+/// Noise or data; sets ln q.
+pub(super) fn start_of_flow(tape: &mut Tape, target: &Target, dim: usize) -> Slot {
+    let x = tape.slot(dim);
+    match target {
+        Target::Energy { .. } => {
+            tape.push(Gaussian { dim, z: x, log_q: tape.log_q(), draw: true });
+        }
+        Target::Data { rows } => data(tape, rows, dim, x),
+    }
+    x
+}
+
+/// The energy of samples, or the density of noise.
+pub(super) fn end_of_flow(tape: &mut Tape, target: &Target, dim: usize, x: Slot) {
+    match target {
+        Target::Energy { energy, .. } => energies(tape, energy, x),
+        Target::Data { .. } => {
+            tape.push(Gaussian { dim, z: x, log_q: tape.log_q(), draw: false });
+        }
+    }
+}
+
+/// Rows of data to x.
+pub(super) fn data(tape: &mut Tape, rows: &Arc<Vec<f32>>, dim: usize, x: Slot) {
+    tape.data(rows);
+    tape.push(TakeRows { dim, x, log_q: tape.log_q() });
+}
+
+/// The energies of x.
+pub(super) fn energies(tape: &mut Tape, energy: &Arc<dyn Energy>, x: Slot) {
+    let out = tape.slot(1);
+    tape.energy(out);
+    tape.push(Energies { energy: Arc::clone(energy), x, out });
+}

@@ -1,0 +1,104 @@
+//! A training step in the making: operations are pushed forward, and the tape finds the way back.
+//!
+//! [Lowering](super::lower) a part of a model pushes what it does; every operation knows its own
+//! backward. [`Tape::finish`] fuses (if it is to), asks the operations in reverse, and what comes out
+//! is a [`Program`]. A matrix is written by one operation and then only read; the exceptions, ln q
+//! and a matrix that a layer adds to, are sums, which leave the gradient as it is.
+
+use std::sync::Arc;
+
+use super::fuse;
+use crate::ops::{Forward, LossKind, Operation, Program, Reverse, Slot, Table};
+
+/// Whether operations that have one common WGSL call become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fusing {
+    /// Each operation is a call.
+    Off,
+    /// As few calls as there can be.
+    #[default]
+    On,
+}
+
+/// Operations in the order of a forward pass.
+#[derive(Debug)]
+pub struct Tape {
+    program: Program,
+    operations: Vec<Box<dyn Forward>>,
+    /// Gradients that come from outside, and matrices whose gradient somebody outside wants.
+    given: Vec<(Slot, Slot)>,
+    wanted: Vec<Slot>,
+}
+
+impl Tape {
+    /// An empty step for `parameters` parameters over samples of `dim` coordinates.
+    pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
+        let program = Program::new(dim, copies, parameters, kind);
+        let given = vec![(program.loss.log_q, program.loss.coefficient)];
+        Self { program, operations: Vec::new(), given, wanted: Vec::new() }
+    }
+
+    /// A new matrix of `rows` rows.
+    pub fn slot(&mut self, rows: usize) -> Slot {
+        self.program.slot(rows)
+    }
+
+    /// A new table.
+    pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> Table {
+        self.program.table(entries)
+    }
+
+    /// One row: ln q, for the operations to set and to add to.
+    pub fn log_q(&self) -> Slot {
+        self.program.loss.log_q
+    }
+
+    /// Samples come from these rows, `[n][dim]`.
+    pub fn data(&mut self, rows: &Arc<Vec<f32>>) {
+        self.program.data = Arc::clone(rows);
+    }
+
+    /// The loss has β times the row `energy` in it.
+    pub fn energy(&mut self, energy: Slot) {
+        self.program.loss.energy = Some(energy);
+        self.given.push((energy, self.program.loss.coefficient));
+    }
+
+    /// The gradient of `y` is what lies in `gradient`.
+    pub fn given(&mut self, y: Slot, gradient: Slot) {
+        self.given.push((y, gradient));
+    }
+
+    /// The gradient of `x` is wanted, though no parameter lies behind it.
+    pub fn want(&mut self, x: Slot) {
+        self.wanted.push(x);
+    }
+
+    /// Adds an operation.
+    pub fn push(&mut self, operation: impl Forward) {
+        self.operations.push(Box::new(operation));
+    }
+
+    /// The step: these operations and their way back.
+    pub fn finish(self, fusing: Fusing) -> Program {
+        let Self { mut program, mut operations, given, wanted } = self;
+        let mut behind = vec![false; program.rows.len()];
+        wanted.iter().for_each(|x| behind[x.0] = true);
+        for operation in &operations {
+            let learns = !operation.parameters().is_empty();
+            if learns || operation.reads().iter().any(|x| behind[x.0]) {
+                operation.writes().iter().for_each(|y| behind[y.0] = true);
+            }
+        }
+        if fusing == Fusing::On {
+            let outside: Vec<Slot> = given.iter().map(|(y, _)| *y).collect();
+            fuse::flow_layers(&mut operations, &outside);
+        }
+        let mut reverse = Reverse::new(&mut program.rows, behind, given);
+        operations.iter().rev().for_each(|operation| operation.backward(&mut reverse));
+        (program.backward, program.gradients) = reverse.finish();
+        let forward = operations.into_iter().map(|operation| operation as Box<dyn Operation>);
+        program.forward = forward.collect();
+        program
+    }
+}
