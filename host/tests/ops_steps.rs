@@ -16,7 +16,7 @@ use pushforward::model::{
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
-use pushforward_host::ops::{Layout, Program, Slot, StepInputs};
+use pushforward_host::ops::{Add, Layout, LossKind, Program, Slot, StepInputs, Words};
 use pushforward_host::reference::Reference;
 use pushforward_host::train::{
     Fusing, Schedule, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
@@ -791,6 +791,15 @@ fn fused_steps_are_the_others(device: &Device) {
     }
 }
 
+/// Operations that no published step has.
+fn others() -> Program {
+    let mut p = Program::new(1, 1, 1, LossKind::Path);
+    let [x, y] = [p.slot(1), p.slot(2)];
+    p.forward.push(Box::new(Words { count: 1, out: y }));
+    p.forward.push(Box::new(Add { from: None, to: x }));
+    p
+}
+
 fn every_shader_is_valid() {
     let data = Target::Data { rows: vec![1.0; 24].into() };
     let on = |energy: Arc<dyn Energy>| Target::Energy { energy, beta: 1.0, anneal: None };
@@ -809,15 +818,18 @@ fn every_shader_is_valid() {
         step_program(&Architecture::RealNvp(flow(4, &[8], true)), &data),
         step_program(&nsf(4, &[8], true), &data),
         step_program(&maf(4, &[8], Fast::Density, false), &data),
+        others(),
     ];
     let mut seen = std::collections::BTreeSet::new();
     for (program, workgroup_memory) in programs.iter().flat_map(|p| [(p, 16 << 10), (p, 0)]) {
         let mut layout = Layout::new(program, 5, workgroup_memory);
         for launch in program.launches(&mut layout) {
-            if !seen.insert((launch.entry, launch.sources.concat())) {
+            let text = shader_text(&launch);
+            if !seen.insert((launch.entry, text.clone())) {
                 continue;
             }
-            let text = shader_text(&launch);
+            // The uniform's window is as wide as its alignment.
+            assert!(launch.arguments.words(&layout).len() <= 64, "{}", launch.entry);
             let module = naga::front::wgsl::parse_str(&text)
                 .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
             naga::valid::Validator::new(

@@ -24,7 +24,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{DeviceError, DeviceInfo, Phase, Runner};
-use crate::ops::{BLOCK, Launch, Layout, Program, READINGS, Readings, Slot, StepInputs, optimizer};
+use crate::ops::{
+    BLOCK, GROUP, HALF_LN_TAU, Launch, Layout, NONE, Program, READING_ENERGY, READING_ESS,
+    READING_GRAD_NORM, READING_LOSS, READING_VARIANCE, READINGS, Readings, Slot, StepInputs,
+    constants, optimizer,
+};
 
 const PRELUDE: &str = include_str!("prelude.wgsl");
 /// Distance of uniform entries: the largest alignment that any adapter asks for.
@@ -32,7 +36,24 @@ const STRIDE: u64 = 256;
 
 /// The full text of a launch's shader.
 pub fn shader_text(launch: &Launch) -> String {
-    std::iter::once(PRELUDE).chain(launch.sources.iter().copied()).collect::<Vec<_>>().join("\n")
+    let shared = constants![
+        GROUP,
+        NONE,
+        HALF_LN_TAU,
+        READINGS,
+        READING_LOSS,
+        READING_VARIANCE,
+        READING_ENERGY,
+        READING_ESS,
+        READING_GRAD_NORM,
+    ];
+    let call = launch.arguments.wgsl();
+    let first = [&shared, StepInputs::WGSL, &call, PRELUDE];
+    first
+        .into_iter()
+        .chain(launch.sources.iter().map(|text| &**text))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// An open adapter.
@@ -268,7 +289,7 @@ impl GpuRunner {
             entries: &entries,
         });
         let window = |buffer| {
-            let size = std::num::NonZeroU64::new(112);
+            let size = std::num::NonZeroU64::new(STRIDE);
             wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size })
         };
         let resources = storages
@@ -294,13 +315,7 @@ impl GpuRunner {
         let mut next = 0;
         let calls = phases.map(|phase| {
             let prepare = |launch: Launch| {
-                let mut words = vec![
-                    layout.columns() as u32,
-                    batch as u32,
-                    layout.copies as u32,
-                    layout.data_rows as u32,
-                ];
-                words.extend(&launch.arguments);
+                let words = launch.arguments.words(&layout);
                 let offset = STRIDE * next;
                 next += 1;
                 gpu.queue.write_buffer(&arguments, offset, bytemuck::cast_slice(&words));
@@ -380,13 +395,7 @@ impl Runner for GpuRunner {
                 self.submit(place, 0..4);
             }
             let rows = self.gpu.read(&self.readings, 0, READINGS * block.len())?;
-            all.extend(rows.chunks_exact(READINGS).map(|r| Readings {
-                loss: r[0].into(),
-                variance: r[1].into(),
-                energy: r[2].into(),
-                ess: r[3].into(),
-                grad_norm: r[4].into(),
-            }));
+            all.extend(rows.chunks_exact(READINGS).map(Readings::of_gpu));
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! Sums of gradients: where two operations read one matrix, their shares of its gradient add.
 
-use super::{Context, Launch, Layout, Operation, Slot};
+use super::{Context, Launch, Layout, NONE, Operation, Slot, arguments};
 
 /// to += from; without, to = 0.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +20,11 @@ impl Operation for Add {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let from = self.from.map_or(u32::MAX, |from| layout.offset(from));
+        let from = self.from.map_or(NONE, |from| layout.offset(from));
         vec![Launch {
-            sources: vec![include_str!("add.wgsl")],
+            sources: vec![include_str!("add.wgsl").into()],
             entry: "add",
-            arguments: vec![from, layout.offset(self.to)],
+            arguments: arguments! { share: from, sum: layout.offset(self.to) },
             groups: [Layout::groups(layout.columns()), layout.rows[self.to.0] as u32, 1],
         }]
     }

@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use super::{Context, Direction, Forward, Launch, Layout, Operation, Reverse, Slot, dot_with, sum};
+use super::{
+    Arguments, Context, Direction, Forward, Launch, Layout, Operation, Reverse, Slot, arguments,
+    dot_with, sum,
+};
 
 /// y from x; adds −Σ a to ln q.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +33,18 @@ pub struct Affine {
 const SHADER: &str = include_str!("affine.wgsl");
 
 impl Affine {
-    fn arguments(&self, layout: &Layout, others: [Slot; 2]) -> Vec<u32> {
-        let density = u32::from(self.direction == Direction::Density);
-        let mut arguments =
-            vec![density, self.dim as u32, self.log_scale as u32, self.shift as u32];
-        let slots = [self.x, self.y, self.log_q].into_iter().chain(others);
-        arguments.extend(slots.map(|s| layout.offset(s)));
-        arguments
+    fn arguments(&self, layout: &Layout, [coefficient, dy]: [Slot; 2]) -> Arguments {
+        arguments! {
+            density: self.direction == Direction::Density,
+            dim: self.dim,
+            log_scale: self.log_scale,
+            shift: self.shift,
+            x: layout.offset(self.x),
+            y: layout.offset(self.y),
+            log_q: layout.offset(self.log_q),
+            coefficient: layout.offset(coefficient),
+            dy: layout.offset(dy),
+        }
     }
 }
 
@@ -67,7 +75,7 @@ impl Operation for Affine {
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), 1, 1];
         let arguments = self.arguments(layout, [self.x; 2]);
-        vec![Launch { sources: vec![SHADER], entry: "affine", arguments, groups }]
+        vec![Launch { sources: vec![SHADER.into()], entry: "affine", arguments, groups }]
     }
 }
 
@@ -132,6 +140,6 @@ impl Operation for AffineBackward {
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let arguments = self.affine.arguments(layout, [self.coefficient, self.dy]);
         let groups = [self.affine.dim as u32, 1, 1];
-        vec![Launch { sources: vec![SHADER], entry: "affine_backward", arguments, groups }]
+        vec![Launch { sources: vec![SHADER.into()], entry: "affine_backward", arguments, groups }]
     }
 }

@@ -12,10 +12,15 @@
 //! Hidden layers have [`Leaky`] units on top. They belong to the layer, so that in WGSL they cost no
 //! call: forward they are applied to what is stored, backward to what is read.
 
-use super::gemm::{Gemm, Order, Start, transpose};
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Context, Forward, Launch, Layout, Leaky, Operation, Reverse, Slot, Table, sum, wide};
+use super::gemm::{Gemm, Order, Start, transpose};
+use super::shader::record;
+use super::{
+    Context, Forward, Launch, Layout, Leaky, NONE, Operation, Reverse, Slot, Table, arguments,
+    constants, sum, wide,
+};
 
 /// y = b + W x over the columns of copies `from_copy..`, and the units of y.
 #[derive(Clone, Copy, Debug)]
@@ -48,19 +53,19 @@ impl Dense {
     }
 
     /// The layer in numbers, for the GPU.
-    pub(crate) fn description(&self, layout: &Layout) -> [u32; 9] {
-        let or_none = |parameter: Option<usize>| parameter.map_or(u32::MAX, |p| p as u32);
-        [
-            self.weight as u32,
-            or_none(self.bias),
-            or_none(self.units.map(|u| u.slope)),
-            self.limits.start as u32,
-            self.inputs as u32,
-            self.outputs as u32,
-            layout.row(self.x) as u32,
-            layout.row(self.y) as u32,
-            self.units.map_or(0, |u| layout.row(u.y) as u32),
-        ]
+    fn record(&self, layout: &Layout) -> Layer {
+        let or_none = |parameter: Option<usize>| parameter.map_or(NONE, |p| p as u32);
+        Layer {
+            weight: self.weight as u32,
+            bias: or_none(self.bias),
+            slope: or_none(self.units.map(|u| u.slope)),
+            limits: self.limits.start as u32,
+            inputs: self.inputs as u32,
+            outputs: self.outputs as u32,
+            x: layout.offset(self.x),
+            y: layout.offset(self.y),
+            units: self.units.map_or(0, |u| layout.offset(u.y)),
+        }
     }
 
     /// Computes output rows `rows` and columns `from..to`.
@@ -96,16 +101,46 @@ impl Dense {
         }
     }
 
-    fn arguments(&self, layout: &Layout, others: &[usize]) -> Vec<u32> {
-        let others = others.iter().map(|&v| v as u32);
-        self.description(layout).into_iter().chain(others).collect()
+    fn launch(
+        &self,
+        layout: &mut Layout,
+        entry: &'static str,
+        [from_column, dy, dx]: [u32; 3],
+        groups: [u32; 3],
+    ) -> Launch {
+        let layer = table(&[*self], layout);
+        let arguments = arguments! { layer: layer, from_column: from_column, dy: dy, dx: dx };
+        let mut sources = sources();
+        sources.push(include_str!("dense_calls.wgsl").into());
+        Launch { sources, entry, arguments, groups }
     }
 }
 
-pub(crate) const SHADER: &str = include_str!("dense.wgsl");
+record! {
+    /// A layer's parameters, the table of its limits, its sizes, and the places of its matrices.
+    Layer, layer_at { weight, bias, slope, limits, inputs, outputs, x, y, units }
+}
+
+/// Rows and columns of the part of a product that a workgroup computes.
+pub(crate) const TILE: usize = 64;
+/// Length of the sums that it adds at a time.
+pub(crate) const PIECE: usize = 16;
+/// Threads of a workgroup along both of its dimensions.
+const SIDE: usize = 16;
+
+/// The text of the product.
+pub(crate) fn sources() -> Vec<Cow<'static, str>> {
+    vec![constants![TILE, PIECE, SIDE], Layer::wgsl(), include_str!("dense.wgsl").into()]
+}
+
+/// The table of some layers.
+pub(crate) fn table(layers: &[Dense], layout: &mut Layout) -> u32 {
+    let records: Vec<u32> = layers.iter().flat_map(|l| l.record(layout).words()).collect();
+    layout.table(records)
+}
 
 pub(crate) fn tiles(n: usize) -> u32 {
-    n.div_ceil(64) as u32
+    n.div_ceil(TILE) as u32
 }
 
 impl Operation for Dense {
@@ -120,12 +155,8 @@ impl Operation for Dense {
             return Vec::new();
         }
         let groups = [tiles(columns), tiles(self.outputs), 1];
-        vec![Launch {
-            sources: vec![SHADER],
-            entry: "dense",
-            arguments: self.arguments(layout, &[self.from_copy * layout.samples]),
-            groups,
-        }]
+        let from = (self.from_copy * layout.samples) as u32;
+        vec![self.launch(layout, "dense", [from, 0, 0], groups)]
     }
 }
 
@@ -245,7 +276,7 @@ impl Operation for DenseBackward {
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let Dense { inputs, outputs, .. } = self.dense;
-        let (dy, dx) = (layout.row(self.dy), self.dx.map_or(0, |dx| layout.row(dx)));
+        let (dy, dx) = (layout.offset(self.dy), self.dx.map_or(0, |dx| layout.offset(dx)));
         let parameters = [tiles(inputs).max(1), tiles(outputs)];
         let [x, y, z] = match self.dx {
             None => [parameters[0], parameters[1], 1],
@@ -254,11 +285,6 @@ impl Operation for DenseBackward {
                 [parameters[0].max(input[0]), parameters[1].max(input[1]), 2]
             }
         };
-        vec![Launch {
-            sources: vec![SHADER],
-            entry: "dense_backward",
-            arguments: self.dense.arguments(layout, &[0, dy, dx]),
-            groups: [x, y, z],
-        }]
+        vec![self.dense.launch(layout, "dense_backward", [0, dy, dx], [x, y, z])]
     }
 }

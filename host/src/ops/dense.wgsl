@@ -1,36 +1,9 @@
-// One product C[m][n] = Σ_k A(m, k) B(k, n) in three modes, 64 × 64 outputs a workgroup, 4 × 4 a thread:
+// One product C[m][n] = Σ_k A(m, k) B(k, n) in three modes, TILE × TILE outputs a workgroup of SIDE × SIDE, 4 × 4 a
+// thread:
 //   0 forward    C = y[o][c]   A = W[o][i]   B = x[i][c]    k < limit(last o)
 //   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   all k, i < limit(o); and the rows' sums, db and dslope
 //   2 inputs     C = dx[i][c]  A = W[o][i]ᵀ  B = dy[o][c]   k from first(first i)
-// dy is read through the units, if the layer has some.
-
-const TILE: u32 = 64u;
-const PIECE: u32 = 16u;
-const NONE: u32 = 0xffffffffu;
-
-// Nine numbers describe a layer; slots are first rows there and places in the arena here.
-struct Layer {
-    weight: u32,
-    bias: u32,
-    slope: u32,
-    limits: u32,
-    inputs: u32,
-    outputs: u32,
-    x: u32,
-    y: u32,
-    units: u32,
-}
-
-fn layer_at(d: u32) -> Layer {
-    let n = columns();
-    return Layer(tables[d], tables[d + 1u], tables[d + 2u], tables[d + 3u], tables[d + 4u], tables[d + 5u],
-        tables[d + 6u] * n, tables[d + 7u] * n, tables[d + 8u] * n);
-}
-
-fn layer_of_call() -> Layer {
-    let n = columns();
-    return Layer(a(0u), a(1u), a(2u), a(3u), a(4u), a(5u), a(6u) * n, a(7u) * n, a(8u) * n);
-}
+// dy is read through the units, if the layer has some. The type Layer, what Rust says of one, comes from there.
 
 var<private> layer: Layer;
 // Places of the gradients of its output and of its input.
@@ -40,13 +13,13 @@ var<private> dx: u32;
 fn limit(o: u32) -> u32 { return tables[layer.limits + o]; }
 fn first(i: u32) -> u32 { return tables[layer.limits + layer.outputs + i]; }
 
-var<workgroup> tile_a: array<f32, 1024>;
-var<workgroup> tile_b: array<f32, 1024>;
+var<workgroup> tile_a: array<f32, TILE * PIECE>;
+var<workgroup> tile_b: array<f32, TILE * PIECE>;
 
-// 64 rows × 16 columns of W, or of its transpose, from (m0, k). Neighbouring threads read neighbouring
+// TILE rows × PIECE columns of W, or of its transpose, from (m0, k). Neighbouring threads read neighbouring
 // addresses.
 fn load_weights(transposed: bool, m0: u32, k: u32, rows: u32, depth: u32, at: u32) {
-    for (var e = at; e < TILE * PIECE; e += 256u) {
+    for (var e = at; e < TILE * PIECE; e += SIDE * SIDE) {
         var m = m0 + e / PIECE;
         var j = e % PIECE;
         if (transposed) {
@@ -113,11 +86,11 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
 
     var sums: array<vec4<f32>, 4>;
     var row_sums: array<vec2<f32>, 4>;
-    let at = thread.y * 16u + thread.x;
+    let at = thread.y * SIDE + thread.x;
     for (var k = k0; k < depth; k += PIECE) {
         if (mode != 1u) { load_weights(mode == 2u, m0, k, rows, depth, at); }
         for (var i = 0u; i < 4u; i += 1u) {
-            let e = at + i * 256u;
+            let e = at + i * SIDE * SIDE;
             if (mode == 1u) {
                 let o = m0 + e / PIECE;
                 let c = k + e % PIECE;
@@ -133,8 +106,8 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         workgroupBarrier();
         for (var j = 0u; j < PIECE; j += 1u) {
             let row = j * TILE;
-            let b = vec4<f32>(tile_b[row + thread.x], tile_b[row + thread.x + 16u],
-                tile_b[row + thread.x + 32u], tile_b[row + thread.x + 48u]);
+            let b = vec4<f32>(tile_b[row + thread.x], tile_b[row + thread.x + SIDE],
+                tile_b[row + thread.x + 2u * SIDE], tile_b[row + thread.x + 3u * SIDE]);
             for (var i = 0u; i < 4u; i += 1u) {
                 sums[i] += tile_a[row + thread.y * 4u + i] * b;
             }
@@ -146,7 +119,7 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         let m = m0 + thread.y * 4u + i;
         if (m >= rows) { continue; }
         for (var j = 0u; j < 4u; j += 1u) {
-            let n = n0 + thread.x + 16u * j;
+            let n = n0 + thread.x + SIDE * j;
             if (n >= width) { continue; }
             let value = sums[i][j];
             let place = m * columns() + n;
@@ -163,9 +136,9 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         }
     }
 
-    // 16 threads have summed each row.
+    // PIECE threads have summed each row.
     for (var i = 0u; i < 4u; i += 1u) {
-        let e = at + i * 256u;
+        let e = at + i * SIDE * SIDE;
         tile_a[(e % PIECE) * TILE + e / PIECE] = row_sums[i].x;
         tile_b[(e % PIECE) * TILE + e / PIECE] = row_sums[i].y;
     }
@@ -176,29 +149,4 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         if (layer.bias != NONE) { gradient[layer.bias + m0 + at] = total.x; }
         if (layer.slope != NONE) { gradient[layer.slope + m0 + at] = total.y; }
     }
-}
-
-// a: the layer, first column
-@compute @workgroup_size(16, 16)
-fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    layer = layer_of_call();
-    product(0u, a(9u), group, thread);
-}
-
-// a: the layer, 0, rows of dy and dx; z = 0 the gradients of parameters, z = 1 that of the input
-@compute @workgroup_size(16, 16)
-fn dense_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    layer = layer_of_call();
-    dy = a(10u) * columns();
-    dx = a(11u) * columns();
-    product(1u + group.z, 0u, group, thread);
-}
-
-// The gradients of all layers' parameters, a layer a z. a: layers, rows of the gradients of their inputs, then of
-// the last one's output
-@compute @workgroup_size(16, 16)
-fn parameter_gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    layer = layer_at(a(0u) + 9u * group.z);
-    dy = tables[a(1u) + group.z + 1u] * columns();
-    product(1u, 0u, group, thread);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments};
 use crate::energy::Energy;
 
 /// One row of energies from samples.
@@ -20,16 +20,20 @@ const SHADER: &str = include_str!("energy.wgsl");
 
 fn launch(
     e: &Energies,
-    others: [u32; 3],
+    [out, coefficient, dx]: [Slot; 3],
     entry: &'static str,
     groups: [u32; 3],
     layout: &Layout,
 ) -> Vec<Launch> {
     let shader = e.energy.shader();
-    let mut arguments = vec![layout.offset(e.x)];
-    arguments.extend(others);
-    arguments.extend(shader.constants);
-    vec![Launch { sources: vec![shader.source, SHADER], entry, arguments, groups }]
+    let arguments = arguments! {
+        x: layout.offset(e.x),
+        energies: layout.offset(out),
+        coefficient: layout.offset(coefficient),
+        dx: layout.offset(dx),
+    };
+    let arguments = arguments.with_constants(shader.constants);
+    vec![Launch { sources: vec![shader.source.into(), SHADER.into()], entry, arguments, groups }]
 }
 
 impl Operation for Energies {
@@ -39,7 +43,7 @@ impl Operation for Energies {
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), 1, 1];
-        launch(self, [layout.offset(self.out), 0, 0], "energies", groups, layout)
+        launch(self, [self.out; 3], "energies", groups, layout)
     }
 }
 
@@ -87,7 +91,7 @@ impl Operation for EnergyBackward {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let others = [0, layout.offset(self.coefficient), layout.offset(self.dx)];
+        let others = [self.energies.out, self.coefficient, self.dx];
         let groups = [Layout::groups(layout.columns()), self.energies.energy.dim() as u32, 1];
         launch(&self.energies, others, "energy_backward", groups, layout)
     }

@@ -9,10 +9,11 @@
 
 use std::ops::Range;
 
-use super::dense::{SHADER as DENSE, tiles};
+use super::dense::{self, PIECE, TILE, tiles};
+use super::transform::SAMPLES;
 use super::{
     Context, Dense, DenseBackward, Forward, Launch, Layout, Operation, Reverse, Select,
-    SelectBackward, Slot, Transform, TransformBackward,
+    SelectBackward, Slot, Transform, TransformBackward, arguments, constants,
 };
 
 /// Picks, network and transformer.
@@ -27,53 +28,39 @@ pub struct FlowLayer {
 }
 
 const SHADER: &str = include_str!("flow_layer.wgsl");
-/// Samples of a workgroup.
-const SAMPLES: usize = 16;
-/// Most units that a workgroup keeps of each sample, and the text that says so. The first fits the
-/// memory that every adapter has, 16 KiB.
-const WIDTHS: [(usize, &str); 3] = [
-    (64, "const WIDTH: u32 = 64u;"),
-    (128, "const WIDTH: u32 = 128u;"),
-    (256, "const WIDTH: u32 = 256u;"),
-];
+/// Most units that a workgroup keeps of each sample. The first fits the memory that every adapter
+/// has, 16 KiB.
+const WIDTHS: [usize; 3] = [64, 128, 256];
 
 impl FlowLayer {
-    /// The text for the narrowest memory that holds the units of two neighbouring layers, beside the
-    /// tile of weights; `None` if that is more than a workgroup has.
-    fn width(&self, layout: &Layout) -> Option<&'static str> {
+    /// The narrowest memory that holds the units of two neighbouring layers, beside the tile of
+    /// weights; `None` if that is more than a workgroup has.
+    fn width(&self, layout: &Layout) -> Option<usize> {
         let widest = self.network.iter().map(|dense| dense.inputs).max()?;
-        let (width, text) = *WIDTHS.iter().find(|(width, _)| widest <= *width)?;
-        let bytes = 4 * (2 * width * SAMPLES + 1024);
-        (bytes <= layout.workgroup_memory as usize).then_some(text)
-    }
-
-    /// The table of the network's descriptions.
-    fn description(&self, layout: &mut Layout) -> u32 {
-        let layers: Vec<u32> =
-            self.network.iter().flat_map(|dense| dense.description(layout)).collect();
-        layout.table(layers)
+        let width = *WIDTHS.iter().find(|width| widest <= **width)?;
+        let bytes = size_of::<f32>() * (2 * width * SAMPLES + TILE * PIECE);
+        (bytes <= layout.workgroup_memory as usize).then_some(width)
     }
 
     fn launch(
         &self,
         layout: &Layout,
-        width: &'static str,
+        width: usize,
         others: [Slot; 2],
         entry: &'static str,
-        tables: [u32; 3],
+        [network, gradients, wanted]: [u32; 3],
     ) -> Launch {
         let groups = [layout.columns().div_ceil(SAMPLES) as u32, 1, 1];
         let mut launch = self.transform.launch(layout, others, entry, groups);
-        let [description, rows, wanted] = tables;
-        launch.sources.extend([DENSE, width, SHADER]);
-        launch.arguments.resize(18, 0);
-        launch.arguments.extend([
-            description,
-            self.network.len() as u32,
-            self.select.indices.start as u32,
-            rows,
-            wanted,
-        ]);
+        launch.sources.extend(dense::sources());
+        launch.sources.extend([constants![WIDTH = width], SHADER.into()]);
+        launch.arguments = launch.arguments.and(arguments! {
+            network: network,
+            layers: self.network.len(),
+            read: self.select.indices.start,
+            gradients: gradients,
+            wanted: wanted,
+        });
         launch
     }
 
@@ -93,7 +80,7 @@ impl Operation for FlowLayer {
         let Some(width) = self.width(layout) else {
             return self.parts().flat_map(|part| part.gpu(layout)).collect();
         };
-        let tables = [self.description(layout), 0, 0];
+        let tables = [dense::table(&self.network, layout), 0, 0];
         vec![self.launch(layout, width, [self.transform.x; 2], "flow_layer", tables)]
     }
 }
@@ -159,19 +146,19 @@ impl Operation for FlowLayerBackward {
         };
         let network = &self.layer.network;
         let most = |size: fn(&Dense) -> usize| tiles(network.iter().map(size).max().unwrap_or(0));
-        let description = self.layer.description(layout);
-        let inputs = self.network.iter().map(|dense| dense.dx.map_or(0, |dx| layout.row(dx)));
-        let rows: Vec<u32> =
-            inputs.chain([layout.row(self.layer.transform.raw)]).map(|row| row as u32).collect();
-        let rows = layout.table(rows);
-        let tables = [description, rows, u32::from(self.select.is_some())];
+        let inputs = self.network.iter().map(|dense| dense.dx.map_or(0, |dx| layout.offset(dx)));
+        let gradients: Vec<u32> = inputs.chain([layout.offset(self.layer.transform.raw)]).collect();
+        let (network_table, gradients) = (dense::table(network, layout), layout.table(gradients));
+        let tables = [network_table, gradients, u32::from(self.select.is_some())];
         let others = [self.transform.coefficient, self.transform.dy];
+        let mut sources = dense::sources();
+        sources.push(include_str!("parameter_gradients.wgsl").into());
         vec![
             self.layer.launch(layout, width, others, "flow_layer_backward", tables),
             Launch {
-                sources: vec![DENSE],
+                sources,
                 entry: "parameter_gradients",
-                arguments: vec![description, rows],
+                arguments: arguments! { network: network_table, gradients: gradients },
                 groups: [most(|d| d.inputs).max(1), most(|d| d.outputs), network.len() as u32],
             },
         ]

@@ -7,7 +7,7 @@ use pushforward::noise::normal;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::noise::fill_words;
-use super::{Context, Forward, HALF_LN_TAU, Launch, Layout, Operation, Reverse, Slot};
+use super::{Context, Forward, HALF_LN_TAU, Launch, Layout, Operation, Reverse, Slot, arguments};
 
 /// Draws z and sets ln q, or adds the log-density of a z that is there.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,26 @@ impl Kernel for Normals<'_> {
     }
 }
 
+impl Gaussian {
+    fn launch(
+        &self,
+        layout: &Layout,
+        [coefficient, dz]: [Slot; 2],
+        entry: &'static str,
+        groups: [u32; 3],
+    ) -> Launch {
+        let arguments = arguments! {
+            dim: self.dim,
+            draw: self.draw,
+            z: layout.offset(self.z),
+            log_q: layout.offset(self.log_q),
+            coefficient: layout.offset(coefficient),
+            dz: layout.offset(dz),
+        };
+        Launch { sources: vec![NOISE.into(), SHADER.into()], entry, arguments, groups }
+    }
+}
+
 impl Operation for Gaussian {
     fn cpu(&self, context: &mut Context<'_>) {
         let n = context.columns();
@@ -68,14 +88,8 @@ impl Operation for Gaussian {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let arguments = vec![
-            self.dim as u32,
-            layout.offset(self.z),
-            layout.offset(self.log_q),
-            u32::from(self.draw),
-        ];
         let groups = [Layout::groups(layout.columns()), 1, 1];
-        vec![Launch { sources: vec![NOISE, SHADER], entry: "gaussian", arguments, groups }]
+        vec![self.launch(layout, [self.z; 2], "gaussian", groups)]
     }
 }
 
@@ -123,9 +137,8 @@ impl Operation for GaussianBackward {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let slots = [self.gaussian.z, self.coefficient, self.dz];
-        let arguments = slots.map(|s| layout.offset(s)).to_vec();
         let groups = [Layout::groups(layout.columns()), self.gaussian.dim as u32, 1];
-        vec![Launch { sources: vec![NOISE, SHADER], entry: "gaussian_backward", arguments, groups }]
+        let others = [self.coefficient, self.dz];
+        vec![self.gaussian.launch(layout, others, "gaussian_backward", groups)]
     }
 }

@@ -16,25 +16,23 @@ fn normal(word: u32) -> f32 {
     return select(x, -x, word >= 0x80000000u);
 }
 
-// a: dim, z, log_q, 1 to draw
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn gaussian(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = id.x;
     if (c >= columns()) { return; }
     var sum = 0.0;
-    if (a(3u) == 0u) { sum = arena[a(2u) + c]; }
-    for (var d = 0u; d < a(0u); d += 1u) {
-        let at = a(1u) + d * columns() + c;
-        if (a(3u) == 1u) { arena[at] = normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]); }
-        sum -= 0.5 * arena[at] * arena[at] + 0.9189385;
+    if (call.draw == 0u) { sum = arena[call.log_q + c]; }
+    for (var d = 0u; d < call.dim; d += 1u) {
+        let at = call.z + d * columns() + c;
+        if (call.draw == 1u) { arena[at] = normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]); }
+        sum -= 0.5 * arena[at] * arena[at] + HALF_LN_TAU;
     }
-    arena[a(2u) + c] = sum;
+    arena[call.log_q + c] = sum;
 }
 
-// a: z, coefficient, dz
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn gaussian_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= columns()) { return; }
     let at = id.y * columns() + id.x;
-    arena[a(2u) + at] = -arena[a(1u) + id.x] * arena[a(0u) + at];
+    arena[call.dz + at] = -arena[call.coefficient + id.x] * arena[call.z + at];
 }

@@ -10,7 +10,7 @@
 //! | path | ℓ = ln q + βE | 1/n |
 //! | likelihood | −ln q | −1/n |
 
-use super::{Launch, Layout, Readings, Slot, StepInputs};
+use super::{Launch, Layout, NONE, Readings, Slot, StepInputs, arguments, constants};
 
 /// How the loss depends on the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,16 +123,16 @@ impl Loss {
 
     /// Its WGSL call: one workgroup.
     pub fn gpu(&self, layout: &Layout) -> Launch {
-        let kind = match self.kind {
-            LossKind::Score => 0,
-            LossKind::Path => 1,
-            LossKind::Likelihood => 2,
+        let arguments = arguments! {
+            kind: self.kind as u32,
+            log_q: layout.offset(self.log_q),
+            energy: self.energy.map_or(NONE, |e| layout.offset(e)),
+            coefficient: layout.offset(self.coefficient),
         };
-        let energy = self.energy.map_or(u32::MAX, |e| layout.offset(e));
-        let arguments =
-            vec![kind, layout.offset(self.log_q), energy, layout.offset(self.coefficient)];
+        let [path, likelihood] = [LossKind::Path, LossKind::Likelihood].map(|kind| kind as u32);
+        let kinds = constants![PATH = path, LIKELIHOOD = likelihood];
         Launch {
-            sources: vec![include_str!("loss.wgsl")],
+            sources: vec![kinds, include_str!("loss.wgsl").into()],
             entry: "loss",
             arguments,
             groups: [1, 1, 1],

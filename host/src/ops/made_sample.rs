@@ -14,8 +14,9 @@
 use pushforward::bernoulli;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
+use super::dense::Layer;
 use super::noise::fill_words;
-use super::{Context, Dense, Forward, Launch, Layout, Operation, Slot};
+use super::{Context, Dense, Forward, Launch, Layout, NONE, Operation, Slot, arguments};
 
 /// Draws x, and leaves activations and logits of the first copy; the second copy is −x.
 #[derive(Clone, Debug)]
@@ -89,24 +90,24 @@ impl Operation for MadeSample {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let weight = |d: &Option<Dense>| d.map_or(u32::MAX, |d| d.weight as u32);
-        let limits = self.output.map_or(0, |d| d.limits.start as u32);
-        let layers: Vec<u32> =
-            self.layers.iter().flat_map(|dense| dense.description(layout)).collect();
-        let description = layout.table(layers);
-        let arguments = vec![
-            self.sites as u32,
-            self.layers.len() as u32,
-            description,
-            layout.offset(self.x),
-            layout.offset(self.logits),
-            self.bias as u32,
-            weight(&self.output),
-            limits,
-            weight(&self.pairwise),
-        ];
+        let weight = |d: &Option<Dense>| d.map_or(NONE, |d| d.weight as u32);
+        let arguments = arguments! {
+            sites: self.sites,
+            layers: self.layers.len(),
+            network: super::dense::table(&self.layers, layout),
+            x: layout.offset(self.x),
+            logits: layout.offset(self.logits),
+            bias: self.bias,
+            output: weight(&self.output),
+            output_limits: self.output.map_or(0, |d| d.limits.start),
+            pairwise: weight(&self.pairwise),
+        };
         vec![Launch {
-            sources: vec![include_str!("noise.wgsl"), include_str!("made_sample.wgsl")],
+            sources: vec![
+                Layer::wgsl(),
+                include_str!("noise.wgsl").into(),
+                include_str!("made_sample.wgsl").into(),
+            ],
             entry: "made_sample",
             arguments,
             groups: [Layout::groups(layout.samples), 1, 1],

@@ -1,8 +1,6 @@
 // A thread draws one sample, site after site.
-// a: sites, hidden layers, description, x, logits, bias, output weight, output limits, pairwise weight
-// A layer's description: weight, bias, slope, limits, inputs, units, rows of inputs, pre-activations and units.
 
-fn first_unit(i: u32, units: u32) -> u32 { return (i * units + a(0u) - 1u) / a(0u); }
+fn first_unit(i: u32, units: u32) -> u32 { return (i * units + call.sites - 1u) / call.sites; }
 
 fn row_times(weight: u32, at: u32, n: u32, c: u32) -> f32 {
     var sum = 0.0;
@@ -10,32 +8,29 @@ fn row_times(weight: u32, at: u32, n: u32, c: u32) -> f32 {
     return sum;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn made_sample(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = id.x;
     if (c >= call.samples) { return; }
-    let sites = a(0u);
+    let sites = call.sites;
     for (var i = 0u; i < sites; i += 1u) {
-        var below = a(3u);
+        var below = call.x;
         var units = 0u;
-        for (var l = 0u; l < a(1u); l += 1u) {
-            let d = a(2u) + 9u * l;
-            units = tables[d + 5u];
-            let inputs = tables[d + 4u];
-            let z = tables[d + 7u] * columns();
-            let h = tables[d + 8u] * columns();
+        for (var l = 0u; l < call.layers; l += 1u) {
+            let layer = layer_at(call.network, l);
+            units = layer.outputs;
             for (var u = first_unit(i, units); u < first_unit(i + 1u, units); u += 1u) {
-                let v = parameters[tables[d + 1u] + u]
-                    + row_times(tables[d] + u * inputs, below, tables[tables[d + 3u] + u], c);
-                arena[z + u * columns() + c] = v;
-                arena[h + u * columns() + c] = select(parameters[tables[d + 2u] + u] * v, v, v > 0.0);
+                let v = parameters[layer.bias + u]
+                    + row_times(layer.weight + u * layer.inputs, below, tables[layer.limits + u], c);
+                arena[layer.y + u * columns() + c] = v;
+                arena[layer.units + u * columns() + c] = select(parameters[layer.slope + u] * v, v, v > 0.0);
             }
-            below = h;
+            below = layer.units;
         }
-        var logit = parameters[a(5u) + i];
-        if (a(6u) != 0xffffffffu) { logit += row_times(a(6u) + i * units, below, tables[a(7u) + i], c); }
-        if (a(8u) != 0xffffffffu) { logit += row_times(a(8u) + i * sites, a(3u), i, c); }
-        arena[a(4u) + i * columns() + c] = logit;
+        var logit = parameters[call.bias + i];
+        if (call.output != NONE) { logit += row_times(call.output + i * units, below, tables[call.output_limits + i], c); }
+        if (call.pairwise != NONE) { logit += row_times(call.pairwise + i * sites, call.x, i, c); }
+        arena[call.logits + i * columns() + c] = logit;
 
         // The less likely value has probability ⌊2³² σ(−|logit|)⌋ / 2³².
         let e = exp(-min(abs(logit), 22.0));
@@ -45,7 +40,7 @@ fn made_sample(@builtin(global_invocation_id) id: vec3<u32>) {
         let word = threefry(step_inputs.key, vec2<u32>(c, i / 2u))[i % 2u];
         let likely = select(1.0, -1.0, logit < 0.0);
         let s = select(likely, -likely, word < threshold);
-        arena[a(3u) + i * columns() + c] = s;
-        if (call.copies == 2u) { arena[a(3u) + i * columns() + call.samples + c] = -s; }
+        arena[call.x + i * columns() + c] = s;
+        if (call.copies == 2u) { arena[call.x + i * columns() + call.samples + c] = -s; }
     }
 }

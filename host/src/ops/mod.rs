@@ -34,6 +34,7 @@ pub(crate) mod optimizer;
 mod program;
 mod reverse;
 mod select;
+pub(crate) mod shader;
 mod spins;
 mod step;
 mod take_rows;
@@ -54,8 +55,12 @@ pub use noise::Words;
 pub use program::Program;
 pub use reverse::{Forward, Reverse, as_type};
 pub use select::{Select, SelectBackward};
+pub use shader::{Arguments, Launch, Word};
+pub(crate) use shader::{GROUP, NONE, arguments, constants};
 pub use spins::{Spins, SpinsBackward};
-pub(crate) use step::{BLOCK, READINGS};
+pub(crate) use step::{
+    BLOCK, READING_ENERGY, READING_ESS, READING_GRAD_NORM, READING_LOSS, READING_VARIANCE, READINGS,
+};
 pub use step::{Readings, StepInputs};
 pub use take_rows::TakeRows;
 pub use transform::{Direction, Transform, TransformBackward};
@@ -139,22 +144,6 @@ impl Context<'_> {
     }
 }
 
-/// One call of a WGSL entry point.
-///
-/// The shader finds `arguments` as `a(0)`, `a(1)`, … (at most 24); columns, samples and copies of
-/// the batch are always there, and `slot` arguments must be given as [`Layout::offset`]s.
-#[derive(Clone, Debug)]
-pub struct Launch {
-    /// WGSL text, joined behind the prelude.
-    pub sources: Vec<&'static str>,
-    /// The entry point.
-    pub entry: &'static str,
-    /// Its arguments.
-    pub arguments: Vec<u32>,
-    /// Workgroups in x, y, z.
-    pub groups: [u32; 3],
-}
-
 /// Where a program's matrices lie on the GPU, and the tables that its calls read.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -197,19 +186,14 @@ impl Layout {
         self.samples * self.copies
     }
 
-    /// A slot's first row, counting all rows before it.
-    pub fn row(&self, s: Slot) -> usize {
-        self.rows[..s.0].iter().sum()
-    }
-
     /// Index of a slot's first number in the arena.
     pub fn offset(&self, s: Slot) -> u32 {
-        (self.row(s) * self.columns()) as u32
+        (self.rows[..s.0].iter().sum::<usize>() * self.columns()) as u32
     }
 
-    /// Workgroups of 64 threads for `n` threads.
+    /// Workgroups of [`GROUP`] threads for `n` threads.
     pub fn groups(n: usize) -> u32 {
-        n.div_ceil(64) as u32
+        n.div_ceil(GROUP) as u32
     }
 }
 

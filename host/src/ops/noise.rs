@@ -3,7 +3,7 @@
 use pushforward::noise::threefry;
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
-use super::{Context, Forward, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Slot, arguments};
 
 /// Word `word` of samples `first..`, one for each entry of `out`, whole vectors long.
 pub(crate) fn fill_words(level: Level, key: [u32; 2], first: u64, word: usize, out: &mut [u32]) {
@@ -64,9 +64,9 @@ impl Operation for Words {
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         vec![Launch {
-            sources: vec![include_str!("noise.wgsl"), include_str!("words.wgsl")],
+            sources: vec![include_str!("noise.wgsl").into(), include_str!("words.wgsl").into()],
             entry: "words",
-            arguments: vec![self.count as u32, layout.offset(self.out)],
+            arguments: arguments! { count: self.count, out: layout.offset(self.out) },
             groups: [Layout::groups(layout.samples), self.count as u32, 1],
         }]
     }

@@ -4,7 +4,7 @@
 //! p ← p − rate · m̂/(√v̂ + ε) − decay · p, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸ and m̂, v̂ corrected
 //! for their start at 0 (Kingma & Ba, arXiv:1412.6980; Loshchilov & Hutter, arXiv:1711.05101).
 
-use super::{BLOCK, Launch, READINGS, StepInputs};
+use super::{BLOCK, GROUP, Launch, READINGS, StepInputs, arguments, constants};
 
 /// β₁.
 pub(crate) const BETA_1: f64 = 0.9;
@@ -42,13 +42,16 @@ pub(crate) fn adam(
 /// The WGSL calls for `n` parameters. The partial sums lie behind the readings of a block; every
 /// workgroup of the second call adds them up for itself.
 pub(crate) fn gpu(n: usize) -> Vec<Launch> {
-    let parts = READINGS * BLOCK;
+    let first = READINGS * BLOCK;
     let launch = |entry, groups| Launch {
-        sources: vec![include_str!("optimizer.wgsl")],
+        sources: vec![
+            constants![BETA_1, BETA_2, EPSILON, PARTS, FIRST_PART = first],
+            include_str!("optimizer.wgsl").into(),
+        ],
         entry,
-        arguments: vec![n as u32, parts as u32, PARTS as u32],
+        arguments: arguments! { count: n },
         groups,
     };
-    let groups = n.div_ceil(64).min(PARTS) as u32;
+    let groups = n.div_ceil(GROUP).min(PARTS) as u32;
     vec![launch("norm_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
 }

@@ -1,28 +1,28 @@
-// a: parameters, partial sums (in readings), how many
+// The partial sums lie in `readings` from FIRST_PART.
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
     var part = 0.0;
-    for (var i = group.x * 64u + thread.x; i < a(0u); i += 64u * a(2u)) { part += gradient[i] * gradient[i]; }
+    for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) { part += gradient[i] * gradient[i]; }
     let total = sum_over_group(thread.x, part);
-    if (thread.x == 0u) { readings[a(1u) + group.x] = total; }
+    if (thread.x == 0u) { readings[FIRST_PART + group.x] = total; }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn adam(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>) {
     var part = 0.0;
-    for (var i = thread.x; i < a(2u); i += 64u) { part += readings[a(1u) + i]; }
+    for (var i = thread.x; i < PARTS; i += GROUP) { part += readings[FIRST_PART + i]; }
     let norm = sqrt(sum_over_group(thread.x, part));
-    if (id.x == 0u) { readings[step_inputs.slot * 8u + 4u] = norm; }
+    if (id.x == 0u) { readings[step_inputs.slot * READINGS + READING_GRAD_NORM] = norm; }
     let scale = min(step_inputs.clip / norm, 1.0);
-    for (var i = id.x; i < a(0u); i += 64u * groups.x) {
+    for (var i = id.x; i < call.count; i += GROUP * groups.x) {
         let g = gradient[i] * scale;
-        let m = 0.9 * moments[i] + 0.1 * g;
-        let v = 0.999 * moments[a(0u) + i] + 0.001 * g * g;
+        let m = BETA_1 * moments[i] + (1.0 - BETA_1) * g;
+        let v = BETA_2 * moments[call.count + i] + (1.0 - BETA_2) * g * g;
         moments[i] = m;
-        moments[a(0u) + i] = v;
-        let direction = (m * step_inputs.correction_1) / (sqrt(v * step_inputs.correction_2) + 1e-8);
+        moments[call.count + i] = v;
+        let direction = (m * step_inputs.correction_1) / (sqrt(v * step_inputs.correction_2) + EPSILON);
         parameters[i] -= step_inputs.rate * direction + step_inputs.decay * parameters[i];
     }
 }

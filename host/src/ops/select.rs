@@ -1,6 +1,6 @@
 //! Picks coordinates: the conditioner of a coupling sees only those that are kept.
 
-use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments};
 
 /// to\[k\] = from\[indices\[k\]\], row by row.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +22,13 @@ fn launch(
     entry: &'static str,
     layout: &Layout,
 ) -> Vec<Launch> {
-    let arguments = vec![select.indices.start as u32, layout.offset(from), layout.offset(to)];
+    let arguments = arguments! {
+        indices: select.indices.start,
+        all: layout.offset(from),
+        chosen: layout.offset(to),
+    };
     let groups = [Layout::groups(layout.columns()), select.indices.len as u32, 1];
-    vec![Launch { sources: vec![SHADER], entry, arguments, groups }]
+    vec![Launch { sources: vec![SHADER.into()], entry, arguments, groups }]
 }
 
 impl Operation for Select {

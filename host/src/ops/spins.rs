@@ -7,7 +7,7 @@ use pushforward::bernoulli;
 use pushforward::math;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments};
 
 /// ln q of spins from their logits, for each column.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,26 @@ impl Kernel for LogProb<'_> {
     }
 }
 
+impl Spins {
+    fn launch(
+        &self,
+        layout: &Layout,
+        [coefficient, dlogits]: [Slot; 2],
+        entry: &'static str,
+        groups: [u32; 3],
+    ) -> Launch {
+        let arguments = arguments! {
+            sites: self.sites,
+            x: layout.offset(self.x),
+            logits: layout.offset(self.logits),
+            log_q: layout.offset(self.log_q),
+            coefficient: layout.offset(coefficient),
+            dlogits: layout.offset(dlogits),
+        };
+        Launch { sources: vec![SHADER.into()], entry, arguments, groups }
+    }
+}
+
 impl Operation for Spins {
     fn cpu(&self, context: &mut Context<'_>) {
         context.writing(self.log_q, |context, log_q| {
@@ -56,14 +76,8 @@ impl Operation for Spins {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let [x, logits, log_q] = [self.x, self.logits, self.log_q].map(|s| layout.offset(s));
-        let arguments = vec![self.sites as u32, x, logits, log_q];
-        vec![Launch {
-            sources: vec![SHADER],
-            entry: "spins",
-            arguments,
-            groups: [Layout::groups(layout.columns()), 1, 1],
-        }]
+        let groups = [Layout::groups(layout.columns()), 1, 1];
+        vec![self.launch(layout, [self.log_q; 2], "spins", groups)]
     }
 }
 
@@ -139,9 +153,8 @@ impl Operation for SpinsBackward {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let slots = [self.spins.x, self.spins.logits, self.coefficient, self.dlogits];
-        let arguments = slots.map(|s| layout.offset(s)).to_vec();
         let groups = [Layout::groups(layout.columns()), self.spins.sites as u32, 1];
-        vec![Launch { sources: vec![SHADER], entry: "spins_backward", arguments, groups }]
+        let others = [self.coefficient, self.dlogits];
+        vec![self.spins.launch(layout, others, "spins_backward", groups)]
     }
 }

@@ -5,7 +5,7 @@
 
 use pushforward::noise::block;
 
-use super::{Context, Forward, Launch, Layout, Operation, Slot};
+use super::{Context, Forward, Launch, Layout, Operation, Slot, arguments};
 
 /// x = randomly chosen rows (and their mirror images), ln q = 0.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +39,13 @@ impl Operation for TakeRows {
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         vec![Launch {
-            sources: vec![include_str!("noise.wgsl"), include_str!("take_rows.wgsl")],
+            sources: vec![include_str!("noise.wgsl").into(), include_str!("take_rows.wgsl").into()],
             entry: "take_rows",
-            arguments: vec![self.dim as u32, layout.offset(self.x), layout.offset(self.log_q)],
+            arguments: arguments! {
+                dim: self.dim,
+                x: layout.offset(self.x),
+                log_q: layout.offset(self.log_q),
+            },
             groups: [Layout::groups(layout.samples), 1, 1],
         }]
     }

@@ -6,17 +6,16 @@ fn high_product(u: u32, v: u32) -> u32 {
     return (u >> 16u) * (v >> 16u) + (middle_1 >> 16u) + (middle_2 >> 16u);
 }
 
-// a: dim, x, log_q
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn take_rows(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = id.x;
     if (c >= call.samples) { return; }
     let row = high_product(threefry(step_inputs.key, vec2<u32>(c, 0u)).x, call.data_rows);
-    arena[a(2u) + c] = 0.0;
-    if (call.copies == 2u) { arena[a(2u) + call.samples + c] = 0.0; }
-    for (var d = 0u; d < a(0u); d += 1u) {
-        let v = data[row * a(0u) + d];
-        arena[a(1u) + d * columns() + c] = v;
-        if (call.copies == 2u) { arena[a(1u) + d * columns() + call.samples + c] = -v; }
+    arena[call.log_q + c] = 0.0;
+    if (call.copies == 2u) { arena[call.log_q + call.samples + c] = 0.0; }
+    for (var d = 0u; d < call.dim; d += 1u) {
+        let v = data[row * call.dim + d];
+        arena[call.x + d * columns() + c] = v;
+        if (call.copies == 2u) { arena[call.x + d * columns() + call.samples + c] = -v; }
     }
 }

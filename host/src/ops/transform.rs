@@ -15,7 +15,9 @@ mod rational_quadratic;
 use pushforward::model::TransformerSpec;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table};
+use super::{
+    Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments, constants,
+};
 
 pub use pushforward::transformer::Direction;
 
@@ -65,38 +67,46 @@ impl<S: Simd> Parameters<'_, S> {
 const SHADER: &str = include_str!("transform.wgsl");
 const AFFINE: &str = include_str!("transform/affine.wgsl");
 const RATIONAL_QUADRATIC: &str = include_str!("transform/rational_quadratic.wgsl");
+/// Samples of a workgroup, here and where a whole layer is one call.
+pub(crate) const SAMPLES: usize = 16;
+/// Coordinates of each that a workgroup moves at a time.
+const COORDINATES: usize = 4;
 
 impl Transform {
     /// A call of an entry point in this text or in one that goes on from it.
     pub(crate) fn launch(
         &self,
         layout: &Layout,
-        others: [Slot; 2],
+        [coefficient, dy]: [Slot; 2],
         entry: &'static str,
         groups: [u32; 3],
     ) -> Launch {
-        let mut arguments = vec![
-            u32::from(self.direction == Direction::Density),
-            self.moved.start as u32,
-            self.moved.len as u32,
-            self.kept.start as u32,
-            self.kept.len as u32,
-            self.strides[0] as u32,
-            self.strides[1] as u32,
-        ];
-        let slots = [self.x, self.raw, self.y, self.log_q].into_iter().chain(others);
-        arguments.extend(slots.map(|s| layout.offset(s)));
-        let transformer = match self.transformer {
-            TransformerSpec::Affine { log_scale_bound } => {
-                arguments.push(log_scale_bound.to_bits());
-                AFFINE
-            }
-            TransformerSpec::RationalQuadratic { bins, bound } => {
-                arguments.extend(rational_quadratic::arguments(bins, bound));
-                RATIONAL_QUADRATIC
-            }
+        let arguments = arguments! {
+            density: self.direction == Direction::Density,
+            moved: self.moved.start,
+            moved_count: self.moved.len,
+            kept: self.kept.start,
+            kept_count: self.kept.len,
+            stride: self.strides[0],
+            parameter_stride: self.strides[1],
+            x: layout.offset(self.x),
+            raw: layout.offset(self.raw),
+            y: layout.offset(self.y),
+            log_q: layout.offset(self.log_q),
+            coefficient: layout.offset(coefficient),
+            dy: layout.offset(dy),
         };
-        Launch { sources: vec![transformer, SHADER], entry, arguments, groups }
+        let (own, mut sources) = match self.transformer {
+            TransformerSpec::Affine { log_scale_bound } => {
+                (arguments! { bound: log_scale_bound }, vec![AFFINE.into()])
+            }
+            TransformerSpec::RationalQuadratic { bins, bound } => (
+                arguments! { bins: bins, bound: bound },
+                vec![rational_quadratic::constants(), RATIONAL_QUADRATIC.into()],
+            ),
+        };
+        sources.extend([constants![SAMPLES, COORDINATES], SHADER.into()]);
+        Launch { sources, entry, arguments: arguments.and(own), groups }
     }
 }
 
@@ -162,7 +172,7 @@ impl Operation for Transform {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let groups = [layout.columns().div_ceil(16) as u32, 1, 1];
+        let groups = [layout.columns().div_ceil(SAMPLES) as u32, 1, 1];
         vec![self.launch(layout, [self.x; 2], "transform", groups)]
     }
 }

@@ -1,5 +1,3 @@
-// a(13): bound of the log-scales
-
 // tanh: near 0 its series, where a quotient of exponentials would cancel.
 fn squash(r: f32) -> f32 {
     let q = r * r;
@@ -9,12 +7,12 @@ fn squash(r: f32) -> f32 {
 }
 
 fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
-    let bound = number_argument(13u);
+    let bound = call.bound;
     let u = squash(arena[at] / bound);
     let s = bound * u;
     let t = arena[at + step];
     arena[at] = u;
-    if (a(0u) == 1u) {
+    if (call.density == 1u) {
         let factor = exp(-s);
         arena[at + step] = factor;
         return vec2<f32>((x - t) * factor, -s);
@@ -29,7 +27,7 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let dx = dy * arena[at + step];
     var ds = dx * x;
     var dt = dy;
-    if (a(0u) == 1u) {
+    if (call.density == 1u) {
         ds = -dy * y;
         dt = -dx;
     }

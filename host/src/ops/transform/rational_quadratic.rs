@@ -21,16 +21,17 @@
 //! Sampling is the inverse: the gradient of z is h = (dx + c (ln y')')/y' by the implicit function
 //! theorem, and everything else is as above with g = −h. What is kept is the softmax.
 
+use std::borrow::Cow;
+
 use pushforward::math::{exp, ln, sigmoid, softplus};
 use pushforward::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
 use pushforward::simd::Simd;
 
-use super::{Direction, Parameters};
+use super::{Direction, Parameters, constants};
 
-/// What the WGSL version is told.
-pub(super) fn arguments(bins: usize, bound: f32) -> [u32; 5] {
-    let [least, slope] = [MIN_BIN, MIN_DERIVATIVE].map(f32::to_bits);
-    [bins as u32, bound.to_bits(), least, slope, DERIVATIVE_SHIFT.to_bits()]
+/// What the WGSL version shares with this one.
+pub(super) fn constants() -> Cow<'static, str> {
+    constants![MIN_BIN, MIN_DERIVATIVE, DERIVATIVE_SHIFT]
 }
 
 /// A spline's sizes.

@@ -1,5 +1,3 @@
-// a(13): bins, bound, least bin, least derivative, offset of the derivatives
-
 struct Bin {
     number: u32,
     low: vec2<f32>,
@@ -12,7 +10,7 @@ struct Bin {
 }
 
 fn softmax(at: u32, step: u32) {
-    let bins = a(13u);
+    let bins = call.bins;
     var most = arena[at];
     for (var k = 1u; k < bins; k += 1u) { most = max(most, arena[at + k * step]); }
     var sum = 0.0;
@@ -32,11 +30,11 @@ fn soft(u: f32) -> vec2<f32> {
 }
 
 fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
-    let bins = a(13u);
-    let bound = number_argument(14u);
+    let bins = call.bins;
+    let bound = call.bound;
     let size = 2.0 * bound;
-    let least = size * number_argument(15u);
-    let rest = size * (1.0 - number_argument(15u) * f32(bins));
+    let least = size * MIN_BIN;
+    let rest = size * (1.0 - MIN_BIN * f32(bins));
     var here: Bin;
     here.high = vec2<f32>(-bound, -bound);
     here.part = vec2<f32>(0.0, 0.0);
@@ -56,8 +54,8 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
     for (var end = 0u; end < 2u; end += 1u) {
         let knot = found.number + end;
         if (knot > 0u && knot < bins) {
-            let s = soft(arena[at + (2u * bins + knot - 1u) * step] + number_argument(17u));
-            found.deltas[end] = number_argument(16u) + s.x;
+            let s = soft(arena[at + (2u * bins + knot - 1u) * step] + DERIVATIVE_SHIFT);
+            found.deltas[end] = MIN_DERIVATIVE + s.x;
             found.rates[end] = s.y;
         }
     }
@@ -65,12 +63,12 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
 }
 
 fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
-    let bins = a(13u);
+    let bins = call.bins;
     softmax(at, step);
     softmax(at + bins * step, step);
-    let bound = number_argument(14u);
+    let bound = call.bound;
     if (!(-bound < x && x < bound)) { return vec2<f32>(x, 0.0); }
-    let density = a(0u) == 1u;
+    let density = call.density == 1u;
     let from_axis = select(1u, 0u, density);
     let bin = find(x, from_axis, at, step);
     let size = bin.high - bin.low;
@@ -100,9 +98,9 @@ fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
 }
 
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
-    let bins = a(13u);
-    let bound = number_argument(14u);
-    let density = a(0u) == 1u;
+    let bins = call.bins;
+    let bound = call.bound;
+    let density = call.density == 1u;
     let value = select(y, x, density);
     if (!(-bound < value && value < bound)) {
         for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
@@ -145,7 +143,7 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let low = vec2<f32>(s * per_s - v * per_t, g * rest - per_s);
     let high = vec2<f32>(-(s * per_s + t * per_t), g * eta + per_s);
 
-    let scale = 2.0 * bound * (1.0 - number_argument(15u) * f32(bins));
+    let scale = 2.0 * bound * (1.0 - MIN_BIN * f32(bins));
     let mean = (low + high) * bin.below + high * bin.part;
     for (var k = 0u; k < bins; k += 1u) {
         var each = -mean;
