@@ -2,7 +2,7 @@
 //! boards, gives the bits of a loaded model on this machine; a Cortex-M3 is refused what it cannot
 //! do.
 
-#[allow(dead_code, reason = "not every program needs all of it")]
+#[allow(dead_code, unreachable_pub, reason = "the host's own module")]
 #[path = "../../host/src/board/folder.rs"]
 mod folder;
 #[path = "../../engine/tests/needs/mod.rs"]
@@ -256,7 +256,11 @@ fn main() -> ExitCode {
             missing_target(CORTEX_M3).into_iter().collect(),
         ),
     ];
-    let tests = rows
-        .map(|(name, kind, body, missing)| Test::needing(kind, missing, name, move || Ok(body()?)));
+    let tests = rows.map(|(name, kind, body, missing)| {
+        Test::needing(kind, missing, name, move || {
+            let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(body()?)
+        })
+    });
     needs::run(include_str!("board.rs"), tests.into())
 }
