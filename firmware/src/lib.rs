@@ -32,6 +32,12 @@ pub mod semihosting;
 /// The name of the board's folder.
 pub const BOARD: &str = env!("PUSHFORWARD_BOARD");
 
+#[cfg(not(feature = "f16"))]
 pushforward_codegen::model! {
     pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors");
+}
+
+#[cfg(feature = "f16")]
+pushforward_codegen::model! {
+    pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors"), weights = "f16";
 }
