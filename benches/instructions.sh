@@ -47,11 +47,4 @@ if [ "${1:-}" = --write ]; then
     cp "$found" instructions.txt
     exit
 fi
-if [ "$(wc -l <"$found")" != "$(wc -l <instructions.txt)" ]; then
-    echo "error: instructions.txt has other rows than were counted" >&2
-    exit 1
-fi
-join <(sed 's/ /|/;s/ /|/' instructions.txt | sort) <(sed 's/ /|/;s/ /|/' "$found" | sort) |
-    awk '{ change = 100 * ($3 / $2 - 1); worse += change > 1
-           printf "%-36s %12d %12d %+7.2f %%%s\n", $1, $2, $3, change, (change > 1 ? "  MORE" : "") }
-         END { exit worse > 0 }'
+./compare.sh instructions.txt "$found"

@@ -1,21 +1,30 @@
-//! Hands the linker the memory layout of the chosen board and tells the code which board it is.
+//! Takes what the chosen board's folder owns: its memory layout for the linker, its source for the
+//! library.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=PUSHFORWARD_BOARD");
-    println!("cargo::rustc-check-cfg=cfg(board, values(any()))");
     let board = env::var("PUSHFORWARD_BOARD").map_err(|_| {
         io::Error::other("PUSHFORWARD_BOARD is not set: build inside firmware/, or with --config boards/<name>/config.toml")
     })?;
-    println!("cargo::rustc-cfg=board=\"{board}\"");
+    println!("cargo::rustc-env=PUSHFORWARD_BOARD={board}");
 
-    let memory = PathBuf::from("boards").join(&board).join("memory.x");
+    let folder = env::current_dir()?.join("boards").join(&board);
+    let (memory, source) = (folder.join("memory.x"), folder.join("board.rs"));
+    let out = env::var_os("OUT_DIR").unwrap_or_default();
+    let out = Path::new(&out);
+    let lacks =
+        |path: &Path, e| io::Error::other(format!("board {board}: {}: {e}", path.display()));
     println!("cargo::rerun-if-changed={}", memory.display());
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::copy(&memory, out.join("memory.x"))
-        .map_err(|e| io::Error::other(format!("board {board}: {}: {e}", memory.display())))?;
+    fs::copy(&memory, out.join("memory.x")).map_err(|e| lacks(&memory, e))?;
     println!("cargo::rustc-link-search={}", out.display());
-    Ok(())
+    // cortex-m-rt's linker script. From here and not from the board's `rustflags`, where it would
+    // arrive twice when one board's configuration is laid over the default one's.
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+
+    // A module elsewhere needs a path that is written out.
+    let source = source.canonicalize().map_err(|e| lacks(&source, e))?;
+    fs::write(out.join("board.rs"), format!("#[path = {source:?}]\npub mod board;\n"))
 }

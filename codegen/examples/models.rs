@@ -14,7 +14,7 @@ use pushforward::model::{
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 
-type Result<T> = result::Result<T, Box<dyn error::Error>>;
+pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
 type File = (&'static str, Vec<u8>);
 
@@ -26,7 +26,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file and says so.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
     fs::write(path, bytes)?;
     println!("{} ({} bytes)", path.display(), bytes.len());
@@ -128,7 +129,7 @@ fn iaf_spline(dim: usize) -> Architecture {
 }
 
 /// A model file with normally distributed weights of width 0.3.
-fn model(architecture: Architecture, arithmetic: Arithmetic) -> Result<Vec<u8>> {
+pub(crate) fn model(architecture: Architecture, arithmetic: Arithmetic) -> Result<Vec<u8>> {
     let mut model = Model::new(architecture, arithmetic)?;
     let weights: Vec<f32> = (0..model.parameters().len() as u32)
         .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))

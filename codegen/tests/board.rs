@@ -1,24 +1,29 @@
-//! The firmware, compiled around models of all families and both arithmetics and run on an
-//! emulated Cortex-M4F, gives the bits of a loaded model on this machine; a Cortex-M3 is refused what
-//! it cannot do.
+//! The firmware, compiled around models of all families and both arithmetics and run on emulated
+//! boards, gives the bits of a loaded model on this machine; a Cortex-M3 is refused what it cannot
+//! do.
 
+#[allow(dead_code, unreachable_pub, reason = "the host's own module")]
+#[path = "../../host/src/board/folder.rs"]
+mod folder;
 #[path = "../../engine/tests/needs/mod.rs"]
 mod needs;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
+use folder::Folder;
 use needs::{Test, missing_program, missing_target};
 
 use pushforward::model::Model;
 
-const TARGET: &str = "thumbv7em-none-eabihf";
 const CORTEX_M3: &str = "thumbv7m-none-eabi";
-const QEMU: &str = "qemu-system-arm";
-const MACHINE: &str = "-cpu cortex-m4 -machine mps2-an386 -nographic -icount shift=6 \
-                       -semihosting-config enable=on,target=native -kernel";
+
+/// Held while a test builds and runs: all builds of a program have one path.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Lines of words.
 type Lines = Vec<Vec<String>>;
@@ -27,10 +32,14 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+fn firmware() -> PathBuf {
+    repository().join("firmware")
+}
+
 /// Runs cargo on the firmware, without the settings of the cargo that runs this test.
 fn cargo(arguments: &[&str], model: Option<&Path>) -> Result<Output, Box<dyn Error>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(repository().join("firmware")).args(["build", "--release"]).args(arguments);
+    command.current_dir(firmware()).args(["build", "--release"]).args(arguments);
     command.arg("--target-dir").arg(target_dir());
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -49,15 +58,14 @@ fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware")
 }
 
-/// Runs a program and returns its lines as words.
-fn run(program: &str, arguments: &str) -> Result<Lines, Box<dyn Error>> {
-    let elf = target_dir().join(TARGET).join("release").join(program);
-    let mut command = Command::new(QEMU);
-    command.args(MACHINE.split_whitespace()).arg(elf).args(["-append", arguments]);
-    let output = command.stdin(Stdio::null()).output()?;
+/// Runs a program of a board and returns its lines as words.
+fn run(board: &Folder, program: &str, arguments: &str) -> Result<Lines, Box<dyn Error>> {
+    let mut command = board.command(&target_dir(), program);
+    let output = command.args(["-append", arguments]).stdin(Stdio::null()).output()?;
     let text = String::from_utf8(output.stdout)?;
     if !output.status.success() {
-        return Err(format!("{program} {arguments}: {}: {text}", output.status).into());
+        let (name, status) = (board.name(), output.status);
+        return Err(format!("{name}: {program} {arguments}: {status}: {text}").into());
     }
     Ok(text.lines().map(|l| l.split(' ').map(str::to_owned).collect()).collect())
 }
@@ -96,10 +104,32 @@ fn figure(lines: &[Vec<String>], name: &str) -> Result<usize, Box<dyn Error>> {
     Ok(line[1].parse()?)
 }
 
-fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
+/// Builds all programs around a model of the tests, and reads the model.
+fn built(arguments: &[&str], name: &str) -> Result<Model, Box<dyn Error>> {
+    let stored = repository().join("codegen/tests/models").join(name);
+    let bytes = fs::read(stored.with_extension("safetensors"))?;
     fs::create_dir_all(target_dir())?;
     // One path for all models: a change of the file has to rebuild.
     let path = target_dir().join("model.safetensors");
+    fs::write(&path, &bytes)?;
+    let built = cargo(arguments, Some(&path))?;
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Ok(Model::from_bytes(&bytes)?)
+}
+
+fn passes_its_selftest(board: &Folder) -> Result<(), Box<dyn Error>> {
+    let selftest = run(board, "selftest", "")?;
+    assert!(selftest.iter().any(|line| line.join(" ") == "selftest ok"), "{selftest:?}");
+    Ok(())
+}
+
+/// The `row` lines among what a program printed.
+fn rows(lines: &[Vec<String>]) -> Lines {
+    lines.iter().filter(|line| line[0] == "row").cloned().collect()
+}
+
+fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
+    let board = Folder::of_default(&firmware())?;
     for name in [
         "spins_fused",
         "flow_plain",
@@ -109,22 +139,13 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "maf_plain",
         "iaf_fused",
     ] {
-        let bytes = fs::read(
-            repository().join("codegen/tests/models").join(name).with_extension("safetensors"),
-        )?;
-        fs::write(&path, &bytes)?;
-        let built = cargo(&[], Some(&path))?;
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-
-        let model = Model::from_bytes(&bytes)?;
-        let selftest = run("selftest", "")?;
-        assert!(selftest.iter().any(|line| line.join(" ") == "selftest ok"), "{selftest:?}");
+        let model = built(&[], name)?;
+        passes_its_selftest(&board)?;
         // The second range ends on another page of 2^32 samples.
         for (seed, first, n) in [(9, 3, 5), (1 << 40, (1 << 32) - 2, 4)] {
             for program in ["sample", "log_prob"] {
-                let lines = run(program, &format!("seed={seed} first={first} n={n}"))?;
-                let rows: Vec<_> = lines.iter().filter(|l| l[0] == "row").cloned().collect();
-                assert_eq!(rows, expected_rows(&model, program, seed, first, n)?, "{name}");
+                let lines = run(&board, program, &format!("seed={seed} first={first} n={n}"))?;
+                assert_eq!(rows(&lines), expected_rows(&model, program, seed, first, n)?, "{name}");
                 for figure_name in ["instructions", "stack", "flash"] {
                     assert!(figure(&lines, figure_name)? > 0, "{figure_name}");
                 }
@@ -140,8 +161,28 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
             }
         }
     }
-    let error = run("sample", "n=4 sed=1").unwrap_err().to_string();
+    let error = run(&board, "sample", "n=4 sed=1").unwrap_err().to_string();
     assert!(error.contains("found sed=1"), "{error}");
+    Ok(())
+}
+
+/// A board is a folder and nothing else: each is found by its name, and those of one target link and
+/// compute alike.
+fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
+    let boards = Folder::all(&firmware())?;
+    for board in &boards {
+        let config = board.config.to_str().ok_or("a path that is not text")?;
+        let model = built(&["--config", config], "spins_fused")?;
+        passes_its_selftest(board)?;
+        for program in ["sample", "log_prob"] {
+            let lines = run(board, program, "seed=9 first=3 n=5")?;
+            assert_eq!(lines[0], ["board", board.name()]);
+            let expected = expected_rows(&model, program, 9, 3, 5)?;
+            assert_eq!(rows(&lines), expected, "{}", board.name());
+        }
+    }
+    let alike = |board: &Folder| boards.iter().filter(|b| b.target == board.target).count();
+    assert!(boards.iter().any(|board| alike(board) > 1), "no two boards of one target");
     Ok(())
 }
 
@@ -177,35 +218,49 @@ fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// The target, the program if any, the name and the body of a test.
-type Row = (&'static str, Option<&'static str>, &'static str, fn() -> Result<(), Box<dyn Error>>);
+/// A name, what the test is about, its body, and what is missing here to run it.
+type Row = (&'static str, &'static str, fn() -> Result<(), Box<dyn Error>>, Vec<String>);
 
 fn main() -> ExitCode {
-    let rows: [Row; 4] = [
+    let boards = Folder::all(&firmware()).expect("every folder of firmware/boards is a board");
+    let targets = || boards.iter().filter_map(|board| missing_target(&board.target));
+    let emulators = boards.iter().map(Folder::emulator);
+    let emulators = emulators.filter_map(|program| missing_program(program, program));
+    let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
+    let to_build = distinct(targets().collect());
+    let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
+    let rows: [Row; 5] = [
         (
-            TARGET,
-            Some(QEMU),
             "rows_and_scores_have_the_bits_of_a_loaded_model",
+            "emulated board",
             rows_and_scores_have_the_bits_of_a_loaded_model,
+            to_run.clone(),
         ),
-        (TARGET, None, "overflow_checks_may_be_on", overflow_checks_may_be_on),
         (
-            TARGET,
-            None,
+            "boards_of_one_target_print_the_same_rows",
+            "emulated board",
+            boards_of_one_target_print_the_same_rows,
+            to_run,
+        ),
+        ("overflow_checks_may_be_on", "board", overflow_checks_may_be_on, to_build.clone()),
+        (
             "a_program_that_can_panic_does_not_link",
+            "board",
             a_program_that_can_panic_does_not_link,
+            to_build,
         ),
         (
-            CORTEX_M3,
-            None,
             "a_fused_model_is_refused_where_nothing_fuses",
+            CORTEX_M3,
             a_fused_model_is_refused_where_nothing_fuses,
+            missing_target(CORTEX_M3).into_iter().collect(),
         ),
     ];
-    let tests = rows.map(|(target, program, name, body)| {
-        let program = program.and_then(|program| missing_program(program, program));
-        let missing = missing_target(target).into_iter().chain(program);
-        Test::needing(target, missing, name, move || Ok(body()?))
+    let tests = rows.map(|(name, kind, body, missing)| {
+        Test::needing(kind, missing, name, move || {
+            let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(body()?)
+        })
     });
     needs::run(include_str!("board.rs"), tests.into())
 }

@@ -9,23 +9,35 @@
 //! PUSHFORWARD_MODEL=/path/to/model.safetensors cargo run --release --bin sample -- -append "seed=1 n=4"
 //! ```
 //!
-//! A program is a file of `src/bin`. A board is a folder of `boards/` (memory layout and cargo
-//! configuration), a file of `src/board/` (how to print and how to end) and one line here; it is
-//! chosen by `cargo build --config boards/<name>/config.toml`. A program prints lines of words,
-//! the first of which names the line ([`report`]), so that a host can read and compare them.
+//! A program is a file of `src/bin`. A board is a folder of `boards/` and nothing else: its memory
+//! layout `memory.x`, cargo's `config.toml` (target, CPU, runner, name) and `board.rs` (how to print,
+//! how to get arguments, how to end). It is chosen by `cargo run --config boards/<name>/config.toml`;
+//! where none is, by `.cargo/config.toml`. A program prints lines of words, the first of which names
+//! the line ([`report`]), so that a host can read and compare them.
 
 #![no_std]
 
+// `pub mod board`, from the folder of the chosen board.
+include!(concat!(env!("OUT_DIR"), "/board.rs"));
+
 pub mod arguments;
-#[cfg_attr(board = "qemu-mps2-an386", path = "board/qemu_mps2_an386.rs")]
-#[allow(unsafe_code)]
-pub mod board;
 #[allow(unsafe_code)]
 pub mod measure;
 #[allow(unsafe_code)]
 mod proof;
 pub mod report;
+#[allow(unsafe_code)]
+pub mod semihosting;
 
+/// The name of the board's folder.
+pub const BOARD: &str = env!("PUSHFORWARD_BOARD");
+
+#[cfg(not(feature = "f16"))]
 pushforward_codegen::model! {
     pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors");
+}
+
+#[cfg(feature = "f16")]
+pushforward_codegen::model! {
+    pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors"), weights = "f16";
 }

@@ -2,7 +2,9 @@
 //!
 //! The firmware is a workspace of its own (`firmware/`); its programs print lines of words, the
 //! first of which names the line, and end with `done`. Here they are built with a model file,
-//! run in QEMU, and read.
+//! run as the board's [`folder`] says, and read.
+
+mod folder;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,21 +12,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 
-/// The emulator and its arguments for the board `qemu-mps2-an386` (Cortex-M4F).
-const QEMU: &str = "qemu-system-arm";
-const MACHINE: [&str; 9] = [
-    "-cpu",
-    "cortex-m4",
-    "-machine",
-    "mps2-an386",
-    "-nographic",
-    "-icount",
-    "shift=6",
-    "-semihosting-config",
-    "enable=on,target=native",
-];
-/// The Rust target of that board.
-const TARGET: &str = "thumbv7em-none-eabihf";
+pub use folder::Folder;
 
 /// What a program on the board printed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,29 +48,42 @@ pub fn missing_to_compile(checkout: Option<&Path>) -> Option<String> {
 
 /// Why the board cannot be run here, all of it, and what would help; `None` if it can.
 pub fn missing(checkout: Option<&Path>) -> Option<String> {
-    let emulator = (!runs(Path::new(QEMU))).then(|| {
-        format!(
-            "{QEMU} is not installed: install the package qemu-system-arm (Debian, Ubuntu), qemu-system-arm-core (Fedora) or qemu (Homebrew)"
-        )
+    let folder = match checkout.map(folder).transpose() {
+        Ok(folder) => folder,
+        Err(error) => return Some(error.to_string()),
+    };
+    let emulator = folder.as_ref().map(Folder::emulator).filter(|e| !runs(Path::new(e))).map(|e| {
+        let package = if e == "qemu-system-arm" {
+            ": install the package qemu-system-arm (Debian, Ubuntu), qemu-system-arm-core (Fedora) or qemu (Homebrew)"
+        } else {
+            ""
+        };
+        format!("{e} is not installed{package}")
     });
     let compiler = missing_to_compile(checkout).or_else(|| {
-        let checkout = checkout?;
+        let (checkout, target) = (checkout?, &folder.as_ref()?.target);
         // The rustc beside that cargo, in the folder whose toolchain file chooses it.
         let mut rustc = Command::new(cargo().with_file_name("rustc"));
         let sysroot = rustc.args(["--print", "sysroot"]).current_dir(checkout).output();
         let installed = sysroot.is_ok_and(|out| {
             let root = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-            Path::new(&root).join("lib/rustlib").join(TARGET).is_dir()
+            Path::new(&root).join("lib/rustlib").join(target).is_dir()
         });
         (!installed).then(|| {
             format!(
-                "the Rust target {TARGET} is not installed: run `rustup toolchain install` in {} (rustup is at https://rustup.rs)",
+                "the Rust target {target} is not installed: run `rustup toolchain install` in {} (rustup is at https://rustup.rs)",
                 checkout.display()
             )
         })
     });
     let missing: Vec<_> = compiler.into_iter().chain(emulator).collect();
     (!missing.is_empty()).then(|| missing.join("\n   and "))
+}
+
+/// The board of a checkout.
+fn folder(checkout: &Path) -> Result<Folder> {
+    Folder::of_default(&checkout.join("firmware"))
+        .map_err(|e| Error::Failed(format!("the board's configuration: {e}")))
 }
 
 /// The cargo that built or runs this program, or the one on the path.
@@ -126,7 +127,8 @@ pub fn build(
 /// A built firmware.
 #[derive(Clone, Debug)]
 pub struct Board {
-    folder: PathBuf,
+    folder: Folder,
+    target_dir: PathBuf,
 }
 
 impl Board {
@@ -138,26 +140,31 @@ impl Board {
         let model = std::path::absolute(model).map_err(|e| Error::read(model, &e))?;
         let target_dir =
             std::path::absolute(target_dir).map_err(|e| Error::read(target_dir, &e))?;
+        let folder = folder(checkout)?;
+        let config = folder.config.to_string_lossy();
         let programs = ["--bin", "sample", "--bin", "log_prob", "--bin", "selftest"];
-        build(
-            &checkout.join("firmware"),
-            &target_dir,
-            &programs,
-            &[("PUSHFORWARD_MODEL", &model)],
-        )?;
-        Ok(Board { folder: target_dir.join(TARGET).join("release") })
+        let arguments = [["--config", config.as_ref()].as_slice(), &programs].concat();
+        let environment = [("PUSHFORWARD_MODEL", model.as_path())];
+        build(&checkout.join("firmware"), &target_dir, &arguments, &environment)?;
+        Ok(Board { folder, target_dir })
     }
 
-    /// Runs a program in QEMU and reads what it prints.
+    /// The name of the board.
+    pub fn name(&self) -> &str {
+        self.folder.name()
+    }
+
+    /// Runs a program in the board's emulator and reads what it prints.
     ///
     /// # Errors
-    /// QEMU fails, the program stops early or reports a failure.
+    /// The emulator fails, the program stops early or reports a failure.
     pub fn run(&self, program: &str, seed: u64, first: u64, n: u64) -> Result<Output> {
-        let mut command = Command::new(QEMU);
-        command.args(MACHINE).arg("-kernel").arg(self.folder.join(program)).stdin(Stdio::null());
-        command.args(["-append", &format!("seed={seed} first={first} n={n}")]);
-        let out =
-            command.output().map_err(|e| Error::Failed(format!("{QEMU} cannot be run: {e}")))?;
+        let mut command = self.folder.command(&self.target_dir, program);
+        command.args(["-append", &format!("seed={seed} first={first} n={n}")]).stdin(Stdio::null());
+        let emulator = self.folder.emulator();
+        let out = command
+            .output()
+            .map_err(|e| Error::Failed(format!("{emulator} cannot be run: {e}")))?;
         let text = String::from_utf8_lossy(&out.stdout);
         if !out.status.success() {
             let told = |l: &&str| l.starts_with("fail ") || l.starts_with("error");

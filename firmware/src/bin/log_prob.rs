@@ -6,7 +6,7 @@
 use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{board, model, report};
+use pushforward_firmware::{BOARD, board, model, report};
 
 #[entry]
 fn main() -> ! {
@@ -15,7 +15,7 @@ fn main() -> ! {
     let mut scratch = model::Scratch::new();
     let clock = Instructions::start();
     let mut total = 0;
-    report::line("board").word(board::NAME).end();
+    report::line("board").word(BOARD).end();
     for i in arguments.indices() {
         model::sample(arguments.seed, i, &mut row, &mut scratch);
         let (log_prob, instructions) = clock.count(|| model::log_prob(&row, &mut scratch));

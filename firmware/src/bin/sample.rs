@@ -6,7 +6,7 @@
 use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{board, model, report};
+use pushforward_firmware::{BOARD, board, model, report};
 
 #[entry]
 fn main() -> ! {
@@ -15,7 +15,7 @@ fn main() -> ! {
     let mut scratch = model::Scratch::new();
     let clock = Instructions::start();
     let (mut alone, mut with_log_prob) = (0, 0);
-    report::line("board").word(board::NAME).end();
+    report::line("board").word(BOARD).end();
     for i in arguments.indices() {
         let seed = arguments.seed;
         let instructions = clock.count(|| model::sample(seed, i, &mut row, &mut scratch)).1;

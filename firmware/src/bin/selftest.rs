@@ -5,7 +5,7 @@
 #![no_main]
 
 use cortex_m_rt::entry;
-use pushforward_firmware::{board, model, report};
+use pushforward_firmware::{BOARD, board, model, report};
 
 #[path = "../../../engine/tests/bits/pinned.rs"]
 mod pinned;
@@ -35,7 +35,7 @@ fn main() -> ! {
             fail("golden_row", i);
         }
     }
-    report::line("board").word(board::NAME).end();
+    report::line("board").word(BOARD).end();
     report::line("selftest").word(if ok { "ok" } else { "failed" }).end();
     report::figures();
     board::exit(ok)

@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
 
-    print("5  emulate it: the firmware on a Cortex-M4F (QEMU mps2-an386)\n")?;
+    print("5  emulate it: the firmware on a Cortex-M4F\n")?;
     match missing(checkout.as_deref()) {
         Some(reason) => print(&format!("   skipped: {reason}\n\n"))?,
         None => {
@@ -102,6 +102,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             let start = Instant::now();
             let board = Board::build(checkout, &outcome.file, &target.join("firmware"))?;
             board.run("selftest", SEED, 0, 1)?;
+            print(&format!("   board {}\n", board.name()))?;
             for program in ["sample", "log_prob"] {
                 let output = board.run(program, SEED, 0, BOARD_ROWS as u64)?;
                 print(&board_line(program, &output))?;

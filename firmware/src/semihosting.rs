@@ -1,18 +1,7 @@
-//! The MPS2 board with the AN386 image, as QEMU emulates it: a Cortex-M4F at 25 MHz.
-//!
-//! It talks through semihosting, as any board with a debug probe can: lines to standard output,
-//! arguments from the command line, and the exit code of the emulator.
+//! Lines, arguments and the end by semihosting, as any board with a debug probe or an emulator has
+//! it.
 
 use cortex_m_semihosting::{debug, hio, nr, syscall1};
-
-/// The name of the board's folder.
-pub const NAME: &str = "qemu-mps2-an386";
-
-/// Instructions per SysTick tick, as numerator and denominator.
-///
-/// QEMU runs with `-icount shift=6`: an instruction lasts 2^6 = 64 ns of virtual time. The clock of
-/// 25 MHz ticks every 40 ns, so a tick is 40/64 = 5/8 of an instruction, exactly.
-pub const INSTRUCTIONS_PER_TICK: (u64, u64) = (5, 8);
 
 /// Sends bytes to standard output; lost if there is none.
 pub fn write(bytes: &[u8]) {

@@ -1,0 +1,258 @@
+//! One sample: lanes are outputs, a row of weights is a vector.
+
+#[cfg(cortex_m_fpu)]
+use super::Arithmetic;
+use super::dense::{Layer, constant, leaky_unit};
+use super::{Arith, Cursor, Dense, Lanes, PANEL, STRIP, Sum, Weight, take, take_mut};
+use crate::simd::{Kernel, Scalar, Simd};
+
+/// One sample, lanes = outputs.
+#[derive(Debug)]
+pub struct Single<S, A> {
+    s: S,
+    arith: core::marker::PhantomData<A>,
+}
+
+impl<S: Copy, A> Clone for Single<S, A> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: Copy, A> Copy for Single<S, A> {}
+
+impl<S: Simd, A: Arith> Single<S, A> {
+    /// One sample at this level.
+    #[inline(always)]
+    pub fn new(s: S) -> Self {
+        Self { s, arith: core::marker::PhantomData }
+    }
+
+    /// Panels of width `W`, up to four side by side: one alone would be one chain of additions.
+    #[inline(always)]
+    fn groups<T: Weight, const W: usize>(
+        self,
+        dense: &mut Dense<'_, T>,
+        x: &[f32],
+        mut out: &mut [[f32; W]],
+    ) {
+        // A microcontroller has one lane and no use for more code.
+        let most = if S::LANES > 1 { 4 } else { 1 };
+        while !out.is_empty() {
+            let (group, rest) = take_mut(out, most);
+            let n = W * group.len();
+            let dense = dense.next(n, n * x.len());
+            match group.len() {
+                1 => self.panels::<T, W, 1>(dense, x, group),
+                2 if S::LANES > 1 => self.panels::<T, W, 2>(dense, x, group),
+                3 if S::LANES > 1 => self.panels::<T, W, 3>(dense, x, group),
+                4 if S::LANES > 1 => self.panels::<T, W, 4>(dense, x, group),
+                _ => {}
+            }
+            out = rest;
+        }
+    }
+
+    /// `P` panels of width `W` side by side.
+    #[inline(always)]
+    fn panels<T: Weight, const W: usize, const P: usize>(
+        self,
+        dense: Dense<'_, T>,
+        x: &[f32],
+        out: &mut [[f32; W]],
+    ) {
+        let Some(out) = out.first_chunk_mut::<P>() else { return };
+        #[cfg(cortex_m_fpu)]
+        if let Arithmetic::Fused = A::ARITHMETIC {
+            for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
+                *out = bias.widen();
+            }
+            let mut weights = Cursor::new(dense.weights);
+            for out in out.iter_mut() {
+                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, out);
+            }
+            for (out, slope) in out.as_flattened_mut().iter_mut().zip(dense.slopes) {
+                *out = leaky_unit(Scalar, *out, slope.widen());
+            }
+            return;
+        }
+        let s = self.s;
+        let vectors = W.div_ceil(S::LANES);
+        let mut streams: [&[[T; W]]; P] = [&[]; P];
+        let mut weights = Cursor::new(dense.weights);
+        for stream in &mut streams {
+            *stream = weights.next(W * x.len()).as_chunks::<W>().0;
+            if stream.len() != x.len() {
+                return;
+            }
+        }
+        let (biases, slopes) = (dense.bias.as_chunks::<W>().0, dense.slopes.as_chunks::<W>().0);
+        let mut c = [[s.splat(0.0); W]; P];
+        for (i, (c, out)) in c.iter_mut().zip(out.iter()).enumerate() {
+            let mut wide = [0.0; W];
+            let start = match biases.get(i) {
+                Some(bias) => {
+                    T::widen_all(bias, &mut wide);
+                    &wide
+                }
+                None => out,
+            };
+            for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                *c = load_part(s, start, j);
+            }
+        }
+        for (i, x) in x.iter().enumerate() {
+            let x = s.splat(*x);
+            for (c, stream) in c.iter_mut().zip(&streams) {
+                let Some(row) = stream.get(i) else { return };
+                let mut wide = [0.0; W];
+                T::widen_all(row, &mut wide);
+                for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                    *c = A::mul_add(s, load_part(s, &wide, j), x, *c);
+                }
+            }
+        }
+        for (i, (c, out)) in c.iter_mut().zip(out).enumerate() {
+            if let Some(slopes) = slopes.get(i) {
+                let mut wide = [0.0; W];
+                T::widen_all(slopes, &mut wide);
+                for (j, c) in c.iter_mut().enumerate().take(vectors) {
+                    *c = leaky_unit(s, *c, load_part(s, &wide, j));
+                }
+            }
+            for (j, c) in c.iter().enumerate().take(vectors) {
+                s.store_first(*c, take_mut(out, j * S::LANES).1);
+            }
+        }
+    }
+}
+
+/// Vector number `j` of a panel row, zeros past its end.
+#[inline(always)]
+fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
+    s.load_first(take(row, j * S::LANES).1)
+}
+
+/// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
+#[cfg(cortex_m_fpu)]
+#[inline(always)]
+fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc: &mut [f32; W]) {
+    if let Some(rows) = T::as_f32(rows) {
+        crate::simd::thumb::panel_fused(rows, x, acc);
+        return;
+    }
+    const ROWS: usize = 8;
+    let mut wide = [[0.0; W]; ROWS];
+    for (rows, x) in rows.chunks(ROWS).zip(x.chunks(ROWS)) {
+        T::widen_all(rows.as_flattened(), wide.as_flattened_mut());
+        crate::simd::thumb::panel_fused(take(&wide, rows.len()).0, x, acc);
+    }
+}
+
+impl<S: Simd, A: Arith> Lanes for Single<S, A> {
+    type S = Scalar;
+    type E = S;
+    type V = [[f32; 1]; 1];
+    const SAMPLES: usize = 1;
+
+    #[inline(always)]
+    fn s(self) -> Scalar {
+        Scalar
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [[x]]
+    }
+
+    #[inline(always)]
+    fn values(buffer: &mut [f32]) -> &mut [Self::V] {
+        buffer.as_chunks_mut().0.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn vectors(n: usize) -> usize {
+        n.div_ceil(S::LANES)
+    }
+
+    #[inline(always)]
+    fn e(self) -> S {
+        self.s
+    }
+
+    #[inline(always)]
+    fn get(self, features: &[Self::V], i: usize) -> S::F {
+        self.s.load_first(take(features, i * S::LANES).1.as_flattened().as_flattened())
+    }
+
+    #[inline(always)]
+    fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
+        let features = take_mut(features, i * S::LANES).1;
+        self.s.store_first(x, features.as_flattened_mut().as_flattened_mut());
+    }
+
+    #[inline(always)]
+    fn weights<T: Weight>(self, weights: &[T], i: usize) -> S::F {
+        let mut part = S::array(0.0);
+        for (to, from) in part.as_mut().iter_mut().zip(take(weights, i * S::LANES).1) {
+            *to = from.widen();
+        }
+        self.s.load(&part)
+    }
+
+    #[inline(always)]
+    fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: S::F) {
+        let mut terms = S::array(0.0);
+        self.s.store(x, &mut terms);
+        for term in terms.as_ref().iter().take(n.saturating_sub(i * S::LANES)) {
+            sum.add(self, 0, *term);
+        }
+    }
+
+    #[inline(always)]
+    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        if !out.is_empty() {
+            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        if !acc.is_empty() && !x.is_empty() {
+            let dense = Dense { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
+        }
+    }
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, then: K) -> K::Output {
+        self.s.vectorize(then)
+    }
+}
+
+impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single<S, A>, T, ENDS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S2: Simd>(self, _: S2) {
+        let Self { lanes, dense: all, x, out } = self;
+        let all = if ENDS { all } else { Dense { bias: &[], slopes: &[], ..all } };
+        if ENDS && x.is_empty() {
+            constant(lanes, all, out);
+        }
+        let x = x.as_flattened().as_flattened();
+        let out = out.as_flattened_mut().as_flattened_mut();
+        let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
+        // Not `zip` or `enumerate`: the first is slower for few inputs, the second checks for overflow.
+        let mut strip = 0usize;
+        for x in x.chunks(STRIP) {
+            let mut dense = Dense { weights, ..all }.strip(strip == 0, strip + 1 == strips);
+            let (wide, rest) = out.as_chunks_mut::<PANEL>();
+            lanes.groups::<T, PANEL>(&mut dense, x, wide);
+            let (four, rest) = rest.as_chunks_mut::<4>();
+            lanes.groups::<T, 4>(&mut dense, x, four);
+            lanes.groups::<T, 1>(&mut dense, x, rest.as_chunks_mut::<1>().0);
+            weights = dense.weights;
+            strip = strip.wrapping_add(1);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Weights as they are stored, and slices of them without a panic path.
+
+/// A stored weight; widening to `f32` is exact.
+pub trait Weight: Copy + Send + Sync + 'static {
+    /// Bytes of one weight in flash.
+    const BYTES: usize;
+    /// The value as `f32`.
+    fn widen(self) -> f32;
+    /// Rows that are `f32` already, for kernels that read memory themselves.
+    fn as_f32<const W: usize>(rows: &[[Self; W]]) -> Option<&[[f32; W]]>;
+    /// Widens a run of weights, several at once where the hardware can.
+    #[inline(always)]
+    fn widen_all(from: &[Self], to: &mut [f32]) {
+        for (to, w) in to.iter_mut().zip(from) {
+            *to = w.widen();
+        }
+    }
+}
+
+impl Weight for f32 {
+    const BYTES: usize = 4;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn as_f32<const W: usize>(rows: &[[f32; W]]) -> Option<&[[f32; W]]> {
+        Some(rows)
+    }
+}
+
+impl Weight for half::f16 {
+    const BYTES: usize = 2;
+    /// Exact, subnormals included: the significand is moved into place and the exponent's bias
+    /// changed by one multiplication by a power of two.
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        let bits = u32::from(self.to_bits());
+        let magnitude = (bits & 0x7fff) << 13;
+        let special = if magnitude >= 0x0f80_0000 { 0x7000_0000 } else { 0 };
+        // 2^112 undoes the difference of the exponent biases (127 - 15).
+        let x = f32::from_bits(magnitude | special) * f32::from_bits((127 + 112) << 23);
+        f32::from_bits(x.to_bits() | (bits & 0x8000) << 16)
+    }
+    #[inline(always)]
+    fn as_f32<const W: usize>(_: &[[Self; W]]) -> Option<&[[f32; W]]> {
+        None
+    }
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn widen_all(from: &[Self], to: &mut [f32]) {
+        crate::simd::thumb::widen(from, to);
+    }
+}
+
+/// The first `n` elements and the rest; fewer when there are fewer.
+///
+/// Lengths are checked when a model is built, so "fewer" never happens; this form has no panic
+/// path for the linker to keep.
+#[inline(always)]
+pub fn take<T>(xs: &[T], n: usize) -> (&[T], &[T]) {
+    xs.split_at_checked(n).unwrap_or((xs, &[]))
+}
+
+/// [`take`] for mutable slices.
+#[inline(always)]
+pub fn take_mut<T>(xs: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
+    let n = n.min(xs.len());
+    xs.split_at_mut_checked(n).unwrap_or_default()
+}
+
+/// Reads a model's packed weights in the order in which a kernel needs them.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a, T>(&'a [T]);
+
+impl<'a, T> Cursor<'a, T> {
+    /// A cursor at the start of `weights`.
+    #[inline(always)]
+    pub fn new(weights: &'a [T]) -> Self {
+        Self(weights)
+    }
+
+    /// The next `n` weights.
+    #[inline(always)]
+    pub fn next(&mut self, n: usize) -> &'a [T] {
+        let (now, later) = take(self.0, n);
+        self.0 = later;
+        now
+    }
+}
