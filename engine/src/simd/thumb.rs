@@ -5,8 +5,8 @@
 //! hand. The compiler also rejects float operands of `asm!` on these targets, which is why a block
 //! keeps its sums in registers of its own choice: it loads them once, streams weights and inputs
 //! past them and stores them at the end. The plain arithmetic takes the same road with `VMUL.F32` and
-//! `VADD.F32`: the compiler's loops need twice as many instructions, for a microcontroller's
-//! rectangles are small, and slices of slices cost more than the products.
+//! `VADD.F32`: the compiler's loop takes half as many instructions again. And a microcontroller's
+//! rectangles are small, where slices of slices cost more than the products.
 //!
 //! Weights are read in storage order ([`crate::kernel`]), as bursts of up to sixteen words, because
 //! flash and not the FPU is the limit. A panel of 16 outputs takes four inputs at a time. A rectangle
