@@ -1,7 +1,5 @@
 //! One sample: lanes are outputs, a row of weights is a vector.
 
-#[cfg(cortex_m_fpu)]
-use super::Arithmetic;
 use super::dense::{Layer, constant, leaky_unit};
 use super::{Arith, Cursor, Dense, Lanes, PANEL, STRIP, Sum, Weight, take, take_mut};
 use crate::simd::{Kernel, Scalar, Simd};
@@ -62,20 +60,6 @@ impl<S: Simd, A: Arith> Single<S, A> {
         out: &mut [[f32; W]],
     ) {
         let Some(out) = out.first_chunk_mut::<P>() else { return };
-        #[cfg(cortex_m_fpu)]
-        if let Arithmetic::Fused = A::ARITHMETIC {
-            for (out, bias) in out.as_flattened_mut().iter_mut().zip(dense.bias) {
-                *out = bias.widen();
-            }
-            let mut weights = Cursor::new(dense.weights);
-            for out in out.iter_mut() {
-                fused_panel_thumb(weights.next(W * x.len()).as_chunks::<W>().0, x, out);
-            }
-            for (out, slope) in out.as_flattened_mut().iter_mut().zip(dense.slopes) {
-                *out = leaky_unit(Scalar, *out, slope.widen());
-            }
-            return;
-        }
         let s = self.s;
         let vectors = W.div_ceil(S::LANES);
         let mut streams: [&[[T; W]]; P] = [&[]; P];
@@ -127,25 +111,33 @@ impl<S: Simd, A: Arith> Single<S, A> {
     }
 }
 
+/// One sample's features as floats.
+#[inline(always)]
+fn flat(features: &[[[f32; 1]; 1]]) -> &[f32] {
+    features.as_flattened().as_flattened()
+}
+
+/// [`flat`] for features that change.
+#[inline(always)]
+fn flat_mut(features: &mut [[[f32; 1]; 1]]) -> &mut [f32] {
+    features.as_flattened_mut().as_flattened_mut()
+}
+
 /// Vector number `j` of a panel row, zeros past its end.
 #[inline(always)]
 fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
     s.load_first(take(row, j * S::LANES).1)
 }
 
-/// Cortex-M4F and above: the hardware's fused multiply-add, which stable Rust's `core` lacks.
+/// Cortex-M4F and above: the rectangle is walked by `simd::thumb`, between the biases and the leaky
+/// units.
 #[cfg(cortex_m_fpu)]
 #[inline(always)]
-fn fused_panel_thumb<T: Weight, const W: usize>(rows: &[[T; W]], x: &[f32], acc: &mut [f32; W]) {
-    if let Some(rows) = T::as_f32(rows) {
-        crate::simd::thumb::panel_fused(rows, x, acc);
-        return;
-    }
-    const ROWS: usize = 8;
-    let mut wide = [[0.0; W]; ROWS];
-    for (rows, x) in rows.chunks(ROWS).zip(x.chunks(ROWS)) {
-        T::widen_all(rows.as_flattened(), wide.as_flattened_mut());
-        crate::simd::thumb::panel_fused(take(&wide, rows.len()).0, x, acc);
+fn dense_thumb<A: Arith, T: Weight>(dense: Dense<'_, T>, x: &[f32], out: &mut [f32]) {
+    T::widen_all(dense.bias, out);
+    T::rectangle_thumb::<A>(dense.weights, x, out);
+    for (out, slope) in out.iter_mut().zip(dense.slopes) {
+        *out = leaky_unit(Scalar, *out, slope.widen());
     }
 }
 
@@ -182,13 +174,13 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
 
     #[inline(always)]
     fn get(self, features: &[Self::V], i: usize) -> S::F {
-        self.s.load_first(take(features, i * S::LANES).1.as_flattened().as_flattened())
+        self.s.load_first(flat(take(features, i * S::LANES).1))
     }
 
     #[inline(always)]
     fn put(self, features: &mut [Self::V], i: usize, x: S::F) {
         let features = take_mut(features, i * S::LANES).1;
-        self.s.store_first(x, features.as_flattened_mut().as_flattened_mut());
+        self.s.store_first(x, flat_mut(features));
     }
 
     #[inline(always)]
@@ -211,6 +203,9 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
 
     #[inline(always)]
     fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+        #[cfg(cortex_m_fpu)]
+        dense_thumb::<A, T>(dense, flat(x), flat_mut(out));
+        #[cfg(not(cortex_m_fpu))]
         if !out.is_empty() {
             self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
         }
@@ -218,6 +213,9 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
 
     #[inline(always)]
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
+        #[cfg(cortex_m_fpu)]
+        T::rectangle_thumb::<A>(weights, flat(x), flat_mut(acc));
+        #[cfg(not(cortex_m_fpu))]
         if !acc.is_empty() && !x.is_empty() {
             let dense = Dense { bias: &[], weights, slopes: &[] };
             self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
@@ -239,8 +237,7 @@ impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single
         if ENDS && x.is_empty() {
             constant(lanes, all, out);
         }
-        let x = x.as_flattened().as_flattened();
-        let out = out.as_flattened_mut().as_flattened_mut();
+        let (x, out) = (flat(x), flat_mut(out));
         let (mut weights, strips) = (all.weights, x.len().div_ceil(STRIP));
         // Not `zip` or `enumerate`: the first is slower for few inputs, the second checks for overflow.
         let mut strip = 0usize;

@@ -1,13 +1,17 @@
 //! Weights as they are stored, and slices of them without a panic path.
 
+#[cfg(cortex_m_fpu)]
+use crate::simd::thumb;
+
 /// A stored weight; widening to `f32` is exact.
 pub trait Weight: Copy + Send + Sync + 'static {
     /// Bytes of one weight in flash.
     const BYTES: usize;
     /// The value as `f32`.
     fn widen(self) -> f32;
-    /// Rows that are `f32` already, for kernels that read memory themselves.
-    fn as_f32<const W: usize>(rows: &[[Self; W]]) -> Option<&[[f32; W]]>;
+    /// [`Lanes::rectangle`](super::Lanes::rectangle) of one sample, walked by pointers.
+    #[cfg(cortex_m_fpu)]
+    fn rectangle_thumb<A: super::Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]);
     /// Widens a run of weights, several at once where the hardware can.
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32]) {
@@ -23,9 +27,10 @@ impl Weight for f32 {
     fn widen(self) -> f32 {
         self
     }
+    #[cfg(cortex_m_fpu)]
     #[inline(always)]
-    fn as_f32<const W: usize>(rows: &[[f32; W]]) -> Option<&[[f32; W]]> {
-        Some(rows)
+    fn rectangle_thumb<A: super::Arith>(weights: &[f32], x: &[f32], acc: &mut [f32]) {
+        thumb::rectangle::<A>(weights, x, acc);
     }
 }
 
@@ -42,14 +47,15 @@ impl Weight for half::f16 {
         let x = f32::from_bits(magnitude | special) * f32::from_bits((127 + 112) << 23);
         f32::from_bits(x.to_bits() | (bits & 0x8000) << 16)
     }
+    #[cfg(cortex_m_fpu)]
     #[inline(always)]
-    fn as_f32<const W: usize>(_: &[[Self; W]]) -> Option<&[[f32; W]]> {
-        None
+    fn rectangle_thumb<A: super::Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]) {
+        thumb::rectangle_16::<A>(weights, x, acc);
     }
     #[cfg(cortex_m_fpu)]
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32]) {
-        crate::simd::thumb::widen(from, to);
+        thumb::widen(from, to);
     }
 }
 
