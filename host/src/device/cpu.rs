@@ -141,13 +141,17 @@ impl CpuRunner {
         let one = |group: &mut Group| {
             let Group { gradient, shards, memory } = group;
             let separate = memory.len() == shards.len();
+            if part != Part::Forward {
+                program.shared.iter().for_each(|range| gradient[range.clone()].fill(0.0));
+            }
             for (i, shard) in shards.iter_mut().enumerate() {
                 let memory = &mut memory[if separate { i } else { 0 }];
                 let mut context = Context {
                     level,
                     parameters,
                     gradient,
-                    fresh: i == 0,
+                    first_of_group: i == 0,
+                    shared: &program.shared,
                     tables: &program.tables,
                     data: &program.data,
                     step: *step,

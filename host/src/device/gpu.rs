@@ -7,7 +7,8 @@
 //!
 //! Command buffers of wgpu can be submitted once only, so what is kept from step to step is all that
 //! goes into one: pipelines, the bind group, offsets, workgroup counts. A step sets them, dispatches
-//! and submits; it compiles, allocates and uploads nothing. The inputs of a block's steps are
+//! and submits; it compiles, allocates and uploads nothing. Gradients add, so it also clears them,
+//! which is not a dispatch. The inputs of a block's steps are
 //! uploaded together, before its first.
 //!
 //! What is left to a step of small networks is the number of dispatches, so units belong to their
@@ -33,6 +34,9 @@ use crate::ops::{
 const PRELUDE: &str = include_str!("prelude.wgsl");
 /// Distance of uniform entries: the largest alignment that any adapter asks for.
 const STRIDE: u64 = 256;
+
+/// The backward operations among a program's phases.
+const BACKWARD: usize = 2;
 
 /// The full text of a launch's shader.
 pub fn shader_text(launch: &Launch) -> String {
@@ -361,6 +365,9 @@ impl GpuRunner {
     fn submit(&self, place: usize, phases: std::ops::Range<usize>) {
         let mut encoder =
             self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        if phases.contains(&BACKWARD) {
+            encoder.clear_buffer(&self.gradient, 0, None);
+        }
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             let step = place as u32 * STRIDE as u32;
@@ -405,7 +412,7 @@ impl Runner for GpuRunner {
         let phase = match phase {
             Phase::Forward => 0,
             Phase::Loss => 1,
-            Phase::Backward => 2,
+            Phase::Backward => BACKWARD,
         };
         self.submit(0, phase..phase + 1);
         Ok(())

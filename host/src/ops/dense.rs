@@ -217,7 +217,7 @@ impl Operation for DenseBackward {
             units.backward(context, self.dense.y, outputs, self.dy);
         }
         if let Some(bias) = bias {
-            let (fresh, dy) = (context.fresh, &context.slots[self.dy.0]);
+            let (fresh, dy) = (context.fresh(bias), &context.slots[self.dy.0]);
             let db = &mut context.gradient[bias..bias + outputs];
             wide(
                 context.level,
@@ -230,6 +230,7 @@ impl Operation for DenseBackward {
             );
         }
 
+        let start = if context.fresh(weight) { Start::Zero } else { Start::Held };
         let stride = inputs.next_multiple_of(64);
         let mut x_transposed = std::mem::take(context.scratch);
         transpose(context.level, context.slot(x), inputs, n, stride, &mut x_transposed);
@@ -244,7 +245,7 @@ impl Operation for DenseBackward {
             b_stride: stride,
             c: &mut context.gradient[weight..weight + size],
             c_stride: inputs,
-            start: if context.fresh { Start::Zero } else { Start::Held },
+            start,
             rows: 0..outputs,
             from: 0,
             range: |_, _| 0..n,

@@ -11,8 +11,10 @@
 //! into shards of [`SHARD`] samples that stay in a core's cache; on the GPU it is whole. An
 //! operation sees only its [`Context`] and so need not know which.
 //!
-//! Parameters and their gradient are one flat array each. Every parameter belongs to exactly one
-//! backward operation, which writes its gradient once a step.
+//! Parameters and their gradient are one flat array each. Gradients *add*: a parameter may belong to
+//! several operations, and the gradient is 0 when a backward pass starts. On the CPU that zero is
+//! written only for parameters that are [shared](Program::shared); others are given by one
+//! operation, whose first shard replaces, which saves two passes over memory.
 //!
 //! # Backward
 //! An operation of a forward pass is a [`Forward`]: asked by a [`Reverse`], it pushes its own backward
@@ -39,6 +41,8 @@ mod spins;
 mod step;
 mod take_rows;
 mod transform;
+
+use std::ops::Range;
 
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
@@ -93,8 +97,10 @@ pub struct Context<'a> {
     pub parameters: &'a [f32],
     /// The gradient of the shard's group.
     pub gradient: &'a mut [f32],
-    /// Whether the shard is its group's first: its gradient replaces, the others' add.
-    pub fresh: bool,
+    /// Whether the shard is its group's first.
+    pub first_of_group: bool,
+    /// Parameters that several operations give a gradient.
+    pub shared: &'a [Range<usize>],
     /// All tables, one after another.
     pub tables: &'a [u32],
     /// Training rows.
@@ -137,10 +143,17 @@ impl Context<'_> {
         &self.slots[s.0]
     }
 
-    /// Writes or adds one number of the gradient.
+    /// Whether the gradient of a parameter, or of a tensor that starts there, holds nothing yet that
+    /// is to be added to.
+    pub fn fresh(&self, parameter: usize) -> bool {
+        self.first_of_group && !self.shared.iter().any(|range| range.contains(&parameter))
+    }
+
+    /// Adds to one number of the gradient.
     pub fn give_gradient(&mut self, parameter: usize, value: f32) {
+        let fresh = self.fresh(parameter);
         let g = &mut self.gradient[parameter];
-        *g = if self.fresh { value } else { *g + value };
+        *g = if fresh { value } else { *g + value };
     }
 }
 

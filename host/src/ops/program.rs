@@ -1,6 +1,7 @@
 //! A training step as data: what memory it needs and which operations it runs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Launch, Layout, Loss, LossKind, Operation, Slot, Table, optimizer};
@@ -24,6 +25,8 @@ pub struct Program {
     pub copies: usize,
     /// Number of parameters.
     pub parameters: usize,
+    /// Those that several backward operations give a gradient, which adds.
+    pub shared: Vec<Range<usize>>,
     /// Training rows, `[n][dim]`; empty without.
     pub data: Arc<Vec<f32>>,
     /// Coordinates of a row.
@@ -43,6 +46,7 @@ impl Program {
             gradients: HashMap::new(),
             copies,
             parameters,
+            shared: Vec::new(),
             data: Arc::default(),
             dim,
         }

@@ -1,5 +1,8 @@
 //! Fusing: operations that have a WGSL call in common become one operation.
 
+use std::ops::Range;
+
+use super::tape::shared;
 use crate::ops::{Dense, FlowLayer, Forward, Select, Slot, Transform, as_type};
 
 /// Makes a [`FlowLayer`] of every [`Select`], [`Dense`]s and [`Transform`] of which each reads what
@@ -35,7 +38,14 @@ fn flow_layer(operations: &[Box<dyn Forward>], reads: &[Slot]) -> Option<FlowLay
         }
         passed = dense.units.map_or(dense.y, |units| units.y);
     }
+    // The gradients of all its parameters are made at the same time.
+    let parameters: Vec<Range<usize>> = network.iter().flat_map(Forward::parameters).collect();
+    let apart = shared(&parameters).is_empty();
     let moves = transform.raw == passed && readers(passed) == 1;
     let alone = transform.x == select.from && readers(select.from) == 2;
-    (!network.is_empty() && moves && alone).then_some(FlowLayer { select, network, transform })
+    (!network.is_empty() && apart && moves && alone).then_some(FlowLayer {
+        select,
+        network,
+        transform,
+    })
 }

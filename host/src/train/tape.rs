@@ -5,6 +5,7 @@
 //! is a [`Program`]. A matrix is written by one operation and then only read; the exceptions, ln q
 //! and a matrix that a layer adds to, are sums, which leave the gradient as it is.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::fuse;
@@ -90,6 +91,8 @@ impl Tape {
                 operation.writes().iter().for_each(|y| behind[y.0] = true);
             }
         }
+        let owned: Vec<Range<usize>> = operations.iter().flat_map(|o| o.parameters()).collect();
+        program.shared = shared(&owned);
         if fusing == Fusing::On {
             let outside: Vec<Slot> = given.iter().map(|(y, _)| *y).collect();
             fuse::flow_layers(&mut operations, &outside);
@@ -101,4 +104,13 @@ impl Tape {
         program.forward = forward.collect();
         program
     }
+}
+
+/// The ranges that overlap another one of them.
+pub(super) fn shared(ranges: &[Range<usize>]) -> Vec<Range<usize>> {
+    let overlaps = |(i, a): &(usize, &Range<usize>)| {
+        let others = ranges.iter().enumerate().filter(|(j, _)| j != i);
+        others.into_iter().any(|(_, b)| a.start < b.end && b.start < a.end)
+    };
+    ranges.iter().enumerate().filter(overlaps).map(|(_, range)| range.clone()).collect()
 }
