@@ -309,6 +309,70 @@ fn one_weight_used_twice(device: &Device) {
     assert_close(&format!("{} gradient", device.kind()), &found[1], &expected, TOLERANCE);
 }
 
+/// A layer over three positions of each sample and each copy, which are taken from one column.
+fn one_layer_over_positions(device: &Device) {
+    let (inputs, outputs, positions, n) = (2, 5, 3, 2 * BATCH);
+    let size = inputs * outputs;
+    let parameters = numbers(size + 2 * outputs, 0.9, 1);
+    let (x, up) =
+        (numbers(inputs * positions * n, 1.0, 2), numbers(outputs * positions * n, 1.0, 3));
+    let order = [4u32, 1, 0, 3, 5, 2];
+
+    let mut p = Tape::new(1, 2, parameters.len(), LossKind::Path);
+    let sx = p.slot(inputs * positions);
+    let to = p.slot_over(inputs, positions);
+    let [z, h, dh] = [outputs; 3].map(|rows| p.slot_over(rows, positions));
+    let (indices, limits) = (p.table(order), p.table(Dense::table(&vec![inputs; outputs], inputs)));
+    p.push(Select { indices, from: sx, to });
+    p.push(Dense {
+        weight: 0,
+        bias: Some(size),
+        limits,
+        inputs,
+        outputs,
+        x: to,
+        y: z,
+        units: Some(Leaky { slope: size + outputs, y: h }),
+        from_copy: 0,
+    });
+    p.given(h, dh);
+    p.want(sx);
+    let p = p.finish(Fusing::On);
+    let dx = p.gradients[&sx];
+
+    let units = |p: &[f64], x: &[f64]| -> Vec<f64> {
+        let one = |(o, at): (usize, usize)| {
+            let read = |i: usize| x[order[i * positions + at] as usize];
+            let sum = |i: usize| p[o * inputs + i] * read(i);
+            let z = p[size + o] + (0..inputs).map(sum).sum::<f64>();
+            if z > 0.0 { z } else { p[size + outputs + o] * z }
+        };
+        (0..outputs).flat_map(|o| (0..positions).map(move |at| (o, at))).map(one).collect()
+    };
+    let column = |values: &[f32], c: usize| -> Vec<f64> {
+        values.iter().skip(c).step_by(n).map(|&v| f64::from(v)).collect()
+    };
+    let p64 = f64s(&parameters);
+    let mut value = vec![0.0; outputs * positions * n];
+    let mut expected_dx = vec![0.0; inputs * positions * n];
+    let mut expected = vec![0.0; parameters.len()];
+    for c in 0..n {
+        let (at, up) = (column(&x, c), column(&up, c));
+        let total =
+            |p: &[f64], x: &[f64]| units(p, x).iter().zip(&up).map(|(y, up)| y * up).sum::<f64>();
+        (0..).zip(units(&p64, &at)).for_each(|(r, y): (usize, f64)| value[r * n + c] = y);
+        let by_x = slopes(&at, |x| total(&p64, x));
+        (0..).zip(by_x).for_each(|(r, d): (usize, f64)| expected_dx[r * n + c] = d);
+        let by_p = slopes(&p64, |p| total(p, &at));
+        expected.iter_mut().zip(by_p).for_each(|(sum, slope)| *sum += slope);
+    }
+    let inputs = [(sx, x), (dh, up)];
+    let found = evaluate(device, p, BATCH, &parameters, &inputs, &[Forward, Backward], &[h, dx]);
+    assert_close(&format!("{} units", device.kind()), &found[0], &value, TOLERANCE);
+    assert_close(&format!("{} dx", device.kind()), &found[1], &expected_dx, TOLERANCE);
+    assert_close(&format!("{} gradient", device.kind()), &found[2], &expected, TOLERANCE);
+}
+
 /// Layers that share a weight cannot be one call, which makes all their gradients at once.
 fn layers_that_share_a_weight_are_not_fused() {
     let program = |weights: [usize; 2]| {
@@ -768,6 +832,7 @@ fn main() -> ExitCode {
     let on_each: &[Named<OnDevice>] = named![
         dense,
         one_weight_used_twice,
+        one_layer_over_positions,
         copies_that_sampling_made_are_left_alone,
         spins,
         transforms,

@@ -254,11 +254,10 @@ impl GpuRunner {
         let storage = wgpu::BufferUsages::STORAGE;
         let floats = |n: usize| 4 * n as u64;
         let n = program.parameters;
-        let rows: usize = layout.rows.iter().sum();
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
         let gradient = gpu.buffer("bytes of gradient", floats(n), storage)?;
         let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
-        let arena = gpu.buffer("bytes of activations", floats(rows * layout.columns()), storage)?;
+        let arena = gpu.buffer("bytes of activations", floats(layout.len()), storage)?;
         let readings =
             gpu.buffer("bytes of readings", floats(READINGS * BLOCK + optimizer::PARTS), storage)?;
         let tables = gpu.buffer("bytes of tables", floats(layout.tables.len()), storage)?;
@@ -438,7 +437,7 @@ impl Runner for GpuRunner {
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {
-        let len = self.layout.rows[slot.0] * self.layout.columns();
+        let len = self.layout.len_of(slot);
         self.gpu.read(&self.arena, self.layout.offset(slot) as usize, len)
     }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Launch, Layout, Loss, LossKind, Operation, Slot, Table, optimizer};
+use super::{Launch, Layout, Loss, LossKind, Operation, Shape, Slot, Table, optimizer};
 
 /// A step: forward operations, the loss, backward operations. The optimiser follows.
 #[derive(Debug)]
 pub struct Program {
-    /// Rows of each slot.
-    pub rows: Vec<usize>,
+    /// The size of each slot.
+    pub shapes: Vec<Shape>,
     /// Masks and staircases.
     pub tables: Vec<u32>,
     /// From noise or data to ln q and energy.
@@ -38,7 +38,7 @@ impl Program {
     pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
         let loss = Loss { kind, log_q: Slot(0), energy: None, coefficient: Slot(1) };
         Self {
-            rows: vec![1, 1],
+            shapes: vec![Shape { rows: 1, positions: 1 }; 2],
             tables: Vec::new(),
             forward: Vec::new(),
             loss,
@@ -54,8 +54,13 @@ impl Program {
 
     /// A new matrix of `rows` rows.
     pub fn slot(&mut self, rows: usize) -> Slot {
-        self.rows.push(rows);
-        Slot(self.rows.len() - 1)
+        self.slot_over(rows, 1)
+    }
+
+    /// A new matrix of `rows` rows over `positions` positions.
+    pub fn slot_over(&mut self, rows: usize, positions: usize) -> Slot {
+        self.shapes.push(Shape { rows, positions });
+        Slot(self.shapes.len() - 1)
     }
 
     /// A new table.

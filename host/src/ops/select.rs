@@ -2,7 +2,7 @@
 
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments};
 
-/// to\[k\] = from\[indices\[k\]\], row by row.
+/// to\[k\] = from\[indices\[k\]\], row by row; row r of position p of P counts as row r P + p.
 #[derive(Clone, Copy, Debug)]
 pub struct Select {
     /// Rows to take, ascending.

@@ -3,17 +3,22 @@
 use std::ops::Range;
 
 use super::tape::shared;
-use crate::ops::{Dense, FlowLayer, Forward, Select, Slot, Transform, as_type};
+use crate::ops::{Dense, FlowLayer, Forward, Select, Shape, Slot, Transform, as_type};
 
 /// Makes a [`FlowLayer`] of every [`Select`], [`Dense`]s and [`Transform`] of which each reads what
 /// the one before it wrote, if nothing else reads what passes between them, nor what they start
 /// from: its gradients are then made in one place. `outside` are slots whose gradient comes from outside.
-pub(super) fn flow_layers(operations: &mut Vec<Box<dyn Forward>>, outside: &[Slot]) {
+pub(super) fn flow_layers(
+    operations: &mut Vec<Box<dyn Forward>>,
+    shapes: &[Shape],
+    outside: &[Slot],
+) {
     let reads = operations.iter().flat_map(|operation| operation.reads());
     let reads: Vec<Slot> = reads.chain(outside.iter().copied()).collect();
     let mut i = 0;
     while i < operations.len() {
-        if let Some(layer) = flow_layer(&operations[i..], &reads) {
+        let layer = flow_layer(&operations[i..], &reads);
+        if let Some(layer) = layer.filter(|layer| shapes[layer.select.to.0].positions == 1) {
             let fused: Box<dyn Forward> = Box::new(layer.clone());
             operations.splice(i..i + layer.network.len() + 2, [fused]);
         }

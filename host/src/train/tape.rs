@@ -44,6 +44,11 @@ impl Tape {
         self.program.slot(rows)
     }
 
+    /// A new matrix of `rows` rows over `positions` positions of each sample.
+    pub fn slot_over(&mut self, rows: usize, positions: usize) -> Slot {
+        self.program.slot_over(rows, positions)
+    }
+
     /// A new table.
     pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> Table {
         self.program.table(entries)
@@ -83,7 +88,7 @@ impl Tape {
     /// The step: these operations and their way back.
     pub fn finish(self, fusing: Fusing) -> Program {
         let Self { mut program, mut operations, given, wanted } = self;
-        let mut behind = vec![false; program.rows.len()];
+        let mut behind = vec![false; program.shapes.len()];
         wanted.iter().for_each(|x| behind[x.0] = true);
         for operation in &operations {
             let learns = !operation.parameters().is_empty();
@@ -95,9 +100,9 @@ impl Tape {
         program.shared = shared(&owned);
         if fusing == Fusing::On {
             let outside: Vec<Slot> = given.iter().map(|(y, _)| *y).collect();
-            fuse::flow_layers(&mut operations, &outside);
+            fuse::flow_layers(&mut operations, &program.shapes, &outside);
         }
-        let mut reverse = Reverse::new(&mut program.rows, behind, given);
+        let mut reverse = Reverse::new(&mut program.shapes, behind, given);
         operations.iter().rev().for_each(|operation| operation.backward(&mut reverse));
         (program.backward, program.gradients) = reverse.finish();
         let forward = operations.into_iter().map(|operation| operation as Box<dyn Operation>);
