@@ -245,7 +245,7 @@ impl Layout {
         (0..s.0).map(|i| self.len_of(Slot(i))).sum::<usize>() as u32
     }
 
-    /// Workgroups of [`GROUP`] threads for `n` threads.
+    /// Workgroups of `GROUP` threads for `n` threads.
     pub fn groups(n: usize) -> u32 {
         n.div_ceil(GROUP) as u32
     }
