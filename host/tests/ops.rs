@@ -249,6 +249,155 @@ fn flow_layers(gpu: &Device) {
     }
 }
 
+/// A network of which two layers are one, and whose input another layer reads too: shares of a
+/// weight's gradient add, and so do those of a matrix.
+fn one_weight_used_twice(device: &Device) {
+    // Several shards a group of the CPU.
+    let (size, batch) = (4, 600);
+    let (w, b, a, v) = (0, size * size, size * (size + 1), size * (size + 2));
+    let parameters = numbers(v + size * size, 0.9, 1);
+    let (x, up) = (numbers(size * batch, 1.0, 2), numbers(2 * size * batch, 1.0, 3));
+
+    let mut p = Tape::new(1, 1, parameters.len(), LossKind::Path);
+    let [sx, z, h, y, other, dy, dother] = [size; 7].map(|rows| p.slot(rows));
+    let limits = p.table(Dense::table(&vec![size; size], size));
+    let layer = |weight, bias, x, y, units| {
+        let (inputs, outputs, from_copy) = (size, size, 0);
+        Dense { weight, bias, limits, inputs, outputs, x, y, units, from_copy }
+    };
+    p.push(layer(w, Some(b), sx, z, Some(Leaky { slope: a, y: h })));
+    p.push(layer(w, Some(b), h, y, None));
+    p.push(layer(v, Some(b), sx, other, None));
+    p.given(y, dy);
+    p.given(other, dother);
+    p.want(sx);
+    let p = p.finish(Fusing::On);
+    assert_eq!(p.shared, [w..b, b..a, w..b, b..a, b..a]);
+    let dx = p.gradients[&sx];
+
+    let dense = |p: &[f64], w: usize, x: &[f64]| -> Vec<f64> {
+        let row = |o: usize| p[w + o * size..][..size].iter().zip(x).map(|(w, x)| w * x);
+        (0..size).map(|o| p[b + o] + row(o).sum::<f64>()).collect()
+    };
+    let column = |values: &[f32], c: usize| -> Vec<f64> {
+        (0..size).map(|d| f64::from(values[d * batch + c])).collect()
+    };
+    let total = |p: &[f64], x: &[f64], c: usize| -> f64 {
+        let hidden = dense(p, w, x).into_iter().zip(&p[a..]);
+        let hidden: Vec<f64> =
+            hidden.map(|(z, slope)| if z > 0.0 { z } else { slope * z }).collect();
+        let outputs = dense(p, w, &hidden).into_iter().chain(dense(p, v, x));
+        let up = [&up[..size * batch], &up[size * batch..]].map(|up| column(up, c)).concat();
+        outputs.zip(up).map(|(y, up)| y * up).sum()
+    };
+    let p64 = f64s(&parameters);
+    let mut expected_dx = vec![0.0; size * batch];
+    let mut expected = vec![0.0; parameters.len()];
+    for c in 0..batch {
+        let at = column(&x, c);
+        let by_x = slopes(&at, |x| total(&p64, x, c));
+        (0..size).for_each(|d| expected_dx[d * batch + c] = by_x[d]);
+        let by_p = slopes(&p64, |p| total(p, &at, c));
+        expected.iter_mut().zip(by_p).for_each(|(sum, slope)| *sum += slope);
+    }
+    let (up, other_up) = up.split_at(size * batch);
+    let inputs = [(sx, x.clone()), (dy, up.to_vec()), (dother, other_up.to_vec())];
+    // The second backward pass starts from 0 again.
+    let phases = [Forward, Backward, Backward];
+    let found = evaluate(device, p, batch, &parameters, &inputs, &phases, &[dx]);
+    assert_close(&format!("{} dx", device.kind()), &found[0], &expected_dx, TOLERANCE);
+    assert_close(&format!("{} gradient", device.kind()), &found[1], &expected, TOLERANCE);
+}
+
+/// A layer over three positions of each sample and each copy, which are taken from one column.
+fn one_layer_over_positions(device: &Device) {
+    let (inputs, outputs, positions, n) = (2, 5, 3, 2 * BATCH);
+    let size = inputs * outputs;
+    let parameters = numbers(size + 2 * outputs, 0.9, 1);
+    let (x, up) =
+        (numbers(inputs * positions * n, 1.0, 2), numbers(outputs * positions * n, 1.0, 3));
+    let order = [4u32, 1, 0, 3, 5, 2];
+
+    let mut p = Tape::new(1, 2, parameters.len(), LossKind::Path);
+    let sx = p.slot(inputs * positions);
+    let to = p.slot_over(inputs, positions);
+    let [z, h, dh] = [outputs; 3].map(|rows| p.slot_over(rows, positions));
+    let (indices, limits) = (p.table(order), p.table(Dense::table(&vec![inputs; outputs], inputs)));
+    p.push(Select { indices, from: sx, to });
+    p.push(Dense {
+        weight: 0,
+        bias: Some(size),
+        limits,
+        inputs,
+        outputs,
+        x: to,
+        y: z,
+        units: Some(Leaky { slope: size + outputs, y: h }),
+        from_copy: 0,
+    });
+    p.given(h, dh);
+    p.want(sx);
+    let p = p.finish(Fusing::On);
+    let dx = p.gradients[&sx];
+
+    let units = |p: &[f64], x: &[f64]| -> Vec<f64> {
+        let one = |(o, at): (usize, usize)| {
+            let read = |i: usize| x[order[i * positions + at] as usize];
+            let sum = |i: usize| p[o * inputs + i] * read(i);
+            let z = p[size + o] + (0..inputs).map(sum).sum::<f64>();
+            if z > 0.0 { z } else { p[size + outputs + o] * z }
+        };
+        (0..outputs).flat_map(|o| (0..positions).map(move |at| (o, at))).map(one).collect()
+    };
+    let column = |values: &[f32], c: usize| -> Vec<f64> {
+        values.iter().skip(c).step_by(n).map(|&v| f64::from(v)).collect()
+    };
+    let p64 = f64s(&parameters);
+    let mut value = vec![0.0; outputs * positions * n];
+    let mut expected_dx = vec![0.0; inputs * positions * n];
+    let mut expected = vec![0.0; parameters.len()];
+    for c in 0..n {
+        let (at, up) = (column(&x, c), column(&up, c));
+        let total =
+            |p: &[f64], x: &[f64]| units(p, x).iter().zip(&up).map(|(y, up)| y * up).sum::<f64>();
+        (0..).zip(units(&p64, &at)).for_each(|(r, y): (usize, f64)| value[r * n + c] = y);
+        let by_x = slopes(&at, |x| total(&p64, x));
+        (0..).zip(by_x).for_each(|(r, d): (usize, f64)| expected_dx[r * n + c] = d);
+        let by_p = slopes(&p64, |p| total(p, &at));
+        expected.iter_mut().zip(by_p).for_each(|(sum, slope)| *sum += slope);
+    }
+    let inputs = [(sx, x), (dh, up)];
+    let found = evaluate(device, p, BATCH, &parameters, &inputs, &[Forward, Backward], &[h, dx]);
+    assert_close(&format!("{} units", device.kind()), &found[0], &value, TOLERANCE);
+    assert_close(&format!("{} dx", device.kind()), &found[1], &expected_dx, TOLERANCE);
+    assert_close(&format!("{} gradient", device.kind()), &found[2], &expected, TOLERANCE);
+}
+
+/// Layers that share a weight cannot be one call, which makes all their gradients at once.
+fn layers_that_share_a_weight_are_not_fused() {
+    let program = |weights: [usize; 2]| {
+        let mut p = Tape::new(2, 1, 100, LossKind::Path);
+        let [x, to, z, h, raw, y] = [2; 6].map(|rows| p.slot(rows));
+        let limits = p.table(Dense::table(&[2, 2], 2));
+        let (indices, moved, kept) = (p.table([0, 1]), p.table([0]), p.table([1]));
+        let log_q = p.log_q();
+        p.push(Select { indices, from: x, to });
+        let units = Some(Leaky { slope: 90, y: h });
+        let [first, second] = weights;
+        for (weight, x, y, units) in [(first, to, z, units), (second, h, raw, None)] {
+            let bias = Some(weight + 4);
+            let (inputs, outputs) = (2, 2);
+            p.push(Dense { weight, bias, limits, inputs, outputs, x, y, units, from_copy: 0 });
+        }
+        let transformer = TransformerSpec::Affine { log_scale_bound: 1.0 };
+        let (direction, strides) = (Direction::Sampling, [1, 1]);
+        p.push(Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q });
+        p.finish(Fusing::On)
+    };
+    assert_eq!(program([0, 10]).forward.len(), 1);
+    assert_eq!(program([0, 0]).forward.len(), 4);
+}
+
 fn copies_that_sampling_made_are_left_alone(device: &Device) {
     let mut p = program(2, 2);
     let (x, y) = (p.slot(1), p.slot(1));
@@ -682,6 +831,8 @@ fn losses(device: &Device) {
 fn main() -> ExitCode {
     let on_each: &[Named<OnDevice>] = named![
         dense,
+        one_weight_used_twice,
+        one_layer_over_positions,
         copies_that_sampling_made_are_left_alone,
         spins,
         transforms,
@@ -693,5 +844,6 @@ fn main() -> ExitCode {
         rows_are_taken_alike,
         losses,
     ];
-    run(include_str!("ops.rs"), on_each, named![flow_layers], &[])
+    let without: &[Named<fn()>] = named![layers_that_share_a_weight_are_not_fused];
+    run(include_str!("ops.rs"), on_each, named![flow_layers], without)
 }

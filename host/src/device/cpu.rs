@@ -32,7 +32,7 @@ struct Memory {
 impl Memory {
     fn new(program: &Program) -> Self {
         let columns = SHARD * program.copies;
-        let slots = program.rows.iter().map(|rows| vec![0.0; rows * columns]).collect();
+        let slots = program.shapes.iter().map(|s| vec![0.0; s.size() * columns]).collect();
         Self { slots, scratch: Vec::new() }
     }
 }
@@ -89,7 +89,7 @@ impl CpuRunner {
         let shards = batch.div_ceil(SHARD);
         let groups = shards.min(GROUPS);
         let memories = if program.loss.is_local() { groups } else { shards };
-        let slots = program.rows.iter().map(|&r| r as u128).sum::<u128>();
+        let slots = program.shapes.iter().map(|s| s.size() as u128).sum::<u128>();
         let slots = slots * (SHARD * program.copies * memories) as u128;
         size_of::<f32>() as u128 * (slots + program.parameters as u128 * (groups + 10) as u128)
     }
@@ -141,16 +141,21 @@ impl CpuRunner {
         let one = |group: &mut Group| {
             let Group { gradient, shards, memory } = group;
             let separate = memory.len() == shards.len();
+            if part != Part::Forward {
+                program.shared.iter().for_each(|range| gradient[range.clone()].fill(0.0));
+            }
             for (i, shard) in shards.iter_mut().enumerate() {
                 let memory = &mut memory[if separate { i } else { 0 }];
                 let mut context = Context {
                     level,
                     parameters,
                     gradient,
-                    fresh: i == 0,
+                    first_of_group: i == 0,
+                    shared: &program.shared,
                     tables: &program.tables,
                     data: &program.data,
                     step: *step,
+                    shapes: &program.shapes,
                     slots: &mut memory.slots,
                     samples: SHARD,
                     copies: program.copies,
@@ -187,7 +192,7 @@ impl CpuRunner {
         (readings, coefficient)
     }
 
-    /// A matrix of the whole batch, `[rows][copies · batch]`, from its shards.
+    /// A matrix of the whole batch, `[rows][copies · batch]`, from its shards; positions count as rows.
     fn gather<'a>(
         &'a self,
         rows: usize,
@@ -210,7 +215,7 @@ impl CpuRunner {
     fn scatter(&mut self, slot: Slot, all: &[f32]) {
         self.separate();
         let (copies, batch) = (self.program.copies, self.batch);
-        let rows = self.program.rows[slot.0];
+        let rows = self.program.shapes[slot.0].size();
         for Group { shards, memory, .. } in &mut self.groups {
             for (shard, memory) in shards.iter().zip(memory) {
                 for i in 0..rows * copies {
@@ -344,7 +349,7 @@ impl Runner for CpuRunner {
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {
         self.separate();
-        let rows = self.program.rows[slot.0];
+        let rows = self.program.shapes[slot.0].size();
         Ok(self.gather(rows, |group, _, k| &group.memory[k].slots[slot.0]))
     }
 

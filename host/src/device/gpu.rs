@@ -7,7 +7,8 @@
 //!
 //! Command buffers of wgpu can be submitted once only, so what is kept from step to step is all that
 //! goes into one: pipelines, the bind group, offsets, workgroup counts. A step sets them, dispatches
-//! and submits; it compiles, allocates and uploads nothing. The inputs of a block's steps are
+//! and submits; it compiles, allocates and uploads nothing. Gradients add, so it also clears them,
+//! which is not a dispatch. The inputs of a block's steps are
 //! uploaded together, before its first.
 //!
 //! What is left to a step of small networks is the number of dispatches, so units belong to their
@@ -33,6 +34,9 @@ use crate::ops::{
 const PRELUDE: &str = include_str!("prelude.wgsl");
 /// Distance of uniform entries: the largest alignment that any adapter asks for.
 const STRIDE: u64 = 256;
+
+/// The backward operations among a program's phases.
+const BACKWARD: usize = 2;
 
 /// The full text of a launch's shader.
 pub fn shader_text(launch: &Launch) -> String {
@@ -250,11 +254,10 @@ impl GpuRunner {
         let storage = wgpu::BufferUsages::STORAGE;
         let floats = |n: usize| 4 * n as u64;
         let n = program.parameters;
-        let rows: usize = layout.rows.iter().sum();
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
         let gradient = gpu.buffer("bytes of gradient", floats(n), storage)?;
         let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
-        let arena = gpu.buffer("bytes of activations", floats(rows * layout.columns()), storage)?;
+        let arena = gpu.buffer("bytes of activations", floats(layout.len()), storage)?;
         let readings =
             gpu.buffer("bytes of readings", floats(READINGS * BLOCK + optimizer::PARTS), storage)?;
         let tables = gpu.buffer("bytes of tables", floats(layout.tables.len()), storage)?;
@@ -361,6 +364,9 @@ impl GpuRunner {
     fn submit(&self, place: usize, phases: std::ops::Range<usize>) {
         let mut encoder =
             self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        if phases.contains(&BACKWARD) {
+            encoder.clear_buffer(&self.gradient, 0, None);
+        }
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             let step = place as u32 * STRIDE as u32;
@@ -405,7 +411,7 @@ impl Runner for GpuRunner {
         let phase = match phase {
             Phase::Forward => 0,
             Phase::Loss => 1,
-            Phase::Backward => 2,
+            Phase::Backward => BACKWARD,
         };
         self.submit(0, phase..phase + 1);
         Ok(())
@@ -431,7 +437,7 @@ impl Runner for GpuRunner {
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {
-        let len = self.layout.rows[slot.0] * self.layout.columns();
+        let len = self.layout.len_of(slot);
         self.gpu.read(&self.arena, self.layout.offset(slot) as usize, len)
     }
 

@@ -114,7 +114,7 @@ pub trait Runner: Send {
     /// If the device fails.
     fn gradient(&mut self) -> Result<Vec<f32>, DeviceError>;
 
-    /// A slot, `[rows][copies · batch]`.
+    /// A slot, `[rows][positions · copies · batch]`.
     ///
     /// # Errors
     /// If the device fails.

@@ -20,12 +20,14 @@ impl Operation for Add {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        let columns = layout.columns_of(self.to);
         let from = self.from.map_or(NONE, |from| layout.offset(from));
         vec![Launch {
             sources: vec![include_str!("add.wgsl").into()],
             entry: "add",
-            arguments: arguments! { share: from, sum: layout.offset(self.to) },
-            groups: [Layout::groups(layout.columns()), layout.rows[self.to.0] as u32, 1],
+            arguments: arguments! { share: from, sum: layout.offset(self.to) }
+                .over(layout.shapes[self.to.0].positions),
+            groups: [Layout::groups(columns), layout.shapes[self.to.0].rows as u32, 1],
         }]
     }
 }

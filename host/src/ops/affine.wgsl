@@ -40,7 +40,7 @@ fn affine_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let da_total = sum_over_group(thread.x, da);
     let db_total = sum_over_group(thread.x, db);
     if (thread.x == 0u) {
-        gradient[call.log_scale + d] = da_total;
-        gradient[call.shift + d] = db_total;
+        gradient[call.log_scale + d] += da_total;
+        gradient[call.shift + d] += db_total;
     }
 }

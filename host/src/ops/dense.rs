@@ -22,7 +22,7 @@ use super::{
     constants, sum, wide,
 };
 
-/// y = b + W x over the columns of copies `from_copy..`, and the units of y.
+/// y = b + W x over the columns of copies `from_copy..` and all positions, and the units of y.
 #[derive(Clone, Copy, Debug)]
 pub struct Dense {
     /// First parameter of W, `[outputs][inputs]`.
@@ -41,7 +41,7 @@ pub struct Dense {
     pub y: Slot,
     /// Units on top, of a hidden layer.
     pub units: Option<Leaky>,
-    /// Copies before this one are there already: sampling made them.
+    /// Copies before this one are there already: sampling made them. 0 where there are positions.
     pub from_copy: usize,
 }
 
@@ -76,7 +76,7 @@ impl Dense {
         from: usize,
         to: usize,
     ) {
-        let n = context.columns();
+        let n = context.columns_of(self.x);
         context.writing(self.y, |context, y| {
             let bias = |bias| Start::Bias(&context.parameters[bias..bias + self.outputs]);
             let limits = &context.table(self.limits)[..self.outputs];
@@ -110,6 +110,7 @@ impl Dense {
     ) -> Launch {
         let layer = table(&[*self], layout);
         let arguments = arguments! { layer: layer, from_column: from_column, dy: dy, dx: dx };
+        let arguments = arguments.over(layout.shapes[self.x.0].positions);
         let mut sources = sources();
         sources.push(include_str!("dense_calls.wgsl").into());
         Launch { sources, entry, arguments, groups }
@@ -145,12 +146,12 @@ pub(crate) fn tiles(n: usize) -> u32 {
 
 impl Operation for Dense {
     fn cpu(&self, context: &mut Context<'_>) {
-        let (from, to) = (self.from_copy * context.samples, context.columns());
+        let (from, to) = (self.from_copy * context.samples, context.columns_of(self.x));
         self.rows(context, 0..self.outputs, from, to);
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let columns = layout.columns() - self.from_copy * layout.samples;
+        let columns = layout.columns_of(self.x) - self.from_copy * layout.samples;
         if columns == 0 {
             return Vec::new();
         }
@@ -212,12 +213,12 @@ pub struct DenseBackward {
 impl Operation for DenseBackward {
     fn cpu(&self, context: &mut Context<'_>) {
         let Dense { weight, bias, limits, inputs, outputs, x, .. } = self.dense;
-        let n = context.columns();
+        let n = context.columns_of(x);
         if let Some(units) = self.dense.units {
             units.backward(context, self.dense.y, outputs, self.dy);
         }
         if let Some(bias) = bias {
-            let (fresh, dy) = (context.fresh, &context.slots[self.dy.0]);
+            let (fresh, dy) = (context.fresh(bias), &context.slots[self.dy.0]);
             let db = &mut context.gradient[bias..bias + outputs];
             wide(
                 context.level,
@@ -230,6 +231,7 @@ impl Operation for DenseBackward {
             );
         }
 
+        let start = if context.fresh(weight) { Start::Zero } else { Start::Held };
         let stride = inputs.next_multiple_of(64);
         let mut x_transposed = std::mem::take(context.scratch);
         transpose(context.level, context.slot(x), inputs, n, stride, &mut x_transposed);
@@ -244,7 +246,7 @@ impl Operation for DenseBackward {
             b_stride: stride,
             c: &mut context.gradient[weight..weight + size],
             c_stride: inputs,
-            start: if context.fresh { Start::Zero } else { Start::Held },
+            start,
             rows: 0..outputs,
             from: 0,
             range: |_, _| 0..n,
@@ -281,7 +283,7 @@ impl Operation for DenseBackward {
         let [x, y, z] = match self.dx {
             None => [parameters[0], parameters[1], 1],
             Some(_) => {
-                let input = [tiles(layout.columns()), tiles(inputs)];
+                let input = [tiles(layout.columns_of(self.dense.x)), tiles(inputs)];
                 [parameters[0].max(input[0]), parameters[1].max(input[1]), 2]
             }
         };

@@ -129,7 +129,7 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
                 arena[layer.y + place] = z;
                 if (layer.slope != NONE) { arena[layer.units + place] = unit(z, parameters[layer.slope + m]); }
             } else if (mode == 1u) {
-                if (n < limit(m)) { gradient[layer.weight + m * inputs + n] = value; }
+                if (n < limit(m)) { gradient[layer.weight + m * inputs + n] += value; }
             } else {
                 arena[dx + place] = value;
             }
@@ -146,7 +146,7 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
     if (mode == 1u && n0 == 0u && at < TILE && m0 + at < rows) {
         var total = vec2<f32>(0.0, 0.0);
         for (var j = 0u; j < PIECE; j += 1u) { total += vec2<f32>(tile_a[j * TILE + at], tile_b[j * TILE + at]); }
-        if (layer.bias != NONE) { gradient[layer.bias + m0 + at] = total.x; }
-        if (layer.slope != NONE) { gradient[layer.slope + m0 + at] = total.y; }
+        if (layer.bias != NONE) { gradient[layer.bias + m0 + at] += total.x; }
+        if (layer.slope != NONE) { gradient[layer.slope + m0 + at] += total.y; }
     }
 }

@@ -24,7 +24,7 @@ impl Leaky {
         from: usize,
         to: usize,
     ) {
-        let n = context.columns();
+        let n = context.columns_of(x);
         context.writing(self.y, |context, y| {
             wide(
                 context.level,
@@ -44,7 +44,7 @@ impl Leaky {
 
     /// Turns dy of `rows` units into dx in place, and gives dslope.
     pub(crate) fn backward(&self, context: &mut Context<'_>, x: Slot, rows: usize, dy: Slot) {
-        let n = context.columns();
+        let n = context.columns_of(x);
         context.writing(dy, |context, dy| {
             wide(
                 context.level,

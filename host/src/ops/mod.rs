@@ -7,12 +7,17 @@
 //!
 //! # Memory
 //! A [`Slot`] is a matrix `[rows][columns]`; a column is one sample. Symmetric models keep two
-//! *copies* of each sample, x and −x, as columns `c` and `samples + c`. On the CPU a matrix is cut
+//! *copies* of each sample, x and −x, as columns `c` and `samples + c`. A matrix may also have the
+//! *positions* of each sample as columns, the copies of one after those of another, so that weights
+//! are shared over positions: [`Dense`] and [`Add`] run over them, and [`Select`] takes a matrix of
+//! R rows and P positions for one of R P rows, which is the same memory. On the CPU a matrix is cut
 //! into shards of [`SHARD`] samples that stay in a core's cache; on the GPU it is whole. An
 //! operation sees only its [`Context`] and so need not know which.
 //!
-//! Parameters and their gradient are one flat array each. Every parameter belongs to exactly one
-//! backward operation, which writes its gradient once a step.
+//! Parameters and their gradient are one flat array each. Gradients *add*: a parameter may belong to
+//! several operations, and the gradient is 0 when a backward pass starts. On the CPU that zero is
+//! written only for parameters that are [shared](Program::shared); others are given by one
+//! operation, whose first shard replaces, which saves two passes over memory.
 //!
 //! # Backward
 //! An operation of a forward pass is a [`Forward`]: asked by a [`Reverse`], it pushes its own backward
@@ -39,6 +44,8 @@ mod spins;
 mod step;
 mod take_rows;
 mod transform;
+
+use std::ops::Range;
 
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
@@ -75,6 +82,22 @@ pub const HALF_LN_TAU: f32 = 0.918_938_5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(pub usize);
 
+/// The size of a matrix: `[rows][positions · copies · samples]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows.
+    pub rows: usize,
+    /// Columns for each copy of a sample.
+    pub positions: usize,
+}
+
+impl Shape {
+    /// Numbers for each copy of a sample.
+    pub fn size(&self) -> usize {
+        self.rows * self.positions
+    }
+}
+
 /// A list of indices of a program: masks and their staircases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -93,15 +116,19 @@ pub struct Context<'a> {
     pub parameters: &'a [f32],
     /// The gradient of the shard's group.
     pub gradient: &'a mut [f32],
-    /// Whether the shard is its group's first: its gradient replaces, the others' add.
-    pub fresh: bool,
+    /// Whether the shard is its group's first.
+    pub first_of_group: bool,
+    /// Parameters that several operations give a gradient.
+    pub shared: &'a [Range<usize>],
     /// All tables, one after another.
     pub tables: &'a [u32],
     /// Training rows.
     pub data: &'a [f32],
     /// The step's numbers.
     pub step: StepInputs,
-    /// The shard's matrices, `[rows][copies · samples]`.
+    /// Their sizes.
+    pub shapes: &'a [Shape],
+    /// The shard's matrices.
     pub slots: &'a mut [Vec<f32>],
     /// Samples in the shard.
     pub samples: usize,
@@ -114,9 +141,14 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Columns of every matrix.
+    /// Columns of a matrix of one position.
     pub fn columns(&self) -> usize {
         self.samples * self.copies
+    }
+
+    /// Columns of a matrix.
+    pub fn columns_of(&self, s: Slot) -> usize {
+        self.columns() * self.shapes[s.0].positions
     }
 
     /// The entries of a table.
@@ -137,18 +169,25 @@ impl Context<'_> {
         &self.slots[s.0]
     }
 
-    /// Writes or adds one number of the gradient.
+    /// Whether the gradient of a parameter, or of a tensor that starts there, holds nothing yet that
+    /// is to be added to.
+    pub fn fresh(&self, parameter: usize) -> bool {
+        self.first_of_group && !self.shared.iter().any(|range| range.contains(&parameter))
+    }
+
+    /// Adds to one number of the gradient.
     pub fn give_gradient(&mut self, parameter: usize, value: f32) {
+        let fresh = self.fresh(parameter);
         let g = &mut self.gradient[parameter];
-        *g = if self.fresh { value } else { *g + value };
+        *g = if fresh { value } else { *g + value };
     }
 }
 
 /// Where a program's matrices lie on the GPU, and the tables that its calls read.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Rows of each slot.
-    pub rows: Vec<usize>,
+    /// The size of each slot.
+    pub shapes: Vec<Shape>,
     /// The program's tables, then those that only the GPU needs.
     pub tables: Vec<u32>,
     /// Samples of the batch.
@@ -165,7 +204,7 @@ impl Layout {
     /// The layout of a batch of `samples`.
     pub fn new(program: &Program, samples: usize, workgroup_memory: u32) -> Self {
         Self {
-            rows: program.rows.clone(),
+            shapes: program.shapes.clone(),
             tables: program.tables.clone(),
             samples,
             copies: program.copies,
@@ -181,17 +220,32 @@ impl Layout {
         start as u32
     }
 
-    /// Columns of every matrix.
+    /// Columns of a matrix of one position.
     pub fn columns(&self) -> usize {
         self.samples * self.copies
     }
 
-    /// Index of a slot's first number in the arena.
-    pub fn offset(&self, s: Slot) -> u32 {
-        (self.rows[..s.0].iter().sum::<usize>() * self.columns()) as u32
+    /// Columns of a matrix.
+    pub fn columns_of(&self, s: Slot) -> usize {
+        self.columns() * self.shapes[s.0].positions
     }
 
-    /// Workgroups of [`GROUP`] threads for `n` threads.
+    /// Numbers of a matrix.
+    pub fn len_of(&self, s: Slot) -> usize {
+        self.columns() * self.shapes[s.0].size()
+    }
+
+    /// Numbers of all matrices.
+    pub(crate) fn len(&self) -> usize {
+        self.shapes.iter().map(Shape::size).sum::<usize>() * self.columns()
+    }
+
+    /// Index of a slot's first number in the arena.
+    pub fn offset(&self, s: Slot) -> u32 {
+        (0..s.0).map(|i| self.len_of(Slot(i))).sum::<usize>() as u32
+    }
+
+    /// Workgroups of `GROUP` threads for `n` threads.
     pub fn groups(n: usize) -> u32 {
         n.div_ceil(GROUP) as u32
     }

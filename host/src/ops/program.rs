@@ -1,15 +1,16 @@
 //! A training step as data: what memory it needs and which operations it runs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Launch, Layout, Loss, LossKind, Operation, Slot, Table, optimizer};
+use super::{Launch, Layout, Loss, LossKind, Operation, Shape, Slot, Table, optimizer};
 
 /// A step: forward operations, the loss, backward operations. The optimiser follows.
 #[derive(Debug)]
 pub struct Program {
-    /// Rows of each slot.
-    pub rows: Vec<usize>,
+    /// The size of each slot.
+    pub shapes: Vec<Shape>,
     /// Masks and staircases.
     pub tables: Vec<u32>,
     /// From noise or data to ln q and energy.
@@ -24,6 +25,8 @@ pub struct Program {
     pub copies: usize,
     /// Number of parameters.
     pub parameters: usize,
+    /// Those that several backward operations give a gradient, which adds.
+    pub shared: Vec<Range<usize>>,
     /// Training rows, `[n][dim]`; empty without.
     pub data: Arc<Vec<f32>>,
     /// Coordinates of a row.
@@ -35,7 +38,7 @@ impl Program {
     pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
         let loss = Loss { kind, log_q: Slot(0), energy: None, coefficient: Slot(1) };
         Self {
-            rows: vec![1, 1],
+            shapes: vec![Shape { rows: 1, positions: 1 }; 2],
             tables: Vec::new(),
             forward: Vec::new(),
             loss,
@@ -43,6 +46,7 @@ impl Program {
             gradients: HashMap::new(),
             copies,
             parameters,
+            shared: Vec::new(),
             data: Arc::default(),
             dim,
         }
@@ -50,8 +54,13 @@ impl Program {
 
     /// A new matrix of `rows` rows.
     pub fn slot(&mut self, rows: usize) -> Slot {
-        self.rows.push(rows);
-        Slot(self.rows.len() - 1)
+        self.slot_over(rows, 1)
+    }
+
+    /// A new matrix of `rows` rows over `positions` positions.
+    pub fn slot_over(&mut self, rows: usize, positions: usize) -> Slot {
+        self.shapes.push(Shape { rows, positions });
+        Slot(self.shapes.len() - 1)
     }
 
     /// A new table.

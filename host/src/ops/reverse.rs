@@ -9,7 +9,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Add, Operation, Slot};
+use super::{Add, Operation, Shape, Slot};
 
 /// An operation of a forward pass.
 pub trait Forward: Operation {
@@ -38,7 +38,7 @@ pub fn as_type<T: Forward>(operation: &dyn Forward) -> Option<&T> {
 /// A backward pass in the making.
 #[derive(Debug)]
 pub struct Reverse<'a> {
-    rows: &'a mut Vec<usize>,
+    shapes: &'a mut Vec<Shape>,
     /// Slots from here on are gradients.
     first: usize,
     wanted: Vec<bool>,
@@ -55,13 +55,13 @@ impl<'a> Reverse<'a> {
     /// Nothing yet, with the gradients that come from outside; `wanted[s]` says whether a parameter
     /// lies behind slot s.
     pub fn new(
-        rows: &'a mut Vec<usize>,
+        shapes: &'a mut Vec<Shape>,
         wanted: Vec<bool>,
         given: impl IntoIterator<Item = (Slot, Slot)>,
     ) -> Self {
         Self {
-            first: rows.len(),
-            rows,
+            first: shapes.len(),
+            shapes,
             wanted,
             gradients: given.into_iter().collect(),
             free: Vec::new(),
@@ -97,12 +97,12 @@ impl<'a> Reverse<'a> {
 
     /// Memory as large as `like`, with anything in it.
     pub fn fresh(&mut self, like: Slot) -> Slot {
-        let rows = self.rows[like.0];
-        if let Some(i) = self.free.iter().rposition(|s| self.rows[s.0] == rows) {
+        let shape = self.shapes[like.0];
+        if let Some(i) = self.free.iter().rposition(|s| self.shapes[s.0] == shape) {
             return self.free.remove(i);
         }
-        self.rows.push(rows);
-        Slot(self.rows.len() - 1)
+        self.shapes.push(shape);
+        Slot(self.shapes.len() - 1)
     }
 
     /// Makes `gradient` a share of the gradient of `x`; the operation that is pushed next writes it.

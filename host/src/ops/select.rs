@@ -2,10 +2,10 @@
 
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments};
 
-/// to\[k\] = from\[indices\[k\]\], row by row.
+/// to\[k\] = from\[indices\[k\]\], row by row; row r of position p of P counts as row r P + p.
 #[derive(Clone, Copy, Debug)]
 pub struct Select {
-    /// Rows to take, ascending.
+    /// Rows to take, each once: the backward call adds to all of them at the same time.
     pub indices: Table,
     /// All rows.
     pub from: Slot,

@@ -56,16 +56,23 @@ impl From<f64> for Word {
 }
 
 /// The arguments of a call, by name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Arguments {
     fields: Vec<(&'static str, Word)>,
+    /// Positions of the matrices that it works on.
+    positions: usize,
     /// The constants of a target's energy, in place of names that its text would have to know.
     constants: Option<[u32; 8]>,
 }
 
 impl Arguments {
     pub(crate) fn new(fields: Vec<(&'static str, Word)>) -> Self {
-        Self { fields, constants: None }
+        Self { fields, positions: 1, constants: None }
+    }
+
+    /// Of a call that works on matrices of so many positions.
+    pub(crate) fn over(self, positions: usize) -> Self {
+        Self { positions, ..self }
     }
 
     /// With these numbers as `call.constants`.
@@ -81,7 +88,8 @@ impl Arguments {
 
     /// What the uniform holds: the batch's sizes, then the arguments, in words of four bytes.
     pub fn words(&self, layout: &Layout) -> Vec<u32> {
-        let sizes = [layout.columns(), layout.samples, layout.copies, layout.data_rows];
+        let columns = layout.columns() * self.positions;
+        let sizes = [columns, layout.samples, layout.copies, layout.data_rows];
         let mut words: Vec<u32> = sizes.iter().map(|&size| size as u32).collect();
         words.extend(self.constants.iter().flatten());
         words.extend(self.fields.iter().map(|(_, word)| match word {

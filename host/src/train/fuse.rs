@@ -1,16 +1,24 @@
 //! Fusing: operations that have a WGSL call in common become one operation.
 
-use crate::ops::{Dense, FlowLayer, Forward, Select, Slot, Transform, as_type};
+use std::ops::Range;
+
+use super::tape::shared;
+use crate::ops::{Dense, FlowLayer, Forward, Select, Shape, Slot, Transform, as_type};
 
 /// Makes a [`FlowLayer`] of every [`Select`], [`Dense`]s and [`Transform`] of which each reads what
 /// the one before it wrote, if nothing else reads what passes between them, nor what they start
 /// from: its gradients are then made in one place. `outside` are slots whose gradient comes from outside.
-pub(super) fn flow_layers(operations: &mut Vec<Box<dyn Forward>>, outside: &[Slot]) {
+pub(super) fn flow_layers(
+    operations: &mut Vec<Box<dyn Forward>>,
+    shapes: &[Shape],
+    outside: &[Slot],
+) {
     let reads = operations.iter().flat_map(|operation| operation.reads());
     let reads: Vec<Slot> = reads.chain(outside.iter().copied()).collect();
     let mut i = 0;
     while i < operations.len() {
-        if let Some(layer) = flow_layer(&operations[i..], &reads) {
+        let layer = flow_layer(&operations[i..], &reads);
+        if let Some(layer) = layer.filter(|layer| shapes[layer.select.to.0].positions == 1) {
             let fused: Box<dyn Forward> = Box::new(layer.clone());
             operations.splice(i..i + layer.network.len() + 2, [fused]);
         }
@@ -35,7 +43,14 @@ fn flow_layer(operations: &[Box<dyn Forward>], reads: &[Slot]) -> Option<FlowLay
         }
         passed = dense.units.map_or(dense.y, |units| units.y);
     }
+    // The gradients of all its parameters are made at the same time.
+    let parameters: Vec<Range<usize>> = network.iter().flat_map(Forward::parameters).collect();
+    let apart = shared(&parameters).is_empty();
     let moves = transform.raw == passed && readers(passed) == 1;
     let alone = transform.x == select.from && readers(select.from) == 2;
-    (!network.is_empty() && moves && alone).then_some(FlowLayer { select, network, transform })
+    (!network.is_empty() && apart && moves && alone).then_some(FlowLayer {
+        select,
+        network,
+        transform,
+    })
 }

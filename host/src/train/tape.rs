@@ -5,6 +5,7 @@
 //! is a [`Program`]. A matrix is written by one operation and then only read; the exceptions, ln q
 //! and a matrix that a layer adds to, are sums, which leave the gradient as it is.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::fuse;
@@ -41,6 +42,11 @@ impl Tape {
     /// A new matrix of `rows` rows.
     pub fn slot(&mut self, rows: usize) -> Slot {
         self.program.slot(rows)
+    }
+
+    /// A new matrix of `rows` rows over `positions` positions of each sample.
+    pub fn slot_over(&mut self, rows: usize, positions: usize) -> Slot {
+        self.program.slot_over(rows, positions)
     }
 
     /// A new table.
@@ -82,7 +88,7 @@ impl Tape {
     /// The step: these operations and their way back.
     pub fn finish(self, fusing: Fusing) -> Program {
         let Self { mut program, mut operations, given, wanted } = self;
-        let mut behind = vec![false; program.rows.len()];
+        let mut behind = vec![false; program.shapes.len()];
         wanted.iter().for_each(|x| behind[x.0] = true);
         for operation in &operations {
             let learns = !operation.parameters().is_empty();
@@ -90,15 +96,26 @@ impl Tape {
                 operation.writes().iter().for_each(|y| behind[y.0] = true);
             }
         }
+        let owned: Vec<Range<usize>> = operations.iter().flat_map(|o| o.parameters()).collect();
+        program.shared = shared(&owned);
         if fusing == Fusing::On {
             let outside: Vec<Slot> = given.iter().map(|(y, _)| *y).collect();
-            fuse::flow_layers(&mut operations, &outside);
+            fuse::flow_layers(&mut operations, &program.shapes, &outside);
         }
-        let mut reverse = Reverse::new(&mut program.rows, behind, given);
+        let mut reverse = Reverse::new(&mut program.shapes, behind, given);
         operations.iter().rev().for_each(|operation| operation.backward(&mut reverse));
         (program.backward, program.gradients) = reverse.finish();
         let forward = operations.into_iter().map(|operation| operation as Box<dyn Operation>);
         program.forward = forward.collect();
         program
     }
+}
+
+/// The ranges that overlap another one of them.
+pub(super) fn shared(ranges: &[Range<usize>]) -> Vec<Range<usize>> {
+    let overlaps = |(i, a): &(usize, &Range<usize>)| {
+        let others = ranges.iter().enumerate().filter(|(j, _)| j != i);
+        others.into_iter().any(|(_, b)| a.start < b.end && b.start < a.end)
+    };
+    ranges.iter().enumerate().filter(overlaps).map(|(_, range)| range.clone()).collect()
 }
