@@ -3,11 +3,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, Model,
-    ModelError, NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
-};
+use pushforward::bijection::Direction;
+use pushforward::model::{Arithmetic, Description, Model, ModelError, Symmetry, preset};
 use pushforward::noise::block;
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Device;
 use pushforward_host::energy::{Boundary, Ising2d};
 use pushforward_host::loaded::Loaded;
@@ -39,7 +38,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
 
 /// The case of this name.
 pub fn case(name: &str) -> Option<Case> {
-    let (title, architecture) = match name {
+    let (title, description) = match name {
         "van-3" => ("MADE L=16 depth 3 width 4", made(&[1024, 1024], false)),
         "van-2" => ("MADE L=16 depth 2 width 4", made(&[1024], false)),
         "van-1" => ("MADE L=16 pairwise only", made(&[], true)),
@@ -50,65 +49,41 @@ pub fn case(name: &str) -> Option<Case> {
         "maf-64" => ("MAF D=64 5x256x256", maf(64, 5, &[256, 256])),
         _ => return None,
     };
-    let model = filled(architecture).expect("the sizes above are valid");
+    let model = filled(description).expect("the sizes above are valid");
     let loaded = Loaded::new(model).expect("a built model runs");
     let name = NAMES.into_iter().find(|known| *known == name)?;
     Some(Case { name, title, loaded })
 }
 
-fn made(hidden: &[usize], pairwise: bool) -> Architecture {
-    Architecture::Made(MadeSpec {
-        sites: 256,
-        hidden: hidden.to_vec(),
-        pairwise,
-        symmetry: Symmetry::None,
-        shape: vec![16, 16],
-    })
+fn made(hidden: &[usize], pairwise: bool) -> Description {
+    preset::made(&[16, 16], hidden, pairwise, Symmetry::None)
 }
 
-fn couplings(dim: usize, hidden: &[usize]) -> Vec<CouplingSpec> {
-    let mask = |l| (0..dim).map(|d| (d + l) % 2 == 0).collect();
-    (0..8).map(|l| CouplingSpec { mask: mask(l), hidden: hidden.to_vec() }).collect()
+fn mask(dim: usize, l: usize) -> impl Iterator<Item = bool> {
+    (0..dim).map(move |d| (d + l).is_multiple_of(2))
 }
 
-fn realnvp(dim: usize, hidden: &[usize]) -> Architecture {
-    Architecture::RealNvp(RealNvpSpec {
-        dim,
-        couplings: couplings(dim, hidden),
-        log_scale_bound: 2.0,
-        affine: false,
-        shape: vec![dim],
-    })
+fn realnvp(dim: usize, hidden: &[usize]) -> Description {
+    let map = AffineSpec { log_scale_bound: 2.0 };
+    preset::flow(&[dim], (0..8).map(|l| preset::coupling(mask(dim, l), hidden, map)), false)
 }
 
-fn nsf(dim: usize, hidden: &[usize]) -> Architecture {
-    Architecture::Nsf(NsfSpec {
-        dim,
-        couplings: couplings(dim, hidden),
-        bins: 8,
-        bound: 5.0,
-        affine: false,
-        shape: vec![dim],
-    })
+fn nsf(dim: usize, hidden: &[usize]) -> Description {
+    let map = RationalQuadraticSpec { bins: 8, bound: 5.0 };
+    preset::flow(&[dim], (0..8).map(|l| preset::coupling(mask(dim, l), hidden, map)), false)
 }
 
-fn maf(dim: usize, layers: usize, hidden: &[usize]) -> Architecture {
+fn maf(dim: usize, layers: usize, hidden: &[usize]) -> Description {
     let order = |l: usize| {
         if l.is_multiple_of(2) { (0..dim).collect() } else { (0..dim).rev().collect() }
     };
-    let layer = |l| AutoregressiveSpec { order: order(l), hidden: hidden.to_vec() };
-    Architecture::Maf(MafSpec {
-        dim,
-        layers: (0..layers).map(layer).collect(),
-        fast: Fast::Density,
-        transformer: TransformerSpec::Affine { log_scale_bound: 3.0 },
-        affine: false,
-        shape: vec![dim],
-    })
+    let map = AffineSpec { log_scale_bound: 3.0 };
+    let layer = |l| preset::autoregressive(order(l), Direction::Density, hidden, map);
+    preset::flow(&[dim], (0..layers).map(layer), false)
 }
 
-fn filled(architecture: Architecture) -> Result<Model, ModelError> {
-    let mut model = Model::new(architecture, Arithmetic::Fused)?;
+fn filled(description: Description) -> Result<Model, ModelError> {
+    let mut model = Model::new(description, Arithmetic::Fused)?;
     let n = model.parameters().len() as u32;
     let parameters: Vec<f32> =
         (0..n).map(|i| (block([1, 0], [i, 0])[0] as f32 / 4294967296.0 - 0.5) * 0.1).collect();
@@ -143,8 +118,10 @@ impl Case {
     /// backward: for the weights and for what they multiply.
     pub fn training(&self, batch: usize, threads: usize) -> Job<'_> {
         let model = &self.loaded.model;
-        let target = if let Architecture::Made(made) = model.architecture() {
-            let energy = Ising2d::new([made.shape[0], made.shape[1]], 1.0, Boundary::Periodic);
+        let target = if let (Description::Sites(_), &[rows, columns]) =
+            (model.description(), model.description().shape())
+        {
+            let energy = Ising2d::new([rows, columns], 1.0, Boundary::Periodic);
             let energy = Arc::new(energy.expect("a lattice"));
             Target::Energy { energy, beta: BETA_C, anneal: None }
         } else {
@@ -162,7 +139,7 @@ impl Case {
         let device = Device::cpu(Some(threads)).expect("threads start");
         let trainer = Trainer::new(model.clone(), target, options, &device);
         let mut trainer = trainer.expect("every case trains");
-        let multiply_adds = 3 * model.architecture().multiply_adds();
+        let multiply_adds = 3 * model.description().multiply_adds();
         Job::new(batch, multiply_adds, threads, move || {
             black_box(trainer.step_block(1).expect("a small step does not diverge"));
         })

@@ -7,12 +7,13 @@
 use std::path::Path;
 use std::{env, error, fs, io, result};
 
+use pushforward::bijection::Direction;
 use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, Model,
-    NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
+    Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
@@ -72,65 +73,49 @@ pub(crate) fn files() -> Result<Vec<File>> {
     ])
 }
 
-fn made(
-    [rows, columns]: [usize; 2],
-    hidden: Vec<usize>,
-    pairwise: bool,
-    symmetry: Symmetry,
-) -> Architecture {
-    let (sites, shape) = (rows * columns, vec![rows, columns]);
-    Architecture::Made(MadeSpec { sites, hidden, pairwise, symmetry, shape })
+fn made(shape: [usize; 2], hidden: Vec<usize>, pairwise: bool, symmetry: Symmetry) -> Description {
+    preset::made(&shape, &hidden, pairwise, symmetry)
 }
 
-fn couplings(dim: usize, n: usize) -> Vec<CouplingSpec> {
-    let coupling = |l: usize| CouplingSpec {
-        mask: (0..dim).map(|d| (d + l).is_multiple_of(2)).collect(),
-        hidden: vec![24, 10 + l],
-    };
-    (0..n).map(coupling).collect()
+fn couplings(dim: usize, n: usize, univariate: UnivariateSpec) -> impl Iterator<Item = LayerSpec> {
+    let mask = move |l: usize| (0..dim).map(move |d| (d + l).is_multiple_of(2));
+    (0..n).map(move |l| preset::coupling(mask(l), &[24, 10 + l], univariate))
 }
 
-fn flow(dim: usize, affine: bool) -> Architecture {
-    let (couplings, shape) = (couplings(dim, 4), vec![dim]);
-    Architecture::RealNvp(RealNvpSpec { dim, couplings, log_scale_bound: 2.5, affine, shape })
+fn flow(dim: usize, affine: bool) -> Description {
+    let map = AffineSpec { log_scale_bound: 2.5 };
+    preset::flow(&[dim], couplings(dim, 4, map.into()), affine)
 }
 
-fn nsf(dim: usize, affine: bool) -> Architecture {
-    let (couplings, shape) = (couplings(dim, 3), vec![dim]);
-    Architecture::Nsf(NsfSpec { dim, couplings, bins: 6, bound: 4.0, affine, shape })
+fn nsf(dim: usize, affine: bool) -> Description {
+    let map = RationalQuadraticSpec { bins: 6, bound: 4.0 };
+    preset::flow(&[dim], couplings(dim, 3, map.into()), affine)
 }
 
 /// Layers of alternating order.
-fn layers(dim: usize, hidden: [usize; 2]) -> Vec<AutoregressiveSpec> {
+fn layers(
+    dim: usize,
+    hidden: [usize; 2],
+    fast: Direction,
+    univariate: UnivariateSpec,
+) -> [LayerSpec; 2] {
     let (up, down) = ((0..dim).collect(), (0..dim).rev().collect());
-    [up, down].map(|order| AutoregressiveSpec { order, hidden: hidden.to_vec() }).into()
+    [up, down].map(|order| preset::autoregressive(order, fast, &hidden, univariate))
 }
 
-fn maf(dim: usize) -> Architecture {
-    Architecture::Maf(MafSpec {
-        dim,
-        layers: layers(dim, [20, 17]),
-        fast: Fast::Density,
-        transformer: TransformerSpec::Affine { log_scale_bound: 2.5 },
-        affine: true,
-        shape: vec![dim],
-    })
+fn maf(dim: usize) -> Description {
+    let map = AffineSpec { log_scale_bound: 2.5 };
+    preset::flow(&[dim], layers(dim, [20, 17], Direction::Density, map.into()), true)
 }
 
-fn iaf_spline(dim: usize) -> Architecture {
-    Architecture::Maf(MafSpec {
-        dim,
-        layers: layers(dim, [18, 9]),
-        fast: Fast::Sampling,
-        transformer: TransformerSpec::RationalQuadratic { bins: 4, bound: 3.0 },
-        affine: false,
-        shape: vec![dim],
-    })
+fn iaf_spline(dim: usize) -> Description {
+    let map = RationalQuadraticSpec { bins: 4, bound: 3.0 };
+    preset::flow(&[dim], layers(dim, [18, 9], Direction::Sampling, map.into()), false)
 }
 
 /// A model file with normally distributed weights of width 0.3.
-pub(crate) fn model(architecture: Architecture, arithmetic: Arithmetic) -> Result<Vec<u8>> {
-    let mut model = Model::new(architecture, arithmetic)?;
+pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<Vec<u8>> {
+    let mut model = Model::new(description, arithmetic)?;
     let weights: Vec<f32> = (0..model.parameters().len() as u32)
         .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))
         .collect();

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use pushforward::distribution::sample;
+use pushforward::domain::Element;
 use pushforward::model::{Model, Sampler};
 use pushforward::noise::{SampleRng, Stream};
 use pushforward::simd::Level;
@@ -21,6 +22,13 @@ pushforward_codegen::model! {
     mod maf_plain = "tests/models/maf_plain.safetensors";
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
+    mod v1_spins_fused = "tests/models/v1/spins_fused.safetensors";
+    mod v1_spins_plain = "tests/models/v1/spins_plain.safetensors";
+    mod v1_flow_fused = "tests/models/v1/flow_fused.safetensors";
+    mod v1_flow_plain = "tests/models/v1/flow_plain.safetensors";
+    mod v1_nsf_fused = "tests/models/v1/nsf_fused.safetensors";
+    mod v1_maf_plain = "tests/models/v1/maf_plain.safetensors";
+    mod v1_iaf_fused = "tests/models/v1/iaf_fused.safetensors";
 }
 
 fn load(name: &str) -> Result<Model, Box<dyn Error>> {
@@ -123,10 +131,16 @@ macro_rules! compiled_equals_loaded {
             let stream = &mut Stream::new(11);
             let level = Level::best();
             let drawn = sample(&compiled::MODEL, level, stream, 5, &mut bytes, None, &mut scratch);
-            if model.architecture().is_discrete() {
+            if !model.description().domain().is_real() {
                 assert_eq!(bits(&bytes.map(f32::from)), bits(&rows[..compiled::DIM]));
             } else {
-                assert_eq!(drawn, Err(pushforward::distribution::Error::Element));
+                assert_eq!(
+                    drawn,
+                    Err(pushforward::distribution::Error::Element {
+                        found: Element::I8,
+                        expected: Element::F32,
+                    })
+                );
                 assert_eq!(bytes, [7; compiled::DIM]);
             }
 
@@ -135,10 +149,10 @@ macro_rules! compiled_equals_loaded {
             assert_eq!(bits(compiled::GOLDEN_ROWS), bits(&rows));
             assert_eq!(bits(compiled::GOLDEN_LOG_PROB), bits(&log_prob));
 
-            let architecture = model.architecture();
-            assert_eq!(compiled::MULTIPLY_ADDS, architecture.multiply_adds());
-            assert_eq!(compiled::SCRATCH_BYTES, 4 * architecture.scratch_len());
-            let weights = compiled::WEIGHT_BYTES / architecture.packed_len();
+            let description = model.description();
+            assert_eq!(compiled::MULTIPLY_ADDS, description.multiply_adds());
+            assert_eq!(compiled::SCRATCH_BYTES, 4 * description.scratch_len());
+            let weights = compiled::WEIGHT_BYTES / description.packed_len();
             assert_eq!(weights, if stringify!($name).ends_with("half") { 2 } else { 4 });
             Ok(())
         }
@@ -156,3 +170,37 @@ compiled_equals_loaded!(nsf_half, load("nsf_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(maf_plain, load("maf_plain")?);
 compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
 compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
+// Files of format version 1 stay what they were: the same functions, compiled and loaded.
+compiled_equals_loaded!(v1_spins_fused, load("v1/spins_fused")?);
+compiled_equals_loaded!(v1_spins_plain, load("v1/spins_plain")?);
+compiled_equals_loaded!(v1_flow_fused, load("v1/flow_fused")?);
+compiled_equals_loaded!(v1_flow_plain, load("v1/flow_plain")?);
+compiled_equals_loaded!(v1_nsf_fused, load("v1/nsf_fused")?);
+compiled_equals_loaded!(v1_maf_plain, load("v1/maf_plain")?);
+compiled_equals_loaded!(v1_iaf_fused, load("v1/iaf_fused")?);
+
+#[test]
+fn files_of_version_1_are_the_models_that_they_were() -> Result<(), Box<dyn Error>> {
+    let names = [
+        "spins_fused",
+        "spins_plain",
+        "flow_fused",
+        "flow_plain",
+        "nsf_fused",
+        "maf_plain",
+        "iaf_fused",
+    ];
+    for name in names {
+        let (old, new) = (load(&format!("v1/{name}"))?, load(name)?);
+        assert!(old == new, "{name}: description, weights and golden rows");
+        for level in Level::available() {
+            let golden = old.golden().ok_or("no golden rows")?;
+            let sampler = old.sampler()?.with_level(level);
+            let (rows, log_prob) = loaded(&sampler, golden.seed, 0, golden.log_prob.len());
+            assert_eq!(bits(&rows), bits(&golden.rows), "{name} {level:?}");
+            assert_eq!(bits(&log_prob), bits(&golden.log_prob), "{name} {level:?}");
+        }
+        assert_eq!(old.to_bytes()?, new.to_bytes()?, "{name}: written in the new format");
+    }
+    Ok(())
+}

@@ -78,7 +78,7 @@ fn expected_rows(
     first: u64,
     n: u64,
 ) -> Result<Lines, Box<dyn Error>> {
-    let (sampler, dim) = (model.sampler()?, model.architecture().dim());
+    let (sampler, dim) = (model.sampler()?, model.description().dim());
     let (mut rows, mut log_prob) = (vec![0.0; n as usize * dim], vec![0.0; n as usize]);
     sampler.sample(seed, first, &mut rows, Some(&mut log_prob));
     if program == "log_prob" {
@@ -88,7 +88,7 @@ fn expected_rows(
     let hex = |x: &f32| format!("{:08x}", x.to_bits());
     let line = |(i, (row, log_prob)): (u64, (&[f32], &f32))| {
         let mut words = vec!["row".into(), (first.wrapping_add(i)).to_string(), hex(log_prob)];
-        if model.architecture().is_discrete() {
+        if !model.description().domain().is_real() {
             words.push(row.iter().map(|s| if *s > 0.0 { '+' } else { '-' }).collect());
         } else {
             words.extend(row.iter().map(hex));
@@ -149,8 +149,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
                 for figure_name in ["instructions", "stack", "flash"] {
                     assert!(figure(&lines, figure_name)? > 0, "{figure_name}");
                 }
-                assert_eq!(figure(&lines, "scratch")?, 4 * model.architecture().scratch_len());
-                let weights = 4 * model.architecture().packed_len();
+                assert_eq!(figure(&lines, "scratch")?, 4 * model.description().scratch_len());
+                let weights = 4 * model.description().packed_len();
                 assert_eq!(figure(&lines, "weights")?, weights);
                 // The budget counts an upper bound of the code; the image is the truth.
                 let tables = figure(&lines, "tables")?;

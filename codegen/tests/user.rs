@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MafSpec, Model, RealNvpSpec,
-    TransformerSpec,
-};
+use pushforward::bijection::Direction;
+use pushforward::model::{Arithmetic, Description, Model, preset};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::AffineSpec;
 
 const MANIFEST: &str = r#"
 [package]
@@ -45,42 +44,27 @@ macro_rules! show {
 "#;
 
 /// A masked autoregressive flow of `n` layers of alternating order.
-fn maf(dim: usize, n: usize, fast: Fast) -> Architecture {
+fn maf(dim: usize, n: usize, fast: Direction) -> Description {
     let layer = |l: usize| {
         let mut order: Vec<usize> = (0..dim).collect();
         if l % 2 == 1 {
             order.reverse();
         }
-        AutoregressiveSpec { order, hidden: vec![24] }
+        preset::autoregressive(order, fast, &[24], AffineSpec { log_scale_bound: 2.0 })
     };
-    Architecture::Maf(MafSpec {
-        dim,
-        layers: (0..n).map(layer).collect(),
-        fast,
-        transformer: TransformerSpec::Affine { log_scale_bound: 2.0 },
-        affine: false,
-        shape: vec![dim],
-    })
+    preset::flow(&[dim], (0..n).map(layer), false)
 }
 
 /// 61 MB of weights.
-fn large() -> Architecture {
-    let coupling = |l: usize| CouplingSpec {
-        mask: (0..64).map(|d| (d + l).is_multiple_of(2)).collect(),
-        hidden: vec![1900, 1900],
-    };
-    Architecture::RealNvp(RealNvpSpec {
-        dim: 64,
-        couplings: (0..4).map(coupling).collect(),
-        log_scale_bound: 2.0,
-        affine: true,
-        shape: vec![64],
-    })
+fn large() -> Description {
+    let mask = |l: usize| (0..64).map(move |d| (d + l).is_multiple_of(2));
+    let layer = |l| preset::coupling(mask(l), &[1900, 1900], AffineSpec { log_scale_bound: 2.0 });
+    preset::flow(&[64], (0..4).map(layer), true)
 }
 
 /// Normally distributed weights of width 0.05, so that deep flows stay finite.
-fn random(architecture: Architecture) -> Result<Model, Box<dyn Error>> {
-    let mut model = Model::new(architecture, Arithmetic::Fused)?;
+fn random(description: Description) -> Result<Model, Box<dyn Error>> {
+    let mut model = Model::new(description, Arithmetic::Fused)?;
     let weights: Vec<f32> = (0..model.parameters().len() as u32)
         .map(|i| 0.05 * normal(Scalar, block([1, 0], [i, 0])[0]))
         .collect();
@@ -93,21 +77,21 @@ fn random(architecture: Architecture) -> Result<Model, Box<dyn Error>> {
 #[test]
 fn large_models_compile_under_another_name_of_the_engine() -> Result<(), Box<dyn Error>> {
     let models = [
-        ("wide", maf(784, 4, Fast::Density)),
-        ("wider", maf(1024, 2, Fast::Sampling)),
-        ("deep", maf(256, 32, Fast::Density)),
+        ("wide", maf(784, 4, Direction::Density)),
+        ("wider", maf(1024, 2, Direction::Sampling)),
+        ("deep", maf(256, 32, Direction::Density)),
         ("large", large()),
     ];
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("user");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     fs::create_dir_all(folder.join("src"))?;
     let (mut items, mut main, mut expected) = (String::new(), String::new(), String::new());
-    for (name, architecture) in models {
-        let model = random(architecture)?;
+    for (name, description) in models {
+        let model = random(description)?;
         fs::write(folder.join(format!("{name}.safetensors")), model.to_bytes()?)?;
         items += &format!("    mod {name} = \"{name}.safetensors\", crate = \"::pf\";\n");
         main += &format!("    show!({name});\n");
-        let (mut row, mut log_prob) = (vec![0.0f32; model.architecture().dim()], [0.0]);
+        let (mut row, mut log_prob) = (vec![0.0f32; model.description().dim()], [0.0]);
         model.sampler()?.sample(7, 3, &mut row, Some(&mut log_prob));
         expected += &format!("{name} {:08x}", log_prob[0].to_bits());
         row.iter().for_each(|x| expected += &format!(" {:08x}", x.to_bits()));

@@ -7,9 +7,20 @@
 
 use core::marker::PhantomData;
 
-use crate::distribution::{self, Tile, Value};
+use crate::distribution::{self, Distribution};
+use crate::domain::Value;
 use crate::noise::{FromRng, Rng};
 use crate::simd::Level;
+
+/// A part of a compiled model, whose sizes `model!` checked.
+#[doc(hidden)]
+#[allow(clippy::panic, reason = "only constants call it: the panic is a compile error")]
+pub const fn checked<T: Copy>(part: Option<T>) -> T {
+    match part {
+        Some(part) => part,
+        None => panic!("written for another version of `pushforward`"),
+    }
+}
 
 /// A model of `DIM` values of type `X` and the floats of `SCRATCH` that one row takes.
 #[derive(Debug)]
@@ -26,7 +37,7 @@ impl<M: 'static, X, const DIM: usize, const SCRATCH: usize> Clone for Compiled<M
 
 impl<M: 'static, X, const DIM: usize, const SCRATCH: usize> Copy for Compiled<M, X, DIM, SCRATCH> {}
 
-impl<M: Tile, X: Value + Default, const DIM: usize, const SCRATCH: usize>
+impl<M: Distribution, X: Value + Default, const DIM: usize, const SCRATCH: usize>
     Compiled<M, X, DIM, SCRATCH>
 {
     /// The model, whose sizes must be `DIM` and `SCRATCH`.
@@ -58,7 +69,7 @@ impl<M: Tile, X: Value + Default, const DIM: usize, const SCRATCH: usize>
 }
 
 #[cfg(feature = "rand")]
-impl<M: Tile, X: Value + Default, const DIM: usize, const SCRATCH: usize>
+impl<M: Distribution, X: Value + Default, const DIM: usize, const SCRATCH: usize>
     rand::distr::Distribution<[X; DIM]> for Compiled<M, X, DIM, SCRATCH>
 {
     fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> [X; DIM] {

@@ -1,11 +1,15 @@
 //! Distributions: how a model is drawn and scored over any number of rows.
 //!
-//! A model implements [`Tile`]: draw or score one tile, whatever its width. [`sample`] and
+//! A model implements [`Distribution`]: draw or score one tile, whatever its width. [`sample`] and
 //! [`log_prob`] cut rows into tiles that suit the level, and the rest into narrower ones; a row's
 //! bits do not depend on the cut.
 //!
+//! # Given a context
+//! A conditional model, `p(x | c)`, is asked for [`Given`] a context: the same for all rows, or one a
+//! row. A model without context is `Given` nothing, and a reference to it will do.
+//!
 //! # Outside the support
-//! A model says where its values lie ([`Tile::DOMAIN`]), and what that means is enforced here, once
+//! A model says where its values lie ([`Distribution::domain`]), and what that means is enforced here, once
 //! for all models. [`log_prob`] gives −∞ for a row that the model cannot draw: a spin that is not
 //! ±1, a NaN, an infinity. It gives −∞ too for a real row so far out that the arithmetic leaves the
 //! range of `f32` (its density is 0 as far as `f32` can say), and never NaN.
@@ -18,9 +22,12 @@
 //! [`sample`] returns ln q along the path of the draw, where every intermediate value is at hand.
 //! The row itself is rounded to `f32`, and ln q of *that* row is what [`log_prob`] says. For spins
 //! the two have the same bits; for flows they differ by what the rounding of the row does to ln q
-//! ([`crate::coupling`] has the bound). [`sample_scored`] returns the value at the row, at the cost
+//! ([`crate::flow`] has the bound). [`sample_scored`] returns the value at the row, at the cost
 //! of a draw and a score.
 
+use crate::domain::{
+    Domain, Element, Rows, RowsMut, TO_TOP, TOP, Value, load_rows, outside, store_rows,
+};
 use crate::kernel::{Arith, Batch, Lanes, Single, take, take_mut};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Level, Simd, dispatch};
@@ -28,160 +35,64 @@ use crate::simd::{Kernel, Level, Simd, dispatch};
 /// Vectors of samples in a full tile.
 const WIDE: usize = 4;
 
-/// Where the values of a row lie; see the module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Domain {
-    /// Finite real numbers. They are drawn into `f32`; `i8` rows can be scored and are widened
-    /// exactly.
-    Real,
-    /// Spins ±1, as `f32` or `i8`.
-    Spin,
-}
-
-/// An element of a row: `f32`, or `i8` for spins.
-pub trait Value: Copy + Send + Sync + 'static {
-    /// Rows to read.
-    fn rows(rows: &[Self]) -> Rows<'_>;
-    /// Rows to write.
-    fn rows_mut(rows: &mut [Self]) -> RowsMut<'_>;
-}
-
-/// Rows of either element type: kernels are compiled once for both.
-#[derive(Clone, Copy, Debug)]
-pub enum Rows<'a> {
-    /// Reals, or spins as ±1.0.
-    F32(&'a [f32]),
-    /// Spins ±1.
-    I8(&'a [i8]),
-}
-
-/// [`Rows`] to write.
-#[derive(Debug)]
-pub enum RowsMut<'a> {
-    /// Reals, or spins as ±1.0.
-    F32(&'a mut [f32]),
-    /// Spins ±1.
-    I8(&'a mut [i8]),
-}
-
-impl Value for f32 {
-    fn rows(rows: &[f32]) -> Rows<'_> {
-        Rows::F32(rows)
-    }
-    fn rows_mut(rows: &mut [f32]) -> RowsMut<'_> {
-        RowsMut::F32(rows)
-    }
-}
-
-impl Value for i8 {
-    fn rows(rows: &[i8]) -> Rows<'_> {
-        Rows::I8(rows)
-    }
-    fn rows_mut(rows: &mut [i8]) -> RowsMut<'_> {
-        RowsMut::I8(rows)
-    }
-}
-
-impl RowsMut<'_> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            RowsMut::F32(rows) => rows.len(),
-            RowsMut::I8(rows) => rows.len(),
-        }
-    }
-    fn reborrow(&mut self) -> RowsMut<'_> {
-        match self {
-            RowsMut::F32(rows) => RowsMut::F32(rows),
-            RowsMut::I8(rows) => RowsMut::I8(rows),
-        }
-    }
-}
-
-impl Rows<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Rows::F32(rows) => rows.len(),
-            Rows::I8(rows) => rows.len(),
-        }
-    }
-}
-
-/// Features that are transposed together: few enough for their cache lines to stay until all
-/// samples have passed.
-const TRANSPOSED: usize = 64;
-
-/// Writes a tile, feature by feature in `x`, to the first rows, and returns the rest of them.
-#[inline(always)]
-fn store_rows<'a, X>(
-    x: &[f32],
-    samples: usize,
-    n: usize,
-    dim: usize,
-    rows: &'a mut [X],
-    to: impl Fn(f32) -> X,
-) -> &'a mut [X] {
-    let (tile, later) = take_mut(rows, n * dim);
-    for (block, x) in (0..dim).zip(x.chunks(TRANSPOSED * samples)) {
-        for (i, row) in (0..samples).zip(tile.chunks_exact_mut(dim)) {
-            let row = take_mut(row, block * TRANSPOSED).1;
-            for (out, feature) in row.iter_mut().zip(x.chunks_exact(samples)) {
-                if let Some(value) = feature.get(i) {
-                    *out = to(*value);
-                }
-            }
-        }
-    }
-    later
-}
-
-/// Reads the first rows into a tile; lanes past the end repeat row 0 (their results are dropped).
-#[inline(always)]
-fn load_rows<'a, X: Copy>(
-    x: &mut [f32],
-    samples: usize,
-    n: usize,
-    dim: usize,
-    rows: &'a [X],
-    from: impl Fn(X) -> f32,
-) -> &'a [X] {
-    let (tile, later) = take(rows, n * dim);
-    let first = take(tile, dim).0;
-    for (block, x) in (0..dim).zip(x.chunks_mut(TRANSPOSED * samples)) {
-        let all = tile.chunks_exact(dim).chain(core::iter::repeat(first));
-        for (i, row) in (0..samples).zip(all) {
-            let row = take(row, block * TRANSPOSED).1;
-            for (value, feature) in row.iter().zip(x.chunks_exact_mut(samples)) {
-                if let Some(to) = feature.get_mut(i) {
-                    *to = from(*value);
-                }
-            }
-        }
-    }
-    later
-}
-
 /// A distribution with exact draws and exact log-probabilities, one tile at a time.
-pub trait Tile {
+pub trait Distribution {
     /// The rounding of its dense multiply-adds.
     type Arith: Arith;
+    /// Whether values may be categories, and so rows of unsigned integers.
+    const CATEGORIES: bool = false;
     /// Where its values lie.
-    const DOMAIN: Domain;
+    fn domain(&self) -> Domain<'_>;
     /// Values in a sample.
     fn dim(&self) -> usize;
-    /// Values of scratch besides the sample's own.
+    /// Values of context that it is conditioned on.
+    fn context(&self) -> usize;
+    /// Values of scratch besides the sample's own and the context's.
     fn scratch(&self) -> usize;
-    /// Draws a tile into `x` and returns its log-probability (nats), zeros if not wanted.
+    /// Draws a tile into `x`, given its context, and returns its log-probability (nats), zeros if not
+    /// wanted.
     fn draw<L: Lanes, N: Noise>(
         &self,
         lanes: L,
         draws: &mut Draws<L, N>,
+        context: &[L::V],
         x: &mut [L::V],
         want_log_prob: bool,
         scratch: &mut [L::V],
     ) -> L::V;
-    /// The log-probability (nats) of the tile in `x`, which it may overwrite. What it says of rows
-    /// outside [`Tile::DOMAIN`] does not matter.
-    fn score<L: Lanes>(&self, lanes: L, x: &mut [L::V], scratch: &mut [L::V]) -> L::V;
+    /// The log-probability (nats) of the tile in `x`, given its context; it may overwrite `x`. What it
+    /// says of rows outside [`Distribution::domain`] does not matter.
+    fn score<L: Lanes>(
+        &self,
+        lanes: L,
+        context: &[L::V],
+        x: &mut [L::V],
+        scratch: &mut [L::V],
+    ) -> L::V;
+}
+
+/// A distribution given a context.
+#[derive(Debug)]
+pub struct Given<'a, D> {
+    /// The distribution.
+    pub model: &'a D,
+    /// Its context: the values of one, for all rows, or one context a row.
+    pub context: &'a [f32],
+}
+
+impl<D> Clone for Given<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for Given<'_, D> {}
+
+impl<'a, D> From<&'a D> for Given<'a, D> {
+    #[inline(always)]
+    fn from(model: &'a D) -> Self {
+        Self { model, context: &[] }
+    }
 }
 
 /// The noise words of the samples in a tile; a block of two words is computed once.
@@ -262,8 +173,22 @@ pub enum Error {
         /// Rows given.
         expected: usize,
     },
-    /// Real numbers were to be drawn into `i8`, which would cut them off.
-    Element,
+    /// The context is not that of one row, nor one a row.
+    Context {
+        /// Floats given.
+        found: usize,
+        /// Floats of one row's.
+        one: usize,
+        /// Rows given.
+        rows: usize,
+    },
+    /// Rows of this type do not hold the model's values.
+    Element {
+        /// The type.
+        found: Element,
+        /// One that does.
+        expected: Element,
+    },
     /// A draw overflowed: its row or its log-probability is not finite. All rows were written.
     NotFinite {
         /// The first such sample in the stream.
@@ -283,8 +208,18 @@ impl core::fmt::Display for Error {
             Error::LogProb { found, expected } => {
                 write!(f, "log_prob: found {found} floats, expected one a row, {expected}")
             }
-            Error::Element => {
-                write!(f, "rows: found i8 elements, expected f32: the model draws real numbers")
+            Error::Context { found, one, rows } => {
+                write!(
+                    f,
+                    "context: found {found} floats, expected {one}, or {one} for each of {rows} rows"
+                )
+            }
+            Error::Element { found, expected } => {
+                let (found, expected) = (found.name(), expected.name());
+                write!(
+                    f,
+                    "rows: found {found} elements, expected {expected}, which hold the model's values"
+                )
             }
             Error::NotFinite { sample } => {
                 write!(
@@ -300,10 +235,16 @@ impl core::error::Error for Error {}
 
 /// Floats of scratch for calls on `rows` rows at `level`. Less, down to the figure for one row, is
 /// allowed and slower.
-pub fn scratch_len<D: Tile>(model: &D, level: Level, rows: usize) -> usize {
+pub fn scratch_len<D: Distribution>(model: &D, level: Level, rows: usize) -> usize {
     let lanes = level.lanes();
     let samples = if rows >= least_rows(lanes) { WIDE * lanes } else { 1 };
-    (model.dim() + model.scratch()) * if lanes == 1 { 1 } else { samples }
+    values(model) * if lanes == 1 { 1 } else { samples }
+}
+
+/// Values that one sample takes: context, row and scratch.
+#[inline(always)]
+fn values<D: Distribution>(model: &D) -> usize {
+    model.context() + model.dim() + model.scratch()
 }
 
 /// Rows from which a whole tile, part of it unused, is quicker than one row at a time.
@@ -316,11 +257,11 @@ const fn least_rows(lanes: usize) -> usize {
 /// their log-probabilities (nats) along the path of the draw.
 ///
 /// # Errors
-/// Buffers of the wrong length, or `i8` rows for real numbers; nothing is written then.
+/// Buffers of the wrong length, or rows that do not hold the values; nothing is written then.
 /// [`Error::NotFinite`] if a draw overflowed; everything is written then, NaN as its
 /// log-probability.
-pub fn sample<D: Tile, N: Noise, X: Value>(
-    model: &D,
+pub fn sample<'a, D: Distribution + 'a, N: Noise, X: Value>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     noise: &mut N,
     first: u64,
@@ -335,8 +276,8 @@ pub fn sample<D: Tile, N: Noise, X: Value>(
 ///
 /// # Errors
 /// As [`sample`].
-pub fn sample_rows<D: Tile, N: Noise>(
-    model: &D,
+pub fn sample_rows<'a, D: Distribution + 'a, N: Noise>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     noise: &mut N,
     first: u64,
@@ -344,13 +285,15 @@ pub fn sample_rows<D: Tile, N: Noise>(
     log_prob: Option<&mut [f32]>,
     scratch: &mut [f32],
 ) -> Result<(), Error> {
-    if let (Domain::Real, RowsMut::I8(_)) = (D::DOMAIN, &rows) {
-        return Err(Error::Element);
+    let given = model.into();
+    let domain = given.model.domain();
+    if !domain.holds(rows.element()) {
+        return Err(Error::Element { found: rows.element(), expected: domain.element() });
     }
     let found = log_prob.as_ref().map(|p| p.len());
-    let rows_left = check(model, rows.len(), found, scratch.len())?;
+    let rows_left = check(given, rows.len(), found, scratch.len())?;
     let failed = None;
-    let draw = Sample { model, noise, first, rows, rows_left, log_prob, scratch, failed };
+    let draw = Sample { given, noise, first, rows, row: 0, rows_left, log_prob, scratch, failed };
     match dispatch(level, draw) {
         None => Ok(()),
         Some(sample) => Err(Error::NotFinite { sample }),
@@ -361,14 +304,16 @@ pub fn sample_rows<D: Tile, N: Noise>(
 /// [`log_prob`] has for it, at the cost of a draw and a score. NaN for a row that is not finite.
 ///
 /// ```
-/// use pushforward::coupling::{Coupling, Nsf, moved};
 /// use pushforward::distribution::{log_prob, sample_scored};
-/// use pushforward::{kernel::Plain, noise::Stream, simd::Level};
+/// use pushforward::{base::Normal, flow::Flow, kernel::Plain, layer::Coupling, network::Mlp};
+/// use pushforward::{noise::Stream, simd::Level, univariate::RationalQuadratic};
 ///
 /// // A spline of two bins moves the second coordinate by the first.
 /// let (mask, weights) = ([true, false], [0.1, -0.2, 0.3, 0.0, 0.5, 0.4, -0.3, 0.2, 0.1, -1.0]);
-/// let couplings = [Coupling { mask: &mask, moved: moved(&mask), hidden: &[], offset: 0 }];
-/// let flow = Nsf::<f32, Plain>::new(2, &couplings, 2, 3.0, false, &weights).unwrap();
+/// let network = Mlp::new(1, &[], 5, &weights).unwrap();
+/// let spline = RationalQuadratic::new(2, 3.0).unwrap();
+/// let coupling = Coupling::new(&mask, network, spline).unwrap();
+/// let flow = Flow::<_, _, Plain>::new(2, 0, Normal, coupling).unwrap();
 /// let (mut rows, mut at_rows, mut scratch) = ([0.0f32; 8], [0.0; 4], [0.0; 1024]);
 /// let stream = &mut Stream::new(1);
 /// sample_scored(&flow, Level::best(), stream, 0, &mut rows, &mut at_rows, &mut scratch)?;
@@ -380,8 +325,8 @@ pub fn sample_rows<D: Tile, N: Noise>(
 ///
 /// # Errors
 /// As [`sample`].
-pub fn sample_scored<D: Tile, N: Noise, X: Value>(
-    model: &D,
+pub fn sample_scored<'a, D: Distribution + 'a, N: Noise, X: Value>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     noise: &mut N,
     first: u64,
@@ -396,8 +341,8 @@ pub fn sample_scored<D: Tile, N: Noise, X: Value>(
 ///
 /// # Errors
 /// As [`sample`].
-pub fn sample_scored_rows<D: Tile, N: Noise>(
-    model: &D,
+pub fn sample_scored_rows<'a, D: Distribution + 'a, N: Noise>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     noise: &mut N,
     first: u64,
@@ -405,12 +350,14 @@ pub fn sample_scored_rows<D: Tile, N: Noise>(
     log_prob: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<(), Error> {
+    let given = model.into();
     let out = Some(&mut *log_prob);
-    let drawn = sample_rows(model, level, noise, first, rows.reborrow(), out, scratch);
+    let drawn = sample_rows(given, level, noise, first, rows.reborrow(), out, scratch);
     let scored = matches!(drawn, Ok(()) | Err(Error::NotFinite { .. }));
-    // The path of spins is the score, to the bit.
-    if let (Domain::Real, true, RowsMut::F32(rows)) = (D::DOMAIN, scored, rows) {
-        log_prob_rows(model, level, Rows::F32(rows), log_prob, scratch)?;
+    let model = given.model;
+    // The path of discrete values is the score, to the bit.
+    if let (true, true, RowsMut::F32(rows)) = (model.domain().is_real(), scored, rows) {
+        log_prob_rows(given, level, Rows::F32(rows), log_prob, scratch)?;
         if drawn.is_err() {
             for (row, ln_q) in rows.chunks_exact(model.dim().max(1)).zip(log_prob) {
                 if !row.iter().all(|x| x.is_finite()) {
@@ -427,8 +374,8 @@ pub fn sample_scored_rows<D: Tile, N: Noise>(
 ///
 /// # Errors
 /// Buffers of the wrong length; nothing is written then.
-pub fn log_prob<D: Tile, X: Value>(
-    model: &D,
+pub fn log_prob<'a, D: Distribution + 'a, X: Value>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     rows: &[X],
     out: &mut [f32],
@@ -441,37 +388,46 @@ pub fn log_prob<D: Tile, X: Value>(
 ///
 /// # Errors
 /// Buffers of the wrong length; nothing is written then.
-pub fn log_prob_rows<D: Tile>(
-    model: &D,
+pub fn log_prob_rows<'a, D: Distribution + 'a>(
+    model: impl Into<Given<'a, D>>,
     level: Level,
     rows: Rows<'_>,
     out: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<(), Error> {
-    check(model, rows.len(), Some(out.len()), scratch.len())?;
-    dispatch(level, LogProb { model, rows, out, scratch });
+    let given = model.into();
+    if let (false, Rows::U8(_) | Rows::U16(_)) = (D::CATEGORIES, rows) {
+        let expected = given.model.domain().element();
+        return Err(Error::Element { found: rows.element(), expected });
+    }
+    check(given, rows.len(), Some(out.len()), scratch.len())?;
+    dispatch(level, LogProb { given, rows, row: 0, out, scratch });
     Ok(())
 }
 
 /// The number of rows, if all buffers fit.
 #[inline(always)]
-fn check<D: Tile>(
-    model: &D,
-    values: usize,
+fn check<D: Distribution>(
+    given: Given<'_, D>,
+    found: usize,
     log_prob: Option<usize>,
     scratch: usize,
 ) -> Result<usize, Error> {
-    let dim = model.dim();
-    let rows = values.checked_div(dim).unwrap_or(0);
-    if rows * dim != values {
-        return Err(Error::Rows { found: values, dim });
+    let Given { model, context } = given;
+    let (dim, one) = (model.dim(), model.context());
+    let rows = found.checked_div(dim).unwrap_or(0);
+    if rows * dim != found {
+        return Err(Error::Rows { found, dim });
+    }
+    if context.len() != one && context.len() != one * rows {
+        return Err(Error::Context { found: context.len(), one, rows });
     }
     if let Some(found) = log_prob
         && found != rows
     {
         return Err(Error::LogProb { found, expected: rows });
     }
-    let expected = dim + model.scratch();
+    let expected = values(model);
     if scratch < expected {
         return Err(Error::Scratch { found: scratch, expected });
     }
@@ -479,10 +435,12 @@ fn check<D: Tile>(
 }
 
 struct Sample<'a, D, N> {
-    model: &'a D,
+    given: Given<'a, D>,
     noise: &'a mut N,
     first: u64,
     rows: RowsMut<'a>,
+    /// The first of them in the call.
+    row: usize,
     rows_left: usize,
     log_prob: Option<&'a mut [f32]>,
     scratch: &'a mut [f32],
@@ -490,31 +448,43 @@ struct Sample<'a, D, N> {
     failed: Option<u64>,
 }
 
-impl<D: Tile, N: Noise> Sample<'_, D, N> {
+impl<D: Distribution, N: Noise> Sample<'_, D, N> {
     /// Draws whole tiles while at least `least` rows are left.
     #[inline(always)]
     fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
-        let dim = self.model.dim();
-        let Some((x, rest)) = buffers::<L>(dim, self.model.scratch(), self.scratch) else { return };
+        let model = self.given.model;
+        let dim = model.dim();
+        let Some(Buffers { context, x, scratch }) = Buffers::new::<L, D>(model, self.scratch)
+        else {
+            return;
+        };
         while self.rows_left >= least {
+            let n = L::SAMPLES.min(self.rows_left);
+            self.given.load::<L>(lanes, self.row, n, context);
             let mut draws = Draws::new(lanes, &mut *self.noise, self.first);
             let want = self.log_prob.is_some();
-            let mut p = self.model.draw(lanes, &mut draws, L::values(x), want, L::values(rest));
-            let n = L::SAMPLES.min(self.rows_left);
-            // Spins are ±1 by construction.
-            if D::DOMAIN == Domain::Real {
-                let outside = outside(lanes, D::DOMAIN, L::values(x));
+            let (context, values) = (&*L::values(context), L::values(x));
+            let mut p = model.draw(lanes, &mut draws, context, values, want, L::values(scratch));
+            // Discrete values are inside by construction.
+            if model.domain().is_real() {
+                let outside = outside(lanes, model.domain(), D::CATEGORIES, L::values(x));
                 settle(lanes, &outside, &mut p, f32::NAN);
                 let mut values = lanes_of::<L>(&p).take(n);
                 if let (None, Some(i)) = (self.failed, values.position(|p| p.is_nan())) {
                     self.failed = Some(self.first.wrapping_add(i as u64));
                 }
             }
+            let all = L::SAMPLES;
             self.rows = match core::mem::replace(&mut self.rows, RowsMut::I8(&mut [])) {
-                RowsMut::F32(rows) => RowsMut::F32(store_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
-                RowsMut::I8(rows) => {
-                    RowsMut::I8(store_rows(x, L::SAMPLES, n, dim, rows, |x| x as i8))
+                RowsMut::F32(rows) => RowsMut::F32(store_rows(x, all, n, dim, rows, |x| x)),
+                RowsMut::I8(rows) => RowsMut::I8(store_rows(x, all, n, dim, rows, |x| x as i8)),
+                RowsMut::U8(rows) if D::CATEGORIES => {
+                    RowsMut::U8(store_rows(x, all, n, dim, rows, |x| x as u8))
                 }
+                RowsMut::U16(rows) if D::CATEGORIES => {
+                    RowsMut::U16(store_rows(x, all, n, dim, rows, |x| x as u16))
+                }
+                rows => rows,
             };
             if let Some(out) = self.log_prob.take() {
                 let (now, later) = take_mut(out, n);
@@ -522,12 +492,13 @@ impl<D: Tile, N: Noise> Sample<'_, D, N> {
                 self.log_prob = Some(later);
             }
             self.first = self.first.wrapping_add(n as u64);
+            self.row += n;
             self.rows_left -= n;
         }
     }
 }
 
-impl<D: Tile, N: Noise> Kernel for Sample<'_, D, N> {
+impl<D: Distribution, N: Noise> Kernel for Sample<'_, D, N> {
     type Output = Option<u64>;
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) -> Option<u64> {
@@ -540,34 +511,51 @@ impl<D: Tile, N: Noise> Kernel for Sample<'_, D, N> {
 }
 
 struct LogProb<'a, D> {
-    model: &'a D,
+    given: Given<'a, D>,
     rows: Rows<'a>,
+    /// The first of them in the call.
+    row: usize,
     out: &'a mut [f32],
     scratch: &'a mut [f32],
 }
 
-impl<D: Tile> LogProb<'_, D> {
+impl<D: Distribution> LogProb<'_, D> {
     #[inline(always)]
     fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
-        let dim = self.model.dim();
-        let Some((x, rest)) = buffers::<L>(dim, self.model.scratch(), self.scratch) else { return };
+        let model = self.given.model;
+        let dim = model.dim();
+        let Some(Buffers { context, x, scratch }) = Buffers::new::<L, D>(model, self.scratch)
+        else {
+            return;
+        };
         while self.out.len() >= least {
             let n = L::SAMPLES.min(self.out.len());
+            self.given.load::<L>(lanes, self.row, n, context);
+            let all = L::SAMPLES;
             self.rows = match self.rows {
-                Rows::F32(rows) => Rows::F32(load_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
-                Rows::I8(rows) => Rows::I8(load_rows(x, L::SAMPLES, n, dim, rows, f32::from)),
+                Rows::F32(rows) => Rows::F32(load_rows(x, all, n, dim, rows, |x| x)),
+                Rows::I8(rows) => Rows::I8(load_rows(x, all, n, dim, rows, f32::from)),
+                Rows::U8(rows) if D::CATEGORIES => {
+                    Rows::U8(load_rows(x, all, n, dim, rows, f32::from))
+                }
+                Rows::U16(rows) if D::CATEGORIES => {
+                    Rows::U16(load_rows(x, all, n, dim, rows, f32::from))
+                }
+                rows => rows,
             };
-            let outside = outside(lanes, D::DOMAIN, L::values(x));
-            let mut p = self.model.score(lanes, L::values(x), L::values(rest));
+            let outside = outside(lanes, model.domain(), D::CATEGORIES, L::values(x));
+            let (context, x) = (&*L::values(context), L::values(x));
+            let mut p = model.score(lanes, context, x, L::values(scratch));
             settle(lanes, &outside, &mut p, f32::NEG_INFINITY);
             let (now, later) = take_mut(core::mem::take(&mut self.out), n);
             unload::<L>(&p, now);
             self.out = later;
+            self.row += n;
         }
     }
 }
 
-impl<D: Tile> Kernel for LogProb<'_, D> {
+impl<D: Distribution> Kernel for LogProb<'_, D> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
@@ -578,17 +566,42 @@ impl<D: Tile> Kernel for LogProb<'_, D> {
     }
 }
 
-/// The sample's buffer and the scratch of a tile, if they fit.
-#[inline(always)]
-fn buffers<L: Lanes>(
-    dim: usize,
-    scratch_values: usize,
-    scratch: &mut [f32],
-) -> Option<(&mut [f32], &mut [f32])> {
-    if dim == 0 || scratch.len() < (dim + scratch_values) * L::SAMPLES {
-        return None;
+impl<D: Distribution> Given<'_, D> {
+    /// Writes the contexts of rows `row .. row + n` into a tile's buffer.
+    #[inline(always)]
+    fn load<L: Lanes>(&self, lanes: L, row: usize, n: usize, to: &mut [f32]) {
+        let one = self.model.context();
+        if one == 0 {
+            return;
+        }
+        if self.context.len() == one {
+            for (to, value) in L::values(to).iter_mut().zip(self.context) {
+                *to = lanes.splat(*value);
+            }
+        } else {
+            load_rows(to, L::SAMPLES, n, one, take(self.context, row * one).1, |x| x);
+        }
     }
-    Some(take_mut(scratch, dim * L::SAMPLES))
+}
+
+/// The buffers of a tile.
+struct Buffers<'s> {
+    context: &'s mut [f32],
+    x: &'s mut [f32],
+    scratch: &'s mut [f32],
+}
+
+impl<'s> Buffers<'s> {
+    /// Cut from the scratch of a call, if they fit.
+    #[inline(always)]
+    fn new<L: Lanes, D: Distribution>(model: &D, scratch: &'s mut [f32]) -> Option<Self> {
+        if model.dim() == 0 || scratch.len() < values(model) * L::SAMPLES {
+            return None;
+        }
+        let (context, scratch) = take_mut(scratch, model.context() * L::SAMPLES);
+        let (x, scratch) = take_mut(scratch, model.dim() * L::SAMPLES);
+        Some(Self { context, x, scratch })
+    }
 }
 
 /// The lanes of a value.
@@ -603,32 +616,6 @@ fn unload<L: Lanes>(value: &L::V, out: &mut [f32]) {
     for (to, from) in out.iter_mut().zip(lanes_of::<L>(value)) {
         *to = *from;
     }
-}
-
-/// The top bit of a word.
-const TOP: u32 = 0x8000_0000;
-/// From the bits of ∞ to [`TOP`]: added to the bits of a magnitude, it sets the top bit where the
-/// number is not finite.
-const TO_TOP: u32 = TOP - f32::INFINITY.to_bits();
-
-/// Samples with a value outside the domain: a word of each, with the top bit set.
-#[inline(always)]
-fn outside<L: Lanes>(lanes: L, domain: Domain, x: &[L::V]) -> L::V {
-    let s = lanes.s();
-    // Integers only: no rounding mode or flush to zero changes the answer.
-    let (inside, to_top) = match domain {
-        Domain::Real => (0, TO_TOP),
-        Domain::Spin => (1f32.to_bits(), TOP - 1),
-    };
-    let mut all = lanes.splat(0.0);
-    for x in x {
-        for (all, x) in all.as_mut().iter_mut().zip(x.as_ref()) {
-            let magnitude = s.and(s.bits(s.load(x)), s.splat_u(!TOP));
-            let word = s.add_u(s.xor(magnitude, s.splat_u(inside)), s.splat_u(to_top));
-            s.store(s.from_bits(s.or(s.bits(s.load(all)), word)), all);
-        }
-    }
-    all
 }
 
 /// Replaces log-probabilities by `otherwise` where the sample is [`outside`] or the log-probability

@@ -8,13 +8,13 @@
 //! - [`noise`]: where randomness comes from. Sample `i` of seed `s` reads the words of a
 //!   counter-based stream, so any sample can be drawn alone and any range on any machine.
 //! - [`distribution`]: [`sample`](distribution::sample) and
-//!   [`log_prob`](distribution::log_prob), for any number of rows.
-//! - The models: [`made`] (spins, autoregressive; [`bernoulli`] is its conditional,
-//!   [`autoregressive`] walks the sites and holds the symmetry wrapper
-//!   [`Z2`](autoregressive::Z2)), and two kinds of flows over real vectors: [`coupling`] (RealNVP,
-//!   neural spline flows) and [`maf`] (masked autoregressive flows, and their inverses). A
-//!   [`transformer`] is what moves one coordinate: affine, or a [`rational_quadratic`] spline;
-//!   [`masked`] is the network that [`made`] and [`maf`] walk.
+//!   [`log_prob`](distribution::log_prob), for any number of rows; [`domain`] says where their values
+//!   lie.
+//! - Two kinds of distribution, each put together from parts. A [`flow`] carries the noise of a
+//!   [`base`] through [`bijection`]s, the [`layer`]s. [`sites`] are drawn one by one from
+//!   [`conditional`]s. A [`network`] gives the parameters of a layer's [`univariate`] maps, or of
+//!   conditionals.
+//! - Wrappers of any distribution: a [`symmetry`], an [`embedding`] of its context.
 //! - [`correct`]: importance weights and independence Metropolis, which make statements about the
 //!   *target* from samples of the model.
 //! - [`kernel`], [`math`], [`simd`]: dense layers, elementary functions, vectors. Every bit that
@@ -30,11 +30,14 @@
 //!
 //! ```
 //! use pushforward::distribution::{sample, log_prob};
-//! use pushforward::{kernel::Plain, made::Made, noise::Stream, simd::Level};
+//! use pushforward::network::{Masked, Shape};
+//! use pushforward::{conditional::Bernoulli, kernel::Plain, noise::Stream, simd::Level, sites::Sites};
 //!
-//! // Two spins: a bias each, and one pairwise term that aligns the second with the first.
+//! // Two spins: a bias each, and one direct term that aligns the second with the first.
 //! let weights = [0.0, 0.0, 1.5];
-//! let model = Made::<f32, Plain>::new(2, &[], true, &weights).unwrap();
+//! let shape = Shape { sites: 2, inputs: 1, hidden: &[], outputs: 1, context: 0, direct: true };
+//! let network = Masked::<_, true>::new(shape, &weights).unwrap();
+//! let model = Sites::<_, _, Plain>::new(network, Bernoulli).unwrap();
 //! let (mut rows, mut lp) = ([0i8; 8], [0.0; 4]);
 //! let mut scratch = [0.0; 64];
 //! sample(&model, Level::Scalar, &mut Stream::new(1), 0, &mut rows, Some(&mut lp), &mut scratch)?;
@@ -80,23 +83,25 @@
 #[cfg(feature = "model")]
 extern crate alloc;
 
-pub mod autoregressive;
-pub mod bernoulli;
+pub mod base;
+pub mod bijection;
 pub mod compiled;
+pub mod conditional;
 pub mod correct;
-pub mod coupling;
 pub mod distribution;
-mod flow;
+pub mod domain;
+pub mod embedding;
+pub mod flow;
 pub mod kernel;
-pub mod made;
-pub mod maf;
-pub mod masked;
+pub mod layer;
 pub mod math;
 #[cfg(feature = "model")]
 #[allow(clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 pub mod model;
+pub mod network;
 pub mod noise;
-pub mod rational_quadratic;
 #[allow(unsafe_code)]
 pub mod simd;
-pub mod transformer;
+pub mod sites;
+pub mod symmetry;
+pub mod univariate;

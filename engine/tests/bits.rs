@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{ARITHMETICS, architectures, randomised};
+use common::{ARITHMETICS, descriptions, randomised};
 use pushforward::model::{Arithmetic, Model};
 use pushforward::simd::Level;
 
@@ -135,10 +135,10 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
 fn samples_and_log_probs_have_their_pinned_bits() {
     let mut table = String::new();
     let mut wrong = Vec::new();
-    for (name, architecture) in architectures() {
+    for (name, description) in descriptions() {
         let mut found = [(0, 0); 2];
         for (found, arithmetic) in found.iter_mut().zip(ARITHMETICS) {
-            let model = randomised(architecture.clone(), arithmetic, 0.3);
+            let model = randomised(description.clone(), arithmetic, 0.3);
             *found = hashes(&model, Level::Scalar);
             for level in Level::available() {
                 assert_eq!(hashes(&model, level), *found, "{name} {arithmetic:?} {level:?}");

@@ -1,28 +1,27 @@
 //! How far the value returned with a draw (along its path) may be from the density at the row as it
-//! was rounded: the bound of [`pushforward::coupling`], on deep flows with random weights.
+//! was rounded: the bound of [`pushforward::flow`], on deep flows with random weights.
 
 mod common;
 
 use common::{AFFINE, SPLINE, draw, maf, nsf, realnvp};
-use pushforward::model::{Architecture, Arithmetic, Fast, Model};
-use pushforward::noise::{block, normal};
+use pushforward::bijection::Direction;
+use pushforward::model::{Arithmetic, Description, Model};
+use pushforward::noise::{Stream, block, normal};
 use pushforward::simd::Scalar;
+use pushforward_oracle::Oracle;
 
 const ROWS: usize = 12;
-/// The constant of the bound, and half a unit in the last place of 1.
-const C: f64 = 16.0;
-const U: f64 = 1.0 / (1 << 24) as f64;
 
 /// Weights normal with standard deviation `spread` over the root of their fan-in, biases of 0.3,
 /// slopes 0.1.
-fn random(architecture: Architecture, spread: f32, seed: u32) -> Model {
-    let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+fn random(description: Description, spread: f32, seed: u32) -> Model {
+    let mut model = Model::new(description, Arithmetic::Fused).unwrap();
     let mut parameters = Vec::new();
-    for (name, shape) in model.architecture().tensors() {
-        for _ in 0..shape.iter().product() {
+    for spec in model.description().tensors() {
+        for _ in 0..spec.size() {
             let noise = normal(Scalar, block([seed, 4], [parameters.len() as u32, 0])[0]);
-            parameters.push(match name.rsplit('.').next() {
-                Some("weight") => noise * spread / (shape[1] as f32).sqrt(),
+            parameters.push(match spec.name.rsplit('.').next() {
+                Some("weight") => noise * spread / (spec.shape[1] as f32).sqrt(),
                 Some("slope") => 0.1,
                 _ => 0.3 * noise,
             });
@@ -32,111 +31,53 @@ fn random(architecture: Architecture, spread: f32, seed: u32) -> Model {
     model
 }
 
-fn layers(architecture: &Architecture) -> usize {
-    match architecture {
-        Architecture::RealNvp(spec) => spec.couplings.len(),
-        Architecture::Nsf(spec) => spec.couplings.len(),
-        Architecture::Maf(spec) => spec.layers.len(),
-        Architecture::Made(_) => 0,
-    }
-}
-
-/// The flow as it is after its first `n` layers: what it draws are the values between two layers.
-fn first_layers(model: &Model, n: usize) -> Model {
-    let mut architecture = model.architecture().clone();
-    // The affine layer is the last.
-    let whole = n > layers(&architecture);
-    match &mut architecture {
-        Architecture::RealNvp(spec) => {
-            spec.couplings.truncate(n);
-            spec.affine &= whole;
-        }
-        Architecture::Nsf(spec) => {
-            spec.couplings.truncate(n);
-            spec.affine &= whole;
-        }
-        Architecture::Maf(spec) => {
-            spec.layers.truncate(n);
-            spec.affine &= whole;
-        }
-        Architecture::Made(_) => {}
-    }
-    let tensors = architecture.tensors().into_iter();
-    let parameters: Vec<f32> =
-        tensors.flat_map(|(name, _)| model.tensor(&name).unwrap().data.clone()).collect();
-    let mut first = Model::new(architecture, model.arithmetic()).unwrap();
-    first.set_parameters(&parameters).unwrap();
-    first
-}
-
-fn norm(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
 fn wide(row: &[f32]) -> Vec<f64> {
     row.iter().map(|x| f64::from(*x)).collect()
 }
 
-/// ∇ ln q at `x`, by central differences in `f64`.
-fn gradient(model: &Model, x: &[f64]) -> Vec<f64> {
-    let component = |d: usize| {
-        let step = 1e-7 * x[d].abs().max(1e-3);
-        let at = |by: f64| {
-            let mut moved = x.to_vec();
-            moved[d] += by;
-            common::log_prob(model, &moved)
-        };
-        (at(step) - at(-step)) / (2.0 * step)
-    };
-    (0..x.len()).map(component).collect()
-}
-
 /// The bound for each of the first rows of stream 1 (nats).
 fn bounds(model: &Model) -> Vec<f64> {
-    let mut bounds = vec![0.0; ROWS];
-    let affine = model.tensor("affine.shift").is_some();
-    for l in 0..=layers(model.architecture()) + usize::from(affine) {
-        let first = first_layers(model, l);
-        let (rows, _) = draw(&first, 1, 0, ROWS);
-        let dim = model.architecture().dim();
-        for (row, bound) in rows.chunks(dim).zip(&mut bounds) {
-            let h = wide(row);
-            let term = dim as f64 + (1.0 + norm(&h)) * norm(&gradient(&first, &h));
-            // Not finite: no bound.
-            *bound += if term.is_finite() { C * U * term } else { f64::INFINITY };
-        }
-    }
-    bounds
+    let (oracle, dim) = (Oracle::new(model), model.description().dim());
+    let mut stream = Stream::new(1);
+    let mut bound = |row: u64| {
+        let z: Vec<f64> = (0..dim)
+            .map(|d| normal(Scalar, stream.block(row, (d / 2) as u32)[d % 2]).into())
+            .collect();
+        let bound = oracle.roundings(&[], &z).log_prob;
+        if bound.is_finite() { bound } else { f64::INFINITY }
+    };
+    (0..ROWS as u64).map(&mut bound).collect()
 }
 
 #[test]
 fn path_and_row_differ_by_no_more_than_the_bound() {
     let mut wide_gap = 0;
-    for (name, architecture) in [
+    for (name, description) in [
         ("realnvp d8×1", realnvp(8, 1, &[32, 32], true)),
         ("nsf d8×1", nsf(8, 1, &[32, 32], 8, false)),
-        ("maf d8×1", maf(8, 1, &[32, 32], Fast::Density, AFFINE, true)),
-        ("iaf splines d4×1", maf(4, 1, &[32, 32], Fast::Sampling, SPLINE, false)),
+        ("maf d8×1", maf(8, 1, &[32, 32], Direction::Density, AFFINE, true)),
+        ("iaf splines d4×1", maf(4, 1, &[32, 32], Direction::Sampling, SPLINE, false)),
         ("realnvp d8×8", realnvp(8, 8, &[32, 32], false)),
         ("realnvp d2×16", realnvp(2, 16, &[32, 32], false)),
         ("nsf d8×8", nsf(8, 8, &[32, 32], 8, false)),
         ("nsf d2×8", nsf(2, 8, &[32, 32], 8, false)),
-        ("maf d8×8", maf(8, 8, &[32, 32], Fast::Density, AFFINE, false)),
-        ("maf splines d4×8", maf(4, 8, &[32, 32], Fast::Density, SPLINE, false)),
-        ("iaf d8×8", maf(8, 8, &[32, 32], Fast::Sampling, AFFINE, false)),
+        ("maf d8×8", maf(8, 8, &[32, 32], Direction::Density, AFFINE, false)),
+        ("maf splines d4×8", maf(4, 8, &[32, 32], Direction::Density, SPLINE, false)),
+        ("iaf d8×8", maf(8, 8, &[32, 32], Direction::Sampling, AFFINE, false)),
     ] {
-        let shallow = layers(&architecture) <= 2;
+        let shallow = Model::new(description.clone(), Arithmetic::Fused)
+            .is_ok_and(|m| Oracle::new(&m).layers() <= 2);
         let at_four = if shallow { ROWS * 3 } else { 0 };
         for (spread, least) in [(0.3, ROWS * 4), (1.0, ROWS * 3), (4.0, at_four)] {
             let (mut bounded, mut worst, mut gap) = (0, 0f64, 0f64);
             let mut off = [0f64; 2];
             for seed in 0..4 {
-                let model = random(architecture.clone(), spread, seed);
+                let model = random(description.clone(), spread, seed);
                 let (rows, path) = draw(&model, 1, 0, ROWS);
                 let mut at_row = vec![0.0; ROWS];
                 model.sampler().unwrap().log_prob(&rows, &mut at_row);
                 for (i, bound) in bounds(&model).into_iter().enumerate() {
-                    let x = wide(&rows[i * architecture.dim()..][..architecture.dim()]);
+                    let x = wide(&rows[i * description.dim()..][..description.dim()]);
                     let exact = common::log_prob(&model, &x);
                     let difference = f64::from((path[i] - at_row[i]).abs());
                     gap = gap.max(difference);

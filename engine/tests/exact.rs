@@ -4,11 +4,12 @@
 mod common;
 
 use common::{AFFINE, ARITHMETICS, SPLINE, made, maf, nsf, randomised, realnvp};
-use pushforward::model::{Arithmetic, Fast, Model, Symmetry};
+use pushforward::bijection::Direction;
+use pushforward::model::{Arithmetic, Model, Symmetry};
 
 /// ln q of all 2^n states, state bit i set = spin i up.
 fn enumerate(model: &Model) -> Vec<f32> {
-    let n = model.architecture().dim();
+    let n = model.description().dim();
     let rows: Vec<i8> = (0..1usize << n)
         .flat_map(|state| (0..n).map(move |i| if state >> i & 1 == 1 { 1 } else { -1 }))
         .collect();
@@ -98,9 +99,9 @@ fn draws_of_flows_have_the_density_that_log_prob_says() {
     for (name, architecture, size) in [
         ("realnvp", realnvp(2, 4, &[8], false), 0.3),
         ("nsf", nsf(2, 4, &[8], 8, false), 0.7),
-        ("maf affine", maf(2, 2, &[8], Fast::Density, AFFINE, false), 0.4),
-        ("maf spline", maf(2, 2, &[8], Fast::Density, SPLINE, false), 0.7),
-        ("iaf spline", maf(2, 2, &[8], Fast::Sampling, SPLINE, false), 0.7),
+        ("maf affine", maf(2, 2, &[8], Direction::Density, AFFINE, false), 0.4),
+        ("maf spline", maf(2, 2, &[8], Direction::Density, SPLINE, false), 0.7),
+        ("iaf spline", maf(2, 2, &[8], Direction::Sampling, SPLINE, false), 0.7),
     ] {
         let model = randomised(architecture, Arithmetic::Fused, size);
         let sampler = model.sampler().unwrap();

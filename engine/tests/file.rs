@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{ARITHMETICS, architectures, made, randomised, realnvp};
+use common::{ARITHMETICS, descriptions, made, randomised, realnvp};
 use proptest::prelude::*;
-use pushforward::model::{Architecture, Arithmetic, Golden, Model, ModelError, Symmetry};
+use pushforward::model::{Arithmetic, Golden, Model, ModelError, Symmetry};
 use serde_json::{Value, json};
 
 fn small() -> Model {
@@ -15,13 +15,13 @@ fn small() -> Model {
 
 #[test]
 fn every_model_survives_the_file() {
-    for (name, architecture) in architectures() {
+    for (name, description) in descriptions() {
         for arithmetic in ARITHMETICS {
-            let model = randomised(architecture.clone(), arithmetic, 0.3);
+            let model = randomised(description.clone(), arithmetic, 0.3);
             let bytes = model.to_bytes().unwrap();
             let read = Model::from_bytes(&bytes).unwrap();
             assert_eq!(read.parameters(), model.parameters(), "{name}");
-            assert_eq!(read.architecture(), model.architecture(), "{name}");
+            assert_eq!(read.description(), model.description(), "{name}");
             assert_eq!(read.to_bytes().unwrap(), bytes, "{name}: writing is deterministic");
             assert!(read.golden().is_some() && read.golden_rows_hold().unwrap(), "{name}");
             let other = read.clone().with_arithmetic(arithmetic);
@@ -94,9 +94,9 @@ fn nothing_unreadable_is_written() {
 #[test]
 fn reading_takes_time_in_proportion_to_the_tensors() {
     let seconds = |layers: usize| {
-        let architecture: Architecture = realnvp(2, layers, &[1; 13], false);
-        let tensors = architecture.tensors().len();
-        let bytes = Model::new(architecture, Arithmetic::Plain).unwrap().to_bytes().unwrap();
+        let description = realnvp(2, layers, &[1; 13], false);
+        let tensors = description.tensors().len();
+        let bytes = Model::new(description, Arithmetic::Plain).unwrap().to_bytes().unwrap();
         let read = |_| {
             let start = std::time::Instant::now();
             Model::from_bytes(&bytes).unwrap();
@@ -144,25 +144,28 @@ fn damage_is_named() {
     let bytes = small().to_bytes().unwrap();
     let error = |from: &str, to: &str| Model::from_bytes(&edited(&bytes, from, to)).unwrap_err();
 
-    let version = error("\\\"version\\\":1", "\\\"version\\\":9");
-    assert_eq!(version, ModelError::Version { found: 9, newest: 1 });
-    let version = error("\\\"version\\\":1", "\\\"version\\\":0").to_string();
+    let version = error("\\\"version\\\":2", "\\\"version\\\":9");
+    assert_eq!(version, ModelError::Version { found: 9, newest: 2 });
+    let version = error("\\\"version\\\":2", "\\\"version\\\":0").to_string();
     assert!(version.contains("found 0, which is not a version"), "{version}");
-    assert!(error("\\\"version\\\":1", "\\\"version\\\":-1").to_string().contains("`version`"));
+    assert!(error("\\\"version\\\":2", "\\\"version\\\":-1").to_string().contains("`version`"));
     assert!(
-        error("\\\"kind\\\":\\\"made\\\"", "\\\"kind\\\":\\\"gpt\\\"").to_string().contains("gpt")
+        error("\\\"kind\\\":\\\"sites\\\"", "\\\"kind\\\":\\\"gpt\\\"").to_string().contains("gpt")
     );
     assert_eq!(error("\"pushforward\":", "\"somebodyelse\":"), ModelError::NotAModel);
     assert!(matches!(
         error("\\\"tool\\\":\\\"test\\\"", "\\\"tool\\\":\\\"tset\\\""),
         ModelError::Hash { .. }
     ));
-    let missing = error("\"hidden.0.bias\"", "\"hidden.9.bias\"");
-    assert!(missing.to_string().starts_with("tensor `hidden.0.bias`: missing"), "{missing}");
+    let missing = error("\"network.hidden.0.bias\"", "\"network.hidden.9.bias\"");
+    assert!(
+        missing.to_string().starts_with("tensor `network.hidden.0.bias`: missing"),
+        "{missing}"
+    );
     let shape = error("\\\"hidden\\\":[7]", "\\\"hidden\\\":[8]");
     assert!(shape.to_string().contains("found shape [7, 5], expected [8, 5]"), "{shape}");
-    let huge = error("\\\"sites\\\":5", "\\\"sites\\\":5000000000");
-    assert!(huge.to_string().contains("`sites`"), "{huge}");
+    let huge = error("\\\"shape\\\":[5]", "\\\"shape\\\":[5000000000]");
+    assert!(huge.to_string().contains("`shape`"), "{huge}");
     assert!(matches!(Model::from_bytes(b"").unwrap_err(), ModelError::Container(_)));
     let none = rebuilt(&bytes, |header, data| {
         let entries = header.as_object_mut().unwrap();
@@ -186,18 +189,18 @@ fn a_key_is_known_and_comes_once() {
     let error = |from: &str, to: &str| {
         Model::from_bytes(&edited(&bytes, from, to)).unwrap_err().to_string()
     };
-    let entry = r#""hidden.0.bias":{"dtype":"F32","shape":[7],"data_offsets":[192,220]},"#;
-    let twice = error(r#""hidden.0.bias""#, &format!("{entry}\"hidden.0.bias\""));
-    assert!(twice.contains("key `hidden.0.bias`: found twice"), "{twice}");
+    let entry = r#""network.hidden.0.bias":{"dtype":"F32","shape":[7],"data_offsets":[192,220]},"#;
+    let twice = error(r#""network.hidden.0.bias""#, &format!("{entry}\"network.hidden.0.bias\""));
+    assert!(twice.contains("key `network.hidden.0.bias`: found twice"), "{twice}");
     let twice = error(r#""__metadata__":{"#, r#""__metadata__":{"pushforward":"","#);
     assert!(twice.contains("key `pushforward`: found twice"), "{twice}");
     let twice = error(r#"\"provenance\":{"#, r#"\"provenance\":{\"tool\":\"other\","#);
     assert!(twice.contains("key `tool`: found twice"), "{twice}");
     let unknown = error(r#""__metadata__":{"#, r#""__metadata__":{"format":"pt","#);
     assert_eq!(unknown, "metadata `format`: unknown key, expected `pushforward` alone");
-    let unknown = error(r#"\"version\":1"#, r#"\"version\":1,\"colour\":1"#);
+    let unknown = error(r#"\"version\":2"#, r#"\"version\":2,\"colour\":1"#);
     assert_eq!(unknown, "metadata `pushforward`: `colour`: unknown key");
-    let unknown = error(r#"\"sites\":5"#, r#"\"sites\":5,\"colour\":1"#);
+    let unknown = error(r#"\"shape\":[5]"#, r#"\"shape\":[5],\"colour\":1"#);
     assert!(unknown.contains("unknown field `colour`"), "{unknown}");
 }
 
@@ -207,7 +210,7 @@ fn bad_parameters_are_refused_by_tensor() {
     let mut parameters = model.parameters();
     parameters[40] = f32::NAN;
     let error = model.set_parameters(&parameters).unwrap_err().to_string();
-    assert!(error.starts_with("tensor `hidden.0.bias`: found NaN at element 5"), "{error}");
+    assert!(error.starts_with("tensor `network.hidden.0.bias`: found NaN at element 5"), "{error}");
     let error = model.set_parameters(&[0.0]).unwrap_err().to_string();
     assert!(error.starts_with("parameters: found 1"), "{error}");
     let too_large = randomised(realnvp(2, 1, &[4], true), Arithmetic::Plain, 1e5);

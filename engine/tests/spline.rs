@@ -1,14 +1,12 @@
 //! The rational-quadratic spline against its textbook formula in `f64`, against itself in a round
 //! trip, and on inputs that no network gives.
 
-mod common;
-
-use common::rational_quadratic;
 use proptest::prelude::*;
+use pushforward::bijection::Direction;
 use pushforward::noise::{block, normal};
-use pushforward::rational_quadratic::RationalQuadratic;
 use pushforward::simd::{Kernel, Level, Scalar, Simd, dispatch};
-use pushforward::transformer::{Parameters, Transformer};
+use pushforward::univariate::{Parameters, RationalQuadratic, RationalQuadraticSpec, Univariate};
+use pushforward_oracle::univariate;
 
 const BINS: usize = 8;
 const P: usize = 3 * BINS - 1;
@@ -119,8 +117,10 @@ fn values_and_derivatives_are_those_of_the_formula_in_f64() {
         for (i, x) in x.iter().enumerate() {
             let parameters: Vec<f64> =
                 parameters[i * p..(i + 1) * p].iter().map(|u| f64::from(*u)).collect();
-            let (exact, slope) =
-                rational_quadratic(bins, f64::from(bound), f64::from(*x), &parameters);
+            let spec = RationalQuadraticSpec { bins, bound }.into();
+            let (exact, log_slope) =
+                univariate(&spec, &parameters, Direction::Density, f64::from(*x));
+            let slope = log_slope.exp();
             // Knots carry a rounding a bin, which moves a steep curve by its slope.
             let error = (f64::from(y[i]) - exact).abs() / (f64::from(bound) * (1.0 + slope));
             let log_error = (f64::from(log_derivative[i]) - slope.ln()).abs();
@@ -229,7 +229,7 @@ proptest! {
 
 #[test]
 fn no_permitted_bound_gives_nan() {
-    use pushforward::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+    use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
     for bound in [MIN_BOUND, MAX_BOUND] {
         for bins in [2, BINS, MAX_BINS] {
             let spline = RationalQuadratic::new(bins, bound).unwrap();

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{ARITHMETICS, architectures, randomised};
+use common::{ARITHMETICS, descriptions, discrete, randomised};
 use pushforward::distribution::Error;
+use pushforward::domain::Element;
 use pushforward::model::{Model, Sampler};
 use pushforward::simd::Level;
 
@@ -13,9 +14,9 @@ const BATCHES: [usize; 4] = [1, 3, 33, N];
 
 /// Every model at every level.
 fn each_sampler(size: f32, mut check: impl FnMut(&str, &Model, &Sampler)) {
-    for (name, architecture) in architectures() {
+    for (name, description) in descriptions() {
         for arithmetic in ARITHMETICS {
-            let model = randomised(architecture.clone(), arithmetic, size);
+            let model = randomised(description.clone(), arithmetic, size);
             for level in Level::available() {
                 let sampler = model.sampler().unwrap().with_level(level);
                 check(&format!("{name} {arithmetic:?} {level:?}"), &model, &sampler);
@@ -29,7 +30,7 @@ fn bits(xs: &[f32]) -> Vec<u32> {
 }
 
 /// Scores in pieces of `batch` rows.
-fn scored<X: pushforward::distribution::Value>(s: &Sampler, rows: &[X], batch: usize) -> Vec<f32> {
+fn scored<X: pushforward::domain::Value>(s: &Sampler, rows: &[X], batch: usize) -> Vec<f32> {
     let mut out = vec![7.0; rows.len() / s.dim()];
     for (rows, out) in rows.chunks(batch * s.dim()).zip(out.chunks_mut(batch)) {
         s.try_log_prob(rows, out).unwrap();
@@ -70,7 +71,7 @@ fn rows_outside_the_support_score_minus_infinity() {
     let no_spin_in_bytes = [0i8, 2, -2, 3, 127, -127, -128];
     each_sampler(0.3, |name, model, sampler| {
         let dim = sampler.dim();
-        let discrete = model.architecture().is_discrete();
+        let discrete = discrete(model);
         let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
         sampler.try_sample(2, 0, &mut rows, Some(&mut path)).unwrap();
         let clean = scored(sampler, &rows, N);
@@ -98,13 +99,13 @@ fn rows_outside_the_support_score_minus_infinity() {
 #[test]
 fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
     let far = [1e3, 1e6, 1e10, 1e15, 1e18, 1e19, 2e19, 1e25, 1e30, 1e35, f32::MAX];
-    for (name, architecture) in architectures() {
-        if architecture.is_discrete() {
+    for (name, description) in descriptions() {
+        if !description.domain().is_real() {
             continue;
         }
         for arithmetic in ARITHMETICS {
-            let model = randomised(architecture.clone(), arithmetic, 0.3);
-            let dim = architecture.dim();
+            let model = randomised(description.clone(), arithmetic, 0.3);
+            let dim = description.dim();
             let (mut rows, _) = common::draw(&model, 3, 0, 4 * far.len());
             for (i, row) in rows.chunks_mut(dim).enumerate() {
                 let x = far[i / 4] * if i % 2 == 0 { 1.0 } else { -1.0 };
@@ -158,10 +159,10 @@ fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
         };
         assert_eq!(drawn, expected, "{name}");
         if let Err(error) = &drawn {
-            failed.insert(model.architecture().kind());
+            failed.insert(model.description().kind());
             let Error::NotFinite { sample } = error else { unreachable!() };
             assert!(error.to_string().starts_with(&format!("sample {sample}: ")), "{error}");
-            assert!(!model.architecture().is_discrete(), "{name}: spins are always ±1");
+            assert!(!discrete(model), "{name}: spins are always ±1");
         }
         // Whatever the cut, whether log-probabilities are asked for or not, and also where a call
         // cannot return an error.
@@ -200,11 +201,8 @@ fn a_value_at_the_row_is_the_score_of_the_row() {
                 sampler.try_sample_scored(8, 3 + (i * batch) as u64, rows, out).unwrap();
             }
             assert_eq!(bits(&again), bits(&rows), "{name} batch {batch}");
-            let expected = if model.architecture().is_discrete() {
-                path.clone()
-            } else {
-                scored(sampler, &rows, batch)
-            };
+            let expected =
+                if discrete(model) { path.clone() } else { scored(sampler, &rows, batch) };
             assert_eq!(bits(&at_row), bits(&expected), "{name} batch {batch}");
         }
         let found = sampler.try_sample_scored(8, 3, &mut rows, &mut [0.0; 2]).unwrap_err();
@@ -218,11 +216,15 @@ fn real_numbers_are_not_cut_off_to_bytes() {
         let dim = sampler.dim();
         let mut rows = vec![77i8; 3 * dim];
         let drawn = sampler.try_sample(1, 0, &mut rows, None);
-        if model.architecture().is_discrete() {
+        if discrete(model) {
             assert_eq!(drawn, Ok(()), "{name}");
             return;
         }
-        assert_eq!(drawn, Err(Error::Element), "{name}");
+        assert_eq!(
+            drawn,
+            Err(Error::Element { found: Element::I8, expected: Element::F32 }),
+            "{name}"
+        );
         assert_eq!(rows, vec![77; 3 * dim], "{name}: nothing is written");
         // Whole numbers are real numbers: they score as such.
         let bytes: Vec<i8> = (0..3 * dim as i32).map(|i| (i % 5 - 2) as i8).collect();

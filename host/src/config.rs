@@ -10,9 +10,12 @@ mod section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pushforward::model::{Fast, TransformerSpec};
-use pushforward::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
-use pushforward::transformer::{MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND};
+use pushforward::bijection::Direction;
+use pushforward::model::UnivariateSpec;
+use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+use pushforward::univariate::{
+    AffineSpec, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND, RationalQuadraticSpec,
+};
 
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
@@ -106,7 +109,7 @@ pub enum Family {
         /// Hidden units of each conditioner.
         hidden: Vec<usize>,
         /// What moves a coordinate.
-        transformer: TransformerSpec,
+        univariate: UnivariateSpec,
         /// Which coordinates a layer keeps.
         mask: Mask,
     },
@@ -117,9 +120,9 @@ pub enum Family {
         /// Hidden units of each network.
         hidden: Vec<usize>,
         /// What moves a coordinate.
-        transformer: TransformerSpec,
+        univariate: UnivariateSpec,
         /// Which side the networks read.
-        fast: Fast,
+        fast: Direction,
     },
 }
 
@@ -334,7 +337,7 @@ fn model<'a>(
             let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
             let bound =
                 section.number("bound", MIN_BOUND.into()..=MAX_BOUND.into())?.unwrap_or(5.0) as f32;
-            let spline = TransformerSpec::RationalQuadratic { bins, bound };
+            let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound });
             let modes = ["coupling", "autoregressive"];
             let mode = section.choice("mode", &modes)?.unwrap_or("coupling");
             let other = if mode == "coupling" { "fast" } else { "mask" };
@@ -360,10 +363,10 @@ fn made(section: &Section<'_>) -> Result<Family> {
     Ok(Family::Made { hidden, z2, pairwise })
 }
 
-fn affine(section: &Section<'_>, bound: f64) -> Result<TransformerSpec> {
+fn affine(section: &Section<'_>, bound: f64) -> Result<UnivariateSpec> {
     let bounds = MIN_LOG_SCALE_BOUND.into()..=MAX_LOG_SCALE_BOUND.into();
     let bound = section.number("log_scale_bound", bounds)?.unwrap_or(bound);
-    Ok(TransformerSpec::Affine { log_scale_bound: bound as f32 })
+    Ok(UnivariateSpec::Affine(AffineSpec { log_scale_bound: bound as f32 }))
 }
 
 /// How many layers, and the hidden units of each one's network.
@@ -372,13 +375,13 @@ fn sizes(section: &Section<'_>, layers: usize) -> Result<(usize, Vec<usize>)> {
     Ok((layers, section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64])))
 }
 
-fn coupling(section: &Section<'_>, layers: usize, transformer: TransformerSpec) -> Result<Family> {
+fn coupling(section: &Section<'_>, layers: usize, univariate: UnivariateSpec) -> Result<Family> {
     let (layers, hidden) = sizes(section, layers)?;
     let mask = match section.choice("mask", &["checkerboard", "halves"])? {
         Some("halves") => Mask::Halves,
         _ => Mask::Checkerboard,
     };
-    Ok(Family::Coupling { layers, hidden, transformer, mask })
+    Ok(Family::Coupling { layers, hidden, univariate, mask })
 }
 
 /// The side that the networks read follows from the target: a step has what it starts from whole,
@@ -386,20 +389,20 @@ fn coupling(section: &Section<'_>, layers: usize, transformer: TransformerSpec) 
 fn autoregressive(
     section: &Section<'_>,
     layers: usize,
-    transformer: TransformerSpec,
+    univariate: UnivariateSpec,
     target: &TargetConfig,
 ) -> Result<Family> {
     let (layers, hidden) = sizes(section, layers)?;
     let (fast, word, source) = match target {
-        TargetConfig::Hamiltonian(_) => (Fast::Sampling, "sampling", "a Hamiltonian"),
-        TargetConfig::Data { .. } => (Fast::Density, "density", "data"),
+        TargetConfig::Hamiltonian(_) => (Direction::Sampling, "sampling", "a Hamiltonian"),
+        TargetConfig::Data { .. } => (Direction::Density, "density", "data"),
     };
     let given = section.choice("fast", &["density", "sampling"])?;
     if let Some(given) = given.filter(|given| *given != word) {
         let message = format!("found '{given}', expected '{word}' to learn from {source}");
         return Err(section.fault("fast", message));
     }
-    Ok(Family::Autoregressive { layers, hidden, transformer, fast })
+    Ok(Family::Autoregressive { layers, hidden, univariate, fast })
 }
 
 fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {

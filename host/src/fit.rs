@@ -16,10 +16,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pushforward::model::file::fnv;
-use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, Model, NsfSpec,
-    RealNvpSpec, Symmetry, TransformerSpec,
-};
+use pushforward::model::{Arithmetic, Description, Model, Symmetry, preset};
 
 use crate::checkpoint::{self, Best};
 use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
@@ -147,19 +144,19 @@ impl Problem {
                 (shape.clone().unwrap_or_else(|| vec![width]), target, held_out, None)
             }
         };
-        let architecture = architecture(
+        let description = description(
             &config.model,
             &config.target,
-            shape,
+            &shape,
             energy.as_ref().is_some_and(|(e, _)| e.even()),
         );
         let arithmetic = if config.model.plain { Arithmetic::Plain } else { Arithmetic::Fused };
-        architecture.validate().map_err(|e| wrong(&e))?;
+        description.validate().map_err(|e| wrong(&e))?;
         // The weights, and twice as numbers in a row while they are set.
-        affordable("[model]", 3 * 4 * architecture.parameters() as u128)?;
-        let mut model = Model::new(architecture, arithmetic).map_err(|e| wrong(&e))?;
+        affordable("[model]", 3 * 4 * description.parameters() as u128)?;
+        let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
-        let record = config.record(model.architecture());
+        let record = config.record(model.description());
         let identity = record.clone() + &checksum;
         Ok(Problem { model, target, validation, units, energy, record, identity })
     }
@@ -170,23 +167,21 @@ impl Problem {
     }
 }
 
-fn architecture(
+fn description(
     config: &ModelConfig,
     target: &TargetConfig,
-    shape: Vec<usize>,
+    shape: &[usize],
     even: bool,
-) -> Architecture {
+) -> Description {
     let dim: usize = shape.iter().product();
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
     match &config.family {
-        Family::Made { hidden, z2, pairwise } => Architecture::Made(MadeSpec {
-            sites: dim,
-            hidden: hidden.clone().unwrap_or_else(|| vec![4 * dim]),
-            pairwise: *pairwise,
-            symmetry: if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None },
-            shape,
-        }),
-        Family::Coupling { layers, hidden, transformer, mask } => {
+        Family::Made { hidden, z2, pairwise } => {
+            let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
+            let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
+            preset::made(shape, &hidden, *pairwise, symmetry)
+        }
+        Family::Coupling { layers, hidden, univariate, mask } => {
             let width = *shape.last().unwrap_or(&dim);
             let kept = |d: usize, layer: usize| match mask {
                 // One coordinate has nothing to condition on: every layer moves it.
@@ -197,33 +192,16 @@ fn architecture(
                 Mask::Checkerboard => (d + layer).is_multiple_of(2),
                 Mask::Halves => (d < dim / 2) == layer.is_multiple_of(2),
             };
-            let coupling = |layer| CouplingSpec {
-                mask: (0..dim).map(|d| kept(d, layer)).collect(),
-                hidden: hidden.clone(),
-            };
-            let couplings = (0..*layers).map(coupling).collect();
-            match *transformer {
-                TransformerSpec::Affine { log_scale_bound } => Architecture::RealNvp(RealNvpSpec {
-                    dim,
-                    couplings,
-                    log_scale_bound,
-                    affine,
-                    shape,
-                }),
-                TransformerSpec::RationalQuadratic { bins, bound } => {
-                    Architecture::Nsf(NsfSpec { dim, couplings, bins, bound, affine, shape })
-                }
-            }
+            let layer = |l| preset::coupling((0..dim).map(|d| kept(d, l)), hidden, *univariate);
+            preset::flow(shape, (0..*layers).map(layer), affine)
         }
-        Family::Autoregressive { layers, hidden, transformer, fast } => {
+        Family::Autoregressive { layers, hidden, univariate, fast } => {
             let order = |layer: usize| match layer % 2 {
                 0 => (0..dim).collect(),
                 _ => (0..dim).rev().collect(),
             };
-            let layer = |l| AutoregressiveSpec { order: order(l), hidden: hidden.clone() };
-            let layers = (0..*layers).map(layer).collect();
-            let (fast, transformer) = (*fast, *transformer);
-            Architecture::Maf(MafSpec { dim, layers, fast, transformer, affine, shape })
+            let layer = |l| preset::autoregressive(order(l), *fast, hidden, *univariate);
+            preset::flow(shape, (0..*layers).map(layer), affine)
         }
     }
 }
@@ -371,7 +349,7 @@ impl<'a> Watch<'a> {
         let rows = &problem.validation;
         let every = (train.steps / 50).max(1).next_multiple_of(train.log_every);
         Watch {
-            rows: &rows[..rows.len().min(VALIDATION_ROWS * problem.model.architecture().dim())],
+            rows: &rows[..rows.len().min(VALIDATION_ROWS * problem.model.description().dim())],
             every: if rows.is_empty() { 0 } else { every },
             patience: train.patience,
             steps: train.steps,

@@ -23,7 +23,6 @@ pub mod fit;
 pub mod loaded;
 pub mod ops;
 pub mod paths;
-pub mod reference;
 pub mod report;
 pub mod run;
 pub mod signals;

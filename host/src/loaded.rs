@@ -14,7 +14,7 @@ use crate::data::Number;
 use crate::error::{Error, Result, affordable};
 
 /// An element of a row, as the engine draws it and as files hold it.
-pub trait Value: distribution::Value + Number + Default {}
+pub trait Value: pushforward::domain::Value + Number + Default {}
 impl Value for i8 {}
 impl Value for f32 {}
 
@@ -89,7 +89,7 @@ impl Loaded {
 
     /// Whether rows are spins.
     pub fn spins(&self) -> bool {
-        self.model.architecture().is_discrete()
+        !self.model.description().domain().is_real()
     }
 
     /// Rows of one piece of `rows`: whole tiles, a quarter of a megabyte at most, and a piece for

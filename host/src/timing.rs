@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
     }
 
     fn with_rows<V: Value>(model: &'a Loaded, work: Work, batch: usize, threads: usize) -> Job<'a> {
-        let (sampler, architecture) = (model.sampler(), model.model.architecture());
+        let (sampler, architecture) = (model.sampler(), model.model.description());
         let passes = if work == Work::Sample { 1 } else { architecture.passes() };
         let prepare = |thread: usize| {
             let mut rows = vec![V::default(); batch * model.dim()];

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ops_common::*;
-use pushforward::model::TransformerSpec;
+use pushforward::model::UnivariateSpec;
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -124,9 +125,9 @@ fn dense(device: &Device) {
 /// Layers of a flow, as one call where a workgroup's memory suffices, against their parts on the CPU,
 /// which the tests around this one hold to their formulas.
 fn flow_layers(gpu: &Device) {
-    let affine = TransformerSpec::Affine { log_scale_bound: 1.5 };
-    let spline = TransformerSpec::RationalQuadratic { bins: 4, bound: 3.0 };
-    for (transformer, hidden, masked, calls) in [
+    let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
+    let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 4, bound: 3.0 });
+    for (univariate, hidden, masked, calls) in [
         (affine, vec![], false, 1),
         (spline, vec![], true, 1),
         (spline, vec![1], false, 1),
@@ -141,14 +142,14 @@ fn flow_layers(gpu: &Device) {
         for (direction, wanted, batch) in
             [(Direction::Sampling, true, 70), (Direction::Density, false, 33)]
         {
-            let what = format!("{transformer:?} {hidden:?} {masked} {direction:?}");
+            let what = format!("{univariate:?} {hidden:?} {masked} {direction:?}");
             let dim = 5;
             let (read, moved, kept) = if masked {
                 (vec![3, 1, 0, 4, 2], vec![3, 1, 0, 4, 2], vec![])
             } else {
                 (vec![0, 3], vec![1, 2, 4], vec![0, 3])
             };
-            let per = transformer.parameters();
+            let per = univariate.parameters();
             let sizes: Vec<usize> = [read.len()]
                 .into_iter()
                 .chain(hidden.iter().copied())
@@ -200,17 +201,7 @@ fn flow_layers(gpu: &Device) {
                 let strides = if masked { [per, 1] } else { [1, moved.len] };
                 p.push(Select { indices, from: x, to: picked });
                 network.into_iter().for_each(|dense| p.push(dense));
-                p.push(Transform {
-                    transformer,
-                    direction,
-                    moved,
-                    kept,
-                    strides,
-                    x,
-                    raw,
-                    y,
-                    log_q,
-                });
+                p.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
                 p.given(y, dy);
                 if wanted {
                     p.want(x);
@@ -389,9 +380,9 @@ fn layers_that_share_a_weight_are_not_fused() {
             let (inputs, outputs) = (2, 2);
             p.push(Dense { weight, bias, limits, inputs, outputs, x, y, units, from_copy: 0 });
         }
-        let transformer = TransformerSpec::Affine { log_scale_bound: 1.0 };
+        let univariate = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.0 });
         let (direction, strides) = (Direction::Sampling, [1, 1]);
-        p.push(Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q });
+        p.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
         p.finish(Fusing::On)
     };
     assert_eq!(program([0, 10]).forward.len(), 1);
@@ -496,7 +487,7 @@ fn spline(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64, f64) {
     (if direction == Direction::Density { y } else { xs[k] + w * t }, slope.ln())
 }
 
-/// An affine transformer in the same way.
+/// An affine univariate in the same way.
 fn scale_and_shift(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64, f64) {
     let s = bound * (u[0] / bound).tanh();
     match direction {
@@ -508,8 +499,9 @@ fn scale_and_shift(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64,
 fn transforms(device: &Device) {
     let coupling = |per| (5, vec![1u32, 2, 4], vec![0u32, 3], [1, 3], per);
     let autoregressive = |per: usize| (3, vec![2u32, 0, 1], vec![], [per, 1], per);
-    let affine = TransformerSpec::Affine { log_scale_bound: 1.5 };
-    let spline_of = |bins, bound| TransformerSpec::RationalQuadratic { bins, bound };
+    let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
+    let spline_of =
+        |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound });
     let cases = [
         (affine, coupling(2)),
         (affine, autoregressive(2)),
@@ -517,10 +509,10 @@ fn transforms(device: &Device) {
         (spline_of(2, 1.7), autoregressive(5)),
     ];
     let directions = [Direction::Sampling, Direction::Density];
-    for ((transformer, (dim, moved, kept, strides, per)), direction) in
+    for ((univariate, (dim, moved, kept, strides, per)), direction) in
         cases.into_iter().flat_map(|case| directions.map(|d| (case.clone(), d)))
     {
-        let what = format!("{transformer:?} {direction:?}");
+        let what = format!("{univariate:?} {direction:?}");
         let (n, m) = (BATCH, moved.len());
         let x = numbers(dim * n, 2.0, 1);
         let raw = numbers(per * m * n, 2.5, 2);
@@ -528,11 +520,11 @@ fn transforms(device: &Device) {
         let one = |j: usize, c: usize, x: f64, raw: &[f64]| {
             let row = |p: usize| raw[(j * strides[0] + p * strides[1]) * n + c];
             let u: Vec<f64> = (0..per).map(row).collect();
-            match transformer {
-                TransformerSpec::Affine { log_scale_bound } => {
+            match univariate {
+                UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
                     scale_and_shift(&u, f64::from(log_scale_bound), direction, x)
                 }
-                TransformerSpec::RationalQuadratic { bound, .. } => {
+                UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bound, .. }) => {
                     spline(&u, f64::from(bound), direction, x)
                 }
             }
@@ -565,7 +557,7 @@ fn transforms(device: &Device) {
         let (moved, kept) = (p.table(moved.iter().copied()), p.table(kept.iter().copied()));
         let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
         let transform = Transform {
-            transformer,
+            univariate,
             direction,
             moved,
             kept,

@@ -3,205 +3,68 @@
 
 mod ops_common;
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ops_common::*;
+use pushforward::bijection::Direction;
 use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Fast, MadeSpec, MafSpec, Model,
-    NsfSpec, RealNvpSpec, Symmetry, TransformerSpec,
+    Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
 use pushforward_host::ops::{Add, Layout, LossKind, Program, Slot, StepInputs, Words};
-use pushforward_host::reference::Reference;
 use pushforward_host::train::{
     Fusing, Schedule, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
 };
 
+use pushforward_oracle::Oracle;
+
 const BATCH: usize = 70;
 
+const AFFINE: UnivariateSpec = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
+const SPLINE: UnivariateSpec =
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 4.0 });
+
 /// The step that a trainer takes.
-fn step_program(architecture: &Architecture, target: &Target) -> Program {
-    pushforward_host::train::step_program(architecture, target, Fusing::On).unwrap()
+fn step_program(description: &Description, target: &Target) -> Program {
+    pushforward_host::train::step_program(description, target, Fusing::On).unwrap()
 }
 
-/// Where each tensor lies among the parameters.
-struct Index(HashMap<String, Range<usize>>);
-
-impl Index {
-    fn new(architecture: &Architecture) -> Self {
-        let mut start = 0;
-        let range = |(name, shape): (String, Vec<usize>)| {
-            let range = start..start + shape.iter().product::<usize>();
-            start = range.end;
-            (name, range)
-        };
-        Self(architecture.tensors().into_iter().map(range).collect())
-    }
+fn made(sites: usize, hidden: &[usize], pairwise: bool, symmetry: Symmetry) -> Description {
+    preset::made(&[2, sites / 2], hidden, pairwise, symmetry)
 }
 
-/// A model's parameters by tensor, in `f64`.
-struct Weights<'a> {
-    index: &'a Index,
-    values: &'a [f64],
+/// Three couplings, of which the second moves what the others keep.
+fn couplings(dim: usize, hidden: &[usize], map: UnivariateSpec, affine: bool) -> Description {
+    let mask = |k: usize| (0..dim).map(move |d| (d + k).is_multiple_of(2));
+    preset::flow(&[dim], (0..3).map(|k| preset::coupling(mask(k), hidden, map)), affine)
 }
 
-impl Weights<'_> {
-    fn get(&self, wanted: &str) -> Option<&[f64]> {
-        self.index.0.get(wanted).map(|range| &self.values[range.clone()])
-    }
-
-    /// b + W x, from the weights alone: masked entries are 0.
-    fn dense(&self, name: &str, x: &[f64]) -> Vec<f64> {
-        let b = self.get(&format!("{name}.bias")).unwrap();
-        let w = self.get(&format!("{name}.weight")).unwrap();
-        let row = |o: usize| &w[o * x.len()..(o + 1) * x.len()];
-        b.iter()
-            .enumerate()
-            .map(|(o, b)| b + row(o).iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
-            .collect()
-    }
-
-    fn hidden(&self, prefix: &str, mut x: Vec<f64>) -> Vec<f64> {
-        for k in 0.. {
-            let name = format!("{prefix}hidden.{k}");
-            let Some(slopes) = self.get(&format!("{name}.slope")) else { break };
-            let z = self.dense(&name, &x);
-            x = z.iter().zip(slopes).map(|(&z, a)| if z > 0.0 { z } else { a * z }).collect();
-        }
-        x
-    }
-
-    /// ln q of spins.
-    fn made(&self, spec: &MadeSpec, s: &[f64]) -> f64 {
-        let one = |s: &[f64]| -> f64 {
-            let mut logits = if spec.hidden.is_empty() {
-                self.get("output.bias").unwrap().to_vec()
-            } else {
-                self.dense("output", &self.hidden("", s.to_vec()))
-            };
-            if let Some(pairwise) = self.get("pairwise.weight") {
-                for (i, a) in logits.iter_mut().enumerate() {
-                    *a += (0..s.len()).map(|j| pairwise[i * s.len() + j] * s[j]).sum::<f64>();
-                }
-            }
-            logits.iter().zip(s).map(|(a, s)| -(-a * s).exp().ln_1p()).sum()
-        };
-        match spec.symmetry {
-            Symmetry::None => one(s),
-            Symmetry::Z2 => {
-                let mirrored: Vec<f64> = s.iter().map(|v| -v).collect();
-                ((one(s).exp() + one(&mirrored).exp()) / 2.0).ln()
-            }
-        }
-    }
-
-    /// One coupling's log-scales and shifts from its kept coordinates.
-    fn conditioner(
-        &self,
-        spec: &RealNvpSpec,
-        l: usize,
-        x: &[f64],
-    ) -> (Vec<usize>, Vec<f64>, Vec<f64>) {
-        let mask = &spec.couplings[l].mask;
-        let kept = (0..spec.dim).filter(|&d| mask[d]).map(|d| x[d]).collect();
-        let moved: Vec<usize> = (0..spec.dim).filter(|&d| !mask[d]).collect();
-        let prefix = format!("coupling.{l}.");
-        let raw = self.dense(&format!("{prefix}output"), &self.hidden(&prefix, kept));
-        let b = f64::from(spec.log_scale_bound);
-        let s = raw[..moved.len()].iter().map(|r| b * (r / b).tanh()).collect();
-        (moved.clone(), s, raw[moved.len()..].to_vec())
-    }
-
-    /// x and ln q of base noise z.
-    fn draw(&self, spec: &RealNvpSpec, z: &[f64]) -> (Vec<f64>, f64) {
-        let mut x = z.to_vec();
-        let mut log_q: f64 =
-            z.iter().map(|z| -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln()).sum();
-        for l in 0..spec.couplings.len() {
-            let (moved, s, t) = self.conditioner(spec, l, &x);
-            for ((&d, s), t) in moved.iter().zip(&s).zip(&t) {
-                x[d] = x[d] * s.exp() + t;
-                log_q -= s;
-            }
-        }
-        if let (Some(a), Some(b)) = (self.get("affine.log_scale"), self.get("affine.shift")) {
-            for d in 0..spec.dim {
-                x[d] = x[d] * a[d].exp() + b[d];
-                log_q -= a[d];
-            }
-        }
-        (x, log_q)
-    }
-
-    /// ln q of x.
-    fn density(&self, spec: &RealNvpSpec, x: &[f64]) -> f64 {
-        let mut x = x.to_vec();
-        let mut log_q = 0.0;
-        if let (Some(a), Some(b)) = (self.get("affine.log_scale"), self.get("affine.shift")) {
-            for d in 0..spec.dim {
-                x[d] = (x[d] - b[d]) * (-a[d]).exp();
-                log_q -= a[d];
-            }
-        }
-        for l in (0..spec.couplings.len()).rev() {
-            let (moved, s, t) = self.conditioner(spec, l, &x);
-            for ((&d, s), t) in moved.iter().zip(&s).zip(&t) {
-                x[d] = (x[d] - t) * (-s).exp();
-                log_q -= s;
-            }
-        }
-        log_q + x.iter().map(|z| -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln()).sum::<f64>()
-    }
+fn flow(dim: usize, hidden: &[usize], affine: bool) -> Description {
+    couplings(dim, hidden, AFFINE, affine)
 }
 
-fn made(sites: usize, hidden: &[usize], pairwise: bool, symmetry: Symmetry) -> MadeSpec {
-    MadeSpec { sites, hidden: hidden.to_vec(), pairwise, symmetry, shape: vec![2, sites / 2] }
+fn nsf(dim: usize, hidden: &[usize], affine: bool) -> Description {
+    couplings(dim, hidden, SPLINE, affine)
 }
 
-fn flow(dim: usize, hidden: &[usize], affine: bool) -> RealNvpSpec {
-    let coupling = |k: usize| CouplingSpec {
-        mask: (0..dim).map(|d| (d + k).is_multiple_of(2)).collect(),
-        hidden: hidden.to_vec(),
-    };
-    RealNvpSpec {
-        dim,
-        couplings: (0..3).map(coupling).collect(),
-        log_scale_bound: 1.5,
-        affine,
-        shape: vec![dim],
-    }
-}
-
-fn nsf(dim: usize, hidden: &[usize], affine: bool) -> Architecture {
-    let couplings = flow(dim, hidden, affine).couplings;
-    Architecture::Nsf(NsfSpec { dim, couplings, bins: 5, bound: 4.0, affine, shape: vec![dim] })
-}
-
-fn maf(dim: usize, hidden: &[usize], fast: Fast, spline: bool) -> Architecture {
-    let layer = |order: Vec<usize>| AutoregressiveSpec { order, hidden: hidden.to_vec() };
-    let transformer = if spline {
-        TransformerSpec::RationalQuadratic { bins: 6, bound: 5.0 }
+fn maf(dim: usize, hidden: &[usize], fast: Direction, spline: bool) -> Description {
+    let map = if spline {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 6, bound: 5.0 })
     } else {
-        TransformerSpec::Affine { log_scale_bound: 2.0 }
+        UnivariateSpec::Affine(AffineSpec { log_scale_bound: 2.0 })
     };
-    Architecture::Maf(MafSpec {
-        dim,
-        layers: vec![layer((0..dim).collect()), layer((0..dim).rev().collect())],
-        fast,
-        transformer,
-        affine: fast == Fast::Density,
-        shape: vec![dim],
-    })
+    let layer = |order| preset::autoregressive(order, fast, hidden, map);
+    let layers = [layer((0..dim).collect()), layer((0..dim).rev().collect())];
+    preset::flow(&[dim], layers, fast == Direction::Density)
 }
 
 /// A model with no parameter at rest: the usual start plus a little of everything.
-fn model(architecture: Architecture) -> Model {
-    let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+fn model(description: Description) -> Model {
+    let mut model = Model::new(description, Arithmetic::Fused).unwrap();
     initialize(&mut model, 3).unwrap();
     let mut parameters = model.parameters();
     let extra = numbers(parameters.len(), 0.15, 8);
@@ -217,7 +80,7 @@ fn ising(shape: [usize; 2]) -> Target {
 
 /// Runs a step's forward, loss and backward; returns slot `slot` and the gradient.
 fn gradient(device: &Device, model: &Model, target: &Target, slot: Slot) -> (Vec<f32>, Vec<f32>) {
-    let program = step_program(model.architecture(), target);
+    let program = step_program(model.description(), target);
     let parameters = model.parameters();
     let mut found =
         evaluate(device, program, BATCH, &parameters, &[], &[Forward, Loss, Backward], &[slot]);
@@ -232,18 +95,16 @@ fn samples(x: &[f32], dim: usize) -> Vec<Vec<f64>> {
 }
 
 /// Unmasked slopes only: the models never move the others.
-fn visible(architecture: &Architecture, mut slopes: Vec<f64>) -> Vec<f64> {
+fn visible(description: &Description, mut slopes: Vec<f64>) -> Vec<f64> {
     let mut start = 0;
-    for (name, shape) in architecture.tensors() {
-        let inputs = *shape.last().unwrap();
-        for row in 0..shape[0] {
-            if shape.len() == 2
-                && let Some(visible) = architecture.visible(&name, row)
-            {
-                slopes[start + row * inputs + visible..start + (row + 1) * inputs].fill(0.0);
+    for spec in description.tensors() {
+        if let &[rows, columns] = &spec.shape[..] {
+            for row in 0..rows {
+                let row_start = start + row * columns;
+                slopes[row_start + spec.visible(row)..row_start + columns].fill(0.0);
             }
         }
-        start += shape.iter().product::<usize>();
+        start += spec.size();
     }
     slopes
 }
@@ -252,7 +113,7 @@ fn visible(architecture: &Architecture, mut slopes: Vec<f64>) -> Vec<f64> {
 const SAMPLES: Slot = Slot(2);
 
 fn free_energy_gradient_of_spins(device: &Device) {
-    for spec in [
+    for description in [
         made(6, &[], true, Symmetry::None),
         made(6, &[], true, Symmetry::Z2),
         made(6, &[12], true, Symmetry::Z2),
@@ -261,59 +122,65 @@ fn free_energy_gradient_of_spins(device: &Device) {
         made(6, &[13, 8], true, Symmetry::Z2),
         made(6, &[8, 17], false, Symmetry::None),
     ] {
-        let architecture = Architecture::Made(spec.clone());
-        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let model = model(description.clone());
         let target = ising([2, 3]);
         let Target::Energy { energy, .. } = &target else { unreachable!() };
         let (x, found) = gradient(device, &model, &target, SAMPLES);
-        let x = samples(&x, spec.sites);
+        let x = samples(&x, description.dim());
         let at = f64s(&model.parameters());
-        let ln_q = |values: &[f64], s: &[f64]| Weights { index: &index, values }.made(&spec, s);
+        let oracle = |values: &[f64]| Oracle::with_parameters(&description, values);
         let of = |s: &[f64]| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
+        let here = oracle(&at);
         let losses: Vec<f64> =
-            x.iter().map(|s| ln_q(&at, s) + f64::from(step().beta) * of(s)).collect();
+            x.iter().map(|s| here.log_prob(&[], s) + f64::from(step().beta) * of(s)).collect();
         let mean = losses.iter().sum::<f64>() / BATCH as f64;
         let score = |values: &[f64]| {
-            x.iter().zip(&losses).map(|(s, l)| (l - mean) * ln_q(values, s)).sum::<f64>()
-                / BATCH as f64
+            let moved = oracle(values);
+            let terms = x.iter().zip(&losses).map(|(s, l)| (l - mean) * moved.log_prob(&[], s));
+            terms.sum::<f64>() / BATCH as f64
         };
-        let expected = visible(&architecture, slopes(&at, score));
-        assert_close(&format!("{} {spec:?}", device.kind()), &found, &expected, 1e-5);
+        let expected = visible(&description, slopes(&at, score));
+        assert_close(&format!("{} {description:?}", device.kind()), &found, &expected, 1e-5);
     }
 }
 
+/// −mean ln q of rows, and its slopes.
+fn likelihood_slopes(model: &Model, rows: &[Vec<f64>]) -> Vec<f64> {
+    let description = model.description();
+    let loss = |values: &[f64]| {
+        let oracle = Oracle::with_parameters(description, values);
+        -rows.iter().map(|row| oracle.log_prob(&[], row)).sum::<f64>() / rows.len() as f64
+    };
+    visible(description, slopes(&f64s(&model.parameters()), loss))
+}
+
 fn likelihood_gradient_of_spins(device: &Device) {
-    for spec in [made(6, &[13], true, Symmetry::Z2), made(6, &[7, 8], false, Symmetry::None)] {
-        let architecture = Architecture::Made(spec.clone());
-        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+    for description in [made(6, &[13], true, Symmetry::Z2), made(6, &[7, 8], false, Symmetry::None)]
+    {
+        let model = model(description.clone());
         let rows: Vec<f32> = numbers(6 * 40, 1.0, 4).iter().map(|v| v.signum()).collect();
         let target = Target::Data { rows: rows.into() };
         let (x, found) = gradient(device, &model, &target, SAMPLES);
-        let x = samples(&x, spec.sites);
-        let loss = |values: &[f64]| {
-            let weights = Weights { index: &index, values };
-            -x.iter().map(|s| weights.made(&spec, s)).sum::<f64>() / BATCH as f64
-        };
-        let expected = visible(&architecture, slopes(&f64s(&model.parameters()), loss));
-        assert_close(&format!("{} {spec:?}", device.kind()), &found, &expected, 1e-5);
+        let expected = likelihood_slopes(&model, &samples(&x, 6));
+        assert_close(&format!("{} {description:?}", device.kind()), &found, &expected, 1e-5);
     }
 }
 
 fn free_energy_gradient_of_a_flow(device: &Device) {
-    for (spec, energy) in [
+    for (description, energy) in [
         (flow(4, &[6, 5], true), Arc::new(Ring2d::new()) as Arc<dyn Energy>),
         (flow(2, &[7], false), Arc::new(DoubleWell::new(0.2, -4.0, 1.0).unwrap())),
         (flow(6, &[], true), Arc::new(Phi4::new([2, 3], -4.0, 8.0).unwrap())),
     ] {
-        let architecture = Architecture::RealNvp(spec.clone());
-        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
+        let model = model(description.clone());
         let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
-        let z = samples(&z, spec.dim);
+        let z = samples(&z, description.dim());
         let loss = |values: &[f64]| {
-            let weights = Weights { index: &index, values };
+            let oracle = Oracle::with_parameters(&description, values);
             let one = |z: &Vec<f64>| {
-                let (x, log_q) = weights.draw(&spec, z);
+                let (x, log_det) = oracle.to_data(&[], z);
+                let log_q = oracle.base_log_prob(z) + log_det;
                 log_q + f64::from(step().beta) * energy_f64(energy.name(), &x)
             };
             z.iter().map(one).sum::<f64>() / BATCH as f64
@@ -341,36 +208,30 @@ fn energy_f64(name: &str, x: &[f64]) -> f64 {
 
 fn likelihood_gradient_of_a_flow(device: &Device) {
     let mut all_moved = flow(3, &[5], true);
-    all_moved.couplings[1].mask = vec![false; 3];
-    for spec in [flow(5, &[9, 6], true), flow(2, &[8], false), all_moved] {
-        let architecture = Architecture::RealNvp(spec.clone());
-        let (index, model) = (Index::new(&architecture), model(architecture.clone()));
-        let target = Target::Data { rows: numbers(spec.dim * 50, 1.5, 4).into() };
+    if let Description::Flow(flow) = &mut all_moved
+        && let LayerSpec::Coupling(coupling) = &mut flow.layers[1]
+    {
+        coupling.mask = vec![false; 3];
+    }
+    for description in [flow(5, &[9, 6], true), flow(2, &[8], false), all_moved] {
+        let model = model(description.clone());
+        let target = Target::Data { rows: numbers(description.dim() * 50, 1.5, 4).into() };
         let (x, found) = gradient(device, &model, &target, SAMPLES);
-        let x = samples(&x, spec.dim);
-        let loss = |values: &[f64]| {
-            let weights = Weights { index: &index, values };
-            -x.iter().map(|x| weights.density(&spec, x)).sum::<f64>() / BATCH as f64
-        };
-        let expected = slopes(&f64s(&model.parameters()), loss);
-        assert_close(
-            &format!("{} {:?}", device.kind(), spec.couplings[1].mask),
-            &found,
-            &expected,
-            1e-5,
-        );
+        let expected = likelihood_slopes(&model, &samples(&x, description.dim()));
+        assert_close(&format!("{} {description:?}", device.kind()), &found, &expected, 1e-5);
     }
 }
 
 /// The mean loss of a model in `f64`, at the noise or data that a step started from.
 fn mean_loss(model: &Model, target: &Target, start: &[Vec<f64>]) -> f64 {
-    let reference = Reference(model);
+    let oracle = Oracle::new(model);
     let one = |at: &Vec<f64>| match target {
-        Target::Data { .. } => -reference.log_prob(at),
+        Target::Data { .. } => -oracle.log_prob(&[], at),
         Target::Energy { energy, .. } => {
-            let x = reference.push(at);
+            let (x, log_det) = oracle.to_data(&[], at);
             let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-            reference.log_prob(&x) + f64::from(step().beta) * energy.energy(&narrow)
+            let log_q = oracle.base_log_prob(at) + log_det;
+            log_q + f64::from(step().beta) * energy.energy(&narrow)
         }
     };
     start.iter().map(one).sum::<f64>() / start.len() as f64
@@ -385,15 +246,15 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
         beta: f64::from(step().beta),
         anneal: None,
     };
-    for (architecture, target) in [
+    for (description, target) in [
         (nsf(4, &[9, 8], true), &data),
         (nsf(4, &[9, 8], false), &ring),
-        (maf(4, &[9, 11], Fast::Density, false), &data),
-        (maf(4, &[9], Fast::Density, true), &data),
-        (maf(4, &[8, 9], Fast::Sampling, false), &ring),
-        (maf(4, &[9], Fast::Sampling, true), &ring),
+        (maf(4, &[9, 11], Direction::Density, false), &data),
+        (maf(4, &[9], Direction::Density, true), &data),
+        (maf(4, &[8, 9], Direction::Sampling, false), &ring),
+        (maf(4, &[9], Direction::Sampling, true), &ring),
     ] {
-        let model = model(architecture);
+        let model = model(description);
         let (x, found) = gradient(device, &model, target, SAMPLES);
         let start = samples(&x, 4);
         // Along any direction the loss rises by its product with the gradient.
@@ -402,7 +263,7 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
                 true => found.clone(),
                 false => numbers(found.len(), 1.0, seed),
             };
-            let seen = visible(model.architecture(), f64s(&direction));
+            let seen = visible(model.description(), f64s(&direction));
             let size = seen.iter().map(|v| v * v).sum::<f64>().sqrt();
             let at = |sign: f64| {
                 let mut moved = model.clone();
@@ -425,7 +286,7 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
             assert!(
                 off < 3e-3 * 2.0 * STEP * norm,
                 "{} {}: {} against {}",
-                model.architecture().kind(),
+                model.description().kind(),
                 device.kind(),
                 up - down,
                 rise - fall
@@ -436,8 +297,7 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
 
 fn sampling_draws_the_rows_of_the_engine(device: &Device) {
     // Same words, same conditionals: rows differ only where a probability differs in its last bits.
-    let spec = made(16, &[32], true, Symmetry::None);
-    let model = model(Architecture::Made(spec));
+    let model = model(made(16, &[32], true, Symmetry::None));
     let [low, high] = step().key;
     let seed = u64::from(high) << 32 | u64::from(low);
     let mut rows = vec![0i8; 16 * BATCH];
@@ -454,16 +314,13 @@ fn options(steps: u64) -> TrainOptions {
 }
 
 fn small() -> Model {
-    let mut model =
-        Model::new(Architecture::Made(made(16, &[40], true, Symmetry::Z2)), Arithmetic::Fused)
-            .unwrap();
+    let mut model = Model::new(made(16, &[40], true, Symmetry::Z2), Arithmetic::Fused).unwrap();
     initialize(&mut model, 1).unwrap();
     model
 }
 
 fn small_flow() -> Model {
-    let mut model =
-        Model::new(Architecture::RealNvp(flow(2, &[16], true)), Arithmetic::Fused).unwrap();
+    let mut model = Model::new(flow(2, &[16], true), Arithmetic::Fused).unwrap();
     initialize(&mut model, 1).unwrap();
     model
 }
@@ -475,8 +332,8 @@ fn training_agrees_across_devices(gpu: &Device) {
         anneal: Some(0.9),
     };
     let data = Target::Data { rows: numbers(2 * 500, 1.5, 4).into() };
-    let new = |architecture| {
-        let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+    let new = |description| {
+        let mut model = Model::new(description, Arithmetic::Fused).unwrap();
         initialize(&mut model, 1).unwrap();
         model
     };
@@ -486,8 +343,8 @@ fn training_agrees_across_devices(gpu: &Device) {
         (small_flow(), data.clone()),
         (new(nsf(2, &[16], true)), well.clone()),
         (new(nsf(2, &[16], true)), data.clone()),
-        (new(maf(2, &[16], Fast::Sampling, true)), well),
-        (new(maf(2, &[16], Fast::Density, false)), data),
+        (new(maf(2, &[16], Direction::Sampling, true)), well),
+        (new(maf(2, &[16], Direction::Density, false)), data),
     ] {
         let mut cpu = Trainer::new(model.clone(), target.clone(), options(30), &cpu()).unwrap();
         let mut gpu = Trainer::new(model, target, options(30), gpu).unwrap();
@@ -510,9 +367,9 @@ fn training_agrees_across_devices(gpu: &Device) {
 fn splines_learn_two_wells() {
     let energy: Arc<dyn Energy> = Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap());
     let ln_z = energy.ln_z(1.0).unwrap().value;
-    for architecture in [nsf(2, &[16, 16], true), maf(2, &[16, 16], Fast::Sampling, true)] {
-        let kind = architecture.kind();
-        let mut model = Model::new(architecture, Arithmetic::Fused).unwrap();
+    for description in [nsf(2, &[16, 16], true), maf(2, &[16, 16], Direction::Sampling, true)] {
+        let kind = description.kind();
+        let mut model = Model::new(description, Arithmetic::Fused).unwrap();
         initialize(&mut model, 1).unwrap();
         let target = Target::Energy { energy: Arc::clone(&energy), beta: 1.0, anneal: Some(0.98) };
         let mut trainer = Trainer::new(model, target, options(400), &cpu()).unwrap();
@@ -593,7 +450,7 @@ fn the_optimiser_follows_its_formula(device: &Device) {
     for clip in [0.01f32, f32::MAX] {
         let input =
             StepInputs { clip, correction_1: 1.7, correction_2: 30.0, decay: 0.01, ..step() };
-        let mut runner = start(device, step_program(model.architecture(), &target), BATCH, &at);
+        let mut runner = start(device, step_program(model.description(), &target), BATCH, &at);
         runner.set_state(&at, &m, &v);
         let readings = runner.run(&[input]).unwrap();
         let g = f64s(&runner.gradient().unwrap());
@@ -619,14 +476,11 @@ fn statistics_follow_their_formulas(device: &Device) {
     let model = small();
     let target = ising([4, 4]);
     let Target::Energy { energy, .. } = &target else { unreachable!() };
-    let Architecture::Made(spec) = model.architecture() else { unreachable!() };
-    let (index, at) = (Index::new(model.architecture()), model.parameters());
-    let mut runner = start(device, step_program(model.architecture(), &target), BATCH, &at);
+    let (oracle, at) = (Oracle::new(&model), model.parameters());
+    let mut runner = start(device, step_program(model.description(), &target), BATCH, &at);
     let r = runner.run(&[step()]).unwrap()[0];
     let x = samples(&runner.read(SAMPLES).unwrap(), 16);
-    let values = f64s(&at);
-    let weights = Weights { index: &index, values: &values };
-    let q: Vec<f64> = x.iter().map(|s| weights.made(spec, s)).collect();
+    let q: Vec<f64> = x.iter().map(|s| oracle.log_prob(&[], s)).collect();
     let of = |s: &Vec<f64>| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
     let e: Vec<f64> = x.iter().map(of).collect();
     let n = BATCH as f64;
@@ -646,8 +500,7 @@ fn statistics_follow_their_formulas(device: &Device) {
 fn divergence_is_an_error_with_its_step(device: &Device) {
     let energy = Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap());
     let target = Target::Energy { energy, beta: 1.0, anneal: None };
-    let mut model =
-        Model::new(Architecture::RealNvp(flow(4, &[8], true)), Arithmetic::Fused).unwrap();
+    let mut model = Model::new(flow(4, &[8], true), Arithmetic::Fused).unwrap();
     initialize(&mut model, 1).unwrap();
     let wild =
         TrainOptions { learning_rate: 1e6, schedule: Schedule::Constant, clip: 0.0, ..options(50) };
@@ -680,11 +533,11 @@ fn wrong_settings_are_errors() {
         Target::Energy { energy: well, beta: 1.0, anneal: None },
     );
     assert_eq!(
-        wrong(autoregressive(Fast::Density), well, o.clone()),
+        wrong(autoregressive(Direction::Density), well, o.clone()),
         "fast: found density, expected sampling, to learn from a Hamiltonian"
     );
     assert_eq!(
-        wrong(autoregressive(Fast::Sampling), data, o.clone()),
+        wrong(autoregressive(Direction::Sampling), data, o.clone()),
         "fast: found sampling, expected density, to learn from data"
     );
     let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
@@ -695,47 +548,21 @@ fn wrong_settings_are_errors() {
 }
 
 /// The models of the table in `device/gpu.rs`.
-fn published() -> Vec<(&'static str, Architecture, Target)> {
-    let couplings = |dim: usize, hidden: &[usize]| -> Vec<CouplingSpec> {
-        let mask = |l: usize| (0..dim).map(|d| (d + l).is_multiple_of(2)).collect();
-        (0..8).map(|l| CouplingSpec { mask: mask(l), hidden: hidden.to_vec() }).collect()
+fn published() -> Vec<(&'static str, Description, Target)> {
+    let couplings = |dim: usize, hidden: &[usize], map: UnivariateSpec| {
+        let mask = |l: usize| (0..dim).map(move |d| (d + l).is_multiple_of(2));
+        preset::flow(&[dim], (0..8).map(|l| preset::coupling(mask(l), hidden, map)), true)
     };
-    let nsf = Architecture::Nsf(NsfSpec {
-        dim: 8,
-        couplings: couplings(8, &[64, 64]),
-        bins: 8,
-        bound: 5.0,
-        affine: true,
-        shape: vec![8],
-    });
-    let real_nvp = Architecture::RealNvp(RealNvpSpec {
-        dim: 64,
-        couplings: couplings(64, &[128, 128]),
-        log_scale_bound: 3.0,
-        affine: true,
-        shape: vec![64],
-    });
-    let maf = Architecture::Maf(MafSpec {
-        dim: 16,
-        layers: vec![AutoregressiveSpec { order: (0..16).collect(), hidden: vec![64, 64] }; 3],
-        fast: Fast::Density,
-        transformer: TransformerSpec::Affine { log_scale_bound: 3.0 },
-        affine: true,
-        shape: vec![16],
-    });
-    let van = Architecture::Made(MadeSpec {
-        sites: 256,
-        hidden: vec![1024; 3],
-        pairwise: false,
-        symmetry: Symmetry::Z2,
-        shape: vec![16, 16],
-    });
+    let spline = RationalQuadraticSpec { bins: 8, bound: 5.0 }.into();
+    let affine: UnivariateSpec = AffineSpec { log_scale_bound: 3.0 }.into();
+    let layer =
+        |_| preset::autoregressive((0..16).collect(), Direction::Density, &[64, 64], affine);
     let data = Target::Data { rows: vec![1.0; 64].into() };
     vec![
-        ("nsf", nsf, data.clone()),
-        ("real_nvp", real_nvp, data.clone()),
-        ("maf", maf, data),
-        ("van", van, ising([16, 16])),
+        ("nsf", couplings(8, &[64, 64], spline), data.clone()),
+        ("real_nvp", couplings(64, &[128, 128], affine), data.clone()),
+        ("maf", preset::flow(&[16], (0..3).map(layer), true), data),
+        ("van", preset::made(&[16, 16], &[1024; 3], false, Symmetry::Z2), ising([16, 16])),
     ]
 }
 
@@ -743,10 +570,10 @@ fn published() -> Vec<(&'static str, Architecture, Target)> {
 fn steps_are_few_calls() {
     let found: Vec<(&str, [usize; 3])> = published()
         .iter()
-        .map(|(name, architecture, target)| {
+        .map(|(name, description, target)| {
             let calls = |(fusing, memory)| {
                 let program =
-                    pushforward_host::train::step_program(architecture, target, fusing).unwrap();
+                    pushforward_host::train::step_program(description, target, fusing).unwrap();
                 program.launches(&mut Layout::new(&program, 1000, memory)).len()
             };
             let cases = [(Fusing::On, 48 << 10), (Fusing::On, 16 << 10), (Fusing::Off, 48 << 10)];
@@ -766,27 +593,27 @@ fn steps_are_few_calls() {
 fn fused_steps_are_the_others(device: &Device) {
     let data = Target::Data { rows: numbers(4 * 300, 2.0, 4).into() };
     let ring = Target::Energy { energy: Arc::new(Ring2d::new()), beta: 0.9, anneal: None };
-    for (architecture, target) in [
-        (Architecture::RealNvp(flow(4, &[9, 8], true)), &ring),
-        (Architecture::RealNvp(flow(4, &[300], true)), &data),
+    for (description, target) in [
+        (flow(4, &[9, 8], true), &ring),
+        (flow(4, &[300], true), &data),
         (nsf(4, &[9, 8], true), &data),
-        (maf(4, &[9, 11], Fast::Density, false), &data),
-        (maf(4, &[9], Fast::Sampling, true), &ring),
-        (Architecture::Made(made(4, &[9, 8], true, Symmetry::Z2)), &ising([2, 2])),
+        (maf(4, &[9, 11], Direction::Density, false), &data),
+        (maf(4, &[9], Direction::Sampling, true), &ring),
+        (made(4, &[9, 8], true, Symmetry::Z2), &ising([2, 2])),
     ] {
-        let model = model(architecture.clone());
+        let model = model(description.clone());
         let of = |fusing| {
             let program =
-                pushforward_host::train::step_program(&architecture, target, fusing).unwrap();
+                pushforward_host::train::step_program(&description, target, fusing).unwrap();
             let (log_q, phases) = (program.loss.log_q, [Forward, Loss, Backward]);
             evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &[log_q])
         };
         let (fused, single) = (of(Fusing::On), of(Fusing::Off));
         if device.kind() == "cpu" {
-            assert_eq!(fused, single, "{}", architecture.kind());
+            assert_eq!(fused, single, "{}", description.kind());
         }
         for (f, s) in fused.iter().zip(&single) {
-            assert_close(&format!("{} {}", architecture.kind(), device.kind()), f, &f64s(s), 1e-5);
+            assert_close(&format!("{} {}", description.kind(), device.kind()), f, &f64s(s), 1e-5);
         }
     }
 }
@@ -804,20 +631,14 @@ fn every_shader_is_valid() {
     let data = Target::Data { rows: vec![1.0; 24].into() };
     let on = |energy: Arc<dyn Energy>| Target::Energy { energy, beta: 1.0, anneal: None };
     let programs: Vec<Program> = vec![
-        step_program(&Architecture::Made(made(6, &[12], true, Symmetry::Z2)), &ising([2, 3])),
-        step_program(&Architecture::Made(made(6, &[12], true, Symmetry::Z2)), &data),
-        step_program(
-            &Architecture::RealNvp(flow(4, &[8], true)),
-            &on(Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap())),
-        ),
-        step_program(&Architecture::RealNvp(flow(4, &[8], true)), &on(Arc::new(Ring2d::new()))),
-        step_program(
-            &Architecture::RealNvp(flow(2, &[8], true)),
-            &on(Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap())),
-        ),
-        step_program(&Architecture::RealNvp(flow(4, &[8], true)), &data),
+        step_program(&made(6, &[12], true, Symmetry::Z2), &ising([2, 3])),
+        step_program(&made(6, &[12], true, Symmetry::Z2), &data),
+        step_program(&flow(4, &[8], true), &on(Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap()))),
+        step_program(&flow(4, &[8], true), &on(Arc::new(Ring2d::new()))),
+        step_program(&flow(2, &[8], true), &on(Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap()))),
+        step_program(&flow(4, &[8], true), &data),
         step_program(&nsf(4, &[8], true), &data),
-        step_program(&maf(4, &[8], Fast::Density, false), &data),
+        step_program(&maf(4, &[8], Direction::Density, false), &data),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();

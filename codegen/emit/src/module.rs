@@ -3,12 +3,8 @@
 use std::path::PathBuf;
 
 use proc_macro2::{Literal, TokenStream};
-use pushforward::coupling::Coupling;
-use pushforward::maf::{Fast, Layer};
-use pushforward::model::{
-    Architecture, Arithmetic, AutoregressiveSpec, CouplingSpec, Golden, Model, Symmetry,
-    TransformerSpec, pack,
-};
+use pushforward::domain::Element;
+use pushforward::model::{Arithmetic, Description, Golden, Model, Source, Sources};
 use quote::quote;
 
 use crate::{Error, Options, Storage};
@@ -68,9 +64,6 @@ impl Flash {
     }
 }
 
-/// Bytes of a pointer, and of a size, on the targets that have flash.
-const WORD: usize = 4;
-
 impl Module {
     /// Packs `model`, checks that it draws its golden rows again and holds it against its budgets.
     ///
@@ -90,7 +83,7 @@ impl Module {
             Some(_) => stored,
             None => stored.with_golden_rows(seed, n)?,
         };
-        let weights = pack(&model);
+        let weights = model.packed();
         let weights = match options.weights {
             Storage::F32 => weights.iter().flat_map(|w| w.to_le_bytes()).collect(),
             Storage::F16 => {
@@ -109,56 +102,54 @@ impl Module {
         Ok(module)
     }
 
+    /// The model as Rust: types and values of its parts.
+    fn source(&self) -> (Source, Sources) {
+        let weight = match self.options.weights {
+            Storage::F32 => "f32",
+            Storage::F16 => "engine::simd::embed::f16",
+        };
+        let arithmetic = match self.model.arithmetic() {
+            Arithmetic::Fused => "engine::kernel::Fused",
+            Arithmetic::Plain => "engine::kernel::Plain",
+        };
+        self.model.description().source(weight, arithmetic)
+    }
+
     /// Bytes of flash, in parts.
     pub fn flash(&self) -> Flash {
-        // A slice is two words.
-        let couplings = |couplings: &[CouplingSpec]| -> usize {
-            let table = |c: &CouplingSpec| c.mask.len() + WORD * (6 + c.hidden.len());
-            couplings.iter().map(table).sum()
-        };
-        let (tables, code) = match self.model.architecture() {
-            Architecture::Made(made) => (WORD * made.hidden.len(), 31),
-            Architecture::RealNvp(flow) => (couplings(&flow.couplings), 25),
-            Architecture::Nsf(flow) => (couplings(&flow.couplings), 30),
-            Architecture::Maf(flow) => {
-                let table = |l: &AutoregressiveSpec| WORD * (5 + l.order.len() + l.hidden.len());
-                let code = match flow.transformer {
-                    TransformerSpec::Affine { .. } => 28,
-                    TransformerSpec::RationalQuadratic { .. } => 33,
-                };
-                (flow.layers.iter().map(table).sum(), code)
-            }
-        };
+        let (_, sources) = self.source();
         // Widening 16-bit weights is code of its own.
         let widening = match self.options.weights {
             Storage::F32 => 0,
-            Storage::F16 => 6,
+            Storage::F16 => 6 << 10,
         };
-        Flash { weights: self.weights.len(), tables, code: (code + widening) << 10 }
+        let (tables, code) = (sources.table_total(), sources.code_total() + widening);
+        Flash { weights: self.weights.len(), tables, code }
     }
 
     /// Bytes of working memory that one row takes.
     pub fn scratch_bytes(&self) -> usize {
-        size_of::<f32>() * self.model.architecture().scratch_len()
+        size_of::<f32>() * self.model.description().scratch_len()
     }
 
     /// The module as tokens.
     pub fn tokens(&self, header: &Header) -> TokenStream {
-        let architecture = self.model.architecture();
+        let description = self.model.description();
         let docs = self.docs(&header.source);
         let Header { item, .. } = header;
         let tracking = header.tracking.as_ref().map(tracking);
         let refusal = refusal(self.model.arithmetic());
-        let dim = Literal::usize_unsuffixed(architecture.dim());
+        let dim = Literal::usize_unsuffixed(description.dim());
         let Flash { weights: weight_bytes, tables, code } = self.flash();
         let [weight_bytes, tables, code] =
             [weight_bytes, tables, code].map(Literal::usize_unsuffixed);
-        let scratch = Literal::usize_unsuffixed(architecture.scratch_len());
-        let multiply_adds = Literal::usize_unsuffixed(architecture.multiply_adds());
-        let (element, element_doc) = if architecture.is_discrete() {
-            (quote!(i8), " An element of a row: a spin, −1 or +1.")
-        } else {
-            (quote!(f32), " An element of a row.")
+        let scratch = Literal::usize_unsuffixed(description.scratch_len());
+        let multiply_adds = Literal::usize_unsuffixed(description.multiply_adds());
+        let (element, element_doc) = match description.domain().element() {
+            Element::F32 => (quote!(f32), " An element of a row."),
+            Element::I8 => (quote!(i8), " An element of a row: a spin, −1 or +1."),
+            Element::U8 => (quote!(u8), " An element of a row: a category, counted from 0."),
+            Element::U16 => (quote!(u16), " An element of a row: a category, counted from 0."),
         };
         let link_section = self
             .options
@@ -240,7 +231,7 @@ impl Module {
 
     /// The module's documentation, line by line.
     fn docs(&self, source: &str) -> Vec<String> {
-        let architecture = self.model.architecture();
+        let description = self.model.description();
         let arithmetic = match self.model.arithmetic() {
             Arithmetic::Fused => "fused",
             Arithmetic::Plain => "plain",
@@ -253,10 +244,10 @@ impl Module {
             format!(" Compiled from `{source}`: exact samples and exact log-probabilities."),
             String::new(),
             format!(
-                " Family {}, shape {:?}, {} parameters, {arithmetic} arithmetic, {storage} weights.",
-                architecture.kind(),
-                architecture.shape(),
-                architecture.parameters(),
+                " {}, shape {:?}, {} parameters, {arithmetic} arithmetic, {storage} weights.",
+                kind(description),
+                description.shape(),
+                description.parameters(),
             ),
         ];
         if !self.model.provenance.is_empty() {
@@ -269,76 +260,14 @@ impl Module {
 
     /// The type and the value of the model.
     fn network(&self) -> (TokenStream, TokenStream) {
-        let (weight, weights) = match self.options.weights {
-            Storage::F32 => (quote!(f32), quote!(WEIGHTS.as_f32())),
-            Storage::F16 => (quote!(engine::simd::embed::f16), quote!(WEIGHTS.as_f16())),
+        let (Source { ty, value }, _) = self.source();
+        let weights = match self.options.weights {
+            Storage::F32 => quote!(WEIGHTS.as_f32()),
+            Storage::F16 => quote!(WEIGHTS.as_f16()),
         };
-        let arithmetic = match self.model.arithmetic() {
-            Arithmetic::Fused => quote!(engine::kernel::Fused),
-            Arithmetic::Plain => quote!(engine::kernel::Plain),
-        };
-        let architecture = self.model.architecture();
-        let scratch = architecture.scratch_len() - architecture.dim();
-        let scratch = Literal::usize_unsuffixed(scratch);
-        let couplings = |couplings: &[Coupling], transformer, affine: bool| {
-            let couplings = couplings.iter().map(coupling);
-            let (name, transformer) = transformer_tokens(transformer);
-            let network = quote! {
-                engine::coupling::CouplingFlow<'static, #name, #weight, #arithmetic>
-            };
-            let value = quote! {
-                engine::coupling::CouplingFlow::trusted(
-                    DIM, &[#(#couplings),*], #transformer, #affine, #scratch, #weights,
-                )
-            };
-            (network, value)
-        };
-        match architecture {
-            Architecture::Made(made) => {
-                let network = quote!(engine::made::Made<'static, #weight, #arithmetic>);
-                let (hidden, pairwise) = (numbers(&made.hidden), made.pairwise);
-                let value = quote! {
-                    engine::made::Made::trusted(
-                        engine::made::Made::<#weight>::shape(DIM, #hidden, #pairwise), #weights,
-                    )
-                };
-                match made.symmetry {
-                    Symmetry::None => (network, value),
-                    Symmetry::Z2 => {
-                        let z2 = quote!(engine::autoregressive::Z2);
-                        (quote!(#z2<#network>), quote!(#z2(#value)))
-                    }
-                }
-            }
-            Architecture::RealNvp(flow) => {
-                couplings(&flow.couplings(), flow.transformer(), flow.affine)
-            }
-            Architecture::Nsf(flow) => {
-                couplings(&flow.couplings(), flow.transformer(), flow.affine)
-            }
-            Architecture::Maf(flow) => {
-                let layers = flow.layers().into_iter().map(|layer| {
-                    let Layer { order, hidden, offset } = layer;
-                    let (order, hidden) = (numbers(order), numbers(hidden));
-                    let offset = Literal::usize_unsuffixed(offset);
-                    quote! {
-                        engine::maf::Layer { order: #order, hidden: #hidden, offset: #offset }
-                    }
-                });
-                let fast = match flow.fast {
-                    Fast::Density => quote!(engine::maf::Fast::Density),
-                    Fast::Sampling => quote!(engine::maf::Fast::Sampling),
-                };
-                let (name, transformer) = transformer_tokens(flow.transformer);
-                let affine = flow.affine;
-                let value = quote! {
-                    engine::maf::Maf::trusted(
-                        DIM, &[#(#layers),*], #fast, #transformer, #affine, #scratch, #weights,
-                    )
-                };
-                (quote!(engine::maf::Maf<'static, #name, #weight, #arithmetic>), value)
-            }
-        }
+        // The engine writes sequences of tokens.
+        let [ty, value] = [ty, value].map(|text| text.parse::<TokenStream>().unwrap_or_default());
+        (ty, quote!({ let weights = #weights; #value }))
     }
 
     fn golden_tokens(&self) -> Option<TokenStream> {
@@ -366,23 +295,12 @@ impl Module {
     }
 }
 
-/// A slice of sizes.
-fn numbers(numbers: &[usize]) -> TokenStream {
-    let numbers = numbers.iter().map(|n| Literal::usize_unsuffixed(*n));
-    quote!(&[#(#numbers),*])
-}
-
-/// One coupling of a flow.
-fn coupling(Coupling { mask, moved, hidden, offset }: &Coupling<'_>) -> TokenStream {
-    let hidden = numbers(hidden);
-    let offset = Literal::usize_unsuffixed(*offset);
-    let moved = Literal::usize_unsuffixed(*moved);
-    quote! {
-        engine::coupling::Coupling {
-            mask: &[#(#mask),*],
-            moved: #moved,
-            hidden: #hidden,
-            offset: #offset,
+/// What the module's documentation calls the model.
+fn kind(description: &Description) -> String {
+    match description {
+        Description::Flow(flow) => format!("A flow of {} layers", flow.layers.len()),
+        Description::Sites(sites) => {
+            format!("A distribution over {} sites", sites.shape.iter().product::<usize>())
         }
     }
 }
@@ -400,28 +318,6 @@ fn refusal(arithmetic: Arithmetic) -> Option<TokenStream> {
             );
         }),
     }
-}
-
-/// The type and the value of what moves a coordinate.
-fn transformer_tokens(transformer: TransformerSpec) -> (TokenStream, TokenStream) {
-    let (name, sizes) = match transformer {
-        TransformerSpec::Affine { log_scale_bound } => {
-            (quote!(engine::transformer::Affine), quote!(#log_scale_bound))
-        }
-        TransformerSpec::RationalQuadratic { bins, bound } => {
-            let bins = Literal::usize_unsuffixed(bins);
-            (quote!(engine::rational_quadratic::RationalQuadratic), quote!(#bins, #bound))
-        }
-    };
-    let value = quote! {
-        match #name::new(#sizes) {
-            ::core::option::Option::Some(transformer) => transformer,
-            ::core::option::Option::None => {
-                ::core::panic!("written for another version of `pushforward`")
-            }
-        }
-    };
-    (name, value)
 }
 
 /// Makes cargo rebuild when the file or the variable changes.

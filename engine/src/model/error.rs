@@ -34,17 +34,10 @@ pub enum ModelError {
         /// The newest this reader knows.
         newest: u64,
     },
-    /// An architecture that makes no sense.
-    #[error("architecture `{field}`: found {found}, expected {expected}")]
-    Architecture {
-        /// The field.
-        field: String,
-        /// Its value.
-        found: String,
-        /// What it should be.
-        expected: String,
-    },
-    /// A tensor that the architecture needs is not there.
+    /// A description that makes no sense: all that is wrong with it.
+    #[error("description {0}")]
+    Description(super::Faults),
+    /// A tensor that the description needs is not there.
     #[error("tensor `{tensor}`: missing, expected shape {expected:?}")]
     MissingTensor {
         /// Its name.
@@ -52,8 +45,8 @@ pub enum ModelError {
         /// Its shape.
         expected: Vec<usize>,
     },
-    /// A tensor that the architecture does not know.
-    #[error("tensor `{tensor}`: found in the file, but the architecture has no such tensor")]
+    /// A tensor that the description does not know.
+    #[error("tensor `{tensor}`: found in the file, but the description has no such tensor")]
     UnknownTensor {
         /// Its name.
         tensor: String,
@@ -65,7 +58,7 @@ pub enum ModelError {
         tensor: String,
         /// Its shape.
         found: Vec<usize>,
-        /// What the architecture says.
+        /// What the description says.
         expected: Vec<usize>,
     },
     /// A tensor of the wrong element type.
@@ -119,7 +112,7 @@ pub enum ModelError {
     Parameters {
         /// Given.
         found: usize,
-        /// What the architecture has.
+        /// What the description has.
         expected: usize,
     },
 }

@@ -1,10 +1,10 @@
 //! The model file: one self-describing `.safetensors` file.
 //!
-//! # Specification, format version 1
+//! # Specification, format version 2
 //! - The container is [safetensors](https://github.com/huggingface/safetensors): a JSON header and
 //!   raw little-endian arrays, readable by any language's safetensors library.
 //! - All tensors are `F32`, row-major; matrices are `[outputs, inputs]`. Their names and shapes are
-//!   those of [`Architecture::tensors`], with nothing missing and nothing else, and:
+//!   those of [`Description::tensors`], with nothing missing and nothing else, and:
 //!   - `golden.rows` `[n, dim]` and `golden.log_prob` `[n]` (both or none, 1 ≤ n ≤ 4096): samples
 //!     `0 … n−1` of the stream `golden_seed` and their log-probabilities, in the file's own
 //!     arithmetic. A reader that computes other bits is wrong.
@@ -17,7 +17,7 @@
 //! | `hash` | FNV-1a, 64 bits as 16 hexadecimal digits, of what follows; always the first key |
 //! | `version` | format version, an integer |
 //! | `arithmetic` | `"fused"` or `"plain"`: how dense multiply-adds round |
-//! | `architecture` | [`Architecture`]: `kind` and its sizes |
+//! | `distribution` | [`Description`]: `kind` and its parts |
 //! | `golden_seed` | seed of the golden rows, an integer |
 //! | `provenance` | any object: tool, configuration, figures of the training |
 //!
@@ -32,9 +32,13 @@
 //! Versions count from 1. A reader reads every version up to its own: whatever is added or changed
 //! raises the version, and the reader keeps a branch for the older ones. A file with a higher version
 //! is refused by name. So is every key that the version does not have, in `__metadata__`, in the
-//! description and in the architecture: it may change what the file means, and a reader that
+//! description and in the distribution: it may change what the file means, and a reader that
 //! skipped it would draw from another model. Facts that change nothing go into `provenance`,
 //! which is kept as it is.
+//!
+//! Version 1 had the key `architecture` in the place of `distribution`: one of four kinds of models,
+//! each with its own sizes and tensor names. It is read into today's description and names, and draws
+//! the same bits.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -47,10 +51,11 @@ use safetensors::{SafeTensorError, SafeTensors};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Architecture, Arithmetic, Golden, Model, ModelError, Tensor, check_finite};
+use super::v1;
+use super::{Arithmetic, Description, Golden, Model, ModelError, Tensor, TensorSpec, check_finite};
 
 /// The format version this crate writes, and the newest it reads.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 /// Most golden rows in a file: what every reader may have to draw again.
 pub const MAX_GOLDEN_ROWS: usize = 4096;
 /// The metadata key.
@@ -86,14 +91,15 @@ impl Model {
         }
 
         // The description first: "unknown kind" helps more than "the hash differs".
-        let Description {
+        let Metadata {
+            version,
             hashed,
             hash: expected,
-            architecture,
+            description,
             arithmetic,
             golden_seed,
             provenance,
-        } = Description::parse(text)?;
+        } = Metadata::parse(text)?;
         let tensors: BTreeMap<String, &TensorInfo> = header.tensors().into_iter().collect();
         let contents = tensors.iter().map(|(name, info)| (name.as_str(), content(info, data)));
         let found = hash(hashed, contents);
@@ -101,18 +107,19 @@ impl Model {
         let mut all = BTreeMap::new();
         for (name, info) in tensors {
             let tensor = read_tensor(&name, info, data)?;
+            let name = if version == 1 { v1::rename(&description, &name) } else { name };
             all.insert(name, tensor);
         }
         let golden = match (all.remove(GOLDEN_ROWS), all.remove(GOLDEN_LOG_PROB)) {
             (None, None) => None,
-            (rows, log_prob) => Some(read_golden(golden_seed, architecture.dim(), rows, log_prob)?),
+            (rows, log_prob) => Some(read_golden(golden_seed, description.dim(), rows, log_prob)?),
         };
-        let known = architecture.tensors();
-        for (name, shape) in &known {
-            check_tensor(&architecture, name, shape, all.get(name))?;
+        let known = description.tensors();
+        for spec in &known {
+            check_tensor(spec, all.get(&spec.name))?;
         }
         if all.len() > known.len() {
-            let known: BTreeSet<_> = known.into_iter().map(|(name, _)| name).collect();
+            let known: BTreeSet<_> = known.into_iter().map(|spec| spec.name).collect();
             if let Some(name) = all.keys().find(|name| !known.contains(*name)) {
                 return Err(ModelError::UnknownTensor { tensor: name.clone() });
             }
@@ -120,7 +127,7 @@ impl Model {
         if found != expected {
             return Err(ModelError::Hash { found, expected });
         }
-        Ok(Self { architecture, arithmetic, tensors: all, golden, provenance })
+        Ok(Self { description, arithmetic, tensors: all, golden, provenance })
     }
 
     /// Writes the model file, with its golden rows drawn afresh: as many as it has, or 8.
@@ -137,7 +144,7 @@ impl Model {
         for (name, tensor) in &self.tensors {
             tensors.insert(name, (tensor.shape.clone(), bytes(&tensor.data)));
         }
-        tensors.insert(GOLDEN_ROWS, (vec![n, self.architecture.dim()], bytes(&golden.rows)));
+        tensors.insert(GOLDEN_ROWS, (vec![n, self.description.dim()], bytes(&golden.rows)));
         tensors.insert(GOLDEN_LOG_PROB, (vec![n], bytes(&golden.log_prob)));
 
         let mut description = Map::new();
@@ -146,14 +153,14 @@ impl Model {
         };
         description.insert("version".into(), VERSION.into());
         description.insert("arithmetic".into(), json(serde_json::to_value(self.arithmetic))?);
-        description.insert("architecture".into(), json(serde_json::to_value(&self.architecture))?);
+        description.insert("distribution".into(), json(serde_json::to_value(&self.description))?);
         description.insert("golden_seed".into(), golden.seed.into());
         description.insert("provenance".into(), Value::Object(self.provenance.clone()));
         let contents = tensors.iter().map(|(name, (_, data))| (*name, data.as_slice()));
         let text = Value::Object(description).to_string();
         let text = text.strip_prefix('{').unwrap_or(&text);
         let text = hash_field(&hash(text, contents)) + text;
-        Description::parse(&text)?;
+        Metadata::parse(&text)?;
 
         let mut views = Vec::new();
         for (name, (shape, data)) in &tensors {
@@ -168,22 +175,23 @@ impl Model {
 }
 
 /// The description, checked, and the part of its text that the hash covers.
-struct Description<'a> {
+struct Metadata<'a> {
+    version: u64,
     hashed: &'a str,
     hash: String,
     arithmetic: Arithmetic,
-    architecture: Architecture,
+    description: Description,
     golden_seed: u64,
     provenance: Map<String, Value>,
 }
 
-impl<'a> Description<'a> {
+impl<'a> Metadata<'a> {
     fn parse(text: &'a str) -> Result<Self, ModelError> {
         let metadata = |e: serde_json::Error| ModelError::Metadata(e.to_string());
         serde_json::from_str::<UniqueKeys>(text).map_err(metadata)?;
         let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(metadata)?;
         let version = fields.remove("version");
-        match version.as_ref().and_then(Value::as_u64) {
+        let version = match version.as_ref().and_then(Value::as_u64) {
             None => {
                 let text = "`version`: expected a positive integer";
                 return Err(ModelError::Metadata(text.into()));
@@ -192,22 +200,25 @@ impl<'a> Description<'a> {
                 let text = "`version`: found 0, which is not a version: they count from 1";
                 return Err(ModelError::Metadata(text.into()));
             }
-            Some(1..=VERSION) => {}
+            Some(version @ 1..=VERSION) => version,
             Some(found) => return Err(ModelError::Version { found, newest: VERSION }),
-        }
+        };
         let hash: String = field(&mut fields, "hash")?;
         let hashed = text.strip_prefix(&hash_field(&hash)).ok_or_else(|| {
             ModelError::Metadata("`hash`: expected as the first key, with no spaces".into())
         })?;
-        let architecture: Architecture = field(&mut fields, "architecture")?;
-        architecture.validate()?;
+        let description = match version {
+            1 => field::<v1::Architecture>(&mut fields, "architecture")?.description()?,
+            _ => field(&mut fields, "distribution")?,
+        };
+        description.validate()?;
         let arithmetic = field(&mut fields, "arithmetic")?;
         let golden_seed = field(&mut fields, "golden_seed")?;
         let provenance = field(&mut fields, "provenance")?;
         if let Some(key) = fields.keys().next() {
             return Err(ModelError::Metadata(format!("`{key}`: unknown key")));
         }
-        Ok(Self { hashed, hash, arithmetic, architecture, golden_seed, provenance })
+        Ok(Self { version, hashed, hash, arithmetic, description, golden_seed, provenance })
     }
 }
 
@@ -297,21 +308,17 @@ fn check_shape(name: &str, expected: &[usize], tensor: Option<&Tensor>) -> Resul
     }
 }
 
-fn check_tensor(
-    architecture: &Architecture,
-    name: &str,
-    expected: &[usize],
-    tensor: Option<&Tensor>,
-) -> Result<(), ModelError> {
-    check_shape(name, expected, tensor)?;
+fn check_tensor(spec: &TensorSpec, tensor: Option<&Tensor>) -> Result<(), ModelError> {
+    let name = &spec.name;
+    check_shape(name, &spec.shape, tensor)?;
     let Some(tensor) = tensor else { return Ok(()) };
     check_finite(name, &tensor.data)?;
-    let mut masked = tensor.clone();
-    architecture.mask(name, &mut masked);
-    let mut pairs = tensor.data.iter().zip(&masked.data);
+    let mut masked = tensor.data.clone();
+    spec.mask(&mut masked);
+    let mut pairs = tensor.data.iter().zip(&masked);
     if let Some(index) = pairs.position(|(found, kept)| found != kept) {
         let found = tensor.data[index];
-        return Err(ModelError::Masked { tensor: name.into(), index, found });
+        return Err(ModelError::Masked { tensor: name.clone(), index, found });
     }
     Ok(())
 }

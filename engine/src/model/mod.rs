@@ -1,30 +1,44 @@
 //! The model description: the one that training writes, codegen compiles and the host loads.
 //!
-//! A [`Model`] is an [`Architecture`], an arithmetic, named tensors and where they came from. It is
+//! A [`Model`] is a [`Description`], an arithmetic, named tensors and where they came from. It is
 //! validated when it is read ([`Model::from_bytes`]) or built, and cannot be wrong afterwards: the
 //! samplers made from it have no error left to report. The file format is specified in [`mod@file`].
 
-mod architecture;
+//!
+//! # Where does it go?
+//! A part (a layer, a network, a map, a conditional, a base) is described in the file of its kernel, by
+//! one of the traits here ([`LayerPart`] and its like), and is one line of the `catalogue`. Checks,
+//! tensors, packing, counts, the sampler and the source that `model!` writes follow.
+
+mod catalogue;
+mod description;
 mod error;
 pub mod file;
-mod pack;
+mod part;
+pub mod preset;
 mod sampler;
+mod v1;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-pub use architecture::{
-    Architecture, AutoregressiveSpec, CouplingSpec, MadeSpec, MafSpec, NsfSpec, RealNvpSpec,
-    Symmetry, TransformerSpec,
+pub use catalogue::{
+    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyUnivariate, BaseSpec, CausalNetworkSpec,
+    ConditionalSpec, LayerSpec, NetworkSpec, UnivariateSpec,
 };
+pub(crate) use description::mask_text;
+pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
 pub use error::ModelError;
-pub use pack::pack;
+pub use part::{
+    BasePart, CausalPart, CausalSizes, ConditionalPart, Fault, Faults, Initial, LayerPart,
+    NetworkPart, Packer, Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart,
+    Visible,
+};
 pub use sampler::Sampler;
 
 pub use crate::kernel::Arithmetic;
-pub use crate::maf::Fast;
 
 /// A dense array of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +74,7 @@ impl PartialEq for Golden {
 /// A trained model: description and weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    architecture: Architecture,
+    description: Description,
     arithmetic: Arithmetic,
     tensors: BTreeMap<String, Tensor>,
     golden: Option<Golden>,
@@ -72,24 +86,24 @@ impl Model {
     /// A model with all parameters zero.
     ///
     /// # Errors
-    /// An architecture that makes no sense; see [`Architecture::validate`].
-    pub fn new(architecture: Architecture, arithmetic: Arithmetic) -> Result<Self, ModelError> {
-        architecture.validate()?;
-        let tensors = architecture
+    /// A description that makes no sense; see [`Description::validate`].
+    pub fn new(description: Description, arithmetic: Arithmetic) -> Result<Self, ModelError> {
+        description.validate()?;
+        let tensors = description
             .tensors()
             .into_iter()
-            .map(|(name, shape)| {
-                let data = vec![0.0; shape.iter().product()];
-                (name, Tensor { shape, data })
+            .map(|spec| {
+                let data = vec![0.0; spec.size()];
+                (spec.name, Tensor { shape: spec.shape, data })
             })
             .collect();
         let provenance = serde_json::Map::new();
-        Ok(Self { architecture, arithmetic, tensors, golden: None, provenance })
+        Ok(Self { description, arithmetic, tensors, golden: None, provenance })
     }
 
-    /// The layers and their sizes.
-    pub fn architecture(&self) -> &Architecture {
-        &self.architecture
+    /// The parts and their sizes.
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     /// How dense multiply-adds round.
@@ -133,11 +147,11 @@ impl Model {
         self.tensors.get(name)
     }
 
-    /// All parameters, tensor after tensor in the order of [`Architecture::tensors`].
+    /// All parameters, tensor after tensor in the order of [`Description::tensors`].
     pub fn parameters(&self) -> Vec<f32> {
         let mut all = Vec::new();
-        for (name, _) in self.architecture.tensors() {
-            if let Some(tensor) = self.tensors.get(&name) {
+        for spec in self.description.tensors() {
+            if let Some(tensor) = self.tensors.get(&spec.name) {
                 all.extend_from_slice(&tensor.data);
             }
         }
@@ -150,20 +164,19 @@ impl Model {
     /// # Errors
     /// The wrong number of parameters, or one that is not finite.
     pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), ModelError> {
-        let expected = self.architecture.parameters();
+        let expected = self.description.parameters();
         if parameters.len() != expected {
             return Err(ModelError::Parameters { found: parameters.len(), expected });
         }
         let mut rest = parameters;
         let mut tensors = BTreeMap::new();
-        for (name, shape) in self.architecture.tensors() {
-            let n = shape.iter().product();
-            let (now, later) = rest.split_at(n);
+        for spec in self.description.tensors() {
+            let (now, later) = rest.split_at(spec.size());
             rest = later;
-            let mut tensor = Tensor { shape, data: now.to_vec() };
-            self.architecture.mask(&name, &mut tensor);
-            check_finite(&name, &tensor.data)?;
-            tensors.insert(name, tensor);
+            let mut data = now.to_vec();
+            spec.mask(&mut data);
+            check_finite(&spec.name, &data)?;
+            tensors.insert(spec.name, Tensor { shape: spec.shape, data });
         }
         self.tensors = tensors;
         self.golden = None;
@@ -181,6 +194,11 @@ impl Model {
         let mut model = self.clone();
         model.set_parameters(&rounded)?;
         Ok(model)
+    }
+
+    /// The weights in packed order: the block that the kernels read.
+    pub fn packed(&self) -> Vec<f32> {
+        self.description.pack(&self.tensors)
     }
 
     /// Scores and draws with this model at run time.
@@ -207,7 +225,7 @@ impl Model {
     }
 
     fn draw_golden(&self, seed: u64, n: usize) -> Result<Golden, ModelError> {
-        let mut rows = vec![0.0; n * self.architecture.dim()];
+        let mut rows = vec![0.0; n * self.description.dim()];
         let mut log_prob = vec![0.0; n];
         // The buffers fit; what else may be wrong shows in the rows, for `check_golden` to name.
         let _drawn = self.sampler()?.try_sample(seed, 0, &mut rows, Some(&mut log_prob));

@@ -1,21 +1,26 @@
 //! A model loaded at run time, run by the same kernels as a compiled one.
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
+use super::catalogue::{AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, WithConditional};
 use super::{
-    Architecture, Arithmetic, MafSpec, Model, ModelError, Symmetry, TransformerSpec, pack,
+    Arithmetic, BasePart, CausalPart, Description, EmbeddingSpec, LayerPart, Model, ModelError,
+    NetworkPart, SitesSpec, Symmetry,
 };
-use crate::autoregressive::Z2;
-use crate::coupling::{Nsf, RealNvp};
-use crate::distribution::{self, Rows, RowsMut, Tile, Value};
+use crate::conditional::Conditional;
+use crate::distribution::{self, Distribution, Given};
+use crate::domain::{Rows, RowsMut, Value};
+use crate::embedding::Embedded;
+use crate::flow::Flow;
 use crate::kernel::{Arith, Fused, Plain};
-use crate::made::Made;
-use crate::maf::Maf;
+use crate::network::{CausalNetwork, Network};
 use crate::noise::{Noise, Stream};
-use crate::rational_quadratic::RationalQuadratic;
 use crate::simd::Level;
-use crate::transformer::Affine;
+use crate::sites::Sites;
+use crate::symmetry::Z2;
 
 /// Draws exact samples of a loaded model and scores rows, at the widest SIMD level of the CPU.
 ///
@@ -23,25 +28,88 @@ use crate::transformer::Affine;
 /// give it hundreds of rows at a time where speed matters.
 #[derive(Clone, Debug)]
 pub struct Sampler {
-    architecture: Architecture,
+    model: Arc<Loaded>,
     arithmetic: Arithmetic,
     level: Level,
-    /// Where each layer's weights start: what a call would otherwise count again.
-    offsets: Vec<usize>,
-    scratch: usize,
+}
+
+/// What kernels borrow.
+#[derive(Debug)]
+struct Packed {
+    description: Description,
     weights: Aligned,
+}
+
+/// The kernels of a distribution, but for its conditional, whose type the others' depend on.
+#[derive(Debug)]
+enum Kernels<'a> {
+    Flow {
+        embedding: Option<AnyNetwork<'a>>,
+        base: AnyBase,
+        layers: Vec<AnyLayer<'a>>,
+        /// Coordinates, context, scratch.
+        sizes: [usize; 3],
+    },
+    Sites {
+        embedding: Option<AnyNetwork<'a>>,
+        network: AnyCausalNetwork<'a>,
+        spec: &'a SitesSpec,
+    },
+}
+
+self_cell::self_cell!(
+    /// Kernels beside what they borrow: to make them anew costs a single row as much as two layers.
+    struct Loaded {
+        owner: Packed,
+        #[covariant]
+        dependent: Kernels,
+    }
+
+    impl {Debug}
+);
+
+impl<'a> Kernels<'a> {
+    fn new(packed: &'a Packed) -> Self {
+        let Packed { description, weights } = packed;
+        let (mut weights, lengths) = (weights.as_ref(), description.lengths());
+        let mut lengths = lengths.into_iter();
+        // The order of the parts is that of `Description::parts`.
+        let mut next = || {
+            let (now, later) = weights.split_at(lengths.next().unwrap_or(0));
+            weights = later;
+            now
+        };
+        let embed = |spec: &'a EmbeddingSpec| {
+            spec.network.build(description.context(), spec.outputs, next())
+        };
+        let embedding = description.embedding().map(embed);
+        match description {
+            Description::Sites(spec) => {
+                let network = spec.network.build(spec.sizes(), next());
+                Kernels::Sites { embedding, network, spec }
+            }
+            Description::Flow(spec) => {
+                let sizes = spec.sizes();
+                let base = spec.base.build(sizes.dim, next());
+                let layers = spec.layers.iter().map(|layer| layer.build(sizes, next())).collect();
+                let sizes = [sizes.dim, sizes.context, description.inner_scratch()];
+                Kernels::Flow { embedding, base, layers, sizes }
+            }
+        }
+    }
 }
 
 /// Something to do with a model's concrete type.
 trait Use {
     type Output;
-    fn with<D: Tile>(self, model: &D) -> Self::Output;
+    fn with<D: Distribution>(self, model: &D) -> Self::Output;
 }
 
 struct Draw<'a, N> {
     level: Level,
     noise: &'a mut N,
     first: u64,
+    context: &'a [f32],
     rows: RowsMut<'a>,
     log_prob: Option<&'a mut [f32]>,
     /// Whether log-probabilities are those of the rounded rows.
@@ -50,17 +118,17 @@ struct Draw<'a, N> {
 
 impl<N: Noise> Use for Draw<'_, N> {
     type Output = Result<(), distribution::Error>;
-    fn with<D: Tile>(self, model: &D) -> Self::Output {
-        let Self { level, noise, first, rows, log_prob, scored } = self;
+    fn with<D: Distribution>(self, model: &D) -> Self::Output {
+        let Self { level, noise, first, context, rows, log_prob, scored } = self;
         let n = rows.len().checked_div(model.dim()).unwrap_or(0);
         let mut scratch = Aligned::new(distribution::scratch_len(model, level, n));
-        let scratch = scratch.as_mut();
+        let (given, scratch) = (Given { model, context }, scratch.as_mut());
         match log_prob {
             Some(log_prob) if scored => distribution::sample_scored_rows(
-                model, level, noise, first, rows, log_prob, scratch,
+                given, level, noise, first, rows, log_prob, scratch,
             ),
             log_prob => {
-                distribution::sample_rows(model, level, noise, first, rows, log_prob, scratch)
+                distribution::sample_rows(given, level, noise, first, rows, log_prob, scratch)
             }
         }
     }
@@ -68,59 +136,28 @@ impl<N: Noise> Use for Draw<'_, N> {
 
 struct Score<'a> {
     level: Level,
+    context: &'a [f32],
     rows: Rows<'a>,
     out: &'a mut [f32],
 }
 
 impl Use for Score<'_> {
     type Output = Result<(), distribution::Error>;
-    fn with<D: Tile>(self, model: &D) -> Self::Output {
-        let Self { level, rows, out } = self;
+    fn with<D: Distribution>(self, model: &D) -> Self::Output {
+        let Self { level, context, rows, out } = self;
         let mut scratch = Aligned::new(distribution::scratch_len(model, level, out.len()));
-        distribution::log_prob_rows(model, level, rows, out, scratch.as_mut())
+        let given = Given { model, context };
+        distribution::log_prob_rows(given, level, rows, out, scratch.as_mut())
     }
 }
 
-impl Sampler {
-    pub(super) fn new(model: &Model) -> Result<Self, ModelError> {
-        let architecture = model.architecture().clone();
-        let packed = pack(model);
-        let expected = architecture.packed_len();
-        if packed.len() != expected {
-            return Err(ModelError::Parameters { found: packed.len(), expected });
-        }
-        let mut weights = Aligned::new(packed.len());
-        weights.as_mut().copy_from_slice(&packed);
-        let level = Level::best();
-        let offsets = architecture.offsets();
-        let scratch = architecture.scratch_len() - architecture.dim();
-        let arithmetic = model.arithmetic();
-        Ok(Self { architecture, arithmetic, level, offsets, scratch, weights })
-    }
-
-    /// The same sampler at another level; the bits are equal.
-    #[must_use]
-    pub fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
-    }
-
-    /// The level it runs at.
-    pub fn level(&self) -> Level {
-        self.level
-    }
-
-    /// Values in a sample.
-    pub fn dim(&self) -> usize {
-        self.architecture.dim()
-    }
-
-    /// Draws samples `first, first + 1, …` of the stream `seed` into `rows` (row-major, `dim`
-    /// values each) and, if asked, their log-probabilities (nats, one a row). A draw that overflowed
-    /// has NaN as its log-probability; [`Sampler::try_sample`] says which was the first.
+/// Drawing and scoring given a context: that of one row for all, or one a row. What is said of the
+/// methods of [`Sampler`] holds for these.
+impl Given<'_, Sampler> {
+    /// [`Sampler::sample`].
     ///
     /// # Panics
-    /// If `rows` is not a whole number of samples, `log_prob` not one value a row, or real numbers
-    /// are to be drawn into `i8`: mistakes of the calling program. See [`Sampler::try_sample`] for the form that returns them.
+    /// As [`Sampler::sample`], and if the context has not the right number of values.
     pub fn sample<X: Value>(
         &self,
         seed: u64,
@@ -134,7 +171,7 @@ impl Sampler {
         }
     }
 
-    /// [`Sampler::sample`] with wrong buffers and draws that overflowed as errors.
+    /// [`Sampler::try_sample`].
     ///
     /// # Errors
     /// As [`distribution::sample`].
@@ -148,9 +185,7 @@ impl Sampler {
         self.sample_stream(seed, first, X::rows_mut(rows), log_prob, false)
     }
 
-    /// [`Sampler::try_sample`] with the log-probability (nats) of each row *as it was rounded*: the
-    /// bits of [`Sampler::log_prob`], at the cost of a draw and a score. For spins they are those of
-    /// the draw itself.
+    /// [`Sampler::try_sample_scored`].
     ///
     /// # Errors
     /// As [`distribution::sample`].
@@ -173,8 +208,140 @@ impl Sampler {
         log_prob: Option<&mut [f32]>,
         scored: bool,
     ) -> Result<(), distribution::Error> {
-        let noise = &mut Stream::new(seed);
-        self.with(Draw { level: self.level, noise, first, rows, log_prob, scored })
+        let (level, context, noise) = (self.model.level, self.context, &mut Stream::new(seed));
+        self.model.with(Draw { level, noise, first, context, rows, log_prob, scored })
+    }
+
+    /// [`Sampler::try_sample_with`].
+    ///
+    /// # Errors
+    /// As [`distribution::sample`].
+    pub fn try_sample_with<X: Value, N: Noise>(
+        &self,
+        noise: &mut N,
+        first: u64,
+        rows: &mut [X],
+        log_prob: Option<&mut [f32]>,
+    ) -> Result<(), distribution::Error> {
+        let (level, context, rows) = (self.model.level, self.context, X::rows_mut(rows));
+        self.model.with(Draw { level, noise, first, context, rows, log_prob, scored: false })
+    }
+
+    /// [`Sampler::log_prob`].
+    ///
+    /// # Panics
+    /// As [`Sampler::log_prob`], and if the context has not the right number of values.
+    pub fn log_prob<X: Value>(&self, rows: &[X], out: &mut [f32]) {
+        if let Err(error) = self.try_log_prob(rows, out) {
+            panic!("{error}");
+        }
+    }
+
+    /// [`Sampler::try_log_prob`].
+    ///
+    /// # Errors
+    /// Buffers of the wrong length.
+    pub fn try_log_prob<X: Value>(
+        &self,
+        rows: &[X],
+        out: &mut [f32],
+    ) -> Result<(), distribution::Error> {
+        self.score_rows(X::rows(rows), out)
+    }
+
+    fn score_rows(&self, rows: Rows<'_>, out: &mut [f32]) -> Result<(), distribution::Error> {
+        let (level, context) = (self.model.level, self.context);
+        self.model.with(Score { level, context, rows, out })
+    }
+}
+
+impl Sampler {
+    pub(super) fn new(model: &Model) -> Result<Self, ModelError> {
+        let description = model.description().clone();
+        let packed = model.packed();
+        let expected = description.packed_len();
+        if packed.len() != expected {
+            return Err(ModelError::Parameters { found: packed.len(), expected });
+        }
+        let mut weights = Aligned::new(packed.len());
+        weights.as_mut().copy_from_slice(&packed);
+        let (level, arithmetic) = (Level::best(), model.arithmetic());
+        let model = Packed { description, weights };
+        let model = Arc::new(Loaded::new(model, |packed| Kernels::new(packed)));
+        Ok(Self { model, arithmetic, level })
+    }
+
+    /// The same sampler at another level; the bits are equal.
+    #[must_use]
+    pub fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// The level it runs at.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Values in a sample.
+    pub fn dim(&self) -> usize {
+        self.model.borrow_owner().description.dim()
+    }
+
+    /// Values of context that a sample is conditioned on.
+    pub fn context(&self) -> usize {
+        self.model.borrow_owner().description.context()
+    }
+
+    /// The sampler given the context of one row, for all rows, or one context a row.
+    pub fn given<'a>(&'a self, context: &'a [f32]) -> Given<'a, Self> {
+        Given { model: self, context }
+    }
+
+    /// Draws samples `first, first + 1, …` of the stream `seed` into `rows` (row-major, `dim`
+    /// values each) and, if asked, their log-probabilities (nats, one a row). A draw that overflowed
+    /// has NaN as its log-probability; [`Sampler::try_sample`] says which was the first.
+    ///
+    /// # Panics
+    /// If `rows` is not a whole number of samples, `log_prob` not one value a row, the rows'
+    /// elements do not hold the values, or the model has a context: mistakes of the calling program. See [`Sampler::try_sample`] for the form that returns them.
+    pub fn sample<X: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [X],
+        log_prob: Option<&mut [f32]>,
+    ) {
+        self.given(&[]).sample(seed, first, rows, log_prob);
+    }
+
+    /// [`Sampler::sample`] with wrong buffers and draws that overflowed as errors.
+    ///
+    /// # Errors
+    /// As [`distribution::sample`].
+    pub fn try_sample<X: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [X],
+        log_prob: Option<&mut [f32]>,
+    ) -> Result<(), distribution::Error> {
+        self.given(&[]).try_sample(seed, first, rows, log_prob)
+    }
+
+    /// [`Sampler::try_sample`] with the log-probability (nats) of each row *as it was rounded*: the
+    /// bits of [`Sampler::log_prob`], at the cost of a draw and a score. For spins they are those of
+    /// the draw itself.
+    ///
+    /// # Errors
+    /// As [`distribution::sample`].
+    pub fn try_sample_scored<X: Value>(
+        &self,
+        seed: u64,
+        first: u64,
+        rows: &mut [X],
+        log_prob: &mut [f32],
+    ) -> Result<(), distribution::Error> {
+        self.given(&[]).try_sample_scored(seed, first, rows, log_prob)
     }
 
     /// [`Sampler::try_sample`] from any [`Noise`].
@@ -188,8 +355,7 @@ impl Sampler {
         rows: &mut [X],
         log_prob: Option<&mut [f32]>,
     ) -> Result<(), distribution::Error> {
-        let rows = X::rows_mut(rows);
-        self.with(Draw { level: self.level, noise, first, rows, log_prob, scored: false })
+        self.given(&[]).try_sample_with(noise, first, rows, log_prob)
     }
 
     /// The log-probability (nats) of each of `rows` (row-major, `dim` values each) into `out`; −∞
@@ -198,9 +364,7 @@ impl Sampler {
     /// # Panics
     /// If `rows` is not a whole number of samples or `out` not one value a row.
     pub fn log_prob<X: Value>(&self, rows: &[X], out: &mut [f32]) {
-        if let Err(error) = self.try_log_prob(rows, out) {
-            panic!("{error}");
-        }
+        self.given(&[]).log_prob(rows, out);
     }
 
     /// [`Sampler::log_prob`] with wrong buffer lengths as errors.
@@ -212,11 +376,7 @@ impl Sampler {
         rows: &[X],
         out: &mut [f32],
     ) -> Result<(), distribution::Error> {
-        self.score_rows(X::rows(rows), out)
-    }
-
-    fn score_rows(&self, rows: Rows<'_>, out: &mut [f32]) -> Result<(), distribution::Error> {
-        self.with(Score { level: self.level, rows, out })
+        self.given(&[]).try_log_prob(rows, out)
     }
 
     fn with<U: Use>(&self, then: U) -> U::Output {
@@ -227,75 +387,40 @@ impl Sampler {
     }
 
     fn with_arith<A: Arith, U: Use>(&self, then: U) -> U::Output {
-        let weights = self.weights.as_ref();
-        match &self.architecture {
-            Architecture::Made(spec) => {
-                let made = Made::<f32, A>::trusted(spec.network(), weights);
-                match spec.symmetry {
-                    Symmetry::None => then.with(&made),
-                    Symmetry::Z2 => then.with(&Z2(made)),
+        match self.model.borrow_dependent() {
+            Kernels::Sites { embedding, network, spec } => {
+                let (network, embedding, arith) = (*network, *embedding, PhantomData::<A>);
+                spec.conditional.with(OfSites { spec, network, embedding, arith, then })
+            }
+            Kernels::Flow { embedding, base, layers, sizes } => {
+                let flow = Flow::<_, _, A>::trusted(*sizes, *base, &layers[..]);
+                match embedding {
+                    None => then.with(&flow),
+                    Some(network) => then.with(&Embedded::trusted(*network, flow)),
                 }
             }
-            Architecture::RealNvp(spec) => {
-                let couplings = spec.couplings_at(&self.offsets);
-                let transformer =
-                    Affine::new(spec.log_scale_bound).expect("validated when the model was built");
-                then.with(&RealNvp::<f32, A>::trusted(
-                    spec.dim,
-                    &couplings,
-                    transformer,
-                    spec.affine,
-                    self.scratch,
-                    weights,
-                ))
-            }
-            Architecture::Nsf(spec) => {
-                let couplings = spec.couplings_at(&self.offsets);
-                let transformer = RationalQuadratic::new(spec.bins, spec.bound)
-                    .expect("validated when the model was built");
-                then.with(&Nsf::<f32, A>::trusted(
-                    spec.dim,
-                    &couplings,
-                    transformer,
-                    spec.affine,
-                    self.scratch,
-                    weights,
-                ))
-            }
-            Architecture::Maf(spec) => {
-                let MafSpec { dim, fast, transformer, affine, .. } = *spec;
-                let layers = spec.layers_at(&self.offsets);
-                match transformer {
-                    TransformerSpec::Affine { log_scale_bound } => {
-                        let transformer = Affine::new(log_scale_bound)
-                            .expect("validated when the model was built");
-                        let flow = Maf::<_, f32, A>::trusted(
-                            dim,
-                            &layers,
-                            fast,
-                            transformer,
-                            affine,
-                            self.scratch,
-                            weights,
-                        );
-                        then.with(&flow)
-                    }
-                    TransformerSpec::RationalQuadratic { bins, bound } => {
-                        let transformer = RationalQuadratic::new(bins, bound)
-                            .expect("validated when the model was built");
-                        let flow = Maf::<_, f32, A>::trusted(
-                            dim,
-                            &layers,
-                            fast,
-                            transformer,
-                            affine,
-                            self.scratch,
-                            weights,
-                        );
-                        then.with(&flow)
-                    }
-                }
-            }
+        }
+    }
+}
+
+/// What a distribution over sites is made of, but for its conditional.
+struct OfSites<'a, N, E, A, U> {
+    spec: &'a SitesSpec,
+    network: N,
+    embedding: Option<E>,
+    arith: PhantomData<A>,
+    then: U,
+}
+
+impl<N: CausalNetwork, E: Network, A: Arith, U: Use> WithConditional for OfSites<'_, N, E, A, U> {
+    type Output = U::Output;
+    fn with<C: Conditional>(self, conditional: C) -> U::Output {
+        let sites = Sites::<_, _, A>::trusted(self.network, conditional);
+        match (self.spec.symmetry, self.embedding) {
+            (Symmetry::None, None) => self.then.with(&sites),
+            (Symmetry::None, Some(e)) => self.then.with(&Embedded::trusted(e, sites)),
+            (Symmetry::Z2, None) => self.then.with(&Z2(sites)),
+            (Symmetry::Z2, Some(e)) => self.then.with(&Embedded::trusted(e, Z2(sites))),
         }
     }
 }

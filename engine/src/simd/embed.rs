@@ -30,3 +30,16 @@ impl<const BYTES: usize> Embedded<BYTES> {
         unsafe { core::slice::from_raw_parts(self.0.as_ptr().cast(), BYTES / 2) }
     }
 }
+
+/// `len` of these weights, from `start` on; fewer where there are fewer.
+#[doc(hidden)]
+pub const fn part<T>(weights: &[T], start: usize, len: usize) -> &[T] {
+    let rest = match weights.split_at_checked(start) {
+        Some((_, rest)) => rest,
+        None => &[],
+    };
+    match rest.split_at_checked(len) {
+        Some((part, _)) => part,
+        None => rest,
+    }
+}

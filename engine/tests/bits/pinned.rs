@@ -4,10 +4,10 @@
 use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single, Weight};
 use pushforward::math::{exp, ln, log1p, sigmoid, softplus, tanh};
 use pushforward::noise::{block, normal};
-use pushforward::rational_quadratic::RationalQuadratic;
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, Simd};
-use pushforward::transformer::{Parameters, Transformer};
+use pushforward::univariate::RationalQuadratic;
+use pushforward::univariate::{Parameters, Univariate};
 
 /// Name, pinned hash, and what computes it. A changed hash is a value-breaking change.
 pub(super) type Entry = (&'static str, u64, fn() -> u64);

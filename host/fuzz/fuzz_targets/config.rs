@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use pushforward::model::{Architecture, AutoregressiveSpec, Fast, MafSpec, TransformerSpec};
+use pushforward::bijection::Direction;
+use pushforward::model::{Description, preset};
+use pushforward::univariate::AffineSpec;
 use pushforward_host::config::{Config, Family};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let path = Path::new("config.toml");
     let Ok(config) = Config::parse(text, path, &settings) else { return };
     if matches!(config.model.family, Family::Made { hidden: None, .. }) {
-        // Its sizes would come from an architecture, which only a target's data give.
+        // Its sizes would come from a description, which only a target's data give.
         return;
     }
     // What is recorded is a config too, and says the same.
@@ -25,9 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 /// A model that takes no sizes from its target.
-fn any_flow() -> Architecture {
-    let layers = vec![AutoregressiveSpec { order: vec![0, 1], hidden: vec![4] }];
-    let transformer = TransformerSpec::Affine { log_scale_bound: 3.0 };
-    let (affine, shape) = (true, vec![2]);
-    Architecture::Maf(MafSpec { dim: 2, layers, fast: Fast::Density, transformer, affine, shape })
+fn any_flow() -> Description {
+    let map = AffineSpec { log_scale_bound: 3.0 };
+    preset::flow(&[2], [preset::autoregressive(vec![0, 1], Direction::Density, &[4], map)], true)
 }

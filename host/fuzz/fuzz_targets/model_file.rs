@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn run(bytes: &[u8]) {
     let Ok(model) = Model::from_bytes(bytes) else { return };
-    if model.architecture().parameters() > MOST_PARAMETERS {
+    if model.description().parameters() > MOST_PARAMETERS {
         return;
     }
     match model.to_bytes() {

@@ -2,7 +2,7 @@
 //!
 //! The engine's figures are held against `f64` to one part in a thousand. A flow may be
 //! ill-conditioned, so that 32 bits cannot do it: where a row misses that, the bound on what
-//! roundings do ([`Reference::roundings`]) decides, and the difference between the value of a draw
+//! roundings do ([`Oracle::roundings`]) decides, and the difference between the value of a draw
 //! and the density at its row is reported, with a warning where it would show.
 
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use pushforward::model::Model;
 use pushforward::noise::{Stream, normal};
 use pushforward::simd::{Level, Scalar};
+use pushforward_oracle::{Oracle, Roundings};
 use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
-use crate::reference::{self, Reference, Roundings};
 
 /// Rows that each comparison looks at.
 const ROWS: usize = 256;
@@ -117,7 +117,7 @@ fn integrity(model: &Loaded) -> Result<Finding> {
         .map_err(|e| fault(&e))?;
     let bits = |m: &Model| m.parameters().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     let holds = bits(&again) == bits(&model.model)
-        && again.architecture() == model.model.architecture()
+        && again.description() == model.model.description()
         && again.provenance == model.model.provenance;
     let detail =
         "hash, shapes, masks and finiteness hold; written and read again it is the same model"
@@ -208,12 +208,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
-        let architecture = self.model.architecture();
-        let dim = architecture.dim();
-        if architecture.is_discrete() || dim > MOST_BOUNDED {
+        let description = self.model.description();
+        let dim = description.dim();
+        if !description.domain().is_real() || dim > MOST_BOUNDED {
             return false;
         }
-        let bound = bound(Reference(self.model).roundings(&noise(i as u64, dim)));
+        let bound = bound(Oracle::new(self.model).roundings(&[], &noise(i as u64, dim)));
         // Beyond 1 nothing is bounded: 32 bits have no digits left.
         bound.is_nan() || bound > 1.0 || difference <= bound
     }
@@ -248,11 +248,11 @@ fn against(
 }
 
 fn against_reference(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
-    let reference = Reference(&model.model);
+    let oracle = Oracle::new(&model.model);
     let rows: Vec<_> = rows.chunks_exact(model.dim()).take(FEW).map(wide).collect();
     let what = "largest difference from f64";
     against(model, "log-probability in f64", what, &log_prob[..rows.len()], |i| {
-        [reference.log_prob(&rows[i]), 0.0]
+        [oracle.log_prob(&[], &rows[i]), 0.0]
     })
 }
 
@@ -261,11 +261,11 @@ fn round_trip(model: &Loaded, rows: &[f32]) -> Finding {
     if model.spins() {
         return Finding::new(name, None, "spins have no inverse map");
     }
-    let reference = Reference(&model.model);
+    let oracle = Oracle::new(&model.model);
     let mut comparison = Comparison::new(&model.model, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
         let z = noise(i as u64, model.dim());
-        let back = reference.pull(&wide(row));
+        let back = oracle.to_noise(&[], &wide(row)).0;
         let off = largest(back.iter().zip(&z).map(|(a, b)| relative(*a, *b)));
         let away = largest(back.iter().zip(&z).map(|(a, b)| (a - b).abs()));
         comparison.row(i, off, away, |roundings| roundings.noise);
@@ -282,13 +282,13 @@ fn log_det(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
     if dim > MOST_DIM {
         return Finding::new(name, None, format!("dimension {dim}, dense up to {MOST_DIM}"));
     }
-    let reference = Reference(&model.model);
+    let oracle = Oracle::new(&model.model);
     let few = if dim > 64 { 2 } else { FEW };
     let rows: Vec<_> = rows.chunks_exact(dim).take(few).map(wide).collect();
     let what = "dense, by differences in f64: largest difference";
     against(model, name, what, &log_prob[..rows.len()], |i| {
-        let [log_det, error] = reference::log_det_by_differences(|x| reference.pull(x), &rows[i]);
-        [reference::normal(&reference.pull(&rows[i])) + log_det, error]
+        let [log_det, error] = oracle.log_det_by_differences(&[], &rows[i]);
+        [oracle.base_log_prob(&oracle.to_noise(&[], &rows[i]).0) + log_det, error]
     })
 }
 

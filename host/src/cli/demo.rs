@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let config = Config::parse(CONFIG, name, &quick)?;
 
     let problem = Problem::new(&config, name)?;
-    let architecture = problem.model.architecture();
+    let architecture = problem.model.description();
     print(&format!(
         "1  train: the Ising model at its critical point, {:?} spins\n   {}, {} parameters, {} steps\n",
         architecture.shape(),
@@ -164,7 +164,7 @@ fn board_line(program: &str, output: &Output) -> String {
 
 /// Lattices of spins side by side, two rows of spins to a line of half blocks.
 fn pictures(model: &Loaded, n: usize) -> String {
-    let &[height, width] = model.model.architecture().shape() else { return String::new() };
+    let &[height, width] = model.model.description().shape() else { return String::new() };
     let mut rows = vec![0i8; n * height * width];
     model.sample(SEED, 0, &mut rows, None);
     let mut text = String::new();

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use pushforward::domain::Kind;
 use serde_json::{Value as Json, json};
 
 use crate::config::{Hamiltonian, TargetConfig};
-use crate::energy::{Energy, Support};
+use crate::energy::Energy;
 use crate::error::{Error, Result};
 use crate::estimate::estimate;
 use crate::loaded::Loaded;
@@ -75,7 +76,7 @@ fn checked_energy(
             model.dim()
         ));
     }
-    let spins = energy.support() == Support::Spins;
+    let spins = energy.kind() == Kind::Spin;
     if spins != model.spins() {
         let kind = |spins: bool| if spins { "spins" } else { "real numbers" };
         return Err(format!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pushforward::model::{Architecture, Fast, TransformerSpec};
+use pushforward::model::{Description, TensorSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
@@ -21,7 +21,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let loaded = Loaded::open(&args.model, None)?;
     let model = &loaded.model;
-    let architecture = model.architecture();
+    let description = model.description();
     let bytes = |weights: &str| {
         let mut options = Options::default();
         options.set("weights", weights)?;
@@ -30,20 +30,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (flash, scratch) = bytes("f32").map_err(|e| Error::input(&args.model, e))?;
     // A weight beyond the range of f16 leaves only f32.
     let flash_f16 = bytes("f16").ok().map(|(flash, _)| flash.total());
-    let adds = architecture.multiply_adds();
+    let adds = description.multiply_adds();
     let arithmetic = serde_json::to_value(model.arithmetic()).unwrap_or(Json::Null);
     if args.json {
-        let tensor = |(name, shape): &(String, Vec<usize>)| json!({ "name": name, "shape": shape });
+        let tensor = |spec: &TensorSpec| json!({ "name": spec.name, "shape": spec.shape });
         return super::print_json(&json!({
-            "kind": architecture.kind(),
-            "dim": architecture.dim(),
-            "shape": architecture.shape(),
-            "architecture": architecture,
-            "layers": architecture.tensors().iter().map(tensor).collect::<Vec<_>>(),
-            "parameters": architecture.parameters(),
-            "stored_parameters": architecture.packed_len(),
+            "kind": description.kind(),
+            "dim": description.dim(),
+            "shape": description.shape(),
+            "distribution": description,
+            "layers": description.tensors().iter().map(tensor).collect::<Vec<_>>(),
+            "parameters": description.parameters(),
+            "stored_parameters": description.packed_len(),
             "multiply_adds_per_sample": adds,
-            "multiply_adds_per_log_prob": adds * architecture.passes(),
+            "multiply_adds_per_log_prob": adds * description.passes(),
             "flash_bytes": flash.total(),
             "flash": { "weights": flash.weights, "tables": flash.tables, "code": flash.code },
             "flash_bytes_f16": flash_f16,
@@ -54,19 +54,19 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }));
     }
     let mut lines = vec![
-        ("kind".to_owned(), describe(architecture)),
-        ("row".into(), format!("{} values, shape {:?}", architecture.dim(), architecture.shape())),
+        ("kind".to_owned(), describe(description)),
+        ("row".into(), format!("{} values, shape {:?}", description.dim(), description.shape())),
         (
             "parameters".into(),
             format!(
                 "{} ({} stored, the rest masked)",
-                architecture.parameters(),
-                architecture.packed_len()
+                description.parameters(),
+                description.packed_len()
             ),
         ),
         (
             "multiply-adds".into(),
-            format!("{adds} a sample, {} a log-probability", adds * architecture.passes()),
+            format!("{adds} a sample, {} a log-probability", adds * description.passes()),
         ),
         (
             "flash".into(),
@@ -83,8 +83,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("arithmetic".into(), arithmetic.as_str().unwrap_or("").to_owned()),
         ("golden rows".into(), model.golden().map_or(0, |g| g.log_prob.len()).to_string()),
     ];
-    for (name, shape) in architecture.tensors() {
-        lines.push((format!("  {name}"), format!("{shape:?}")));
+    for spec in description.tensors() {
+        lines.push((format!("  {}", spec.name), format!("{:?}", spec.shape)));
     }
     let mut text = super::table(&lines);
     for (name, value) in &model.provenance {
@@ -105,51 +105,41 @@ pub(super) fn run(args: &Args) -> Result<()> {
     super::print(&text)
 }
 
-/// A family and its sizes in a line.
-pub(super) fn describe(architecture: &Architecture) -> String {
-    match architecture {
-        Architecture::Made(made) => format!(
-            "made, {} spins, hidden {:?}, {}symmetry {}",
-            made.sites,
-            made.hidden,
-            if made.pairwise { "pairwise terms, " } else { "" },
-            match made.symmetry {
-                pushforward::model::Symmetry::None => "none",
-                pushforward::model::Symmetry::Z2 => "z2",
-            }
-        ),
-        Architecture::RealNvp(flow) => format!(
-            "realnvp, {} real numbers, {} couplings, hidden {:?}{}",
-            flow.dim,
-            flow.couplings.len(),
-            flow.couplings.first().map_or(&[][..], |c| &c.hidden),
-            if flow.affine { ", standardised" } else { "" }
-        ),
-        Architecture::Nsf(flow) => format!(
-            "nsf, {} real numbers, {} couplings, hidden {:?}, {} bins on ±{}{}",
-            flow.dim,
-            flow.couplings.len(),
-            flow.couplings.first().map_or(&[][..], |c| &c.hidden),
-            flow.bins,
-            flow.bound,
-            if flow.affine { ", standardised" } else { "" }
-        ),
-        Architecture::Maf(flow) => format!(
-            "maf, {} real numbers, {} layers, hidden {:?}, {}, networks read {}{}",
-            flow.dim,
-            flow.layers.len(),
-            flow.layers.first().map_or(&[][..], |l| &l.hidden),
-            match flow.transformer {
-                TransformerSpec::Affine { .. } => "affine".to_owned(),
-                TransformerSpec::RationalQuadratic { bins, bound } => {
-                    format!("{bins} bins on ±{bound}")
-                }
-            },
-            match flow.fast {
-                Fast::Density => "data",
-                Fast::Sampling => "noise",
-            },
-            if flow.affine { ", standardised" } else { "" }
-        ),
+/// A model's parts and their sizes in a line, as the description has them.
+pub(super) fn describe(description: &Description) -> String {
+    let json = serde_json::to_value(description).unwrap_or_default();
+    let Json::Object(mut fields) = json else { return String::new() };
+    let mut words = vec![word(&fields.remove("kind").unwrap_or_default())];
+    words.push(format!("{} values", description.dim()));
+    fields.remove("shape");
+    let layers = fields.remove("layers").unwrap_or_default();
+    words.extend(fields.into_iter().map(|(name, value)| field(&name, &value)));
+    // Neighbours that read alike are counted.
+    let layers: Vec<String> = layers.as_array().into_iter().flatten().map(word).collect();
+    let runs = layers.chunk_by(|a, b| a == b).map(|run| match run {
+        [one] => one.clone(),
+        many => format!("{} × {}", many.len(), many[0]),
+    });
+    words.extend(runs);
+    words.join(", ")
+}
+
+/// A part: its kind, and its fields in brackets.
+fn word(value: &Json) -> String {
+    let Json::Object(fields) = value else {
+        return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    };
+    // One entry a coordinate: too many for a line.
+    let told = |name: &String| !["kind", "mask", "order"].contains(&&name[..]);
+    let told = fields.iter().filter(|(name, _)| told(name));
+    let inner: Vec<String> = told.map(|(name, value)| field(name, value)).collect();
+    let kind = fields.get("kind").map(word).unwrap_or_default();
+    if inner.is_empty() { kind } else { format!("{kind} ({})", inner.join(", ")) }
+}
+
+fn field(name: &str, value: &Json) -> String {
+    match value {
+        Json::Object(fields) if fields.contains_key("kind") => word(value),
+        _ => format!("{name} {}", word(value)),
     }
 }

@@ -146,7 +146,7 @@ pub(super) fn train(
     }
     figures.insert("steps".into(), json!(config.train.steps));
     figures.insert("seed".into(), json!(config.train.seed));
-    figures.insert("parameters".into(), json!(model.model.architecture().parameters()));
+    figures.insert("parameters".into(), json!(model.model.description().parameters()));
     let mut provenance = Map::new();
     provenance.insert("tool".into(), json!(concat!("pushforward ", env!("CARGO_PKG_VERSION"))));
     provenance.insert("config".into(), json!(problem.record));
@@ -168,7 +168,7 @@ pub(super) fn train(
         title: title.to_owned(),
         subtitle: format!(
             "{}; trained on {}",
-            super::inspect::describe(model.model.architecture()),
+            super::inspect::describe(model.model.description()),
             device.description()
         ),
         figures: lines.clone(),
@@ -256,7 +256,7 @@ impl Evaluation {
                 figures.insert("validation_nll_error".into(), json!(error));
                 figures.insert(
                     "validation_rows".into(),
-                    json!(problem.validation.len() / problem.model.architecture().dim()),
+                    json!(problem.validation.len() / problem.model.description().dim()),
                 );
             }
         }
@@ -384,7 +384,7 @@ fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
         model.sample(seed, 0, &mut rows, None);
         rows
     };
-    match *model.model.architecture().shape() {
+    match *model.model.description().shape() {
         [height, width] => cells(&draw(12), height, width),
         _ => {
             let plane = |rows: &[f32]| {

@@ -3,17 +3,19 @@
 //! A default may be another one in a later version; what a model was trained with is what its file
 //! says. The text is itself a config that trains the same model.
 
-use pushforward::model::{Architecture, Fast, Symmetry, TransformerSpec};
+use pushforward::bijection::Direction;
+use pushforward::model::{CausalNetworkSpec, Description, Symmetry, UnivariateSpec};
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use toml::{Table, Value};
 
 use super::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
 
 impl Config {
-    /// The config as TOML, with the sizes that `architecture` took from the target. The path of a data
+    /// The config as TOML, with the sizes that `description` took from the target. The path of a data
     /// file is reduced to its name.
-    pub fn record(&self, architecture: &Architecture) -> String {
+    pub fn record(&self, description: &Description) -> String {
         let tables = [
-            ("model", model(&self.model, architecture)),
+            ("model", model(&self.model, description)),
             ("target", target(&self.target)),
             ("train", train(&self.train, &self.target)),
         ];
@@ -29,20 +31,23 @@ macro_rules! table {
     };
 }
 
-fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
+fn model(config: &ModelConfig, description: &Description) -> Table {
     let mut table = table! { arithmetic = if config.plain { "plain" } else { "fused" } };
     table.extend(match &config.family {
         Family::Made { hidden, z2, pairwise } => {
-            let (hidden, z2) = match architecture {
-                Architecture::Made(spec) => (&spec.hidden[..], spec.symmetry == Symmetry::Z2),
-                Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
+            let (hidden, z2) = match description {
+                Description::Sites(spec) => {
+                    let CausalNetworkSpec::Masked(network) = &spec.network;
+                    (&network.hidden[..], spec.symmetry == Symmetry::Z2)
+                }
+                Description::Flow(_) => {
                     (hidden.as_deref().unwrap_or_default(), z2.unwrap_or_default())
                 }
             };
             let symmetry = if z2 { "z2" } else { "none" };
             table! { kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise }
         }
-        Family::Coupling { layers, hidden, transformer: t, mask } => {
+        Family::Coupling { layers, hidden, univariate: t, mask } => {
             let mask = match mask {
                 Mask::Checkerboard => "checkerboard",
                 Mask::Halves => "halves",
@@ -51,10 +56,10 @@ fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
             table.insert("mask".into(), mask.into());
             table
         }
-        Family::Autoregressive { layers, hidden, transformer: t, fast } => {
+        Family::Autoregressive { layers, hidden, univariate: t, fast } => {
             let fast = match fast {
-                Fast::Density => "density",
-                Fast::Sampling => "sampling",
+                Direction::Density => "density",
+                Direction::Sampling => "sampling",
             };
             let mut table = layered(*t, "maf", "autoregressive", *layers, hidden);
             table.insert("fast".into(), fast.into());
@@ -64,20 +69,20 @@ fn model(config: &ModelConfig, architecture: &Architecture) -> Table {
     table
 }
 
-/// What flows share; `affine` is what the family of an affine transformer is called, and `mode`
+/// What flows share; `affine` is what the family of an affine univariate is called, and `mode`
 /// that of a spline's.
 fn layered(
-    transformer: TransformerSpec,
+    univariate: UnivariateSpec,
     affine: &str,
     mode: &str,
     layers: usize,
     hidden: &[usize],
 ) -> Table {
-    let mut table = match transformer {
-        TransformerSpec::Affine { log_scale_bound } => {
+    let mut table = match univariate {
+        UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
             table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
         }
-        TransformerSpec::RationalQuadratic { bins, bound } => {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
             table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
         }
     };

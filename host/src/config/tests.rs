@@ -1,4 +1,4 @@
-use pushforward::model::{Architecture, AutoregressiveSpec, MadeSpec, MafSpec, Symmetry};
+use pushforward::model::{CausalNetworkSpec, Description, Symmetry, preset};
 
 use super::*;
 
@@ -34,23 +34,18 @@ fn data_paths_are_relative_to_the_config_and_not_recorded() {
 }
 
 /// Any model that takes no sizes from its target.
-fn flow() -> Architecture {
-    let layers = vec![AutoregressiveSpec { order: vec![0, 1], hidden: vec![4] }];
-    let transformer = TransformerSpec::Affine { log_scale_bound: 3.0 };
-    let (affine, shape) = (true, vec![2]);
-    Architecture::Maf(MafSpec { dim: 2, layers, fast: Fast::Density, transformer, affine, shape })
+fn flow() -> Description {
+    let map = AffineSpec { log_scale_bound: 3.0 };
+    preset::flow(&[2], [preset::autoregressive(vec![0, 1], Direction::Density, &[4], map)], true)
 }
 
 #[test]
 fn the_record_holds_every_key_in_force_and_trains_the_same() {
-    let made = |hidden, symmetry| {
-        let (pairwise, shape) = (true, vec![4, 4]);
-        Architecture::Made(MadeSpec { sites: 16, hidden, pairwise, symmetry, shape })
-    };
+    let made = |hidden: Vec<usize>, symmetry| preset::made(&[4, 4], &hidden, true, symmetry);
     let target = "[target]\nhamiltonian = 'ising2d'\nsize = 4\nbeta = 0.4\n";
     let data = "[target]\ndata = 'x.csv'\n";
     let phi4 = "[target]\nhamiltonian = 'phi4'\nsize = 4\nm2 = 1\nlambda = 2\n";
-    for (text, architecture, absent) in [
+    for (text, description, absent) in [
         (format!("[model]\nkind = 'made'\n{target}"), made(vec![64], Symmetry::Z2), "patience"),
         (
             format!("[model]\nkind = 'made'\n{data}shape = [4, 4]"),
@@ -68,15 +63,16 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         ("[model]\nkind = 'maf'\n[target]\nhamiltonian = 'ring2d'\n".into(), flow(), "patience"),
     ] {
         let config = parse(&text, &[]).unwrap();
-        let record = config.record(&architecture);
+        let record = config.record(&description);
         let again = parse(&record, &[]).unwrap_or_else(|e| panic!("{e}:\n{record}"));
-        assert_eq!(again.record(&architecture), record);
+        assert_eq!(again.record(&description), record);
         let kind = again.model.family.clone();
         if let Family::Made { hidden, z2, .. } = kind {
-            let Architecture::Made(spec) = &architecture else { panic!() };
+            let Description::Sites(spec) = &description else { panic!() };
+            let CausalNetworkSpec::Masked(network) = &spec.network;
             assert_eq!(
                 (hidden, z2),
-                (Some(spec.hidden.clone()), Some(spec.symmetry == Symmetry::Z2))
+                (Some(network.hidden.clone()), Some(spec.symmetry == Symmetry::Z2))
             );
         } else {
             assert_eq!(again.model, config.model, "{record}");

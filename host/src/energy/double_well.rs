@@ -2,7 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use super::{Energy, EnergyError, LnZ, Shader, Support, ln_integral};
+use pushforward::domain::Kind;
+
+use super::{Energy, EnergyError, LnZ, Shader, ln_integral};
 
 /// E = a x + b x² + c x⁴ + y²/2: the double well of Noé et al., Science 365, eaaw1147, in the form
 /// of bgflow's `DoubleWellEnergy(dim = 2)`.
@@ -46,8 +48,8 @@ impl Energy for DoubleWell {
         vec![2]
     }
 
-    fn support(&self) -> Support {
-        Support::Reals
+    fn kind(&self) -> Kind {
+        Kind::Real
     }
 
     fn even(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use std::f64::consts::PI;
 
+use pushforward::domain::Kind;
+
 use super::{
-    Energy, EnergyError, LnZ, Shader, Support, add_bond_energies, add_bond_gradients,
-    square_lattice_bonds,
+    Energy, EnergyError, LnZ, Shader, add_bond_energies, add_bond_gradients, square_lattice_bonds,
 };
 
 /// What lies beyond the edge of a lattice.
@@ -59,8 +60,8 @@ impl Energy for Ising2d {
         self.shape.to_vec()
     }
 
-    fn support(&self) -> Support {
-        Support::Spins
+    fn kind(&self) -> Kind {
+        Kind::Spin
     }
 
     fn even(&self) -> bool {

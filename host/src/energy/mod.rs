@@ -17,14 +17,7 @@ pub use ising2d::{Boundary, Ising2d};
 pub use phi4::Phi4;
 pub use ring2d::Ring2d;
 
-/// What a target's coordinates are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// Each coordinate is −1 or +1.
-    Spins,
-    /// Each coordinate is a real number.
-    Reals,
-}
+use pushforward::domain::Kind;
 
 /// ln Z as known without this program's sampling.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +71,7 @@ pub trait Energy: std::fmt::Debug + Send + Sync {
     }
 
     /// Spins or reals.
-    fn support(&self) -> Support;
+    fn kind(&self) -> Kind;
 
     /// Whether E(−x) = E(x), as a Z2-symmetric model needs.
     fn even(&self) -> bool;

@@ -1,8 +1,9 @@
 //! φ⁴ theory on a periodic square lattice.
 
+use pushforward::domain::Kind;
+
 use super::{
-    Energy, EnergyError, LnZ, Shader, Support, add_bond_energies, add_bond_gradients,
-    square_lattice_bonds,
+    Energy, EnergyError, LnZ, Shader, add_bond_energies, add_bond_gradients, square_lattice_bonds,
 };
 
 /// S = Σ_i [(m² + 4) φ_i² + λ φ_i⁴] − 2 Σ_⟨ij⟩ φ_i φ_j, each bond once, periodic: the convention of
@@ -56,8 +57,8 @@ impl Energy for Phi4 {
         self.shape.to_vec()
     }
 
-    fn support(&self) -> Support {
-        Support::Reals
+    fn kind(&self) -> Kind {
+        Kind::Real
     }
 
     fn even(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use super::{Energy, LnZ, Shader, Support, ln_integral};
+use pushforward::domain::Kind;
+
+use super::{Energy, LnZ, Shader, ln_integral};
 
 /// E = (|q| − 2)²/0.32 + |p|²/2 with q and p in the plane, x = (q₁, q₂, p₁, p₂): the target of Li
 /// et al., Phys. Rev. X 10, 021020; or its first term alone, x = (q₁, q₂).
@@ -38,8 +40,8 @@ impl Energy for Ring2d {
         vec![if self.momenta { 4 } else { 2 }]
     }
 
-    fn support(&self) -> Support {
-        Support::Reals
+    fn kind(&self) -> Kind {
+        Kind::Real
     }
 
     fn even(&self) -> bool {

@@ -16,7 +16,7 @@ use super::{
     SelectBackward, Slot, Transform, TransformBackward, arguments, constants,
 };
 
-/// Picks, network and transformer.
+/// Picks, network and univariate.
 #[derive(Clone, Debug)]
 pub struct FlowLayer {
     /// What the network reads.

@@ -11,7 +11,7 @@
 //! copy, which therefore is not run again. On the GPU a thread draws one whole sample in a single
 //! dispatch; its neighbours read the same weights at the same time.
 
-use pushforward::bernoulli;
+use pushforward::conditional::bernoulli;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::dense::Layer;

@@ -3,7 +3,7 @@
 //! Backward, with c the derivative of the loss with respect to ln q: da\_i = c s\_i σ(−s\_i a\_i).
 //! The probabilities are the engine's fixed-point ones; their distance from σ is below 2⁻³².
 
-use pushforward::bernoulli;
+use pushforward::conditional::bernoulli;
 use pushforward::math;
 use pushforward::simd::{Kernel, Simd, dispatch};
 

@@ -1,4 +1,4 @@
-//! Moving coordinates, once a layer's network has spoken: the transformers of couplings and of
+//! Moving coordinates, once a layer's network has spoken: the univariate maps of couplings and of
 //! autoregressive layers.
 //!
 //! The network gives each coordinate that is moved the parameters of a monotone function of one
@@ -12,20 +12,21 @@
 mod affine;
 mod rational_quadratic;
 
-use pushforward::model::TransformerSpec;
+use pushforward::model::UnivariateSpec;
 use pushforward::simd::{Kernel, Simd, dispatch};
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 use super::{
     Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments, constants,
 };
 
-pub use pushforward::transformer::Direction;
+pub use pushforward::bijection::Direction;
 
 /// y from x and the network's output; adds ln |dz/dx| to ln q.
 #[derive(Clone, Copy, Debug)]
 pub struct Transform {
     /// The function of one variable.
-    pub transformer: TransformerSpec,
+    pub univariate: UnivariateSpec,
     /// Which way.
     pub direction: Direction,
     /// The coordinates that are moved, in the network's order.
@@ -96,11 +97,11 @@ impl Transform {
             coefficient: layout.offset(coefficient),
             dy: layout.offset(dy),
         };
-        let (own, mut sources) = match self.transformer {
-            TransformerSpec::Affine { log_scale_bound } => {
+        let (own, mut sources) = match self.univariate {
+            UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
                 (arguments! { bound: log_scale_bound }, vec![AFFINE.into()])
             }
-            TransformerSpec::RationalQuadratic { bins, bound } => (
+            UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => (
                 arguments! { bins: bins, bound: bound },
                 vec![rational_quadratic::constants(), RATIONAL_QUADRATIC.into()],
             ),
@@ -125,7 +126,7 @@ impl Kernel for Move<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Transform { transformer, direction, strides, .. } = *self.transform;
+        let Transform { univariate, direction, strides, .. } = *self.transform;
         let width = self.n / S::LANES;
         let (x, vectors) = (S::chunks(self.x).0, S::chunks_mut(self.raw).0);
         let (y, log_q) = (S::chunks_mut(self.y).0, S::chunks_mut(self.log_q).0);
@@ -136,11 +137,11 @@ impl Kernel for Move<'_> {
                     Parameters { s, vectors: &mut *vectors, first, step: strides[1] * width };
                 let at = d as usize * width + i;
                 let x = s.load(&x[at]);
-                let (value, log_det) = match transformer {
-                    TransformerSpec::Affine { log_scale_bound } => {
+                let (value, log_det) = match univariate {
+                    UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
                         affine::forward(s, log_scale_bound, direction, x, &mut parameters)
                     }
-                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
                         let spline = rational_quadratic::Spline { bins, bound };
                         spline.forward(s, direction, x, &mut parameters)
                     }
@@ -229,7 +230,7 @@ impl Kernel for MoveBack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Transform { transformer, direction, strides, .. } = *self.transform;
+        let Transform { univariate, direction, strides, .. } = *self.transform;
         let width = self.n / S::LANES;
         let (x, y, c) = (S::chunks(self.x).0, S::chunks(self.y).0, S::chunks(self.coefficient).0);
         let (vectors, dy) = (S::chunks_mut(self.raw).0, S::chunks_mut(self.dy).0);
@@ -241,11 +242,11 @@ impl Kernel for MoveBack<'_> {
                 let at = d as usize * width + i;
                 let ends = [s.load(&x[at]), s.load(&y[at])];
                 let (c, up) = (s.load(c), s.load(&dy[at]));
-                let down = match transformer {
-                    TransformerSpec::Affine { .. } => {
+                let down = match univariate {
+                    UnivariateSpec::Affine(_) => {
                         affine::backward(s, direction, ends, c, up, &mut parameters)
                     }
-                    TransformerSpec::RationalQuadratic { bins, bound } => {
+                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
                         let spline = rational_quadratic::Spline { bins, bound };
                         spline.backward(s, direction, ends, c, up, &mut parameters)
                     }

@@ -22,11 +22,13 @@ mod tape;
 
 use std::sync::Arc;
 
-use pushforward::model::{Architecture, Fast, Model, ModelError, Symmetry};
+use pushforward::bijection::Direction;
+use pushforward::domain::Domain;
+use pushforward::model::{Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
 use crate::device::{Device, DeviceError, Runner};
-use crate::energy::{Energy, Support};
+use crate::energy::Energy;
 use crate::ops::{Readings, StepInputs, optimizer};
 
 pub use initial::initialize;
@@ -200,8 +202,8 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, TrainError> {
         check_options(&options)?;
-        check_target(model.architecture(), &target)?;
-        let program = step_program(model.architecture(), &target, Fusing::On)?;
+        check_target(model.description(), &target)?;
+        let program = step_program(model.description(), &target, Fusing::On)?;
         let mut runner = device.runner(program, options.batch)?;
         let parameters = model.parameters();
         let zeros = vec![0.0; parameters.len()];
@@ -338,10 +340,10 @@ pub fn annealed(steps: u64) -> u64 {
 
 /// The target that a masked autoregressive flow learns in one pass a step: its networks read what
 /// the step starts from.
-fn fast_for(target: &Target) -> Fast {
+fn fast_for(target: &Target) -> Direction {
     match target {
-        Target::Energy { .. } => Fast::Sampling,
-        Target::Data { .. } => Fast::Density,
+        Target::Energy { .. } => Direction::Sampling,
+        Target::Data { .. } => Direction::Density,
     }
 }
 
@@ -364,26 +366,29 @@ fn check_options(o: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn check_target(architecture: &Architecture, target: &Target) -> Result<(), TrainError> {
+fn check_target(description: &Description, target: &Target) -> Result<(), TrainError> {
     let wrong = |field, found: String, expected: String| {
         Err(TrainError::Setting { field, found, expected })
     };
-    let dim = architecture.dim();
-    let (support, symmetric) = match architecture {
-        Architecture::Made(spec) => (Support::Spins, spec.symmetry == Symmetry::Z2),
-        Architecture::RealNvp(_) | Architecture::Nsf(_) | Architecture::Maf(_) => {
-            (Support::Reals, false)
+    let (dim, domain) = (description.dim(), description.domain());
+    let symmetric =
+        matches!(description, Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }));
+    if let Description::Flow(flow) = description {
+        for layer in &flow.layers {
+            if let LayerSpec::Autoregressive(spec) = layer
+                && spec.fast != fast_for(target)
+            {
+                let learned = match target {
+                    Target::Energy { .. } => "sampling, to learn from a Hamiltonian",
+                    Target::Data { .. } => "density, to learn from data",
+                };
+                let found = match spec.fast {
+                    Direction::Density => "density",
+                    Direction::Sampling => "sampling",
+                };
+                return wrong("fast", found.into(), learned.into());
+            }
         }
-    };
-    if let Architecture::Maf(spec) = architecture
-        && spec.fast != fast_for(target)
-    {
-        let learned = match target {
-            Target::Energy { .. } => "sampling, to learn from a Hamiltonian",
-            Target::Data { .. } => "density, to learn from data",
-        };
-        let found = if spec.fast == Fast::Density { "density" } else { "sampling" };
-        return wrong("fast", found.into(), learned.into());
     }
     match target {
         Target::Energy { energy, beta, anneal } => {
@@ -394,11 +399,11 @@ fn check_target(architecture: &Architecture, target: &Target) -> Result<(), Trai
                     format!("{} as {} has", energy.dim(), energy.name()),
                 );
             }
-            if energy.support() != support {
+            if domain != Domain::Uniform(energy.kind()) {
                 return wrong(
-                    "model kind",
-                    format!("{support:?}"),
-                    format!("{:?} as {} has", energy.support(), energy.name()),
+                    "model values",
+                    format!("{domain:?}"),
+                    format!("{:?} as {} has", energy.kind(), energy.name()),
                 );
             }
             if symmetric && !energy.even() {
@@ -423,13 +428,11 @@ fn check_target(architecture: &Architecture, target: &Target) -> Result<(), Trai
                     format!("at least one row of {dim}"),
                 );
             }
-            let bad =
-                |v: &f32| if support == Support::Spins { v.abs() != 1.0 } else { !v.is_finite() };
-            if let Some(i) = rows.iter().position(bad) {
-                let expected =
-                    if support == Support::Spins { "-1 or 1" } else { "a finite number" };
-                let found = format!("{} in row {}, column {}", rows[i], i / dim, i % dim);
-                return wrong("data", found, expected.into());
+            for (i, row) in rows.chunks_exact(dim).enumerate() {
+                if let Some(d) = (0..dim).find(|d| !domain.kind(*d).contains(row[*d])) {
+                    let found = format!("{} in row {i}, column {d}", row[d]);
+                    return wrong("data", found, domain.kind(d).to_string());
+                }
             }
         }
     }

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use pushforward::distribution;
-use pushforward::model::{Architecture, Arithmetic, CouplingSpec, Model, RealNvpSpec};
+use pushforward::model::{Arithmetic, Model, preset};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::AffineSpec;
 use serde_json::Value;
 
 use crate::{ok, run, trained};
 
 fn realnvp(dim: usize, masks: &[&[bool]], hidden: &[usize], log_scale_bound: f32) -> Model {
-    let coupling = |mask: &&[bool]| CouplingSpec { mask: mask.to_vec(), hidden: hidden.to_vec() };
-    let couplings = masks.iter().map(coupling).collect();
-    let spec = RealNvpSpec { dim, couplings, log_scale_bound, affine: false, shape: vec![dim] };
-    Model::new(Architecture::RealNvp(spec), Arithmetic::Fused).unwrap()
+    let map = AffineSpec { log_scale_bound };
+    let layer = |mask: &&[bool]| preset::coupling(mask.to_vec(), hidden, map);
+    let description = preset::flow(&[dim], masks.iter().map(layer), false);
+    Model::new(description, Arithmetic::Fused).unwrap()
 }
 
 /// Scales the second coordinate by e⁸⁰ twice where the first is above 2.5, and else by e⁻⁸⁰.
@@ -32,11 +33,11 @@ fn ill_conditioned() -> Model {
     let masks: Vec<&[bool]> = (0..8).map(|l| if l % 2 == 0 { &even[..] } else { &odd }).collect();
     let mut model = realnvp(8, &masks, &[32, 32], 2.0);
     let mut parameters = Vec::new();
-    for (name, shape) in model.architecture().tensors() {
-        for _ in 0..shape.iter().product() {
+    for spec in model.description().tensors() {
+        for _ in 0..spec.size() {
             let noise = normal(Scalar, block([1, 4], [parameters.len() as u32, 0])[0]);
-            parameters.push(match name.rsplit('.').next() {
-                Some("weight") => noise / (shape[1] as f32).sqrt(),
+            parameters.push(match spec.name.rsplit('.').next() {
+                Some("weight") => noise / (spec.shape[1] as f32).sqrt(),
                 Some("slope") => 0.1,
                 _ => 0.3 * noise,
             });

@@ -1,4 +1,4 @@
-//! The affine transformer: noise z to data x = z eˢ + t (Dinh et al., arXiv:1605.08803).
+//! The affine univariate: noise z to data x = z eˢ + t (Dinh et al., arXiv:1605.08803).
 //!
 //! Its two parameters are a raw log-scale r and the shift t; s = b tanh(r/b) keeps |s| below the
 //! bound b. ln |dz/dx| = −s, so with c the derivative of the loss with respect to ln q:

@@ -24,8 +24,8 @@
 use std::borrow::Cow;
 
 use pushforward::math::{exp, ln, sigmoid, softplus};
-use pushforward::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
 use pushforward::simd::Simd;
+use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
 
 use super::{Direction, Parameters, constants};
 

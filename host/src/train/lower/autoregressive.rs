@@ -1,43 +1,26 @@
 //! An autoregressive layer: coordinates before it in an order say how each one is moved. The
-//! network reads what the step starts from, so a layer trains in the direction that is one pass.
+//! network reads what the step starts from, so a layer trains in the direction that is one pass. Its
+//! outputs come position after position, each with all its parameters.
 
-use pushforward::model::TransformerSpec;
+use pushforward::layer::AutoregressiveSpec;
 
-use super::super::tape::Tape;
 use super::conditioned::Conditioned;
-use super::{Layer, Tensors, TrainError};
-use crate::ops::{Direction, Slot};
+use super::{Lowering, TrainError, network};
+use crate::ops::Slot;
 
-/// The network's outputs come position after position, each with all its parameters.
-pub(super) struct Autoregressive {
-    /// Where its tensors' names begin.
-    pub(super) prefix: String,
-    /// The coordinate at each position.
-    pub(super) order: Vec<usize>,
-    /// Sizes of the hidden layers.
-    pub(super) hidden: Vec<usize>,
-    /// The function of one variable.
-    pub(super) transformer: TransformerSpec,
-}
-
-impl Layer for Autoregressive {
-    fn lower(
-        &self,
-        tape: &mut Tape,
-        tensors: &Tensors,
-        direction: Direction,
-        x: Slot,
-    ) -> Result<Slot, TrainError> {
-        let order: Vec<u32> = self.order.iter().map(|&d| d as u32).collect();
-        let layer = Conditioned {
-            prefix: &self.prefix,
-            hidden: self.hidden.len(),
-            transformer: self.transformer,
-            strides: [self.transformer.parameters(), 1],
-            read: order.clone(),
-            moved: order,
-            kept: Vec::new(),
-        };
-        layer.lower(tape, tensors, direction, x)
-    }
+pub(super) fn lower(
+    l: &mut Lowering<'_>,
+    spec: &AutoregressiveSpec,
+    path: &str,
+    x: Slot,
+) -> Result<Slot, TrainError> {
+    let order: Vec<u32> = spec.order.iter().map(|&d| d as u32).collect();
+    let layer = Conditioned {
+        univariate: &spec.univariate,
+        strides: [spec.univariate.parameters(), 1],
+        read: order.clone(),
+        moved: order,
+        kept: Vec::new(),
+    };
+    layer.lower(l, x, |l, x| network::causal(l, &spec.network, path, x))
 }

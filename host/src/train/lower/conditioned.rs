@@ -1,20 +1,15 @@
 //! What couplings and autoregressive layers have in common: a network reads some coordinates, and
-//! its outputs are the parameters by which a transformer moves some.
+//! its outputs are the parameters by which a univariate map moves some.
 
-use pushforward::model::TransformerSpec;
+use pushforward::model::UnivariateSpec;
 
-use super::super::tape::Tape;
-use super::{Tensors, TrainError, network};
-use crate::ops::{Direction, Select, Slot, Transform};
+use super::{Lowering, TrainError};
+use crate::ops::{Dense, Select, Slot, Transform};
 
 /// A layer by what it reads and moves.
 pub(super) struct Conditioned<'a> {
-    /// Where its tensors' names begin.
-    pub(super) prefix: &'a str,
-    /// Hidden layers of the network.
-    pub(super) hidden: usize,
     /// The function of one variable.
-    pub(super) transformer: TransformerSpec,
+    pub(super) univariate: &'a UnivariateSpec,
     /// The coordinates that the network reads, in its order.
     pub(super) read: Vec<u32>,
     /// Those that are moved, in the order of the network's outputs, and the others.
@@ -25,24 +20,24 @@ pub(super) struct Conditioned<'a> {
 }
 
 impl Conditioned<'_> {
+    /// `network` gives the layers of the network on top of what it reads.
     pub(super) fn lower(
         self,
-        tape: &mut Tape,
-        tensors: &Tensors,
-        direction: Direction,
+        l: &mut Lowering<'_>,
         x: Slot,
+        network: impl FnOnce(&mut Lowering<'_>, Slot) -> Result<Vec<Dense>, TrainError>,
     ) -> Result<Slot, TrainError> {
-        let y = tape.slot(self.moved.len() + self.kept.len());
+        let y = l.tape.slot(self.moved.len() + self.kept.len());
         let [indices, moved, kept] =
-            [self.read, self.moved, self.kept].map(|indices| tape.table(indices));
-        let to = tape.slot(indices.len);
-        let (hidden, last) = network::hidden(tape, tensors, self.prefix, self.hidden, to)?;
-        let output = tensors.dense(tape, &format!("{}output", self.prefix), last, None)?;
-        tape.push(Select { indices, from: x, to });
-        hidden.into_iter().chain([output]).for_each(|dense| tape.push(dense));
-        let (transformer, strides) = (self.transformer, self.strides);
-        let (raw, log_q) = (output.y, tape.log_q());
-        tape.push(Transform { transformer, direction, moved, kept, strides, x, raw, y, log_q });
+            [self.read, self.moved, self.kept].map(|indices| l.tape.table(indices));
+        let to = l.tape.slot(indices.len);
+        let layers = network(l, to)?;
+        let raw = layers.last().map_or(to, |dense| dense.y);
+        l.tape.push(Select { indices, from: x, to });
+        layers.into_iter().for_each(|dense| l.tape.push(dense));
+        let (univariate, strides) = (*self.univariate, self.strides);
+        let (direction, log_q) = (l.direction, l.tape.log_q());
+        l.tape.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
         Ok(y)
     }
 }

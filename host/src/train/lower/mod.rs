@@ -1,40 +1,32 @@
 //! Lowering: from a model's parts to the operations that train it.
 //!
-//! One part is one file, which takes plain values (masks, orders, sizes, where its tensors' names
-//! begin) and pushes operations onto a [`Tape`]. Only this page looks at the description of a model:
-//! it says which parts there are, in their order from noise to data.
+//! One part is one file, in the words of the description: it takes the part's spec and where its
+//! tensors' names begin, and pushes operations onto a [`Tape`].
 
 mod affine;
 mod autoregressive;
 mod conditioned;
 mod coupling;
-mod masked;
 mod network;
+mod sites;
 mod target;
 mod tensors;
 
-use pushforward::model::{Architecture, CouplingSpec, Symmetry, TransformerSpec};
+use pushforward::model::{Description, FlowSpec, LayerSpec};
 
 use super::tape::{Fusing, Tape};
 use super::{Target, TrainError};
 use crate::ops::{Direction, Program, Slot};
 
-use affine::Affine;
-use autoregressive::Autoregressive;
-use coupling::Coupling;
-use masked::Masked;
 use tensors::Tensors;
 
-/// A layer of a flow.
-trait Layer {
-    /// Pushes what takes `x` to the matrix that is returned, and adds ln |dz/dx| to ln q.
-    fn lower(
-        &self,
-        tape: &mut Tape,
-        tensors: &Tensors,
-        direction: Direction,
-        x: Slot,
-    ) -> Result<Slot, TrainError>;
+/// Where the layers of a flow are lowered to.
+struct Lowering<'a> {
+    tape: &'a mut Tape,
+    tensors: &'a Tensors,
+    direction: Direction,
+    /// Coordinates.
+    dim: usize,
 }
 
 /// The training step of a model for a target.
@@ -42,82 +34,49 @@ trait Layer {
 /// # Errors
 /// [`TrainError::Tensor`] if the model lacks a tensor of one of its parts.
 pub fn step_program(
-    architecture: &Architecture,
+    description: &Description,
     target: &Target,
     fusing: Fusing,
 ) -> Result<Program, TrainError> {
-    let tensors = Tensors::of(architecture);
-    let layers = match architecture {
-        Architecture::Made(spec) => {
-            let mirrored = spec.symmetry == Symmetry::Z2;
-            let (sites, hidden) = (spec.sites, &spec.hidden[..]);
-            let sites = Masked { sites, hidden, pairwise: spec.pairwise, mirrored };
-            return Ok(sites.lower(&tensors, target)?.finish(fusing));
-        }
-        Architecture::RealNvp(spec) => {
-            layers(couplings(&spec.couplings, spec.transformer()), spec.affine.then_some(spec.dim))
-        }
-        Architecture::Nsf(spec) => {
-            layers(couplings(&spec.couplings, spec.transformer()), spec.affine.then_some(spec.dim))
-        }
-        Architecture::Maf(spec) => {
-            let layer = |(l, layer): (usize, &'_ pushforward::model::AutoregressiveSpec)| {
-                boxed(Autoregressive {
-                    prefix: format!("autoregressive.{l}."),
-                    order: layer.order.clone(),
-                    hidden: layer.hidden.clone(),
-                    transformer: spec.transformer,
-                })
-            };
-            layers(spec.layers.iter().enumerate().map(layer), spec.affine.then_some(spec.dim))
-        }
+    let tensors = Tensors::of(description);
+    let tape = match description {
+        Description::Flow(spec) => flow(spec, description.dim(), &tensors, target)?,
+        Description::Sites(spec) => sites::lower(spec, description.dim(), &tensors, target)?,
     };
-    Ok(flow(architecture.dim(), &layers, &tensors, target)?.finish(fusing))
-}
-
-fn boxed(layer: impl Layer + 'static) -> Box<dyn Layer> {
-    Box::new(layer)
-}
-
-fn layers(
-    layers: impl Iterator<Item = Box<dyn Layer>>,
-    affine: Option<usize>,
-) -> Vec<Box<dyn Layer>> {
-    layers.chain(affine.map(|dim| boxed(Affine { prefix: "affine.".into(), dim }))).collect()
-}
-
-fn couplings(
-    couplings: &[CouplingSpec],
-    transformer: TransformerSpec,
-) -> impl Iterator<Item = Box<dyn Layer>> {
-    couplings.iter().enumerate().map(move |(l, coupling)| {
-        boxed(Coupling {
-            prefix: format!("coupling.{l}."),
-            mask: coupling.mask.clone(),
-            hidden: coupling.hidden.clone(),
-            transformer,
-        })
-    })
+    Ok(tape.finish(fusing))
 }
 
 /// Free energy: noise through the layers to samples, and their energy. Likelihood: data through the
 /// inverse layers to noise, and its density.
 fn flow(
+    spec: &FlowSpec,
     dim: usize,
-    layers: &[Box<dyn Layer>],
     tensors: &Tensors,
     target: &Target,
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(dim, 1, tensors.parameters(), kind);
     let mut x = target::start_of_flow(&mut tape, target, dim);
-    let order: Vec<&Box<dyn Layer>> = match direction {
-        Direction::Sampling => layers.iter().collect(),
-        Direction::Density => layers.iter().rev().collect(),
+    let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim };
+    let layers = spec.layers.iter().enumerate();
+    let order: Vec<(usize, &LayerSpec)> = match direction {
+        Direction::Sampling => layers.collect(),
+        Direction::Density => layers.rev().collect(),
     };
-    for layer in order {
-        x = layer.lower(&mut tape, tensors, direction, x)?;
+    for (l, layer) in order {
+        x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
     target::end_of_flow(&mut tape, target, dim, x);
     Ok(tape)
+}
+
+impl Lowering<'_> {
+    /// Pushes what takes `x` to the matrix that is returned, and adds ln |dz/dx| to ln q.
+    fn layer(&mut self, layer: &LayerSpec, path: &str, x: Slot) -> Result<Slot, TrainError> {
+        match layer {
+            LayerSpec::Coupling(spec) => coupling::lower(self, spec, path, x),
+            LayerSpec::Autoregressive(spec) => autoregressive::lower(self, spec, path, x),
+            LayerSpec::Affine(_) => affine::lower(self, path, x),
+        }
+    }
 }

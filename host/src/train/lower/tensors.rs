@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pushforward::model::Architecture;
+use pushforward::model::Description;
 
 use super::super::tape::Tape;
 use super::TrainError;
@@ -24,18 +24,16 @@ pub(super) struct Tensors {
 
 impl Tensors {
     /// The tensors of a model, in the order of its parameters.
-    pub(super) fn of(architecture: &Architecture) -> Self {
+    pub(super) fn of(description: &Description) -> Self {
         let mut parameters = 0;
-        let all = architecture.tensors().into_iter().map(|(name, shape)| {
+        let all = description.tensors().into_iter().map(|spec| {
             let start = parameters;
-            parameters += shape.iter().product::<usize>();
-            let limits = match shape[..] {
-                [outputs, inputs] => {
-                    (0..outputs).map(|o| architecture.visible(&name, o).unwrap_or(inputs)).collect()
-                }
+            parameters += spec.size();
+            let limits = match spec.shape[..] {
+                [outputs, _] => (0..outputs).map(|o| spec.visible(o)).collect(),
                 _ => Vec::new(),
             };
-            (name, Tensor { start, shape, limits })
+            (spec.name, Tensor { start, shape: spec.shape, limits })
         });
         Self { all: all.collect(), parameters }
     }

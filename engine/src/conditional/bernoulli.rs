@@ -8,7 +8,12 @@
 //! No probability is zero, so every configuration has a finite log-probability (`|a|` is clamped
 //! to 22, where `k = 1`; the smallest probability is 2⁻³²).
 
+use super::Conditional;
+use crate::domain::{Domain, Kind};
+use crate::kernel::{Lanes, Sum};
 use crate::math;
+#[cfg(feature = "model")]
+use crate::model::{ConditionalPart, Faults, Source, Sources};
 use crate::simd::Simd;
 
 /// Largest |logit| that still changes the probability.
@@ -62,6 +67,105 @@ pub fn log_prob<S: Simd>(s: S, logit: S::F, spin: S::F) -> S::F {
     let u = s.select(likely, u, p);
     let c = s.select(likely, c, zero);
     s.add(math::ln(s, u), s.div(c, u))
+}
+
+/// Spins ±1 whose logits of `+1` a network gives: one output and one input, the spin, a site.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bernoulli;
+
+impl Conditional for Bernoulli {
+    const IN_PLACE: bool = true;
+
+    fn fits(&self, _: usize) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn domain(&self) -> Domain<'_> {
+        Domain::Uniform(Kind::Spin)
+    }
+
+    #[inline(always)]
+    fn inputs(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn outputs(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn draw<L: Lanes>(
+        &self,
+        lanes: L,
+        _: usize,
+        outputs: &mut [L::V],
+        words: &L::V,
+        value: &mut L::V,
+        mut sum: Option<&mut Sum<L::V>>,
+    ) {
+        let s = lanes.s();
+        let [logit] = outputs else { return };
+        let each = logit.as_ref().iter().zip(words.as_ref()).zip(value.as_mut()).enumerate();
+        for (r, ((logit, word), spin)) in each {
+            let logit = s.load(logit);
+            let value = draw(s, logit, s.bits(s.load(word)));
+            s.store(value, spin);
+            if let Some(sum) = &mut sum {
+                sum.add(lanes, r, log_prob(s, logit, value));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn log_prob<L: Lanes>(
+        &self,
+        lanes: L,
+        _: usize,
+        outputs: &mut [L::V],
+        value: &L::V,
+        sum: &mut Sum<L::V>,
+    ) {
+        let s = lanes.s();
+        let [logit] = outputs else { return };
+        for (r, (logit, spin)) in logit.as_ref().iter().zip(value.as_ref()).enumerate() {
+            sum.add(lanes, r, log_prob(s, s.load(logit), s.load(spin)));
+        }
+    }
+
+    #[inline(always)]
+    fn enter<L: Lanes>(&self, _: L, _: usize, value: &L::V, inputs: &mut [L::V]) {
+        if let [input] = inputs {
+            *input = *value;
+        }
+    }
+}
+
+/// `{"kind": "bernoulli"}`.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BernoulliSpec {}
+
+#[cfg(feature = "model")]
+impl ConditionalPart for BernoulliSpec {
+    type Built<'a> = Bernoulli;
+
+    fn check(&self, _: usize, _: &mut Faults) {}
+
+    fn domain(&self) -> Domain<'_> {
+        Bernoulli.domain()
+    }
+
+    fn build(&self) -> Bernoulli {
+        Bernoulli
+    }
+
+    fn source(&self, sources: &mut Sources) -> Source {
+        sources.code("conditional bernoulli", 3);
+        Source::plain("engine::conditional::Bernoulli")
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The monotone rational-quadratic spline: a transformer that bends.
+//! The monotone rational-quadratic spline: a map that bends.
 //!
-//! Gregory & Delbourgo 1982 (IMA J. Numer. Anal. 2, 123); as a flow's transformer Durkan et al.
+//! Gregory & Delbourgo 1982 (IMA J. Numer. Anal. 2, 123); as part of a flow Durkan et al.
 //! 2019, arXiv:1906.04032. On `[−B, B]` the map is made of `K` bins between knots `(X_k, Y_k)` with
 //! given slopes `δ_k` at the knots; outside it is the identity. Both `f` and `f⁻¹` are closed forms.
 //!
@@ -48,9 +48,14 @@
 //! Sums run over ascending bins; operations are plain in both arithmetics, as in [`crate::math`].
 //! The bin is found by comparisons and selections, without a branch.
 
+#[cfg(feature = "model")]
+use alloc::format;
+
+use super::{Parameters, Univariate};
 use crate::math;
+#[cfg(feature = "model")]
+use crate::model::{Faults, Source, Sources};
 use crate::simd::Simd;
-use crate::transformer::{Parameters, Transformer};
 
 /// Least width and height of a bin, of the whole.
 pub const MIN_BIN: f32 = 1e-3;
@@ -92,7 +97,7 @@ impl RationalQuadratic {
         }
     }
 
-    /// [`Transformer::parameters`] of a spline with `bins` bins, for constants.
+    /// [`Univariate::parameters`] of a spline with `bins` bins, for constants.
     pub const fn parameters_of(bins: usize) -> usize {
         (3 * bins).saturating_sub(1)
     }
@@ -190,7 +195,7 @@ fn log_derivative<S: Simd>(s: S, [t, v]: [S::F; 2], mean: S::F, [a, b]: [S::F; 2
     (inverse, math::ln(s, s.mul(s.mul(q, q), sum)))
 }
 
-impl Transformer for RationalQuadratic {
+impl Univariate for RationalQuadratic {
     #[inline(always)]
     fn parameters(&self) -> usize {
         Self::parameters_of(self.bins)
@@ -244,5 +249,44 @@ impl Transformer for RationalQuadratic {
         let x = s.select(left, s.add(x0, step), s.sub(x1, step));
         let (_, log_derivative) = log_derivative(s, [t, v], mean, bin.slope);
         (self.inside(s, z, x, z), self.inside(s, z, log_derivative, s.splat(0.0)))
+    }
+}
+
+/// `{"kind": "rational_quadratic", "bins": K, "bound": B}`.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RationalQuadraticSpec {
+    /// Bins of the spline.
+    pub bins: usize,
+    /// The spline moves `[-bound, bound]` and is the identity outside.
+    pub bound: f32,
+}
+
+#[cfg(feature = "model")]
+impl crate::model::UnivariatePart for RationalQuadraticSpec {
+    type Built = RationalQuadratic;
+
+    fn check(&self, faults: &mut Faults) {
+        if !(2..=MAX_BINS).contains(&self.bins) {
+            faults.wrong("bins", self.bins, format!("2 to {MAX_BINS}"));
+        }
+        if !(MIN_BOUND..=MAX_BOUND).contains(&self.bound) {
+            faults.wrong("bound", self.bound, format!("{MIN_BOUND} to {MAX_BOUND}"));
+        }
+    }
+
+    fn parameters(&self) -> usize {
+        RationalQuadratic::parameters_of(self.bins)
+    }
+
+    fn build(&self) -> Option<RationalQuadratic> {
+        RationalQuadratic::new(self.bins, self.bound)
+    }
+
+    fn source(&self, sources: &mut Sources) -> Source {
+        sources.code("univariate rational_quadratic", 8);
+        let ty = "engine::univariate::RationalQuadratic";
+        Source::checked(ty, format!("{ty}::new({}, {:?})", self.bins, self.bound))
     }
 }

@@ -1,0 +1,52 @@
+//! Conditionals: the distribution of one site's value, given what a network makes of the sites before.
+//!
+//! A conditional draws by one 32-bit word, and scores with the very probability that a draw compares
+//! the word with. It also says how a value enters the network.
+
+pub mod bernoulli;
+
+pub use bernoulli::Bernoulli;
+#[cfg(feature = "model")]
+pub use bernoulli::BernoulliSpec;
+
+use crate::domain::Domain;
+use crate::kernel::{Lanes, Sum};
+
+/// The distribution of a site's value; see the module.
+pub trait Conditional {
+    /// Whether a site has one input, its value: then the row itself is what the network reads.
+    const IN_PLACE: bool;
+    /// Whether values may be categories, and so rows of unsigned integers.
+    const CATEGORIES: bool = false;
+    /// Whether it is made for this many sites.
+    fn fits(&self, sites: usize) -> bool;
+    /// Where values lie.
+    fn domain(&self) -> Domain<'_>;
+    /// Inputs that a site has.
+    fn inputs(&self) -> usize;
+    /// Outputs that a site needs.
+    fn outputs(&self) -> usize;
+    /// Draws the value of `site` by a word of each sample and, if asked, adds its ln p (nats) to a
+    /// sum. The outputs may be overwritten.
+    fn draw<L: Lanes>(
+        &self,
+        lanes: L,
+        site: usize,
+        outputs: &mut [L::V],
+        words: &L::V,
+        value: &mut L::V,
+        log_prob: Option<&mut Sum<L::V>>,
+    );
+    /// Adds ln p of a value (nats); what it adds for one outside the domain does not matter. The
+    /// outputs may be overwritten.
+    fn log_prob<L: Lanes>(
+        &self,
+        lanes: L,
+        site: usize,
+        outputs: &mut [L::V],
+        value: &L::V,
+        log_prob: &mut Sum<L::V>,
+    );
+    /// Writes what the network reads of a value.
+    fn enter<L: Lanes>(&self, lanes: L, site: usize, value: &L::V, inputs: &mut [L::V]);
+}

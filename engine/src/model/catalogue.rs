@@ -1,0 +1,341 @@
+//! The catalogue: one variant for each part of a kind, in its description and as a kernel.
+//!
+//! A model that is read at run time goes through these enums, each with one `match`; a compiled model
+//! names its parts' types and never meets them.
+
+use serde::{Deserialize, Serialize};
+
+use super::part::*;
+use crate::base::{self, Base, Normal};
+use crate::bijection::{Bijection, Direction, Tile};
+use crate::conditional::{self, Conditional};
+use crate::distribution::Draws;
+use crate::domain::Domain;
+use crate::kernel::{Lanes, Sum};
+use crate::layer::{self, Affine, Autoregressive, Coupling};
+use crate::network::{self, CausalNetwork, Mlp, Network, Visitor};
+use crate::noise::Noise;
+use crate::univariate::{self, RationalQuadratic, Univariate, UnivariateChoice, WithUnivariate};
+
+/// The enum of a kind's descriptions, and a macro that matches on it.
+macro_rules! descriptions {
+    ($(#[$doc:meta])* $spec:ident, $each:ident: $($variant:ident($describes:ty),)+) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum $spec {
+            $(#[allow(missing_docs, reason = "the part's own type says it")] $variant($describes),)+
+        }
+
+        $(impl From<$describes> for $spec {
+            fn from(part: $describes) -> Self {
+                Self::$variant(part)
+            }
+        })+
+
+        macro_rules! $each {
+            ($enum:ident, $value:expr, $part:ident => $then:expr) => {
+                match $value {
+                    $($enum::$variant($part) => $then,)+
+                }
+            };
+            ($enum:ident to $to:ident, $value:expr, $part:ident => $then:expr) => {
+                match $value {
+                    $($enum::$variant($part) => $to::$variant($then),)+
+                }
+            };
+        }
+    };
+}
+
+/// The same with the enum of the kind's kernels.
+macro_rules! catalogue {
+    (
+        $(#[$doc:meta])* $spec:ident, $(#[$any_doc:meta])* $any:ident $(<$life:lifetime>)?, $each:ident:
+        $($variant:ident($describes:ty, $kernel:ty),)+
+    ) => {
+        descriptions! { $(#[$doc])* $spec, $each: $($variant($describes),)+ }
+
+        $(#[$any_doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $any $(<$life>)? {
+            $(#[allow(missing_docs, reason = "the kernel's own type says it")] $variant($kernel),)+
+        }
+    };
+}
+
+catalogue! {
+    /// A layer of a flow; see [`crate::layer`].
+    LayerSpec,
+    /// A layer's kernel.
+    AnyLayer<'a>, each_layer:
+    Coupling(layer::CouplingSpec, Coupling<'a, AnyNetwork<'a>, AnyUnivariate>),
+    Autoregressive(
+        layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate>
+    ),
+    Affine(layer::AffineSpec, Affine<'a>),
+}
+
+catalogue! {
+    /// A network; see [`crate::network`].
+    NetworkSpec,
+    /// A network's kernel.
+    AnyNetwork<'a>, each_network:
+    Mlp(network::MlpSpec, Mlp<'a>),
+}
+
+catalogue! {
+    /// A causal network; see [`crate::network`].
+    CausalNetworkSpec,
+    /// A causal network's kernel.
+    AnyCausalNetwork<'a>, each_causal:
+    Masked(network::MaskedSpec, network::AnyMasked<'a>),
+}
+
+catalogue! {
+    /// A monotone map of one coordinate; see [`crate::univariate`].
+    #[derive(Copy)]
+    UnivariateSpec,
+    /// A map's kernel.
+    AnyUnivariate, each_univariate:
+    Affine(univariate::AffineSpec, univariate::Affine),
+    RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
+}
+
+descriptions! {
+    /// The distribution of a site's value; see [`crate::conditional`]. Its kernels have no enum: which
+    /// one it is decides what the network reads, so a distribution over sites is made for each.
+    ConditionalSpec, each_conditional:
+    Bernoulli(conditional::BernoulliSpec),
+}
+
+catalogue! {
+    /// The noise that a flow starts from; see [`crate::base`].
+    BaseSpec,
+    /// A base's kernel.
+    AnyBase, each_base:
+    Normal(base::NormalSpec, Normal),
+}
+
+impl LayerPart for LayerSpec {
+    type Built<'a> = AnyLayer<'a>;
+    fn check(&self, sizes: Sizes, faults: &mut Faults) {
+        each_layer!(LayerSpec, self, part => part.check(sizes, faults));
+    }
+    fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {
+        each_layer!(LayerSpec, self, part => part.tensors(sizes, tensors));
+    }
+    fn pack(&self, sizes: Sizes, packer: &mut Packer<'_>) {
+        each_layer!(LayerSpec, self, part => part.pack(sizes, packer));
+    }
+    fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> AnyLayer<'a> {
+        each_layer!(LayerSpec to AnyLayer, self, part => part.build(sizes, weights))
+    }
+    fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
+        each_layer!(LayerSpec, self, part => part.source(sizes, sources))
+    }
+}
+
+impl Bijection for AnyLayer<'_> {
+    fn fits(&self, dim: usize, context: usize) -> bool {
+        each_layer!(AnyLayer, self, layer => layer.fits(dim, context))
+    }
+    fn scratch(&self) -> usize {
+        each_layer!(AnyLayer, self, layer => layer.scratch())
+    }
+    #[inline(always)]
+    fn apply<L: Lanes>(&self, lanes: L, direction: Direction, tile: &mut Tile<'_, L>) {
+        each_layer!(AnyLayer, self, layer => layer.apply(lanes, direction, tile));
+    }
+}
+
+impl NetworkPart for NetworkSpec {
+    type Built<'a> = AnyNetwork<'a>;
+    fn check(&self, faults: &mut Faults) {
+        each_network!(NetworkSpec, self, part => part.check(faults));
+    }
+    fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
+        each_network!(NetworkSpec, self, part => part.tensors(inputs, outputs, initial, tensors));
+    }
+    fn pack(&self, inputs: usize, outputs: usize, packer: &mut Packer<'_>) {
+        each_network!(NetworkSpec, self, part => part.pack(inputs, outputs, packer));
+    }
+    fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> AnyNetwork<'a> {
+        each_network!(NetworkSpec to AnyNetwork, self, part => part.build(inputs, outputs, weights))
+    }
+    fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
+        each_network!(NetworkSpec, self, part => part.source(inputs, outputs, sources))
+    }
+}
+
+impl Network for AnyNetwork<'_> {
+    fn inputs(&self) -> usize {
+        each_network!(AnyNetwork, self, network => network.inputs())
+    }
+    fn outputs(&self) -> usize {
+        each_network!(AnyNetwork, self, network => network.outputs())
+    }
+    fn scratch(&self) -> usize {
+        each_network!(AnyNetwork, self, network => network.scratch())
+    }
+    #[inline(always)]
+    fn run<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        scratch: &'s mut [L::V],
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
+        each_network!(AnyNetwork, self, network => network.run(lanes, scratch))
+    }
+}
+
+impl CausalPart for CausalNetworkSpec {
+    type Built<'a> = AnyCausalNetwork<'a>;
+    fn check(&self, faults: &mut Faults) {
+        each_causal!(CausalNetworkSpec, self, part => part.check(faults));
+    }
+    fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
+        each_causal!(CausalNetworkSpec, self, part => part.tensors(sizes, initial, tensors));
+    }
+    fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
+        each_causal!(CausalNetworkSpec, self, part => part.pack(sizes, packer));
+    }
+    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyCausalNetwork<'a> {
+        each_causal!(CausalNetworkSpec to AnyCausalNetwork, self, part => part.build(sizes, weights))
+    }
+    fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
+        each_causal!(CausalNetworkSpec, self, part => part.source(sizes, sources))
+    }
+}
+
+impl CausalNetwork for AnyCausalNetwork<'_> {
+    #[inline(always)]
+    fn sites(&self) -> usize {
+        each_causal!(AnyCausalNetwork, self, network => network.sites())
+    }
+    #[inline(always)]
+    fn inputs(&self) -> usize {
+        each_causal!(AnyCausalNetwork, self, network => network.inputs())
+    }
+    #[inline(always)]
+    fn outputs(&self) -> usize {
+        each_causal!(AnyCausalNetwork, self, network => network.outputs())
+    }
+    #[inline(always)]
+    fn context(&self) -> usize {
+        each_causal!(AnyCausalNetwork, self, network => network.context())
+    }
+    #[inline(always)]
+    fn scratch(&self) -> usize {
+        each_causal!(AnyCausalNetwork, self, network => network.scratch())
+    }
+    #[inline(always)]
+    fn walk<L: Lanes>(
+        &self,
+        lanes: L,
+        visitor: &mut impl Visitor<L>,
+        context: &[L::V],
+        inputs: &mut [L::V],
+        scratch: &mut [L::V],
+    ) {
+        each_causal!(AnyCausalNetwork, self, network => {
+            network.walk(lanes, visitor, context, inputs, scratch)
+        });
+    }
+}
+
+impl UnivariateSpec {
+    pub(crate) fn check(&self, faults: &mut Faults) {
+        each_univariate!(UnivariateSpec, self, part => part.check(faults));
+    }
+    /// Parameters a coordinate.
+    pub fn parameters(&self) -> usize {
+        each_univariate!(UnivariateSpec, self, part => part.parameters())
+    }
+    pub(crate) fn build(&self) -> AnyUnivariate {
+        let valid = "validated when the model was built";
+        each_univariate!(UnivariateSpec to AnyUnivariate, self, part => part.build().expect(valid))
+    }
+    pub(crate) fn source(&self, sources: &mut Sources) -> Source {
+        each_univariate!(UnivariateSpec, self, part => part.source(sources))
+    }
+}
+
+impl UnivariateChoice for AnyUnivariate {
+    #[inline(always)]
+    fn parameters(&self) -> usize {
+        each_univariate!(AnyUnivariate, self, map => Univariate::parameters(map))
+    }
+    #[inline(always)]
+    fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
+        each_univariate!(AnyUnivariate, self, map => then.with(*map))
+    }
+}
+
+impl ConditionalSpec {
+    pub(super) fn check(&self, sites: usize, faults: &mut Faults) {
+        each_conditional!(ConditionalSpec, self, part => part.check(sites, faults));
+    }
+    /// Inputs and outputs of a site.
+    pub fn sizes(&self) -> [usize; 2] {
+        each_conditional!(ConditionalSpec, self, part => {
+            let built = part.build();
+            [built.inputs(), built.outputs()]
+        })
+    }
+    /// Whether the network reads the row itself.
+    pub(super) fn in_place(&self) -> bool {
+        fn of<C: Conditional>(_: &C) -> bool {
+            C::IN_PLACE
+        }
+        each_conditional!(ConditionalSpec, self, part => of(&part.build()))
+    }
+    /// Where values lie.
+    pub fn domain(&self) -> Domain<'_> {
+        each_conditional!(ConditionalSpec, self, part => part.domain())
+    }
+    pub(super) fn with<U: WithConditional>(&self, then: U) -> U::Output {
+        each_conditional!(ConditionalSpec, self, part => then.with(part.build()))
+    }
+    pub(super) fn source(&self, sources: &mut Sources) -> Source {
+        each_conditional!(ConditionalSpec, self, part => part.source(sources))
+    }
+}
+
+/// Something to do with a conditional's concrete type.
+pub(super) trait WithConditional {
+    type Output;
+    fn with<C: Conditional>(self, conditional: C) -> Self::Output;
+}
+
+impl BasePart for BaseSpec {
+    type Built<'a> = AnyBase;
+    fn check(&self, dim: usize, faults: &mut Faults) {
+        each_base!(BaseSpec, self, part => part.check(dim, faults));
+    }
+    fn tensors(&self, dim: usize, tensors: &mut Tensors) {
+        each_base!(BaseSpec, self, part => part.tensors(dim, tensors));
+    }
+    fn pack(&self, dim: usize, packer: &mut Packer<'_>) {
+        each_base!(BaseSpec, self, part => part.pack(dim, packer));
+    }
+    fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> AnyBase {
+        each_base!(BaseSpec to AnyBase, self, part => part.build(dim, weights))
+    }
+    fn source(&self, dim: usize, sources: &mut Sources) -> Source {
+        each_base!(BaseSpec, self, part => part.source(dim, sources))
+    }
+}
+
+impl Base for AnyBase {
+    fn fits(&self, dim: usize) -> bool {
+        each_base!(AnyBase, self, base => base.fits(dim))
+    }
+    #[inline(always)]
+    fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
+        each_base!(AnyBase, self, base => base.draw(lanes, draws, z));
+    }
+    #[inline(always)]
+    fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
+        each_base!(AnyBase, self, base => base.log_prob(lanes, z, log_prob));
+    }
+}

@@ -1,0 +1,475 @@
+//! What a model is made of: a distribution, put together from the parts of the catalogue.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::{BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec};
+use super::part::*;
+use super::{ModelError, Tensor};
+use crate::bijection::Bijection;
+use crate::domain::{Domain, Kind};
+use crate::network::{CausalNetwork, Network};
+
+/// A distribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Description {
+    /// Noise carried through layers; see [`crate::flow`].
+    Flow(FlowSpec),
+    /// Sites drawn one by one; see [`crate::sites`].
+    Sites(SitesSpec),
+}
+
+/// A flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowSpec {
+    /// The array that a row forms, outermost extent first.
+    pub shape: Vec<usize>,
+    /// Values that it is conditioned on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub context: usize,
+    /// What the layers see of the context, if not the context itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingSpec>,
+    /// The noise.
+    pub base: BaseSpec,
+    /// The layers, from noise to data.
+    pub layers: Vec<LayerSpec>,
+}
+
+/// A distribution over sites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SitesSpec {
+    /// The array that a row forms, outermost extent first: its sites in this order.
+    pub shape: Vec<usize>,
+    /// Values that it is conditioned on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub context: usize,
+    /// What the network sees of the context, if not the context itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingSpec>,
+    /// What makes the conditionals' parameters.
+    pub network: CausalNetworkSpec,
+    /// The distribution of a site's value; it says which values there are.
+    pub conditional: ConditionalSpec,
+    /// Symmetry wrapper.
+    #[serde(default, skip_serializing_if = "Symmetry::is_none")]
+    pub symmetry: Symmetry,
+}
+
+/// A network that the context passes once a row, before anything else reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingSpec {
+    /// Values that it gives.
+    pub outputs: usize,
+    /// The network.
+    pub network: NetworkSpec,
+}
+
+/// A symmetry that a spin model is given by a wrapper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Symmetry {
+    /// None.
+    #[default]
+    None,
+    /// `q(s) = q(−s)`; see [`crate::symmetry::Z2`].
+    Z2,
+}
+
+impl Symmetry {
+    fn is_none(&self) -> bool {
+        *self == Symmetry::None
+    }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// Masks are written as text, `"0101"`: short, and readable in a header dump.
+pub(crate) mod mask_text {
+    use super::*;
+
+    pub(crate) fn serialize<S: serde::Serializer>(mask: &[bool], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&mask.iter().map(|k| if *k { '1' } else { '0' }).collect::<String>())
+    }
+
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        d: D,
+    ) -> Result<Vec<bool>, D::Error> {
+        let text = String::deserialize(d)?;
+        text.chars()
+            .map(|c| match c {
+                '1' => Ok(true),
+                '0' => Ok(false),
+                other => Err(serde::de::Error::custom(format!(
+                    "mask: found `{other}`, expected a text of 0 and 1"
+                ))),
+            })
+            .collect()
+    }
+}
+
+/// A part that has tensors of its own.
+enum Part<'a> {
+    Embedding(&'a EmbeddingSpec),
+    Base(&'a BaseSpec),
+    Layer(&'a LayerSpec),
+    Network(&'a SitesSpec),
+}
+
+impl FlowSpec {
+    fn dim(&self) -> usize {
+        product(&self.shape)
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        let context = seen(self.context, &self.embedding);
+        Sizes { dim: self.dim(), context, initial: Initial::FLOW }
+    }
+}
+
+impl SitesSpec {
+    pub(super) fn sizes(&self) -> CausalSizes {
+        let context = seen(self.context, &self.embedding);
+        let [inputs, outputs] = self.conditional.sizes();
+        CausalSizes { sites: product(&self.shape), inputs, outputs, context }
+    }
+}
+
+/// The context that the model's parts see.
+fn seen(context: usize, embedding: &Option<EmbeddingSpec>) -> usize {
+    embedding.as_ref().map_or(context, |embedding| embedding.outputs)
+}
+
+fn product(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |n, extent| n.saturating_mul(*extent))
+}
+
+impl Description {
+    /// Values in a sample.
+    pub fn dim(&self) -> usize {
+        product(self.shape())
+    }
+
+    /// Values of context that a sample is conditioned on.
+    pub fn context(&self) -> usize {
+        match self {
+            Description::Flow(flow) => flow.context,
+            Description::Sites(sites) => sites.context,
+        }
+    }
+
+    /// The array that a sample forms.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Description::Flow(flow) => &flow.shape,
+            Description::Sites(sites) => &sites.shape,
+        }
+    }
+
+    /// `"flow"` or `"sites"`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Description::Flow(_) => "flow",
+            Description::Sites(_) => "sites",
+        }
+    }
+
+    /// Where its values lie.
+    pub fn domain(&self) -> Domain<'_> {
+        match self {
+            Description::Flow(_) => Domain::Uniform(Kind::Real),
+            Description::Sites(sites) => sites.conditional.domain(),
+        }
+    }
+
+    pub(super) fn embedding(&self) -> Option<&EmbeddingSpec> {
+        match self {
+            Description::Flow(flow) => flow.embedding.as_ref(),
+            Description::Sites(sites) => sites.embedding.as_ref(),
+        }
+    }
+
+    /// Checks that all sizes make sense.
+    ///
+    /// # Errors
+    /// All that do not, each with its field's path and what was expected.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let mut faults = Faults::default();
+        let dim = self.shape().iter().try_fold(1usize, |n, extent| n.checked_mul(*extent));
+        if !dim.is_some_and(|dim| (1..=MAX_EXTENT).contains(&dim)) {
+            let expected = format!("extents with a product of 1 to {MAX_EXTENT}");
+            faults.wrong("shape", format!("{:?}", self.shape()), expected);
+        }
+        if self.context() > MAX_EXTENT {
+            faults.wrong("context", self.context(), format!("at most {MAX_EXTENT}"));
+        }
+        if let Some(embedding) = self.embedding() {
+            faults.within("embedding", |faults| {
+                if self.context() == 0 {
+                    faults.wrong("network", "an embedding of no context", "none, or a context");
+                }
+                faults.extent("outputs", embedding.outputs);
+                faults.within("network", |faults| embedding.network.check(faults));
+            });
+        }
+        match self {
+            Description::Flow(flow) => {
+                faults.within("base", |faults| flow.base.check(flow.dim(), faults));
+                faults.count("layers", flow.layers.len());
+                for (l, layer) in flow.layers.iter().enumerate() {
+                    faults.within(format!("layers.{l}"), |faults| {
+                        layer.check(flow.sizes(), faults);
+                    });
+                }
+            }
+            Description::Sites(sites) => {
+                faults.within("network", |faults| sites.network.check(faults));
+                let n = product(&sites.shape);
+                faults.within("conditional", |faults| sites.conditional.check(n, faults));
+                if sites.symmetry == Symmetry::Z2
+                    && sites.conditional.domain() != Domain::Uniform(Kind::Spin)
+                {
+                    faults.wrong("symmetry", "z2", "none: the values are no spins");
+                }
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ModelError::Description(faults));
+        }
+        let mut parameters = 0usize;
+        for tensor in self.tensors() {
+            parameters = parameters.saturating_add(tensor.size());
+            if parameters > MAX_PARAMETERS {
+                let found = format!("shape {:?}", tensor.shape);
+                let expected = format!("at most {MAX_PARAMETERS} parameters in all");
+                faults.wrong(&tensor.name, found, expected);
+                return Err(ModelError::Description(faults));
+            }
+        }
+        Ok(())
+    }
+
+    /// Its parts in canonical order, which is that of their tensors and of their packed weights.
+    fn parts(&self) -> Vec<(String, Part<'_>)> {
+        let embedding = self.embedding().map(|spec| ("embedding".into(), Part::Embedding(spec)));
+        let mut parts: Vec<_> = embedding.into_iter().collect();
+        match self {
+            Description::Flow(flow) => {
+                parts.push(("base".into(), Part::Base(&flow.base)));
+                let layer = |(l, layer)| (format!("layers.{l}"), Part::Layer(layer));
+                parts.extend(flow.layers.iter().enumerate().map(layer));
+            }
+            Description::Sites(sites) => parts.push(("network".into(), Part::Network(sites))),
+        }
+        parts
+    }
+
+    /// The sizes of a flow's layers.
+    fn sizes(&self) -> Sizes {
+        match self {
+            Description::Flow(flow) => flow.sizes(),
+            Description::Sites(_) => Sizes { dim: 0, context: 0, initial: Initial::SITES },
+        }
+    }
+
+    fn part_tensors(&self, path: &str, part: &Part<'_>, tensors: &mut Tensors) {
+        tensors.within(path, |tensors| match part {
+            Part::Embedding(spec) => {
+                let initial = Initial { output: 1.0, ..Initial::FLOW };
+                spec.network.tensors(self.context(), spec.outputs, initial, tensors);
+            }
+            Part::Base(base) => base.tensors(self.dim(), tensors),
+            Part::Layer(layer) => layer.tensors(self.sizes(), tensors),
+            Part::Network(sites) => sites.network.tensors(sites.sizes(), Initial::SITES, tensors),
+        });
+    }
+
+    /// All tensors, in canonical order.
+    pub fn tensors(&self) -> Vec<TensorSpec> {
+        let mut tensors = Tensors::default();
+        for (path, part) in self.parts() {
+            self.part_tensors(&path, &part, &mut tensors);
+        }
+        tensors.all
+    }
+
+    /// Packed weights of each part.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        let length = |(path, part): (String, Part<'_>)| {
+            let mut tensors = Tensors::default();
+            self.part_tensors(&path, &part, &mut tensors);
+            tensors.all.iter().map(TensorSpec::stored).sum()
+        };
+        self.parts().into_iter().map(length).collect()
+    }
+
+    /// The packed weights: the block that the kernels read.
+    pub(super) fn pack(&self, tensors: &alloc::collections::BTreeMap<String, Tensor>) -> Vec<f32> {
+        let mut packer = Packer::new(tensors);
+        for (path, part) in self.parts() {
+            packer.within(path, |packer| match part {
+                Part::Embedding(spec) => spec.network.pack(self.context(), spec.outputs, packer),
+                Part::Base(base) => base.pack(self.dim(), packer),
+                Part::Layer(layer) => layer.pack(self.sizes(), packer),
+                Part::Network(sites) => sites.network.pack(sites.sizes(), packer),
+            });
+        }
+        packer.out
+    }
+
+    /// Parameters in all tensors, masked entries included.
+    pub fn parameters(&self) -> usize {
+        self.tensors().iter().map(TensorSpec::size).sum()
+    }
+
+    /// Packed weights, biases and slopes.
+    pub fn packed_len(&self) -> usize {
+        self.tensors().iter().map(TensorSpec::stored).sum()
+    }
+
+    /// Multiply-adds of drawing one sample: each entry of a matrix that the mask shows once.
+    pub fn multiply_adds(&self) -> usize {
+        let tensors = self.tensors();
+        let matrices = tensors.iter().filter(|tensor| tensor.shape.len() == 2);
+        matrices.map(TensorSpec::stored).sum()
+    }
+
+    /// Passes over the weights that one log-probability takes: two under Z2, else one.
+    pub fn passes(&self) -> usize {
+        match self {
+            Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }) => 2,
+            Description::Sites(_) | Description::Flow(_) => 1,
+        }
+    }
+
+    /// Values of scratch that the kernel of the distribution without its embedding needs.
+    pub(super) fn inner_scratch(&self) -> usize {
+        match self {
+            Description::Flow(flow) => {
+                let scratch = |layer: &LayerSpec| layer.build(flow.sizes(), &[]).scratch();
+                flow.layers.iter().map(scratch).max().unwrap_or(0)
+            }
+            Description::Sites(sites) => {
+                let CausalSizes { sites: n, inputs, .. } = sites.sizes();
+                let own = if sites.conditional.in_place() { 0 } else { n * inputs };
+                sites.network.build(sites.sizes(), &[]).scratch() + own
+            }
+        }
+    }
+
+    /// Values of scratch that the embedding's kernel needs.
+    pub(super) fn embedding_scratch(&self) -> usize {
+        self.embedding()
+            .map_or(0, |spec| spec.network.build(self.context(), spec.outputs, &[]).scratch())
+    }
+
+    /// Floats of scratch to draw or score one row at a time.
+    pub fn scratch_len(&self) -> usize {
+        let embedded = self.embedding().map_or(0, |spec| spec.outputs);
+        let scratch = self.inner_scratch().max(self.embedding_scratch());
+        self.context() + self.dim() + embedded + scratch
+    }
+
+    /// The distribution's kernel as Rust, for weights of the type `weight`.
+    pub fn source(&self, weight: &'static str, arithmetic: &str) -> (Source, Sources) {
+        let mut sources = Sources::new(weight);
+        sources.code("engine", 20);
+        let embedding = self.embedding().map(|spec| {
+            sources.code("embedding", 2);
+            spec.network.source(self.context(), spec.outputs, &mut sources)
+        });
+        let scratch = self.inner_scratch();
+        let mut source = match self {
+            Description::Flow(flow) => {
+                let base = flow.base.source(flow.dim(), &mut sources);
+                let layers =
+                    flow.layers.iter().map(|layer| layer.source(flow.sizes(), &mut sources));
+                let layers = compose(layers.collect());
+                let Sizes { dim, context, .. } = flow.sizes();
+                Source {
+                    ty: format!("engine::flow::Flow<{}, {}, {arithmetic}>", base.ty, layers.ty),
+                    value: format!(
+                        "engine::flow::Flow::trusted([{dim}, {context}, {scratch}], {}, {})",
+                        base.value, layers.value
+                    ),
+                }
+            }
+            Description::Sites(sites) => {
+                sources.code("sites", 5);
+                let network = sites.network.source(sites.sizes(), &mut sources);
+                let conditional = sites.conditional.source(&mut sources);
+                let source = Source {
+                    ty: format!(
+                        "engine::sites::Sites<{}, {}, {arithmetic}>",
+                        network.ty, conditional.ty
+                    ),
+                    value: format!(
+                        "engine::sites::Sites::trusted({}, {})",
+                        network.value, conditional.value
+                    ),
+                };
+                match sites.symmetry {
+                    Symmetry::None => source,
+                    Symmetry::Z2 => Source {
+                        ty: format!("engine::symmetry::Z2<{}>", source.ty),
+                        value: format!("engine::symmetry::Z2({})", source.value),
+                    },
+                }
+            }
+        };
+        if let Some(network) = embedding {
+            source = Source {
+                ty: format!("engine::embedding::Embedded<{}, {}>", network.ty, source.ty),
+                value: format!(
+                    "engine::embedding::Embedded::trusted({}, {})",
+                    network.value, source.value
+                ),
+            };
+        }
+        (source, sources)
+    }
+}
+
+/// Layers as one bijection: a pair of pairs, in which neighbours of one type are an array.
+fn compose(layers: Vec<Source>) -> Source {
+    let mut runs: Vec<(String, Vec<String>)> = Vec::new();
+    for Source { ty, value } in layers {
+        match runs.last_mut() {
+            Some((last, values)) if *last == ty => values.push(value),
+            _ => runs.push((ty, [value].into())),
+        }
+    }
+    let run = |(ty, values): (String, Vec<String>)| match &values[..] {
+        [value] => Source { ty, value: value.clone() },
+        values => Source {
+            ty: format!("[{ty}; {}]", values.len()),
+            value: format!("[{}]", values.join(", ")),
+        },
+    };
+    let mut runs: Vec<Source> = runs.into_iter().map(run).collect();
+    // Halved again and again, so that the nesting of the type is logarithmic.
+    while runs.len() > 1 {
+        let mut pairs = Vec::new();
+        for pair in runs.chunks(2) {
+            pairs.push(match pair {
+                [a, b] => Source {
+                    ty: format!("({}, {})", a.ty, b.ty),
+                    value: format!("({}, {})", a.value, b.value),
+                },
+                [one] => one.clone(),
+                _ => continue,
+            });
+        }
+        runs = pairs;
+    }
+    runs.pop().unwrap_or(Source::plain("()"))
+}

@@ -1,0 +1,514 @@
+//! What a part says of itself: the vocabulary in which every part's file describes it.
+//!
+//! A part *checks* itself ([`Faults`]: all at once, each with its field's path), names its *tensors*
+//! ([`Tensors`]), *packs* them in the order in which its kernel reads ([`Packer`]), *builds* the
+//! kernel over packed weights, and writes that kernel as Rust *source* ([`Sources`]). Counts follow
+//! from the tensors: an entry that the mask shows is stored once and, in a matrix, multiplied once.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use super::Tensor;
+use crate::domain::Domain;
+use crate::kernel::{PANEL, STRIP};
+use crate::network::units_before;
+
+/// Largest extent of anything: keeps sizes of untrusted files far from overflow.
+pub(super) const MAX_EXTENT: usize = 1 << 20;
+/// Largest number of parameters.
+pub(super) const MAX_PARAMETERS: usize = 1 << 30;
+/// Most layers of one kind.
+pub(super) const MAX_LAYERS: usize = 1 << 10;
+
+/// One thing that is wrong with a description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The field's path: `layers.2.network.hidden`.
+    pub field: String,
+    /// What it is.
+    pub found: String,
+    /// What it should be.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: found {}, expected {}", self.field, self.found, self.expected)
+    }
+}
+
+/// Everything that is wrong with a description.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    path: String,
+    all: Vec<Fault>,
+}
+
+impl Faults {
+    /// Notes that a field of the part at hand is not as it should be.
+    pub fn wrong(&mut self, field: &str, found: impl ToString, expected: impl ToString) {
+        let field = format!("{}{field}", self.path);
+        self.all.push(Fault { field, found: found.to_string(), expected: expected.to_string() });
+    }
+
+    /// Checks a part that is a field of the one at hand.
+    pub fn within(&mut self, field: impl fmt::Display, check: impl FnOnce(&mut Self)) {
+        let end = self.path.len();
+        self.path += &format!("{field}.");
+        check(self);
+        self.path.truncate(end);
+    }
+
+    /// Checks the number of things in a list.
+    pub fn count(&mut self, field: &str, n: usize) {
+        if n > MAX_LAYERS {
+            self.wrong(field, format!("{n} layers"), format!("at most {MAX_LAYERS}"));
+        }
+    }
+
+    /// Checks an extent.
+    pub fn extent(&mut self, field: &str, n: usize) {
+        if n == 0 || n > MAX_EXTENT {
+            self.wrong(field, n, format!("1 to {MAX_EXTENT}"));
+        }
+    }
+
+    /// Checks the units of each of a list of layers.
+    pub fn sizes(&mut self, field: &str, sizes: &[usize]) {
+        self.count(field, sizes.len());
+        for units in sizes.iter().filter(|n| !(1..=MAX_EXTENT).contains(*n)).take(1) {
+            self.wrong(field, units, format!("1 to {MAX_EXTENT}"));
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// What is wrong, in the order of the description.
+    pub fn all(&self) -> &[Fault] {
+        &self.all
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.all.iter().enumerate() {
+            let separator = if i > 0 { "; " } else { "" };
+            write!(f, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The sizes that a layer of a flow is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sizes {
+    /// Coordinates.
+    pub dim: usize,
+    /// Values of context.
+    pub context: usize,
+    /// Where training starts.
+    pub initial: Initial,
+}
+
+/// The sizes that a causal network is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CausalSizes {
+    /// Sites.
+    pub sites: usize,
+    /// Inputs of a site.
+    pub inputs: usize,
+    /// Outputs of a site.
+    pub outputs: usize,
+    /// Values of context.
+    pub context: usize,
+}
+
+/// Where the training of a network starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Initial {
+    /// The slope of leaky units.
+    pub slope: f32,
+    /// Weights of the output layer, as a multiple of those of hidden layers.
+    pub output: f32,
+}
+
+impl Initial {
+    /// A flow starts as the identity.
+    pub const FLOW: Self = Self { slope: 0.1, output: 0.0 };
+    /// Sites start almost uniform, with the slope of PReLU in van's code.
+    pub const SITES: Self = Self { slope: 0.5, output: 0.1 };
+
+    /// Of the output layer.
+    pub fn output(self) -> Start {
+        match self.output {
+            0.0 => Start::Value(0.0),
+            factor => Start::Normal { factor, slope: self.slope },
+        }
+    }
+}
+
+/// Where the training of a tensor starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// All entries at one value.
+    Value(f32),
+    /// Normal with `factor` times the variance 2/((1 + slope²) · visible inputs), which keeps the size
+    /// of activations from layer to layer (He et al., arXiv:1502.01852).
+    Normal {
+        /// Multiple of the standard deviation.
+        factor: f32,
+        /// Slope of the units.
+        slope: f32,
+    },
+}
+
+/// Which entries of a matrix may differ from zero: of each row a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// All.
+    All,
+    /// Rows and columns after the context's belong to sites, as many to each as to any other; a row
+    /// sees the context and the columns of sites before its own.
+    Staircase {
+        /// Sites.
+        sites: usize,
+        /// Whether a row sees the columns of its own site too.
+        inclusive: bool,
+        /// Columns of the context, which come first.
+        context: usize,
+    },
+}
+
+/// A tensor that a model has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorSpec {
+    /// Its name in the file.
+    pub name: String,
+    /// Its extents; a matrix is `[outputs, inputs]`.
+    pub shape: Vec<usize>,
+    /// What the mask shows of it.
+    pub visible: Visible,
+    /// Where its training starts.
+    pub start: Start,
+}
+
+impl TensorSpec {
+    /// Its entries.
+    pub fn size(&self) -> usize {
+        self.shape.iter().fold(1, |n, extent| n.saturating_mul(*extent))
+    }
+
+    /// Entries of row `row` that may differ from zero: the first so many.
+    pub fn visible(&self, row: usize) -> usize {
+        let &[rows, columns] = &self.shape[..] else {
+            return self.shape.last().copied().unwrap_or(0);
+        };
+        match self.visible {
+            Visible::All => columns,
+            Visible::Staircase { sites, inclusive, context } => {
+                let site = row * sites / rows.max(1);
+                context + units_before(columns - context, sites, site + usize::from(inclusive))
+            }
+        }
+    }
+
+    /// Entries that may differ from zero.
+    pub fn stored(&self) -> usize {
+        match (self.visible, &self.shape[..]) {
+            (Visible::Staircase { .. }, [rows, _]) => (0..*rows).map(|row| self.visible(row)).sum(),
+            _ => self.size(),
+        }
+    }
+
+    /// Sets the masked entries to zero.
+    pub(super) fn mask(&self, data: &mut [f32]) {
+        let (Visible::Staircase { .. }, &[_, columns]) = (self.visible, &self.shape[..]) else {
+            return;
+        };
+        for (row, weights) in data.chunks_mut(columns.max(1)).enumerate() {
+            weights[self.visible(row)..].fill(0.0);
+        }
+    }
+}
+
+/// The tensors of a model, named by its parts in canonical order.
+#[derive(Debug, Default)]
+pub struct Tensors {
+    path: String,
+    pub(super) all: Vec<TensorSpec>,
+}
+
+impl Tensors {
+    fn add(&mut self, name: &str, shape: Vec<usize>, visible: Visible, start: Start) {
+        self.all.push(TensorSpec { name: format!("{}{name}", self.path), shape, visible, start });
+    }
+
+    /// A vector of `len` numbers.
+    pub fn vector(&mut self, name: &str, len: usize, start: Start) {
+        self.add(name, [len].into(), Visible::All, start);
+    }
+
+    /// A matrix, `[outputs, inputs]`.
+    pub fn matrix(&mut self, name: &str, shape: [usize; 2], visible: Visible, start: Start) {
+        self.add(name, shape.into(), visible, start);
+    }
+
+    /// Hidden layer `l` of leaky units: weight, bias, slope.
+    pub fn hidden(&mut self, l: usize, shape: [usize; 2], visible: Visible, initial: Initial) {
+        let start = Start::Normal { factor: 1.0, slope: initial.slope };
+        self.matrix(&format!("hidden.{l}.weight"), shape, visible, start);
+        self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
+        self.vector(&format!("hidden.{l}.slope"), shape[0], Start::Value(initial.slope));
+    }
+
+    /// The tensors of a part whose names begin with `path` and a dot.
+    pub fn within(&mut self, path: impl fmt::Display, tensors: impl FnOnce(&mut Self)) {
+        let end = self.path.len();
+        self.path += &format!("{path}.");
+        tensors(self);
+        self.path.truncate(end);
+    }
+}
+
+/// Writes tensors in packed order; see [`crate::kernel`].
+#[derive(Debug)]
+pub struct Packer<'a> {
+    path: String,
+    tensors: &'a BTreeMap<String, Tensor>,
+    pub(super) out: Vec<f32>,
+}
+
+impl<'a> Packer<'a> {
+    pub(super) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
+        Self { path: String::new(), tensors, out: Vec::new() }
+    }
+
+    /// A tensor of the part at hand.
+    pub fn tensor(&self, name: &str) -> &'a Tensor {
+        // A `Model` has every tensor that its parts name.
+        self.tensors
+            .get(&format!("{}{name}", self.path))
+            .expect("validated when the model was built")
+    }
+
+    /// Entries of a vector.
+    pub fn vector(&mut self, name: &str, range: Range<usize>) {
+        let data = &self.tensor(name).data[range];
+        self.out.extend(data);
+    }
+
+    /// A rectangle of a matrix, in strips and panels.
+    pub fn rectangle(&mut self, name: &str, outputs: Range<usize>, inputs: Range<usize>) {
+        let tensor = self.tensor(name);
+        let stride = tensor.shape[1];
+        self.out.reserve(outputs.len() * inputs.len());
+        for strip in inputs.clone().step_by(STRIP) {
+            let strip = strip..inputs.end.min(strip + STRIP);
+            let mut first = outputs.start;
+            for width in [PANEL, 4, 1] {
+                while outputs.end - first >= width {
+                    for i in strip.clone() {
+                        let panel = first..first + width;
+                        self.out.extend(panel.map(|o| tensor.data[o * stride + i]));
+                    }
+                    first += width;
+                }
+            }
+        }
+    }
+
+    /// The part whose tensors' names begin with `path` and a dot.
+    pub fn within(&mut self, path: impl fmt::Display, pack: impl FnOnce(&mut Self)) {
+        let end = self.path.len();
+        self.path += &format!("{path}.");
+        pack(self);
+        self.path.truncate(end);
+    }
+}
+
+/// A part as Rust: its type, and an expression for its value, in which `engine` is this crate and
+/// `weights` the packed weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The type.
+    pub ty: String,
+    /// The value, a constant expression.
+    pub value: String,
+}
+
+impl Source {
+    /// A value that is its type's only one.
+    pub fn plain(ty: &str) -> Self {
+        Self { ty: ty.into(), value: ty.into() }
+    }
+
+    /// The value in an `Option` that this version of the crate knows to be there.
+    pub fn checked(ty: &str, option: String) -> Self {
+        Self { ty: ty.into(), value: format!("engine::compiled::checked({option})") }
+    }
+}
+
+/// What the parts of a compiled model have in common, and what they add up to.
+#[derive(Debug)]
+pub struct Sources {
+    weight: &'static str,
+    next: usize,
+    tables: usize,
+    code: BTreeMap<&'static str, usize>,
+}
+
+/// Bytes of a pointer, and of a size, on the targets that have flash.
+const WORD: usize = 4;
+
+impl Sources {
+    /// For weights of the type `weight`.
+    pub(super) fn new(weight: &'static str) -> Self {
+        Self { weight, next: 0, tables: 0, code: BTreeMap::new() }
+    }
+
+    /// The type of weights.
+    pub fn weight(&self) -> &'static str {
+        self.weight
+    }
+
+    /// An expression for the next `len` packed weights.
+    pub fn weights(&mut self, len: usize) -> String {
+        let start = self.next;
+        self.next += len;
+        format!("engine::simd::embed::part(weights, {start}, {len})")
+    }
+
+    /// The part has tables of so many words: sizes, orders, pointers.
+    pub fn table(&mut self, words: usize) {
+        self.tables += WORD * words;
+    }
+
+    /// The part has tables of so many bytes.
+    pub fn table_bytes(&mut self, bytes: usize) {
+        self.tables += bytes;
+    }
+
+    /// The code of this kind of part takes so many KiB on a Cortex-M4F, at most; counted once.
+    pub fn code(&mut self, kind: &'static str, kib: usize) {
+        self.code.insert(kind, kib << 10);
+    }
+
+    /// Bytes of tables in all.
+    pub fn table_total(&self) -> usize {
+        self.tables
+    }
+
+    /// Bytes of code in all, at most.
+    pub fn code_total(&self) -> usize {
+        self.code.values().sum()
+    }
+}
+
+/// A layer of a flow, as its description.
+pub trait LayerPart {
+    /// Its kernel.
+    type Built<'a>
+    where
+        Self: 'a;
+    /// Notes what is wrong with it.
+    fn check(&self, sizes: Sizes, faults: &mut Faults);
+    /// Names its tensors.
+    fn tensors(&self, sizes: Sizes, tensors: &mut Tensors);
+    /// Packs them.
+    fn pack(&self, sizes: Sizes, packer: &mut Packer<'_>);
+    /// Its kernel over its packed weights.
+    fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> Self::Built<'a>;
+    /// Its kernel as Rust.
+    fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source;
+}
+
+/// A network, as its description.
+pub trait NetworkPart {
+    /// Its kernel.
+    type Built<'a>
+    where
+        Self: 'a;
+    /// Notes what is wrong with it.
+    fn check(&self, faults: &mut Faults);
+    /// Names its tensors.
+    fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors);
+    /// Packs them.
+    fn pack(&self, inputs: usize, outputs: usize, packer: &mut Packer<'_>);
+    /// Its kernel over its packed weights.
+    fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Self::Built<'a>;
+    /// Its kernel as Rust.
+    fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source;
+}
+
+/// A causal network, as its description.
+pub trait CausalPart {
+    /// Its kernel.
+    type Built<'a>
+    where
+        Self: 'a;
+    /// Notes what is wrong with it.
+    fn check(&self, faults: &mut Faults);
+    /// Names its tensors.
+    fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
+    /// Packs them.
+    fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>);
+    /// Its kernel over its packed weights.
+    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> Self::Built<'a>;
+    /// Its kernel as Rust.
+    fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source;
+}
+
+/// A univariate map, as its description.
+pub trait UnivariatePart {
+    /// Its kernel.
+    type Built;
+    /// Notes what is wrong with it.
+    fn check(&self, faults: &mut Faults);
+    /// Parameters a coordinate.
+    fn parameters(&self) -> usize;
+    /// Its kernel; `None` if something is wrong with it.
+    fn build(&self) -> Option<Self::Built>;
+    /// Its kernel as Rust.
+    fn source(&self, sources: &mut Sources) -> Source;
+}
+
+/// A conditional, as its description.
+pub trait ConditionalPart {
+    /// Its kernel.
+    type Built<'a>
+    where
+        Self: 'a;
+    /// Notes what is wrong with it, for this many sites.
+    fn check(&self, sites: usize, faults: &mut Faults);
+    /// Where values lie.
+    fn domain(&self) -> Domain<'_>;
+    /// Its kernel.
+    fn build(&self) -> Self::Built<'_>;
+    /// Its kernel as Rust.
+    fn source(&self, sources: &mut Sources) -> Source;
+}
+
+/// A base, as its description.
+pub trait BasePart {
+    /// Its kernel.
+    type Built<'a>
+    where
+        Self: 'a;
+    /// Notes what is wrong with it.
+    fn check(&self, dim: usize, faults: &mut Faults);
+    /// Names its tensors.
+    fn tensors(&self, dim: usize, tensors: &mut Tensors);
+    /// Packs them.
+    fn pack(&self, dim: usize, packer: &mut Packer<'_>);
+    /// Its kernel over its packed weights.
+    fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> Self::Built<'a>;
+    /// Its kernel as Rust.
+    fn source(&self, dim: usize, sources: &mut Sources) -> Source;
+}

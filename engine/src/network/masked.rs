@@ -1,0 +1,549 @@
+//! A masked network walked site by site: what autoregressive models of spins and of reals share.
+//!
+//! Each site has `I` inputs and `P` outputs; the outputs of site `i` read only inputs of sites
+//! before `i` (MADE: Germain et al. 2015, arXiv:1502.03509). Hidden units are sorted by the site
+//! that they belong to; unit `u` of a layer with `H` units belongs to site `⌊u N / H⌋`, so
+//! `H = w N` is `w` channels a site and any other `H` is allowed. All first-layer units and all direct
+//! terms read the context `c`, if there is any:
+//!
+//! ```text
+//! h⁰_u = leaky(b_u + Σ_k C_uk c_k + Σ_{j: site(j) < site(u)} W_uj x_j)
+//! hˡ_u = leaky(b_u + Σ_{v: site(v) ≤ site(u)} W_uv hˡ⁻¹_v)
+//! out_i = (b_i + Σ_{u: site(u) ≤ i} V_iu h_u) + (Σ_k D_ik c_k + Σ_{j: site(j) < i} J_ij x_j)
+//! ```
+//!
+//! The last sum, the *direct* terms, is optional. Each parenthesis is one accumulator. In the tensors
+//! the columns of the context stand before those of the inputs.
+//!
+//! # Why drawing costs what scoring costs
+//! Everything that belongs to site `i` depends only on inputs before `i`. So a walk visits the
+//! sites in order, and a [`Visitor`] reads the input of a site or sets it from the site's outputs;
+//! either way every weight is read once and no zero is stored or multiplied.
+//!
+//! Sites go in blocks of [`BLOCK`]. What a block reads from earlier blocks is one big rectangle
+//! ([`crate::kernel`]) with many independent accumulators. Inside the block a unit's value is
+//! passed on as soon as it is known, to all units of the block that read it: again a rectangle,
+//! with few inputs and many outputs, where a unit that collected its own inputs would be one
+//! long chain of dependent additions. An accumulator gets its inputs in ascending order both ways,
+//! so the block size is a matter of layout and not of bits.
+//!
+//! # Packed order
+//! For each block: for each hidden layer the biases and the rectangle (the first layer's from the
+//! context before that from the inputs); the biases of the outputs and their rectangle; the direct
+//! rectangles, from the context and from the inputs. Then for each site: for each hidden layer the slopes
+//! of its units and the rectangle from them to the next layer's units (or the outputs) of this and
+//! later sites of the block; then from its input to the first layer's units of later sites, and to
+//! their outputs.
+
+#[cfg(feature = "model")]
+use alloc::format;
+#[cfg(feature = "model")]
+use alloc::vec::Vec;
+
+use super::{CausalNetwork, Visitor};
+use crate::kernel::{Cursor, Dense, Lanes, Weight, leaky, take, take_mut};
+#[cfg(feature = "model")]
+use crate::model::{
+    CausalPart, CausalSizes, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible,
+};
+
+/// Sites in a block; see the module.
+pub const BLOCK: usize = 16;
+
+/// Units of a layer of `units` that belong to sites before `site`, of `sites` in all.
+#[inline(always)]
+pub const fn units_before(units: usize, sites: usize, site: usize) -> usize {
+    // A division by zero sites would be a panic path; there are no units before no site.
+    match (units * site + sites.saturating_sub(1)).checked_div(sites) {
+        Some(n) => n,
+        None => 0,
+    }
+}
+
+/// The sizes of a masked network.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<'a> {
+    /// Sites, N.
+    pub sites: usize,
+    /// Inputs of a site, I.
+    pub inputs: usize,
+    /// Units of each hidden layer.
+    pub hidden: &'a [usize],
+    /// Outputs of a site, P.
+    pub outputs: usize,
+    /// Values of context.
+    pub context: usize,
+    /// Direct terms from context and inputs to outputs.
+    pub direct: bool,
+}
+
+impl Shape<'_> {
+    /// Packed weights, biases and slopes.
+    pub const fn weights_len(&self) -> usize {
+        let mut biases = self.sites * self.outputs;
+        let mut rest = self.hidden;
+        while let [units, tail @ ..] = rest {
+            biases += 2 * *units;
+            rest = tail;
+        }
+        biases + self.multiply_adds()
+    }
+
+    /// Multiply-adds of one walk: each unmasked weight once.
+    pub const fn multiply_adds(&self) -> usize {
+        let Self { sites, inputs, hidden, outputs, context, direct } = *self;
+        let mut total = 0;
+        let mut site = 0;
+        while site < sites {
+            let mut known = context + site * inputs;
+            if direct {
+                total += known * outputs;
+            }
+            let mut rest = hidden;
+            while let [units, tail @ ..] = rest {
+                let through = units_before(*units, sites, site + 1);
+                total += (through - units_before(*units, sites, site)) * known;
+                known = through;
+                rest = tail;
+            }
+            if !hidden.is_empty() {
+                total += known * outputs;
+            }
+            site += 1;
+        }
+        total
+    }
+
+    /// Values of scratch that a walk needs besides the inputs: hidden units, and the outputs of a
+    /// block.
+    pub const fn scratch_values(&self) -> usize {
+        let block = if self.sites < BLOCK { self.sites } else { BLOCK };
+        let mut values = block * self.outputs * if self.direct { 2 } else { 1 };
+        let mut rest = self.hidden;
+        while let [units, tail @ ..] = rest {
+            values += *units;
+            rest = tail;
+        }
+        values
+    }
+}
+
+/// Layers whose width is kept, which saves a walk most of its divisions.
+const WIDTHS: usize = 4;
+
+/// A masked network over packed weights, borrowed from flash or from a loaded model.
+///
+/// Whether it has direct terms is in its type: a network without them is walked a tenth quicker for
+/// not asking at each site.
+#[derive(Clone, Copy, Debug)]
+pub struct Masked<'a, T = f32, const DIRECT: bool = false> {
+    shape: Shape<'a>,
+    /// Units a site of the first layers, where that is a whole number; else 0.
+    widths: [usize; WIDTHS],
+    weights: &'a [T],
+}
+
+impl<'a, T: Weight, const DIRECT: bool> Masked<'a, T, DIRECT> {
+    /// A network of this `shape` over weights packed as the module says.
+    ///
+    /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms, if outputs
+    /// would read nothing, or if there are not
+    /// [`Shape::weights_len`] weights.
+    pub const fn new(shape: Shape<'a>, weights: &'a [T]) -> Option<Self> {
+        if shape.sites == 0
+            || shape.inputs == 0
+            || shape.outputs == 0
+            || shape.direct != DIRECT
+            || (shape.hidden.is_empty() && !DIRECT)
+            || weights.len() != shape.weights_len()
+        {
+            return None;
+        }
+        Some(Self::trusted(shape, weights))
+    }
+
+    /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
+    /// give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
+        let mut widths = [0; WIDTHS];
+        let (mut rest, mut of) = (shape.hidden, widths.as_mut_slice());
+        while let ([units, tail @ ..], [width, later @ ..]) = (rest, of) {
+            *width = match (units.checked_rem(shape.sites), units.checked_div(shape.sites)) {
+                (Some(0), Some(width)) => width,
+                _ => 0,
+            };
+            (rest, of) = (tail, later);
+        }
+        Self { shape, widths, weights }
+    }
+
+    /// Units of hidden layer `layer` that belong to sites before `site`.
+    #[inline(always)]
+    fn before(&self, layer: usize, site: usize) -> usize {
+        match self.widths.get(layer) {
+            Some(width) if *width > 0 => *width * site,
+            _ => {
+                let units = self.shape.hidden.get(layer).copied().unwrap_or(0);
+                units_before(units, self.shape.sites, site)
+            }
+        }
+    }
+
+    /// Its sizes.
+    #[inline(always)]
+    pub const fn shape(&self) -> Shape<'a> {
+        self.shape
+    }
+
+    /// The first layer's accumulators, or the direct ones, from the context and the inputs before.
+    #[inline(always)]
+    fn start<L: Lanes>(
+        lanes: L,
+        weights: &mut Cursor<'a, T>,
+        bias: &'a [T],
+        context: &[L::V],
+        inputs: &[L::V],
+        acc: &mut [L::V],
+    ) {
+        let n = acc.len();
+        let Some(_) = context.first() else {
+            let dense = Dense { bias, weights: weights.next(inputs.len() * n), slopes: &[] };
+            return lanes.dense(dense, inputs, acc);
+        };
+        let dense = Dense { bias, weights: weights.next(context.len() * n), slopes: &[] };
+        lanes.dense(dense, context, acc);
+        lanes.rectangle(weights.next(inputs.len() * n), inputs, acc);
+    }
+}
+
+impl<T: Weight, const DIRECT: bool> CausalNetwork for Masked<'_, T, DIRECT> {
+    #[inline(always)]
+    fn sites(&self) -> usize {
+        self.shape.sites
+    }
+
+    #[inline(always)]
+    fn inputs(&self) -> usize {
+        self.shape.inputs
+    }
+
+    #[inline(always)]
+    fn outputs(&self) -> usize {
+        self.shape.outputs
+    }
+
+    #[inline(always)]
+    fn context(&self) -> usize {
+        self.shape.context
+    }
+
+    #[inline(always)]
+    fn scratch(&self) -> usize {
+        self.shape.scratch_values()
+    }
+
+    #[inline(always)]
+    fn walk<L: Lanes>(
+        &self,
+        lanes: L,
+        visitor: &mut impl Visitor<L>,
+        context: &[L::V],
+        inputs: &mut [L::V],
+        scratch: &mut [L::V],
+    ) {
+        // A copy: what is behind a reference would be read again after every store.
+        let this = *self;
+        let Shape { sites, hidden: sizes, .. } = this.shape;
+        let [each, outputs] = visitor.sizes();
+        let block = BLOCK.min(sites) * outputs;
+        let (outs, scratch) = take_mut(scratch, block);
+        let (directs, hidden) = take_mut(scratch, if DIRECT { block } else { 0 });
+        let mut weights = Cursor::new(this.weights);
+        let mut start = 0;
+        while start < sites {
+            let end = (start + BLOCK).min(sites);
+            let count = (end - start) * outputs;
+
+            // What the block reads from the blocks before it.
+            let before_block = take(inputs, start * each).0;
+            let (mut from, mut known): (&[L::V], usize) = (before_block, before_block.len());
+            let mut later = &mut *hidden;
+            for (l, units) in (0..sizes.len()).zip(sizes) {
+                let (layer, rest) = take_mut(later, *units);
+                let (before, through) = (this.before(l, start), this.before(l, end));
+                let n = through - before;
+                let acc = between(layer, before, through);
+                let bias = weights.next(n);
+                let above = if l == 0 { context } else { &[] };
+                Self::start(lanes, &mut weights, bias, above, take(from, known).0, acc);
+                (from, known) = (layer, before);
+                later = rest;
+            }
+            let acc = take_mut(outs, count).0;
+            // Without hidden layers the outputs read nothing but the direct terms.
+            let known = if sizes.is_empty() { 0 } else { known };
+            let (bias, rectangle) = (weights.next(count), weights.next(known * count));
+            let dense = Dense { bias, weights: rectangle, slopes: &[] };
+            lanes.dense(dense, take(from, known).0, acc);
+            if DIRECT {
+                let acc = take_mut(directs, count).0;
+                for a in acc.iter_mut() {
+                    *a = lanes.splat(0.0);
+                }
+                lanes.rectangle(weights.next(context.len() * count), context, acc);
+                lanes.rectangle(
+                    weights.next(start * each * count),
+                    take(inputs, start * each).0,
+                    acc,
+                );
+            }
+
+            // The triangle inside the block: what is known is passed on at once.
+            for site in start..end {
+                let here = (site - start) * outputs;
+                let mut later = &mut *hidden;
+                for (l, units) in (0..sizes.len()).zip(sizes) {
+                    let (layer, rest) = take_mut(later, *units);
+                    let own = between(layer, this.before(l, site), this.before(l, site + 1));
+                    leaky(lanes, own, weights.next(own.len()));
+                    let acc = if l + 1 < sizes.len() {
+                        between(rest, this.before(l + 1, site), this.before(l + 1, end))
+                    } else {
+                        between(outs, here, count)
+                    };
+                    lanes.rectangle(weights.next(own.len() * acc.len()), own, acc);
+                    later = rest;
+                }
+                let out = between(outs, here, here + outputs);
+                if DIRECT {
+                    for (out, direct) in out.iter_mut().zip(between(directs, here, count)) {
+                        add(lanes, out, direct);
+                    }
+                }
+                let own = between(inputs, site * each, (site + 1) * each);
+                visitor.site(lanes, site, out, own);
+                if !sizes.is_empty() {
+                    let acc = between(hidden, this.before(0, site + 1), this.before(0, end));
+                    lanes.rectangle(weights.next(each * acc.len()), own, acc);
+                }
+                if DIRECT {
+                    let acc = between(directs, here + outputs, count);
+                    lanes.rectangle(weights.next(each * acc.len()), own, acc);
+                }
+            }
+            start = end;
+        }
+    }
+}
+
+/// `xs[from..to]`, or what there is of it.
+#[inline(always)]
+fn between<V>(xs: &mut [V], from: usize, to: usize) -> &mut [V] {
+    take_mut(take_mut(xs, from).1, to.saturating_sub(from)).0
+}
+
+/// `a += b`.
+#[inline(always)]
+fn add<L: Lanes>(lanes: L, a: &mut L::V, b: &L::V) {
+    use crate::simd::Simd;
+    let s = lanes.s();
+    for (a, b) in a.as_mut().iter_mut().zip(b.as_ref()) {
+        s.store(s.add(s.load(a), s.load(b)), a);
+    }
+}
+
+/// `{"kind": "masked", "hidden": [units, …], "direct": true}`: tensors `hidden.{l}.weight` `[units,
+/// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`, `output.weight` (where there is a
+/// hidden layer) and `output.bias`, and `direct.weight` `[outputs, inputs]`, if there are direct terms.
+#[cfg(feature = "model")]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskedSpec {
+    /// Units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Whether there are direct terms from context and inputs to outputs.
+    #[serde(default)]
+    pub direct: bool,
+}
+
+/// A masked network with or without direct terms.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug)]
+pub enum AnyMasked<'a> {
+    /// With them.
+    Direct(Masked<'a, f32, true>),
+    /// Without.
+    Plain(Masked<'a, f32, false>),
+}
+
+#[cfg(feature = "model")]
+impl CausalNetwork for AnyMasked<'_> {
+    fn sites(&self) -> usize {
+        match self {
+            Self::Direct(network) => network.sites(),
+            Self::Plain(network) => network.sites(),
+        }
+    }
+
+    fn inputs(&self) -> usize {
+        match self {
+            Self::Direct(network) => network.inputs(),
+            Self::Plain(network) => network.inputs(),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Direct(network) => network.outputs(),
+            Self::Plain(network) => network.outputs(),
+        }
+    }
+
+    fn context(&self) -> usize {
+        match self {
+            Self::Direct(network) => network.context(),
+            Self::Plain(network) => network.context(),
+        }
+    }
+
+    fn scratch(&self) -> usize {
+        match self {
+            Self::Direct(network) => network.scratch(),
+            Self::Plain(network) => network.scratch(),
+        }
+    }
+
+    #[inline(always)]
+    fn walk<L: Lanes>(
+        &self,
+        lanes: L,
+        visitor: &mut impl Visitor<L>,
+        context: &[L::V],
+        inputs: &mut [L::V],
+        scratch: &mut [L::V],
+    ) {
+        match self {
+            Self::Direct(network) => network.walk(lanes, visitor, context, inputs, scratch),
+            Self::Plain(network) => network.walk(lanes, visitor, context, inputs, scratch),
+        }
+    }
+}
+
+#[cfg(feature = "model")]
+impl MaskedSpec {
+    fn shape(&self, sizes: CausalSizes) -> Shape<'_> {
+        let CausalSizes { sites, inputs, outputs, context } = sizes;
+        Shape { sites, inputs, hidden: &self.hidden, outputs, context, direct: self.direct }
+    }
+}
+
+#[cfg(feature = "model")]
+impl CausalPart for MaskedSpec {
+    type Built<'a> = AnyMasked<'a>;
+
+    fn check(&self, faults: &mut Faults) {
+        faults.sizes("hidden", &self.hidden);
+        if self.hidden.is_empty() && !self.direct {
+            let expected = "true, or at least one hidden layer";
+            faults.wrong("direct", "false with no hidden layer", expected);
+        }
+    }
+
+    fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
+        let CausalSizes { sites, inputs, outputs, context } = sizes;
+        let (rows, columns) = (sites * outputs, context + sites * inputs);
+        let outside = Visible::Staircase { sites, inclusive: false, context };
+        let inside = Visible::Staircase { sites, inclusive: true, context: 0 };
+        let mut known = (columns, outside);
+        for (l, units) in self.hidden.iter().enumerate() {
+            tensors.hidden(l, [*units, known.0], known.1, initial);
+            known = (*units, inside);
+        }
+        if !self.hidden.is_empty() {
+            tensors.matrix("output.weight", [rows, known.0], inside, initial.output());
+        }
+        tensors.vector("output.bias", rows, Start::Value(0.0));
+        if self.direct {
+            tensors.matrix("direct.weight", [rows, columns], outside, Start::Value(0.0));
+        }
+    }
+
+    fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
+        let CausalSizes { sites, inputs, outputs, context } = sizes;
+        let (depth, first) = (self.hidden.len(), context);
+        // Units of layer `layer` that sites before `site` own; layer `depth` is the outputs.
+        let before = |layer: usize, site: usize| match self.hidden.get(layer) {
+            Some(units) => units_before(*units, sites, site),
+            None => site * outputs,
+        };
+        let name = |layer: usize, what: &str| match self.hidden.get(layer) {
+            Some(_) => format!("hidden.{layer}.{what}"),
+            None => format!("output.{what}"),
+        };
+        let columns = |from: usize, to: usize| first + from * inputs..first + to * inputs;
+        for start in (0..sites).step_by(BLOCK) {
+            let end = (start + BLOCK).min(sites);
+            for l in 0..=depth {
+                let units = before(l, start)..before(l, end);
+                packer.vector(&name(l, "bias"), units.clone());
+                match l.checked_sub(1) {
+                    Some(below) => {
+                        packer.rectangle(&name(l, "weight"), units, 0..before(below, start));
+                    }
+                    None if depth > 0 => {
+                        packer.rectangle(&name(l, "weight"), units.clone(), 0..context);
+                        packer.rectangle(&name(l, "weight"), units, columns(0, start));
+                    }
+                    None => {}
+                }
+            }
+            if self.direct {
+                let rows = start * outputs..end * outputs;
+                packer.rectangle("direct.weight", rows.clone(), 0..context);
+                packer.rectangle("direct.weight", rows, columns(0, start));
+            }
+            for site in start..end {
+                for l in 0..depth {
+                    let own = before(l, site)..before(l, site + 1);
+                    packer.vector(&name(l, "slope"), own.clone());
+                    let readers = before(l + 1, site)..before(l + 1, end);
+                    packer.rectangle(&name(l + 1, "weight"), readers, own);
+                }
+                let own = columns(site, site + 1);
+                if depth > 0 {
+                    let readers = before(0, site + 1)..before(0, end);
+                    packer.rectangle(&name(0, "weight"), readers, own.clone());
+                }
+                if self.direct {
+                    let readers = (site + 1) * outputs..end * outputs;
+                    packer.rectangle("direct.weight", readers, own);
+                }
+            }
+        }
+    }
+
+    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
+        let shape = self.shape(sizes);
+        if self.direct {
+            AnyMasked::Direct(Masked::trusted(shape, weights))
+        } else {
+            AnyMasked::Plain(Masked::trusted(shape, weights))
+        }
+    }
+
+    fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
+        let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
+        sources.code("network masked", 3);
+        sources.table(hidden.len());
+        let weights = sources.weights(self.shape(sizes).weights_len());
+        let shape = format!(
+            "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \
+             outputs: {outputs}, context: {context}, direct: {direct} }}"
+        );
+        Source {
+            ty: format!("engine::network::Masked<'static, {}, {direct}>", sources.weight()),
+            value: format!("engine::network::Masked::trusted({shape}, {weights})"),
+        }
+    }
+}

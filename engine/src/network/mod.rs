@@ -1,0 +1,69 @@
+//! Networks: from values to the parameters of a map or of a conditional.
+//!
+//! A [`Network`] reads all its inputs at once. A [`CausalNetwork`] belongs to an order of *sites* and
+//! is walked from site to site: what it says of a site depends on the inputs of earlier sites only,
+//! so a [`Visitor`] may read the inputs, when a row is scored, or make them on the way, when one is
+//! drawn, and both cost one pass over the weights.
+
+mod masked;
+mod mlp;
+
+#[cfg(feature = "model")]
+pub use masked::{AnyMasked, MaskedSpec};
+pub use masked::{BLOCK, Masked, Shape, units_before};
+pub use mlp::Mlp;
+#[cfg(feature = "model")]
+pub use mlp::MlpSpec;
+
+use crate::kernel::Lanes;
+
+/// Values to values.
+pub trait Network {
+    /// Values that it reads.
+    fn inputs(&self) -> usize;
+    /// Values that it gives.
+    fn outputs(&self) -> usize;
+    /// Values of scratch that it needs, inputs and outputs among them.
+    fn scratch(&self) -> usize;
+    /// The outputs for the inputs that `scratch` begins with, and the part of `scratch` that is free
+    /// again: at least as many values as there are inputs or outputs.
+    fn run<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        scratch: &'s mut [L::V],
+    ) -> (&'s mut [L::V], &'s mut [L::V]);
+}
+
+/// Values to values, site by site.
+pub trait CausalNetwork {
+    /// Sites.
+    fn sites(&self) -> usize;
+    /// Inputs that a site has, all sites alike.
+    fn inputs(&self) -> usize;
+    /// Outputs that a site has, all sites alike.
+    fn outputs(&self) -> usize;
+    /// Values of context that all outputs read.
+    fn context(&self) -> usize;
+    /// Values of scratch that a walk needs besides the inputs.
+    fn scratch(&self) -> usize;
+    /// Visits the sites in ascending order with their outputs. `inputs` has those of all sites, site
+    /// after site; `scratch` at least [`CausalNetwork::scratch`] values.
+    fn walk<L: Lanes>(
+        &self,
+        lanes: L,
+        visitor: &mut impl Visitor<L>,
+        context: &[L::V],
+        inputs: &mut [L::V],
+        scratch: &mut [L::V],
+    );
+}
+
+/// What happens at a site once its outputs are known.
+pub trait Visitor<L: Lanes> {
+    /// Inputs and outputs of a site, which are the network's. The visitor says so because it often
+    /// knows them when compiled, and a walk of small layers is a tenth quicker for it.
+    fn sizes(&self) -> [usize; 2];
+    /// Site number `site` has these outputs, which may be overwritten; its `inputs` may be read or
+    /// set.
+    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]);
+}

@@ -1,0 +1,26 @@
+//! Layers: each replaces the values by those of the other side and returns ln |det ∂z/∂x| (nats).
+
+mod affine;
+mod autoregressive;
+mod coupling;
+
+use pushforward::bijection::Direction;
+use pushforward::model::LayerSpec;
+
+use crate::weights::Weights;
+
+pub(crate) fn apply(
+    spec: &LayerSpec,
+    weights: &Weights,
+    direction: Direction,
+    context: &[f64],
+    values: &mut [f64],
+) -> f64 {
+    match spec {
+        LayerSpec::Coupling(spec) => coupling::apply(spec, weights, direction, context, values),
+        LayerSpec::Autoregressive(spec) => {
+            autoregressive::apply(spec, weights, direction, context, values)
+        }
+        LayerSpec::Affine(_) => affine::apply(weights, direction, values),
+    }
+}

@@ -1,0 +1,26 @@
+//! Networks: their outputs, from all inputs at once. What a mask hides is 0 in the weights.
+
+mod masked;
+mod mlp;
+
+use pushforward::model::{CausalNetworkSpec, NetworkSpec};
+
+use crate::weights::Weights;
+
+pub(crate) fn run(spec: &NetworkSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
+    match spec {
+        NetworkSpec::Mlp(spec) => mlp::run(spec, weights, x),
+    }
+}
+
+/// All outputs, site after site; those of a site depend on the inputs of sites before it.
+pub(crate) fn run_causal(
+    spec: &CausalNetworkSpec,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> Vec<f64> {
+    match spec {
+        CausalNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
+    }
+}

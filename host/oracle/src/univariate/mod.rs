@@ -1,0 +1,22 @@
+//! Maps of one coordinate.
+
+mod affine;
+mod rational_quadratic;
+
+use pushforward::bijection::Direction;
+use pushforward::model::UnivariateSpec;
+
+/// The value on the other side, and ln |dz/dx| (nats).
+pub fn univariate(
+    spec: &UnivariateSpec,
+    parameters: &[f64],
+    direction: Direction,
+    value: f64,
+) -> (f64, f64) {
+    match spec {
+        UnivariateSpec::Affine(spec) => affine::apply(spec, parameters, direction, value),
+        UnivariateSpec::RationalQuadratic(spec) => {
+            rational_quadratic::apply(spec, parameters, direction, value)
+        }
+    }
+}

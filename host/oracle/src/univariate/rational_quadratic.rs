@@ -1,0 +1,82 @@
+//! The rational-quadratic spline from data x to noise z, as Durkan et al. (arXiv:1906.04032) write it,
+//! and its inverse.
+
+use pushforward::bijection::Direction;
+use pushforward::univariate::RationalQuadraticSpec;
+
+const LEAST: f64 = 1e-3;
+
+pub(crate) fn apply(
+    spec: &RationalQuadraticSpec,
+    raw: &[f64],
+    direction: Direction,
+    value: f64,
+) -> (f64, f64) {
+    let (bins, bound) = (spec.bins, f64::from(spec.bound));
+    if value.abs() >= bound {
+        return (value, 0.0);
+    }
+    let knots = |raw: &[f64]| knots(raw, bound);
+    let offset = (1.0 - LEAST).exp_m1().ln();
+    let derivative = |k: usize| {
+        if k == 0 || k == bins {
+            return 1.0;
+        }
+        let u: f64 = raw[2 * bins + k - 1] + offset;
+        LEAST + u.max(0.0) + (-u.abs()).exp().ln_1p()
+    };
+    let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
+    let from = if direction == Direction::Density { &xs } else { &ys };
+    let k = from[1..bins].partition_point(|knot| *knot <= value);
+    bin(
+        [xs[k], xs[k + 1]],
+        [ys[k], ys[k + 1]],
+        [derivative(k), derivative(k + 1)],
+        direction,
+        value,
+    )
+}
+
+/// Knots on [−bound, bound].
+fn knots(raw: &[f64], bound: f64) -> Vec<f64> {
+    let bins = raw.len();
+    let most = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let parts: Vec<f64> = raw.iter().map(|u| (u - most).exp()).collect();
+    let sum: f64 = parts.iter().sum();
+    let mut knots = vec![-bound];
+    for part in parts {
+        let width = 2.0 * bound * (LEAST + (1.0 - LEAST * bins as f64) * part / sum);
+        knots.push(knots[knots.len() - 1] + width);
+    }
+    knots[bins] = bound;
+    knots
+}
+
+/// One bin between knots with these slopes.
+fn bin(
+    [x0, x1]: [f64; 2],
+    [y0, y1]: [f64; 2],
+    [d0, d1]: [f64; 2],
+    direction: Direction,
+    value: f64,
+) -> (f64, f64) {
+    let (w, h) = (x1 - x0, y1 - y0);
+    let s = h / w;
+    let t = match direction {
+        Direction::Density => (value - x0) / w,
+        Direction::Sampling => {
+            let y = value - y0;
+            let bend = y * (d0 + d1 - 2.0 * s);
+            let (a, b, c) = (h * (s - d0) + bend, h * d0 - bend, -s * y);
+            2.0 * c / (-b - (b * b - 4.0 * a * c).sqrt())
+        }
+    };
+    let v = 1.0 - t;
+    let den = s + (d0 + d1 - 2.0 * s) * t * v;
+    let slope = s * s * (d1 * t * t + 2.0 * s * t * v + d0 * v * v) / (den * den);
+    let other = match direction {
+        Direction::Density => y0 + h * t * (s * t + d0 * v) / den,
+        Direction::Sampling => x0 + w * t,
+    };
+    (other, slope.ln())
+}
