@@ -9,8 +9,9 @@ use std::{env, error, fs, io, result};
 
 use pushforward::bijection::Direction;
 use pushforward::model::{
-    Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
+use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
@@ -66,6 +67,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
             "codegen/tests/models/iaf_fused.safetensors",
             golden(1 << 40, 1, &model(iaf_spline(3), Fused)?)?,
         ),
+        ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
+        ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -111,6 +114,36 @@ fn maf(dim: usize) -> Description {
 fn iaf_spline(dim: usize) -> Description {
     let map = RationalQuadraticSpec { bins: 4, bound: 3.0 };
     preset::flow(&[dim], layers(dim, [18, 9], Direction::Sampling, map.into()), false)
+}
+
+/// A flow of several kinds of layers, given three values that a network embeds.
+fn given() -> Description {
+    let [spline, affine]: [UnivariateSpec; 2] = [
+        RationalQuadraticSpec { bins: 5, bound: 4.0 }.into(),
+        AffineSpec { log_scale_bound: 2.0 }.into(),
+    ];
+    let mask = [true, false, false, true];
+    let layers = [
+        preset::coupling(mask, &[16], spline),
+        preset::autoregressive(vec![2, 0, 3, 1], Direction::Sampling, &[12, 9], affine),
+        preset::coupling(mask.map(|kept| !kept), &[16], spline),
+    ];
+    let mut description = preset::flow(&[4], layers, true);
+    if let Description::Flow(flow) = &mut description {
+        let network = MlpSpec { hidden: vec![7] }.into();
+        flow.context = 3;
+        flow.embedding = Some(EmbeddingSpec { outputs: 4, network });
+    }
+    description
+}
+
+/// Spins given two values.
+fn spins_given() -> Description {
+    let mut description = preset::made(&[2, 9], &[36], true, Symmetry::Z2);
+    if let Description::Sites(sites) = &mut description {
+        sites.context = 2;
+    }
+    description
 }
 
 /// A model file with normally distributed weights of width 0.3.

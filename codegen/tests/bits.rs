@@ -6,8 +6,8 @@ use std::path::Path;
 use pushforward::distribution::sample;
 use pushforward::domain::Element;
 use pushforward::model::{Model, Sampler};
-use pushforward::noise::{SampleRng, Stream};
-use pushforward::simd::Level;
+use pushforward::noise::{SampleRng, Stream, block, normal};
+use pushforward::simd::{Level, Scalar};
 use rand::RngExt;
 
 pushforward_codegen::model! {
@@ -22,6 +22,9 @@ pushforward_codegen::model! {
     mod maf_plain = "tests/models/maf_plain.safetensors";
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
+    mod given_fused = "tests/models/given_fused.safetensors";
+    mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
+    mod spins_given = "tests/models/spins_given_plain.safetensors";
     mod v1_spins_fused = "tests/models/v1/spins_fused.safetensors";
     mod v1_spins_plain = "tests/models/v1/spins_plain.safetensors";
     mod v1_flow_fused = "tests/models/v1/flow_fused.safetensors";
@@ -170,6 +173,82 @@ compiled_equals_loaded!(nsf_half, load("nsf_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(maf_plain, load("maf_plain")?);
 compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
 compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
+/// A test for a module that takes a context: of one row, one for many rows, one for each.
+macro_rules! conditional_equals_loaded {
+    ($name:ident, $model:expr) => {
+        #[test]
+        fn $name() -> Result<(), Box<dyn Error>> {
+            use $name as compiled;
+            const N: usize = 67;
+            const C: usize = compiled::CONTEXT;
+            let model: Model = $model;
+            let sampler = model.sampler()?;
+            let word = |i: usize| block([5, 5], [i as u32, 0])[0];
+            let contexts: Vec<f32> = (0..N * C).map(|i| normal(Scalar, word(i))).collect();
+            let given = sampler.given(&contexts);
+            let (mut rows, mut log_prob) = (vec![0.0f32; N * compiled::DIM], vec![0.0; N]);
+            given.sample(11, 5, &mut rows, Some(&mut log_prob));
+            let mut scores = vec![0.0; N];
+            given.log_prob(&rows, &mut scores);
+
+            let mut scratch = compiled::Scratch::new();
+            let mut row = [compiled::Element::default(); compiled::DIM];
+            for (i, expected) in rows.as_chunks::<{ compiled::DIM }>().0.iter().enumerate() {
+                let index = 5 + i as u64;
+                let context = &contexts.as_chunks::<C>().0[i];
+                compiled::sample(11, index, context, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                let lp = compiled::sample_with_log_prob(11, index, context, &mut row, &mut scratch);
+                assert_eq!(lp.to_bits(), log_prob[i].to_bits());
+                let lp = compiled::log_prob(context, &row, &mut scratch);
+                assert_eq!(lp.to_bits(), scores[i].to_bits());
+                let lp = compiled::sample_scored(11, index, context, &mut row, &mut scratch);
+                assert_eq!(lp.to_bits(), scores[i].to_bits());
+                let mut rng = SampleRng::new(11, index);
+                let lp = compiled::sample_from(&mut rng, context, &mut row, &mut scratch);
+                assert_eq!(bits(&row.map(f32::from)), bits(expected));
+                assert_eq!(lp.to_bits(), log_prob[i].to_bits());
+            }
+
+            let mut many = [[compiled::Element::default(); compiled::DIM]; N];
+            let (mut lp, mut score) = ([0.0; N], [0.0; N]);
+            let mut scratch = vec![0.0; compiled::scratch_len(N)];
+            compiled::sample_rows_with_log_prob(
+                11,
+                5,
+                &contexts,
+                &mut many,
+                &mut lp,
+                &mut scratch,
+            )?;
+            let flat: Vec<f32> = many.as_flattened().iter().map(|x| f32::from(*x)).collect();
+            assert_eq!((bits(&flat), bits(&lp)), (bits(&rows), bits(&log_prob)));
+            compiled::log_prob_rows(&contexts, &many, &mut score, &mut scratch)?;
+            assert_eq!(bits(&score), bits(&scores));
+            let one = &contexts[..C];
+            compiled::sample_rows(11, 5, one, &mut many, &mut scratch)?;
+            sampler.given(one).sample(11, 5, &mut rows, None);
+            let flat: Vec<f32> = many.as_flattened().iter().map(|x| f32::from(*x)).collect();
+            assert_eq!(bits(&flat), bits(&rows));
+            assert!(compiled::sample_rows(11, 5, &[], &mut many, &mut scratch).is_err());
+
+            let n = compiled::GOLDEN_LOG_PROB.len();
+            let (mut rows, mut log_prob) = (vec![0.0f32; n * compiled::DIM], vec![0.0; n]);
+            let given = sampler.given(compiled::GOLDEN_CONTEXT);
+            given.sample(compiled::GOLDEN_SEED, 0, &mut rows, Some(&mut log_prob));
+            assert_eq!(bits(compiled::GOLDEN_ROWS), bits(&rows));
+            assert_eq!(bits(compiled::GOLDEN_LOG_PROB), bits(&log_prob));
+            assert_eq!(compiled::SCRATCH_BYTES, 4 * model.description().scratch_len());
+            assert_eq!(compiled::MULTIPLY_ADDS, model.description().multiply_adds());
+            Ok(())
+        }
+    };
+}
+
+conditional_equals_loaded!(given_fused, load("given_fused")?);
+conditional_equals_loaded!(given_half, load("given_fused")?.rounded_to_f16()?);
+conditional_equals_loaded!(spins_given, load("spins_given_plain")?);
+
 // Files of format version 1 stay what they were: the same functions, compiled and loaded.
 compiled_equals_loaded!(v1_spins_fused, load("v1/spins_fused")?);
 compiled_equals_loaded!(v1_spins_plain, load("v1/spins_plain")?);

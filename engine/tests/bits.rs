@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{ARITHMETICS, descriptions, randomised};
+use common::{ARITHMETICS, contexts, descriptions, randomised};
 use pushforward::model::{Arithmetic, Model};
 use pushforward::simd::Level;
 
@@ -23,7 +23,8 @@ fn hashes(model: &Model, level: Level) -> (u64, u64) {
     let n = 40;
     let mut rows = vec![0.0f32; n * sampler.dim()];
     let mut log_prob = vec![0.0; n];
-    sampler.sample(2026, 7, &mut rows, Some(&mut log_prob));
+    let contexts = contexts(model, 7, n);
+    sampler.given(&contexts).sample(2026, 7, &mut rows, Some(&mut log_prob));
     (hash(&rows), hash(&log_prob))
 }
 
@@ -128,6 +129,26 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "maf 18 2 [40, 19] Sampling spline false",
         [(0xf500a8e68ea918f8, 0xf0b3b230147f6576), (0x70e9804f0548d9ea, 0x7e45926fd6b8b880)],
+    ),
+    (
+        "flow given 3",
+        [(0xfc0bfd08809b1508, 0xc98bf8d65a0bdaea), (0x056eb0e8f9b192c8, 0x169376b627d9f14e)],
+    ),
+    (
+        "flow given 3, embedded in 4",
+        [(0xa012d15cef0b9b5b, 0x7ac0d2cc1d9d7854), (0xd70d61bb9c6af380, 0x71bf02114d61ee28)],
+    ),
+    (
+        "sites [] given 2",
+        [(0x40cf858d1e40dbe5, 0xddd4324ca13275db), (0x40cf858d1e40dbe5, 0xddd4324ca13275db)],
+    ),
+    (
+        "sites [42, 21] given 2 Z2",
+        [(0x81141b4515ef3fe5, 0x3601082507bdc937), (0x81141b4515ef3fe5, 0x4c9dd8b2596a01a6)],
+    ),
+    (
+        "sites [30] given 2, embedded in 5",
+        [(0x94ef100c927359e5, 0xdffcc92d7792fb03), (0x94ef100c927359e5, 0x19445bf2ae0ac1f5)],
     ),
 ];
 

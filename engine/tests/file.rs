@@ -52,7 +52,7 @@ fn any_number_of_golden_rows_survives_the_file() {
 
 #[test]
 fn golden_rows_are_compared_by_bits() {
-    let golden = |x| Golden { seed: 0, rows: vec![x], log_prob: vec![1.0] };
+    let golden = |x| Golden { seed: 0, context: vec![], rows: vec![x], log_prob: vec![1.0] };
     assert_eq!(golden(0.0), golden(0.0));
     assert_ne!(golden(0.0), golden(-0.0));
 

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{ARITHMETICS, descriptions, discrete, draw, randomised};
+use common::{ARITHMETICS, contexts, descriptions, discrete, draw, randomised, wide};
+use pushforward::distribution::Error;
 use pushforward::model::Model;
 use pushforward::simd::Level;
 use pushforward_oracle::Oracle;
@@ -23,36 +24,65 @@ fn bits(xs: &[f32]) -> Vec<u32> {
 #[test]
 fn levels_and_batches_give_the_same_bits() {
     each_model(|name, model| {
-        let dim = model.description().dim();
+        let (dim, one) = (model.description().dim(), model.description().context());
         let n = 1000;
+        let contexts = contexts(model, 5, n);
+        let context = |row: usize, batch: usize| &contexts[row * one..(row + batch).min(n) * one];
         let scalar = model.sampler().unwrap().with_level(Level::Scalar);
         let mut rows = vec![0.0f32; n * dim];
         let mut lp = vec![0.0; n];
-        scalar.sample(3, 5, &mut rows, Some(&mut lp));
+        scalar.given(&contexts).sample(3, 5, &mut rows, Some(&mut lp));
+        let mut expected = vec![0.0; n];
+        scalar.given(&contexts).log_prob(&rows, &mut expected);
         for level in Level::available() {
             let sampler = model.sampler().unwrap().with_level(level);
             for batch in [1, 7, 33, 64, 1000] {
                 let mut again = vec![0.0f32; n * dim];
                 let mut lp_again = vec![0.0; n];
-                let mut first = 5;
+                let mut row = 0;
                 for (rows, lp) in again.chunks_mut(batch * dim).zip(lp_again.chunks_mut(batch)) {
-                    sampler.sample(3, first, rows, Some(lp));
-                    first += batch as u64;
+                    let given = sampler.given(context(row, batch));
+                    given.sample(3, 5 + row as u64, rows, Some(lp));
+                    row += batch;
                 }
                 assert_eq!(bits(&rows), bits(&again), "{name} {level:?} batch {batch}");
                 assert_eq!(bits(&lp), bits(&lp_again), "{name} {level:?} batch {batch}: log_prob");
 
                 let mut scored = vec![0.0; n];
-                let mut expected = vec![0.0; n];
-                scalar.log_prob(&rows, &mut expected);
+                let mut row = 0;
                 for (rows, lp) in rows.chunks(batch * dim).zip(scored.chunks_mut(batch)) {
-                    sampler.log_prob(rows, lp);
+                    sampler.given(context(row, batch)).log_prob(rows, lp);
+                    row += batch;
                 }
                 assert_eq!(bits(&scored), bits(&expected), "{name} {level:?} {batch}: scoring");
             }
             let mut without = vec![0.0f32; n * dim];
-            sampler.sample(3, 5, &mut without, None);
+            sampler.given(&contexts).sample(3, 5, &mut without, None);
             assert_eq!(bits(&rows), bits(&without), "{name} {level:?}: without log_prob");
+        }
+    });
+}
+
+#[test]
+fn one_context_for_all_rows_is_that_context_for_each() {
+    each_model(|name, model| {
+        let (n, dim, one) = (70, model.description().dim(), model.description().context());
+        let context = contexts(model, 9, 1);
+        let each = context.repeat(n);
+        let sampler = model.sampler().unwrap();
+        let draw = |context: &[f32]| {
+            let (mut rows, mut lp) = (vec![0.0f32; n * dim], vec![0.0; n]);
+            sampler.given(context).sample(1, 0, &mut rows, Some(&mut lp));
+            let mut scored = vec![0.0; n];
+            sampler.given(context).log_prob(&rows, &mut scored);
+            [bits(&rows), bits(&lp), bits(&scored)]
+        };
+        assert_eq!(draw(&context), draw(&each), "{name}");
+        if one > 0 {
+            assert_ne!(draw(&context), draw(&contexts(model, 10, 1)), "{name}: it is read");
+            let mut rows = vec![0.0f32; n * dim];
+            let found = sampler.given(&context[1..]).try_sample(1, 0, &mut rows, None);
+            assert_eq!(found, Err(Error::Context { found: one - 1, one, rows: n }), "{name}");
         }
     });
 }
@@ -61,13 +91,15 @@ fn levels_and_batches_give_the_same_bits() {
 fn sampling_path_and_density_path_agree() {
     each_model(|name, model| {
         let (rows, lp) = draw(model, 1, 0, 200);
+        let contexts = contexts(model, 0, 200);
+        let sampler = model.sampler().unwrap();
         let mut scored = vec![0.0; 200];
-        model.sampler().unwrap().log_prob(&rows, &mut scored);
+        sampler.given(&contexts).log_prob(&rows, &mut scored);
         if discrete(model) {
             assert_eq!(bits(&lp), bits(&scored), "{name}: bit-equal for discrete models");
             let spins: Vec<i8> = rows.iter().map(|s| *s as i8).collect();
             let mut as_i8 = vec![0.0; 200];
-            model.sampler().unwrap().log_prob(&spins, &mut as_i8);
+            sampler.given(&contexts).log_prob(&spins, &mut as_i8);
             assert_eq!(bits(&lp), bits(&as_i8), "{name}: i8 rows");
         } else {
             let dim = model.description().dim() as f32;
@@ -81,11 +113,11 @@ fn sampling_path_and_density_path_agree() {
 #[test]
 fn log_prob_agrees_with_the_formulas_in_f64() {
     each_model(|name, model| {
-        let dim = model.description().dim();
+        let (dim, one) = (model.description().dim(), model.description().context());
         let (rows, lp) = draw(model, 2, 0, 100);
-        for (row, lp) in rows.chunks(dim).zip(&lp) {
-            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
-            let expected = common::log_prob(model, &row);
+        let (contexts, oracle) = (wide(&contexts(model, 0, 100)), Oracle::new(model));
+        for (i, (row, lp)) in rows.chunks(dim).zip(&lp).enumerate() {
+            let expected = oracle.log_prob(&contexts[i * one..(i + 1) * one], &wide(row));
             let error = (f64::from(*lp) - expected).abs();
             assert!(error <= 1e-5 * (1.0 + expected.abs()), "{name}: {lp} {expected}");
         }
@@ -98,15 +130,20 @@ fn log_det_is_that_of_a_dense_jacobian() {
         if discrete(model) {
             return;
         }
-        let dim = model.description().dim();
-        let oracle = Oracle::new(model);
+        let (dim, one) = (model.description().dim(), model.description().context());
+        let (contexts, oracle) = (wide(&contexts(model, 0, 3)), Oracle::new(model));
         let (rows, _) = draw(model, 4, 0, 3);
-        for row in rows.chunks(dim) {
-            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
-            let (_, log_det) = oracle.to_noise(&[], &row);
-            let [dense, error] = oracle.log_det_by_differences(&[], &row);
+        for (i, row) in rows.chunks(dim).enumerate() {
+            let (row, context) = (wide(row), &contexts[i * one..(i + 1) * one]);
+            let (z, log_det) = oracle.to_noise(context, &row);
+            let [dense, error] = oracle.log_det_by_differences(context, &row);
             let allowed = 1e-5 * (1.0 + dim as f64) + error;
             assert!((dense - log_det).abs() < allowed, "{name}: {dense} {log_det}");
+            let (again, back) = oracle.to_data(context, &z);
+            assert!((back - log_det).abs() < 1e-9 * (1.0 + dim as f64), "{name}: {back} {log_det}");
+            for (a, b) in again.iter().zip(&row) {
+                assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{name}: {a} {b}");
+            }
         }
     });
 }
@@ -137,7 +174,7 @@ fn z2_scores_a_configuration_and_its_mirror_alike() {
         let (rows, lp) = draw(model, 6, 0, 50);
         let mirror: Vec<f32> = rows.iter().map(|s| -s).collect();
         let mut scored = vec![0.0; 50];
-        model.sampler().unwrap().log_prob(&mirror, &mut scored);
+        model.sampler().unwrap().given(&contexts(model, 0, 50)).log_prob(&mirror, &mut scored);
         assert_eq!(bits(&lp), bits(&scored), "{name}");
     });
 }
@@ -151,9 +188,11 @@ fn any_generator_drives_a_sampler() {
         let mut rows = vec![0.0f32; n * sampler.dim()];
         let mut lp = vec![0.0; n];
         let mut noise = FromRng(SampleRng::new(1, 2));
-        sampler.try_sample_with(&mut noise, 0, &mut rows, Some(&mut lp)).unwrap();
+        let contexts = contexts(model, 0, n);
+        let given = sampler.given(&contexts);
+        given.try_sample_with(&mut noise, 0, &mut rows, Some(&mut lp)).unwrap();
         let mut scored = vec![0.0; n];
-        sampler.log_prob(&rows, &mut scored);
+        given.log_prob(&rows, &mut scored);
         for (a, b) in lp.iter().zip(&scored) {
             assert!((a - b).abs() <= 1e-4 * (1.0 + a.abs()), "{name}");
         }

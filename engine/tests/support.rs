@@ -3,23 +3,27 @@
 
 mod common;
 
-use common::{ARITHMETICS, descriptions, discrete, randomised};
-use pushforward::distribution::Error;
+use common::{ARITHMETICS, contexts, descriptions, discrete, randomised, wide};
+use pushforward::distribution::{Error, Given};
 use pushforward::domain::Element;
 use pushforward::model::{Model, Sampler};
 use pushforward::simd::Level;
+use pushforward_oracle::Oracle;
 
 const N: usize = 67;
 const BATCHES: [usize; 4] = [1, 3, 33, N];
 
 /// Every model at every level.
-fn each_sampler(size: f32, mut check: impl FnMut(&str, &Model, &Sampler)) {
+fn each_sampler(size: f32, mut check: impl FnMut(&str, &Model, Given<'_, Sampler>)) {
     for (name, description) in descriptions() {
         for arithmetic in ARITHMETICS {
             let model = randomised(description.clone(), arithmetic, size);
+            let context = contexts(&model, 0, 1);
             for level in Level::available() {
                 let sampler = model.sampler().unwrap().with_level(level);
-                check(&format!("{name} {arithmetic:?} {level:?}"), &model, &sampler);
+                // One context for all rows.
+                let given = sampler.given(&context);
+                check(&format!("{name} {arithmetic:?} {level:?}"), &model, given);
             }
         }
     }
@@ -30,9 +34,13 @@ fn bits(xs: &[f32]) -> Vec<u32> {
 }
 
 /// Scores in pieces of `batch` rows.
-fn scored<X: pushforward::domain::Value>(s: &Sampler, rows: &[X], batch: usize) -> Vec<f32> {
-    let mut out = vec![7.0; rows.len() / s.dim()];
-    for (rows, out) in rows.chunks(batch * s.dim()).zip(out.chunks_mut(batch)) {
+fn scored<X: pushforward::domain::Value>(
+    s: Given<'_, Sampler>,
+    rows: &[X],
+    batch: usize,
+) -> Vec<f32> {
+    let mut out = vec![7.0; rows.len() / s.model.dim()];
+    for (rows, out) in rows.chunks(batch * s.model.dim()).zip(out.chunks_mut(batch)) {
         s.try_log_prob(rows, out).unwrap();
     }
     out
@@ -70,7 +78,7 @@ fn rows_outside_the_support_score_minus_infinity() {
     .concat();
     let no_spin_in_bytes = [0i8, 2, -2, 3, 127, -127, -128];
     each_sampler(0.3, |name, model, sampler| {
-        let dim = sampler.dim();
+        let dim = sampler.model.dim();
         let discrete = discrete(model);
         let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
         sampler.try_sample(2, 0, &mut rows, Some(&mut path)).unwrap();
@@ -106,6 +114,7 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
         for arithmetic in ARITHMETICS {
             let model = randomised(description.clone(), arithmetic, 0.3);
             let dim = description.dim();
+            let (context, oracle) = (contexts(&model, 0, 1), Oracle::new(&model));
             let (mut rows, _) = common::draw(&model, 3, 0, 4 * far.len());
             for (i, row) in rows.chunks_mut(dim).enumerate() {
                 let x = far[i / 4] * if i % 2 == 0 { 1.0 } else { -1.0 };
@@ -116,13 +125,15 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
                 .chunks(dim)
                 .map(|row| {
                     let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
-                    common::log_prob(&model, &row)
+                    oracle.log_prob(&wide(&context), &row)
                 })
                 .collect();
             for level in Level::available() {
                 let sampler = model.sampler().unwrap().with_level(level);
                 for batch in [1, rows.len()] {
-                    for (i, found) in scored(&sampler, &rows, batch).iter().enumerate() {
+                    for (i, found) in
+                        scored(sampler.given(&context), &rows, batch).iter().enumerate()
+                    {
                         let text = format!("{name} {level:?} row {i}: {found}, {}", expected[i]);
                         assert!(!found.is_nan() && *found < f32::INFINITY, "{text}");
                         if expected[i] < -4e38 {
@@ -143,7 +154,7 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
 fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
     let mut failed = std::collections::BTreeSet::new();
     each_sampler(1e22, |name, model, sampler| {
-        let (dim, first) = (sampler.dim(), 11);
+        let (dim, first) = (sampler.model.dim(), 11);
         let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![7.0; N]);
         let drawn = sampler.try_sample(5, first, &mut rows, Some(&mut path));
         let finite: Vec<bool> =
@@ -191,7 +202,7 @@ fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
 #[test]
 fn a_value_at_the_row_is_the_score_of_the_row() {
     each_sampler(0.3, |name, model, sampler| {
-        let dim = sampler.dim();
+        let dim = sampler.model.dim();
         let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
         sampler.sample(8, 3, &mut rows, Some(&mut path));
         for batch in BATCHES {
@@ -213,7 +224,7 @@ fn a_value_at_the_row_is_the_score_of_the_row() {
 #[test]
 fn real_numbers_are_not_cut_off_to_bytes() {
     each_sampler(0.3, |name, model, sampler| {
-        let dim = sampler.dim();
+        let dim = sampler.model.dim();
         let mut rows = vec![77i8; 3 * dim];
         let drawn = sampler.try_sample(1, 0, &mut rows, None);
         if discrete(model) {

@@ -49,6 +49,15 @@ impl Loaded {
         // The weights as the model holds them and as they are packed.
         affordable(path.display(), 3 * bytes.len() as u128)?;
         let model = Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))?;
+        // Drawing and scoring here give no context.
+        let context = model.description().context();
+        if context > 0 {
+            let message = format!(
+                "takes a context of {context} values, which this program has no way to give yet: \
+                 compile it with `model!`, or load it with `pushforward::model::Sampler::given`"
+            );
+            return Err(Error::input(path, message));
+        }
         let loaded = Loaded::new(model)?;
         let Some(name) = simd else { return Ok(loaded) };
         match Level::available().find(|level| level.name() == name) {

@@ -159,7 +159,17 @@ impl Module {
         let weights = Literal::byte_string(&self.weights);
         let (network, value) = self.network();
         let golden = self.golden_tokens();
-        let functions = functions();
+        let functions = functions(description.context() > 0);
+        let context = context_tokens(description.context());
+        let distribution = (description.context() == 0).then(|| {
+            quote! {
+                /// The model as one value that draws from any generator: with the engine's feature
+                /// `rand`, a `rand::distr::Distribution<[Element; DIM]>`.
+                pub static DISTRIBUTION: engine::compiled::Compiled<
+                    Network, Element, DIM, #scratch,
+                > = engine::compiled::Compiled::new(&MODEL);
+            }
+        });
         // The option was checked to be a path, which is always a sequence of tokens.
         let engine = self.options.engine.as_deref().unwrap_or("::pushforward");
         let engine: TokenStream = engine.parse().unwrap_or_default();
@@ -174,6 +184,7 @@ impl Module {
 
                 /// Values in a row.
                 pub const DIM: usize = #dim;
+                #context
                 /// Bytes of flash that the weights take.
                 pub const WEIGHT_BYTES: usize = #weight_bytes;
                 /// Bytes of flash that masks, orders and sizes of layers take, where pointers have
@@ -199,11 +210,7 @@ impl Module {
                 pub type Network = #network;
                 /// The model, for calls of the engine that have no wrapper here.
                 pub static MODEL: Network = #value;
-                /// The model as one value that draws from any generator: with the engine's feature
-                /// `rand`, a `rand::distr::Distribution<[Element; DIM]>`.
-                pub static DISTRIBUTION: engine::compiled::Compiled<
-                    Network, Element, DIM, #scratch,
-                > = engine::compiled::Compiled::new(&MODEL);
+                #distribution
 
                 #golden
 
@@ -271,7 +278,7 @@ impl Module {
     }
 
     fn golden_tokens(&self) -> Option<TokenStream> {
-        let Golden { seed, rows, log_prob } = self.model.golden()?;
+        let Golden { seed, context, rows, log_prob } = self.model.golden()?;
         let embedded = |floats: &[f32]| {
             let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
             let (n, literal) = (bytes.len(), Literal::byte_string(&bytes));
@@ -283,6 +290,13 @@ impl Module {
             }}
         };
         let (rows, log_prob) = (embedded(rows), embedded(log_prob));
+        let context = (!context.is_empty()).then(|| {
+            let context = embedded(context);
+            quote! {
+                /// What each golden row is given, row after row.
+                pub static GOLDEN_CONTEXT: &[f32] = #context;
+            }
+        });
         Some(quote! {
             /// The seed of the golden rows.
             pub const GOLDEN_SEED: u64 = #seed;
@@ -291,6 +305,7 @@ impl Module {
             pub static GOLDEN_ROWS: &[f32] = #rows;
             /// The log-probability of each golden row (nats), to the bit.
             pub static GOLDEN_LOG_PROB: &[f32] = #log_prob;
+            #context
         })
     }
 }
@@ -335,19 +350,46 @@ fn tracking(tracking: &Tracking) -> TokenStream {
     quote!(#file #variable)
 }
 
+/// The number of values that a row is given.
+fn context_tokens(context: usize) -> Option<TokenStream> {
+    let n = Literal::usize_unsuffixed(context);
+    (context > 0).then(|| {
+        quote! {
+            /// Values that a row is given: its context.
+            pub const CONTEXT: usize = #n;
+        }
+    })
+}
+
 /// The functions of every module: types fix the lengths of buffers for one row, so these forms
 /// cannot fail.
-fn functions() -> TokenStream {
+///
+/// A model with a context takes it as one more argument: of one row as an array, and of many rows as a
+/// slice of one for all or of one for each.
+fn functions(conditional: bool) -> TokenStream {
     let distribution = quote!(engine::distribution);
+    let one = conditional.then(|| quote!(context: &[f32; CONTEXT],));
+    let many = conditional.then(|| quote!(context: &[f32],));
+    let pass = conditional.then(|| quote!(context,));
+    let model = match conditional {
+        true => quote!(#distribution::Given { model: &MODEL, context }),
+        false => quote!(&MODEL),
+    };
     let result = quote!(::core::result::Result<(), #distribution::Error>);
     let level = quote!(engine::simd::Level::best());
     let stream = quote!(&mut engine::noise::Stream::new(seed));
     let (some, none) = (quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
     quote! {
         /// Draws sample `index` of the stream `seed`.
-        pub fn sample(seed: u64, index: u64, row: &mut [Element; DIM], scratch: &mut Scratch) {
+        pub fn sample(
+            seed: u64,
+            index: u64,
+            #one
+            row: &mut [Element; DIM],
+            scratch: &mut Scratch,
+        ) {
             let rows = ::core::slice::from_mut(row);
-            let _fits = sample_rows(seed, index, rows, &mut scratch.0);
+            let _fits = sample_rows(seed, index, #pass rows, &mut scratch.0);
         }
 
         /// Draws sample `index` of the stream `seed` and returns its log-probability (nats) along the
@@ -355,12 +397,13 @@ fn functions() -> TokenStream {
         pub fn sample_with_log_prob(
             seed: u64,
             index: u64,
+            #one
             row: &mut [Element; DIM],
             scratch: &mut Scratch,
         ) -> f32 {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = sample_rows_with_log_prob(seed, index, rows, out, &mut scratch.0);
+            let _fits = sample_rows_with_log_prob(seed, index, #pass rows, out, &mut scratch.0);
             log_prob
         }
 
@@ -369,20 +412,21 @@ fn functions() -> TokenStream {
         pub fn sample_scored(
             seed: u64,
             index: u64,
+            #one
             row: &mut [Element; DIM],
             scratch: &mut Scratch,
         ) -> f32 {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = sample_rows_scored(seed, index, rows, out, &mut scratch.0);
+            let _fits = sample_rows_scored(seed, index, #pass rows, out, &mut scratch.0);
             log_prob
         }
 
         /// The log-probability of a row (nats); −∞ for a row that the model cannot draw.
-        pub fn log_prob(row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
+        pub fn log_prob(#one row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = log_prob_rows(rows, out, &mut scratch.0);
+            let _fits = log_prob_rows(#pass rows, out, &mut scratch.0);
             log_prob
         }
 
@@ -391,6 +435,7 @@ fn functions() -> TokenStream {
         /// of the stream `seed`, with the same bits at every SIMD level.
         pub fn sample_from<R: engine::noise::Rng + ?::core::marker::Sized>(
             rng: &mut R,
+            #one
             row: &mut [Element; DIM],
             scratch: &mut Scratch,
         ) -> f32 {
@@ -398,7 +443,7 @@ fn functions() -> TokenStream {
             let (rows, out) = (row.as_mut_slice(), ::core::slice::from_mut(&mut log_prob));
             let noise = &mut engine::noise::FromRng(rng);
             let _fits = #distribution::sample(
-                &MODEL, #level, noise, 0, rows, #some(out), &mut scratch.0,
+                #model, #level, noise, 0, rows, #some(out), &mut scratch.0,
             );
             log_prob
         }
@@ -411,11 +456,12 @@ fn functions() -> TokenStream {
         pub fn sample_rows(
             seed: u64,
             first: u64,
+            #many
             rows: &mut [[Element; DIM]],
             scratch: &mut [f32],
         ) -> #result {
             let rows = rows.as_flattened_mut();
-            #distribution::sample(&MODEL, #level, #stream, first, rows, #none, scratch)
+            #distribution::sample(#model, #level, #stream, first, rows, #none, scratch)
         }
 
         /// Draws samples `first, first + 1, …` of the stream `seed` and their log-probabilities
@@ -427,12 +473,13 @@ fn functions() -> TokenStream {
         pub fn sample_rows_with_log_prob(
             seed: u64,
             first: u64,
+            #many
             rows: &mut [[Element; DIM]],
             log_prob: &mut [f32],
             scratch: &mut [f32],
         ) -> #result {
             let rows = rows.as_flattened_mut();
-            #distribution::sample(&MODEL, #level, #stream, first, rows, #some(log_prob), scratch)
+            #distribution::sample(#model, #level, #stream, first, rows, #some(log_prob), scratch)
         }
 
         /// As [`sample_rows_with_log_prob`], with the log-probabilities (nats) of the rows as they
@@ -443,12 +490,13 @@ fn functions() -> TokenStream {
         pub fn sample_rows_scored(
             seed: u64,
             first: u64,
+            #many
             rows: &mut [[Element; DIM]],
             log_prob: &mut [f32],
             scratch: &mut [f32],
         ) -> #result {
             let rows = rows.as_flattened_mut();
-            #distribution::sample_scored(&MODEL, #level, #stream, first, rows, log_prob, scratch)
+            #distribution::sample_scored(#model, #level, #stream, first, rows, log_prob, scratch)
         }
 
         /// The log-probability of each row (nats); −∞ for a row that the model cannot draw.
@@ -456,11 +504,12 @@ fn functions() -> TokenStream {
         /// # Errors
         /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row.
         pub fn log_prob_rows(
+            #many
             rows: &[[Element; DIM]],
             log_prob: &mut [f32],
             scratch: &mut [f32],
         ) -> #result {
-            #distribution::log_prob(&MODEL, #level, rows.as_flattened(), log_prob, scratch)
+            #distribution::log_prob(#model, #level, rows.as_flattened(), log_prob, scratch)
         }
 
         /// Floats of scratch with which calls on this many rows are quickest.

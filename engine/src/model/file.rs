@@ -7,7 +7,8 @@
 //!   those of [`Description::tensors`], with nothing missing and nothing else, and:
 //!   - `golden.rows` `[n, dim]` and `golden.log_prob` `[n]` (both or none, 1 ≤ n ≤ 4096): samples
 //!     `0 … n−1` of the stream `golden_seed` and their log-probabilities, in the file's own
-//!     arithmetic. A reader that computes other bits is wrong.
+//!     arithmetic, given `golden.context` `[n, context]`, which is there where the model takes a
+//!     context. A reader that computes other bits is wrong.
 //! - Entries of masked layers that the mask forbids are 0, and every number is finite.
 //! - No JSON object, at any depth, has a key twice: readers would disagree on which one counts.
 //! - The header's `__metadata__` has the one key `pushforward`, a JSON object:
@@ -64,6 +65,7 @@ const KEY: &str = "pushforward";
 const LENGTH: usize = size_of::<u64>();
 const GOLDEN_ROWS: &str = "golden.rows";
 const GOLDEN_LOG_PROB: &str = "golden.log_prob";
+const GOLDEN_CONTEXT: &str = "golden.context";
 
 impl Model {
     /// Reads and validates a model file.
@@ -110,9 +112,10 @@ impl Model {
             let name = if version == 1 { v1::rename(&description, &name) } else { name };
             all.insert(name, tensor);
         }
-        let golden = match (all.remove(GOLDEN_ROWS), all.remove(GOLDEN_LOG_PROB)) {
-            (None, None) => None,
-            (rows, log_prob) => Some(read_golden(golden_seed, description.dim(), rows, log_prob)?),
+        let golden = [GOLDEN_CONTEXT, GOLDEN_ROWS, GOLDEN_LOG_PROB].map(|name| all.remove(name));
+        let golden = match golden {
+            [None, None, None] => None,
+            golden => Some(read_golden(golden_seed, &description, golden)?),
         };
         let known = description.tensors();
         for spec in &known {
@@ -146,6 +149,10 @@ impl Model {
         }
         tensors.insert(GOLDEN_ROWS, (vec![n, self.description.dim()], bytes(&golden.rows)));
         tensors.insert(GOLDEN_LOG_PROB, (vec![n], bytes(&golden.log_prob)));
+        let context = self.description.context();
+        if context > 0 {
+            tensors.insert(GOLDEN_CONTEXT, (vec![n, context], bytes(&golden.context)));
+        }
 
         let mut description = Map::new();
         let json = |value: Result<Value, serde_json::Error>| {
@@ -325,16 +332,21 @@ fn check_tensor(spec: &TensorSpec, tensor: Option<&Tensor>) -> Result<(), ModelE
 
 fn read_golden(
     seed: u64,
-    dim: usize,
-    rows: Option<Tensor>,
-    log_prob: Option<Tensor>,
+    description: &Description,
+    [context, rows, log_prob]: [Option<Tensor>; 3],
 ) -> Result<Golden, ModelError> {
     let either = rows.as_ref().or(log_prob.as_ref());
     let n = either.and_then(|tensor| tensor.shape.first().copied()).unwrap_or(0);
-    check_shape(GOLDEN_ROWS, &[n, dim], rows.as_ref())?;
+    check_shape(GOLDEN_ROWS, &[n, description.dim()], rows.as_ref())?;
     check_shape(GOLDEN_LOG_PROB, &[n], log_prob.as_ref())?;
+    match (description.context(), &context) {
+        (0, None) => {}
+        (0, Some(_)) => return Err(ModelError::UnknownTensor { tensor: GOLDEN_CONTEXT.into() }),
+        (one, context) => check_shape(GOLDEN_CONTEXT, &[n, one], context.as_ref())?,
+    }
     let data = |tensor: Option<Tensor>| tensor.map(|tensor| tensor.data).unwrap_or_default();
-    let golden = Golden { seed, rows: data(rows), log_prob: data(log_prob) };
+    let (context, rows, log_prob) = (data(context), data(rows), data(log_prob));
+    let golden = Golden { seed, context, rows, log_prob };
     check_golden(&golden)?;
     Ok(golden)
 }
@@ -342,6 +354,7 @@ fn read_golden(
 /// What reading and writing both demand of golden rows.
 pub(super) fn check_golden(golden: &Golden) -> Result<(), ModelError> {
     check_golden_count(golden.log_prob.len())?;
+    check_finite(GOLDEN_CONTEXT, &golden.context)?;
     check_finite(GOLDEN_ROWS, &golden.rows)?;
     check_finite(GOLDEN_LOG_PROB, &golden.log_prob)
 }

@@ -39,6 +39,8 @@ pub use part::{
 pub use sampler::Sampler;
 
 pub use crate::kernel::Arithmetic;
+use crate::noise::{Stream, normal};
+use crate::simd::Scalar;
 
 /// A dense array of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +57,8 @@ pub struct Tensor {
 pub struct Golden {
     /// The seed of the rows; their indices are `0, 1, …`.
     pub seed: u64,
+    /// What each row is given, `[n, context]` flattened; empty for a model without context.
+    pub context: Vec<f32>,
     /// The rows, `[n, dim]` flattened.
     pub rows: Vec<f32>,
     /// The log-probability returned with each row (nats).
@@ -66,6 +70,7 @@ impl PartialEq for Golden {
         let equal =
             |a: &[f32], b: &[f32]| a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()));
         self.seed == other.seed
+            && equal(&self.context, &other.context)
             && equal(&self.rows, &other.rows)
             && equal(&self.log_prob, &other.log_prob)
     }
@@ -130,13 +135,14 @@ impl Model {
         self.golden.as_ref().map_or((0, 8), |golden| (golden.seed, golden.log_prob.len()))
     }
 
-    /// The model with samples `0 … n−1` of the stream `seed` as its golden rows, drawn now.
+    /// The model with samples `0 … n−1` of the stream `seed` as its golden rows, drawn now. Contexts,
+    /// if it takes any, are standard normal noise of the same stream.
     ///
     /// # Errors
     /// No rows or more than [`file::MAX_GOLDEN_ROWS`], or a draw that is not finite.
     pub fn with_golden_rows(mut self, seed: u64, n: usize) -> Result<Self, ModelError> {
         file::check_golden_count(n)?;
-        let golden = self.draw_golden(seed, n)?;
+        let golden = self.draw_golden(seed, n, self.golden_context(seed, n))?;
         file::check_golden(&golden)?;
         self.golden = Some(golden);
         Ok(self)
@@ -221,15 +227,31 @@ impl Model {
     /// The golden rows, drawn again, or the usual ones of a model that has none.
     fn fresh_golden(&self) -> Result<Golden, ModelError> {
         let (seed, n) = self.golden_stream();
-        self.draw_golden(seed, n)
+        let context = match &self.golden {
+            Some(golden) => golden.context.clone(),
+            None => self.golden_context(seed, n),
+        };
+        self.draw_golden(seed, n, context)
     }
 
-    fn draw_golden(&self, seed: u64, n: usize) -> Result<Golden, ModelError> {
+    /// Noise that no row is drawn with: the stream's last samples.
+    fn golden_context(&self, seed: u64, n: usize) -> Vec<f32> {
+        let (mut stream, one) = (Stream::new(seed), self.description.context());
+        let word = |i: usize| {
+            let sample = u64::MAX - (i / one) as u64;
+            let value = i % one;
+            normal(Scalar, stream.block(sample, (value / 2) as u32)[value % 2])
+        };
+        (0..n * one).map(word).collect()
+    }
+
+    fn draw_golden(&self, seed: u64, n: usize, context: Vec<f32>) -> Result<Golden, ModelError> {
         let mut rows = vec![0.0; n * self.description.dim()];
         let mut log_prob = vec![0.0; n];
         // The buffers fit; what else may be wrong shows in the rows, for `check_golden` to name.
-        let _drawn = self.sampler()?.try_sample(seed, 0, &mut rows, Some(&mut log_prob));
-        Ok(Golden { seed, rows, log_prob })
+        let sampler = self.sampler()?;
+        let _drawn = sampler.given(&context).try_sample(seed, 0, &mut rows, Some(&mut log_prob));
+        Ok(Golden { seed, context, rows, log_prob })
     }
 }
 

@@ -2,8 +2,12 @@
 #![allow(dead_code)]
 
 use pushforward::bijection::Direction;
-use pushforward::model::{Arithmetic, Description, Model, Symmetry, UnivariateSpec, preset};
-use pushforward::noise::block;
+use pushforward::model::{
+    Arithmetic, Description, EmbeddingSpec, Model, Symmetry, UnivariateSpec, preset,
+};
+use pushforward::network::MlpSpec;
+use pushforward::noise::{block, normal};
+use pushforward::simd::Scalar;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_oracle::Oracle;
 
@@ -91,6 +95,11 @@ pub(crate) fn log_prob(model: &Model, row: &[f64]) -> f64 {
     Oracle::new(model).log_prob(&[], row)
 }
 
+/// Numbers in `f64`.
+pub(crate) fn wide(xs: &[f32]) -> Vec<f64> {
+    xs.iter().map(|x| f64::from(*x)).collect()
+}
+
 /// Descriptions that reach every branch: panels of 16, 4 and 1, several blocks, odd units, no
 /// hidden layer, all wrappers.
 pub(crate) fn descriptions() -> Vec<(String, Description)> {
@@ -138,14 +147,59 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
         let name = format!("maf {dim} {layers} {hidden:?} {fast:?} {kind} {affine}");
         all.push((name, maf(dim, layers, &hidden, fast, univariate, affine)));
     }
+    all.extend(conditional());
     all
 }
 
-/// Draws rows and log-probabilities.
+/// The same with a context, embedded or not, and with layers of several kinds in one flow.
+fn conditional() -> Vec<(String, Description)> {
+    let flow = |embedding| {
+        let order = vec![3, 0, 4, 1, 2];
+        let mask = [true, false, true, false, false];
+        let layers = [
+            preset::coupling(mask, &[20], SPLINE),
+            preset::autoregressive(order, Direction::Density, &[14, 9], AFFINE),
+            preset::coupling(mask.map(|kept| !kept), &[], AFFINE),
+        ];
+        let mut description = preset::flow(&[5], layers, true);
+        if let Description::Flow(flow) = &mut description {
+            (flow.context, flow.embedding) = (3, embedding);
+        }
+        description
+    };
+    let sites = |hidden: &[usize], symmetry, embedding| {
+        let mut description = preset::made(&[3, 7], hidden, true, symmetry);
+        if let Description::Sites(sites) = &mut description {
+            (sites.context, sites.embedding) = (2, embedding);
+        }
+        description
+    };
+    let embedding = |outputs| {
+        let network = MlpSpec { hidden: vec![6] }.into();
+        Some(EmbeddingSpec { outputs, network })
+    };
+    vec![
+        ("flow given 3".into(), flow(None)),
+        ("flow given 3, embedded in 4".into(), flow(embedding(4))),
+        ("sites [] given 2".into(), sites(&[], Symmetry::None, None)),
+        ("sites [42, 21] given 2 Z2".into(), sites(&[42, 21], Symmetry::Z2, None)),
+        ("sites [30] given 2, embedded in 5".into(), sites(&[30], Symmetry::None, embedding(5))),
+    ]
+}
+
+/// The contexts of rows `first, first + 1, …`; none for a model without.
+pub(crate) fn contexts(model: &Model, first: u64, n: usize) -> Vec<f32> {
+    let one = model.description().context();
+    let value = |row: u64, i: usize| normal(Scalar, block([77, row as u32], [i as u32, 0])[0]);
+    (first..first + n as u64).flat_map(|row| (0..one).map(move |i| value(row, i))).collect()
+}
+
+/// Draws rows, given their contexts, and log-probabilities.
 pub(crate) fn draw(model: &Model, seed: u64, first: u64, n: usize) -> (Vec<f32>, Vec<f32>) {
     let sampler = model.sampler().unwrap();
     let mut rows = vec![0.0; n * sampler.dim()];
     let mut log_prob = vec![0.0; n];
-    sampler.sample(seed, first, &mut rows, Some(&mut log_prob));
+    let contexts = contexts(model, first, n);
+    sampler.given(&contexts).sample(seed, first, &mut rows, Some(&mut log_prob));
     (rows, log_prob)
 }
