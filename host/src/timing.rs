@@ -91,8 +91,8 @@ impl<'a> Job<'a> {
     }
 
     fn with_rows<V: Value>(model: &'a Loaded, work: Work, batch: usize, threads: usize) -> Job<'a> {
-        let (sampler, architecture) = (model.sampler(), model.model.description());
-        let passes = if work == Work::Sample { 1 } else { architecture.passes() };
+        let (sampler, description) = (model.sampler(), model.model.description());
+        let passes = if work == Work::Sample { 1 } else { description.passes() };
         let prepare = |thread: usize| {
             let mut rows = vec![V::default(); batch * model.dim()];
             sampler.sample(thread as u64, 0, &mut rows, None);
@@ -107,7 +107,7 @@ impl<'a> Job<'a> {
             *first += batch as u64;
             black_box((rows, log_prob));
         };
-        let multiply_adds = architecture.multiply_adds() * passes;
+        let multiply_adds = description.multiply_adds() * passes;
         Self::on_each_thread(batch, multiply_adds, threads, prepare, call)
     }
 

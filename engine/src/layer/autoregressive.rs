@@ -25,10 +25,9 @@
 #[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
-use alloc::vec;
-#[cfg(feature = "model")]
 use alloc::vec::Vec;
 
+use super::is_permutation;
 use crate::bijection::{Bijection, Direction, Tile};
 use crate::kernel::{Lanes, Sum, take_mut};
 #[cfg(feature = "model")]
@@ -47,12 +46,6 @@ pub struct Autoregressive<'a, N, U> {
     fast: Direction,
     network: N,
     univariate: U,
-}
-
-/// Whether each number below `order.len()` is in `order` once.
-pub(super) fn is_permutation(order: &[usize]) -> bool {
-    // No memory to mark what was seen, and no need for speed: a position is looked for.
-    (0..order.len()).all(|d| order.contains(&d))
 }
 
 impl<'a, N: CausalNetwork, U: UnivariateChoice> Autoregressive<'a, N, U> {
@@ -195,16 +188,7 @@ impl LayerPart for AutoregressiveSpec {
     type Built<'a> = Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate>;
 
     fn check(&self, sizes: Sizes, faults: &mut Faults) {
-        let mut seen = vec![false; sizes.dim];
-        for d in &self.order {
-            if let Some(seen) = seen.get_mut(*d) {
-                *seen = true;
-            }
-        }
-        if self.order.len() != sizes.dim || seen.contains(&false) {
-            let expected = format!("a permutation of 0 to {}", sizes.dim.saturating_sub(1));
-            faults.wrong("order", format!("{:?}", self.order), expected);
-        }
+        faults.permutation("order", &self.order, sizes.dim);
         faults.within("network", |faults| self.network.check(faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
     }

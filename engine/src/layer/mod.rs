@@ -18,4 +18,10 @@ pub use autoregressive::Autoregressive;
 pub use autoregressive::AutoregressiveSpec;
 #[cfg(feature = "model")]
 pub use coupling::CouplingSpec;
+
+/// Whether each number below `order.len()` is in `order` once.
+fn is_permutation(order: &[usize]) -> bool {
+    // No memory to mark what was seen, and no need for speed: a position is looked for.
+    (0..order.len()).all(|d| order.contains(&d))
+}
 pub use coupling::{Coupling, moved};

@@ -8,6 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -82,6 +83,20 @@ impl Faults {
         self.count(field, sizes.len());
         for units in sizes.iter().filter(|n| !(1..=MAX_EXTENT).contains(*n)).take(1) {
             self.wrong(field, units, format!("1 to {MAX_EXTENT}"));
+        }
+    }
+
+    /// Checks that a list has each of the numbers below `n` once.
+    pub fn permutation(&mut self, field: &str, order: &[usize], n: usize) {
+        let mut seen = vec![false; n];
+        for d in order {
+            if let Some(seen) = seen.get_mut(*d) {
+                *seen = true;
+            }
+        }
+        if order.len() != n || seen.contains(&false) {
+            let expected = format!("a permutation of 0 to {}", n.saturating_sub(1));
+            self.wrong(field, format!("{order:?}"), expected);
         }
     }
 

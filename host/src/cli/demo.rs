@@ -45,12 +45,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let config = Config::parse(CONFIG, name, &quick)?;
 
     let problem = Problem::new(&config, name)?;
-    let architecture = problem.model.description();
+    let description = problem.model.description();
     print(&format!(
         "1  train: the Ising model at its critical point, {:?} spins\n   {}, {} parameters, {} steps\n",
-        architecture.shape(),
-        super::inspect::describe(architecture),
-        architecture.parameters(),
+        description.shape(),
+        super::inspect::describe(description),
+        description.parameters(),
         config.train.steps
     ))?;
     let device = train::open(train::DeviceChoice::Cpu)?;

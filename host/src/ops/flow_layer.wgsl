@@ -1,5 +1,5 @@
 // A layer of a flow in one call: SAMPLES samples a workgroup, whose units lie in its memory from layer to layer of the
-// network, at most WIDTH of each. Before this text stand those of a transformer, of `transform` and of `dense`. Of the
+// network, at most WIDTH of each. Before this text stand those of a univariate map, of `transform` and of `dense`. Of the
 // SIDE × SIDE threads, those of one column have one sample: SIDE = SAMPLES.
 
 const HALF: u32 = WIDTH * SAMPLES;

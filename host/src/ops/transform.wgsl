@@ -1,4 +1,4 @@
-// Before this text stand a transformer's forward_of and backward_of.
+// Before this text stand a univariate map's forward_of and backward_of.
 
 // Every `parts`-th coordinate of a sample from `part`; returns their sum of ln |dz/dx|.
 fn transform_sample(c: u32, part: u32, parts: u32) -> f32 {
