@@ -34,7 +34,13 @@ fn every_package_is_made_without_a_warning() -> Result<(), Box<dyn Error>> {
     ])?;
     assert!(!log.contains("warning"), "{log}");
     let mut rest = log.as_str();
-    for name in ["pushforward", "pushforward-emit", "pushforward-codegen", "pushforward-host"] {
+    for name in [
+        "pushforward",
+        "pushforward-emit",
+        "pushforward-codegen",
+        "pushforward-oracle",
+        "pushforward-host",
+    ] {
         let line = format!("Packaging {name} v{VERSION}");
         let at = rest.find(&line).ok_or_else(|| format!("no `{line}` in its place: {log}"))?;
         rest = &rest[at..];

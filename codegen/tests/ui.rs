@@ -12,6 +12,9 @@ fn errors_name_the_file_what_was_found_and_what_was_expected() -> io::Result<()>
     fs::create_dir_all(&models)?;
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models"))? {
         let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
         fs::copy(entry.path(), models.join(entry.file_name()))?;
     }
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");

@@ -196,7 +196,10 @@ fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
             assert_eq!(at_row[i].to_bits(), expected.to_bits(), "{name} row {i}");
         }
     });
-    assert_eq!(failed.into_iter().collect::<Vec<_>>(), ["flow", "maf", "nsf", "realnvp"]);
+    // Weights as large as these are too much for every flow.
+    let flows = descriptions().into_iter().filter(|(_, d)| d.domain().is_real());
+    let names = flows.map(|(name, _)| name.split(' ').next().unwrap_or_default().to_owned());
+    assert_eq!(failed, names.collect());
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl LayerPart for AffineSpec {
     }
 
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
+        sources.table(2);
         let weights = sources.weights(2 * sizes.dim);
         Source {
             ty: format!("engine::layer::Affine<'static, {}>", sources.weight()),

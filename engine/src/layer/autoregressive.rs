@@ -208,7 +208,7 @@ impl LayerPart for AutoregressiveSpec {
 
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
         sources.code("autoregressive", 2);
-        sources.table(self.order.len() + 5);
+        sources.table(self.order.len() + 3);
         let network = self.network.source(self.network_sizes(sizes), sources);
         let univariate = self.univariate.source(sources);
         let (order, fast) = (&self.order, self.fast);

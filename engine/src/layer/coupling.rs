@@ -204,6 +204,7 @@ impl LayerPart for CouplingSpec {
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
         sources.code("coupling", 2);
         sources.table_bytes(self.mask.len());
+        sources.table(3);
         let (inputs, outputs) = self.network_sizes(sizes);
         let network = self.network.source(inputs, outputs, sources);
         let univariate = self.univariate.source(sources);

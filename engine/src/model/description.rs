@@ -390,6 +390,7 @@ impl Description {
         let scratch = self.inner_scratch();
         let mut source = match self {
             Description::Flow(flow) => {
+                sources.table(3);
                 let base = flow.base.source(flow.dim(), &mut sources);
                 let layers =
                     flow.layers.iter().map(|layer| layer.source(flow.sizes(), &mut sources));

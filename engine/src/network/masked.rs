@@ -535,7 +535,7 @@ impl CausalPart for MaskedSpec {
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
         let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
         sources.code("network masked", 3);
-        sources.table(hidden.len());
+        sources.table(hidden.len() + 13);
         let weights = sources.weights(self.shape(sizes).weights_len());
         let shape = format!(
             "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \

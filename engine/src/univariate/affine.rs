@@ -117,6 +117,7 @@ impl crate::model::UnivariatePart for AffineSpec {
 
     fn source(&self, sources: &mut Sources) -> Source {
         sources.code("univariate affine", 3);
+        sources.table(2);
         let ty = "engine::univariate::Affine";
         Source::checked(ty, format!("{ty}::new({:?})", self.log_scale_bound))
     }

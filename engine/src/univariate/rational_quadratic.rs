@@ -286,6 +286,7 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
 
     fn source(&self, sources: &mut Sources) -> Source {
         sources.code("univariate rational_quadratic", 8);
+        sources.table(2);
         let ty = "engine::univariate::RationalQuadratic";
         Source::checked(ty, format!("{ty}::new({}, {:?})", self.bins, self.bound))
     }

@@ -35,15 +35,15 @@ fn two_hundred_damaged_files_are_refused() {
         bytes
     };
     for (from, to) in [
-        ("\\\"version\\\":1", "\\\"version\\\":2"),
-        ("\\\"version\\\":1", "\\\"version\\\":0"),
-        ("\\\"version\\\":1", "\\\"version\\\":\\\"one\\\""),
-        ("\\\"version\\\":1", "\\\"version\\\":18446744073709551615"),
+        ("\\\"version\\\":2", "\\\"version\\\":3"),
+        ("\\\"version\\\":2", "\\\"version\\\":0"),
+        ("\\\"version\\\":2", "\\\"version\\\":\\\"one\\\""),
+        ("\\\"version\\\":2", "\\\"version\\\":18446744073709551615"),
         ("\\\"fused\\\"", "\\\"exact\\\""),
-        ("\\\"made\\\"", "\\\"maid\\\""),
-        ("\\\"sites\\\":9", "\\\"sites\\\":10"),
-        ("\\\"sites\\\":9", "\\\"sites\\\":0"),
-        ("\\\"sites\\\":9", "\\\"sites\\\":18446744073709551615"),
+        ("\\\"sites\\\"", "\\\"sights\\\""),
+        ("\\\"shape\\\":[3,3]", "\\\"shape\\\":[10]"),
+        ("\\\"shape\\\":[3,3]", "\\\"shape\\\":[3,0]"),
+        ("\\\"shape\\\":[3,3]", "\\\"shape\\\":[3,18446744073709551615]"),
         ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[37]"),
         ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[]"),
         ("\\\"hidden\\\":[36]", "\\\"hidden\\\":[36,36]"),
@@ -120,7 +120,7 @@ fn inspect_names_sizes_and_origin() {
     let t = trained();
     let json: Value =
         serde_json::from_str(&ok(t.folder.path(), &["inspect", &t.spins, "--json"])).unwrap();
-    assert_eq!((json["kind"].as_str(), json["dim"].as_u64()), (Some("made"), Some(9)));
+    assert_eq!((json["kind"].as_str(), json["dim"].as_u64()), (Some("sites"), Some(9)));
     for key in ["parameters", "multiply_adds_per_sample", "flash_bytes", "scratch_bytes"] {
         assert!(json[key].as_u64().is_some_and(|n| n > 0), "{key}");
     }
@@ -128,9 +128,8 @@ fn inspect_names_sizes_and_origin() {
     assert!(provenance["config"].as_str().unwrap().contains("ising2d"));
     assert!(provenance["figures"]["loss"].is_number());
     assert!(!provenance.to_string().contains(t.folder.path().to_str().unwrap()));
-    assert!(
-        ok(t.folder.path(), &["inspect", &t.flow]).contains("realnvp, 2 real numbers, 4 couplings")
-    );
+    let text = ok(t.folder.path(), &["inspect", &t.flow]);
+    assert!(text.contains("flow, 2 values, normal, 4 × coupling (mlp (hidden ["), "{text}");
 }
 
 #[test]
