@@ -150,6 +150,10 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "sites [30] given 2, embedded in 5",
         [(0x94ef100c927359e5, 0xdffcc92d7792fb03), (0x94ef100c927359e5, 0x19445bf2ae0ac1f5)],
     ),
+    (
+        "permute",
+        [(0x8387914b7aa4c285, 0xa245904b2f3b8b74), (0x949fb606f27ece66, 0x42544b37b9b722a1)],
+    ),
 ];
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::bijection::Direction;
+use pushforward::layer::PermuteSpec;
 use pushforward::model::{
     Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -166,6 +167,21 @@ fn likelihood_gradient_of_spins(device: &Device) {
     }
 }
 
+/// The mean of ln q + βE over what these noises become, and its slopes.
+fn free_energy_slopes(model: &Model, energy: &dyn Energy, z: &[Vec<f64>]) -> Vec<f64> {
+    let description = model.description();
+    let loss = |values: &[f64]| {
+        let oracle = Oracle::with_parameters(description, values);
+        let one = |z: &Vec<f64>| {
+            let (x, log_det) = oracle.to_data(&[], z);
+            let log_q = oracle.base_log_prob(z) + log_det;
+            log_q + f64::from(step().beta) * energy_f64(energy.name(), &x)
+        };
+        z.iter().map(one).sum::<f64>() / z.len() as f64
+    };
+    visible(description, slopes(&f64s(&model.parameters()), loss))
+}
+
 fn free_energy_gradient_of_a_flow(device: &Device) {
     for (description, energy) in [
         (flow(4, &[6, 5], true), Arc::new(Ring2d::new()) as Arc<dyn Energy>),
@@ -175,17 +191,7 @@ fn free_energy_gradient_of_a_flow(device: &Device) {
         let model = model(description.clone());
         let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
-        let z = samples(&z, description.dim());
-        let loss = |values: &[f64]| {
-            let oracle = Oracle::with_parameters(&description, values);
-            let one = |z: &Vec<f64>| {
-                let (x, log_det) = oracle.to_data(&[], z);
-                let log_q = oracle.base_log_prob(z) + log_det;
-                log_q + f64::from(step().beta) * energy_f64(energy.name(), &x)
-            };
-            z.iter().map(one).sum::<f64>() / BATCH as f64
-        };
-        let expected = slopes(&f64s(&model.parameters()), loss);
+        let expected = free_energy_slopes(&model, &*energy, &samples(&z, description.dim()));
         assert_close(&format!("{} {}", device.kind(), energy.name()), &found, &expected, 1e-5);
     }
 }
@@ -203,6 +209,34 @@ fn energy_f64(name: &str, x: &[f64]) -> f64 {
             };
             (0..6).map(|i| site(i) - 2.0 * bond(i)).sum()
         }
+    }
+}
+
+/// A layer between others.
+fn among(layer: LayerSpec) -> Description {
+    let layers = [
+        preset::coupling([true, false, true, false], &[7], AFFINE),
+        layer.clone(),
+        preset::coupling([true, true, false, false], &[6], AFFINE),
+        layer,
+    ];
+    preset::flow(&[4], layers, true)
+}
+
+fn gradients_of_layers_among_others(device: &Device) {
+    let layers: [LayerSpec; 1] = [PermuteSpec { order: vec![2, 0, 3, 1] }.into()];
+    for layer in layers {
+        let model = model(among(layer.clone()));
+        let target = Target::Data { rows: numbers(4 * 50, 1.5, 4).into() };
+        let (x, found) = gradient(device, &model, &target, SAMPLES);
+        let expected = likelihood_slopes(&model, &samples(&x, 4));
+        let what = format!("{} {layer:?}", device.kind());
+        assert_close(&format!("{what} data"), &found, &expected, 1e-5);
+        let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let (z, found) = gradient(device, &model, &target, SAMPLES);
+        let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
+        assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
     }
 }
 
@@ -671,6 +705,7 @@ fn main() -> ExitCode {
         likelihood_gradient_of_spins,
         free_energy_gradient_of_a_flow,
         likelihood_gradient_of_a_flow,
+        gradients_of_layers_among_others,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,
         fused_steps_are_the_others,

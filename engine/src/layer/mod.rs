@@ -9,6 +9,7 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod permute;
 
 pub use affine::Affine;
 #[cfg(feature = "model")]
@@ -18,6 +19,9 @@ pub use autoregressive::Autoregressive;
 pub use autoregressive::AutoregressiveSpec;
 #[cfg(feature = "model")]
 pub use coupling::CouplingSpec;
+pub use permute::Permute;
+#[cfg(feature = "model")]
+pub use permute::PermuteSpec;
 
 /// Whether each number below `order.len()` is in `order` once.
 fn is_permutation(order: &[usize]) -> bool {

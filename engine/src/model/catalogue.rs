@@ -74,6 +74,7 @@ catalogue! {
         layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate>
     ),
     Affine(layer::AffineSpec, Affine<'a>),
+    Permute(layer::PermuteSpec, layer::Permute<'a>),
 }
 
 catalogue! {

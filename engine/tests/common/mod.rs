@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use pushforward::bijection::Direction;
+use pushforward::layer::PermuteSpec;
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
@@ -148,7 +149,21 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
         all.push((name, maf(dim, layers, &hidden, fast, univariate, affine)));
     }
     all.extend(conditional());
+    let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
+    all.push(("permute".into(), among(permute)));
     all
+}
+
+/// A layer over five coordinates between others.
+fn among(layer: LayerSpec) -> Description {
+    let mask = [true, false, true, false, false];
+    let layers = [
+        preset::coupling(mask, &[20], SPLINE),
+        layer.clone(),
+        preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[15], AFFINE),
+        layer,
+    ];
+    preset::flow(&[5], layers, true)
 }
 
 /// The same with a context, embedded or not, and with layers of several kinds in one flow.

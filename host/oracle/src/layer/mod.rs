@@ -3,6 +3,7 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod permute;
 
 use pushforward::bijection::Direction;
 use pushforward::model::LayerSpec;
@@ -22,5 +23,6 @@ pub(crate) fn apply(
             autoregressive::apply(spec, weights, direction, context, values)
         }
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
+        LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
     }
 }

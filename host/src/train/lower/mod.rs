@@ -8,6 +8,7 @@ mod autoregressive;
 mod conditioned;
 mod coupling;
 mod network;
+mod permute;
 mod sites;
 mod target;
 mod tensors;
@@ -77,6 +78,7 @@ impl Lowering<'_> {
             LayerSpec::Coupling(spec) => coupling::lower(self, spec, path, x),
             LayerSpec::Autoregressive(spec) => autoregressive::lower(self, spec, path, x),
             LayerSpec::Affine(_) => affine::lower(self, path, x),
+            LayerSpec::Permute(spec) => permute::lower(self, spec, x),
         }
     }
 }
