@@ -32,7 +32,10 @@ impl Kind {
         match self {
             Kind::Real => value.is_finite(),
             Kind::Spin => value == 1.0 || value == -1.0,
-            Kind::Category(n) => value >= 0.0 && value < n as f32 && value as u32 as f32 == value,
+            // By bits: −0 is no category.
+            Kind::Category(n) => {
+                (value as u32) < n && (value as u32 as f32).to_bits() == value.to_bits()
+            }
         }
     }
 
@@ -318,5 +321,80 @@ fn add_outside<L: Lanes>(lanes: L, kind: Kind, categories: bool, x: &[L::V], all
             let word = s.add_u(s.xor(magnitude, s.splat_u(inside)), s.splat_u(to_top));
             s.store(s.from_bits(s.or(s.bits(s.load(all)), word)), all);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Batch, Plain, Single};
+    use crate::simd::{Kernel, Level, Simd, dispatch};
+
+    const VALUES: [f32; 17] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        4.0,
+        5.0,
+        0.5,
+        -0.5,
+        2.0,
+        3.999_999_8,
+        1e9,
+        -1e9,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        1e-45,
+        65_535.0,
+    ];
+    const KINDS: [Kind; 5] =
+        [Kind::Real, Kind::Spin, Kind::Category(2), Kind::Category(5), Kind::Category(1 << 16)];
+
+    /// What `outside` says of one value, in all lanes of a tile.
+    struct Outside<'a>(Domain<'a>, f32);
+    impl Kernel for Outside<'_> {
+        type Output = bool;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> bool {
+            let Self(domain, value) = self;
+            let batch = Batch::<S, Plain, 2>::new(s);
+            let words = outside(batch, domain, true, &[batch.splat(value)]);
+            let words = words.as_ref().iter().flat_map(|a| a.as_ref());
+            let all: std::vec::Vec<bool> = words.map(|w| w.to_bits() & TOP != 0).collect();
+            let single = Single::<S, Plain>::new(s);
+            let [[one]] = outside(single, domain, true, &[[[value]]]);
+            assert!(all.iter().all(|o| *o == (one.to_bits() & TOP != 0)), "{domain:?} {value}");
+            all[0]
+        }
+    }
+
+    #[test]
+    fn kernels_and_kinds_agree_on_what_is_outside() {
+        for level in Level::available() {
+            for kind in KINDS {
+                for value in VALUES {
+                    let found = dispatch(level, Outside(Domain::Uniform(kind), value));
+                    assert_eq!(found, !kind.contains(value), "{level:?} {kind:?} {value}");
+                    let each = dispatch(level, Outside(Domain::Each(&[kind]), value));
+                    assert_eq!(each, found, "{level:?} {kind:?} {value}, site by site");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_have_the_smallest_elements_that_hold_them() {
+        let expected = [Element::F32, Element::I8, Element::U8, Element::U8, Element::U16];
+        for (kind, element) in KINDS.into_iter().zip(expected) {
+            assert_eq!(Domain::Uniform(kind).element(), element, "{kind:?}");
+            assert!(Domain::Uniform(kind).holds(Element::F32));
+        }
+        let mixed = Domain::Each(&[Kind::Category(300), Kind::Category(3)]);
+        assert_eq!((mixed.element(), mixed.is_real()), (Element::U16, false));
+        let mixed = Domain::Each(&[Kind::Spin, Kind::Category(3)]);
+        assert_eq!(mixed.element(), Element::F32);
+        assert_eq!(mixed.kind(1).to_string(), "a whole number from 0 to 2");
     }
 }
