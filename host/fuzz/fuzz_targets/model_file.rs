@@ -34,8 +34,10 @@ fn run(bytes: &[u8]) {
     }
     let sampler = model.sampler().expect("what is read can be run");
     let (mut rows, mut log_prob) = (vec![0f32; 2 * sampler.dim()], [0.0; 2]);
-    sampler.sample(1, 0, &mut rows, Some(&mut log_prob));
-    sampler.log_prob(&rows, &mut log_prob);
+    let context = vec![0.5; sampler.context()];
+    let given = sampler.given(&context);
+    given.sample(1, 0, &mut rows, Some(&mut log_prob));
+    given.log_prob(&rows, &mut log_prob);
     let _ = pushforward_emit::text(&model, Options::default(), "model", "model.safetensors");
 }
 
