@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::bijection::Direction;
-use pushforward::layer::PermuteSpec;
+use pushforward::layer::{AutoregressiveSpec, PermuteSpec};
 use pushforward::model::{
     Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
+use pushforward::network::MaskedSpec;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
@@ -233,6 +234,29 @@ fn gradients_of_layers_among_others(device: &Device) {
         let what = format!("{} {layer:?}", device.kind());
         assert_close(&format!("{what} data"), &found, &expected, 1e-5);
         let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let (z, found) = gradient(device, &model, &target, SAMPLES);
+        let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
+        assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
+    }
+}
+
+fn gradients_of_direct_terms(device: &Device) {
+    for hidden in [vec![], vec![9]] {
+        let with = |fast| {
+            let network = MaskedSpec { hidden: hidden.clone(), direct: true }.into();
+            let order = vec![1, 3, 0, 2];
+            let layer = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
+            model(among(layer.into()))
+        };
+        let what = format!("{} {hidden:?}", device.kind());
+        let model = with(Direction::Density);
+        let target = Target::Data { rows: numbers(4 * 50, 1.5, 4).into() };
+        let (x, found) = gradient(device, &model, &target, SAMPLES);
+        let expected = likelihood_slopes(&model, &samples(&x, 4));
+        assert_close(&format!("{what} data"), &found, &expected, 1e-5);
+        let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+        let model = with(Direction::Sampling);
         let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
@@ -574,6 +598,15 @@ fn wrong_settings_are_errors() {
         wrong(autoregressive(Direction::Sampling), data, o.clone()),
         "fast: found sampling, expected density, to learn from data"
     );
+    let mut conditional = flow(2, &[8], true);
+    if let Description::Flow(flow) = &mut conditional {
+        flow.context = 3;
+    }
+    let conditional = Model::new(conditional, Arithmetic::Fused).unwrap();
+    assert_eq!(
+        wrong(conditional, Target::Data { rows: vec![0.5; 16].into() }, o.clone()),
+        "context: found 3 values, expected none: training gives models no context yet"
+    );
     let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
     assert!(
         wrong(small(), Target::Energy { energy: lopsided, beta: 1.0, anneal: None }, o)
@@ -706,6 +739,7 @@ fn main() -> ExitCode {
         free_energy_gradient_of_a_flow,
         likelihood_gradient_of_a_flow,
         gradients_of_layers_among_others,
+        gradients_of_direct_terms,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,
         fused_steps_are_the_others,

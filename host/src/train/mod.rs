@@ -371,6 +371,10 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
         Err(TrainError::Setting { field, found, expected })
     };
     let (dim, domain) = (description.dim(), description.domain());
+    if description.context() > 0 {
+        let found = format!("{} values", description.context());
+        return wrong("context", found, "none: training gives models no context yet".into());
+    }
     let symmetric =
         matches!(description, Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }));
     if let Description::Flow(flow) = description {

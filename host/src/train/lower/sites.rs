@@ -4,7 +4,7 @@
 use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
 
 use super::super::tape::Tape;
-use super::network::hidden;
+use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
 use crate::ops::{Dense, LossKind, MadeSample, Spins};
 
@@ -24,31 +24,21 @@ pub(super) fn lower(
     };
     let copies = if spec.symmetry == Symmetry::Z2 { 2 } else { 1 };
     let mut tape = Tape::new(sites, copies, tensors.parameters(), kind);
-    let (x, logits) = (tape.slot(sites), tape.slot(sites));
-    let (layers, last) = hidden(&mut tape, tensors, "network.", network.hidden.len(), x)?;
-    let bias = tensors.start("network.output.bias")?;
-    let mut output = None;
-    if !layers.is_empty() {
-        output = Some(tensors.dense(&mut tape, "network.output", last, Some(logits))?);
-    }
-    let mut direct = None;
-    if network.direct {
-        let dense = tensors.dense(&mut tape, "network.direct", x, Some(logits))?;
-        // What comes first sets the logits, what comes second adds to them.
-        let bias = output.is_none().then_some(bias);
-        direct = Some(Dense { bias, ..dense });
-    }
+    let x = tape.slot(sites);
+    let network = network::masked(&mut tape, tensors, network, "network.", x)?;
+    let logits = network.outputs;
 
     match target {
         Target::Energy { energy, .. } => {
-            let layers = layers.clone();
-            tape.push(MadeSample { sites, layers, output, pairwise: direct, bias, x, logits });
+            let Masked { hidden, output, direct, bias, .. } = &network;
+            let (layers, output, pairwise, bias) = (hidden.clone(), *output, *direct, *bias);
+            tape.push(MadeSample { sites, layers, output, pairwise, bias, x, logits });
             target::energies(&mut tape, energy, x);
         }
         Target::Data { rows } => target::data(&mut tape, rows, sites, x),
     }
     let from_copy = usize::from(kind == LossKind::Score);
-    for dense in layers.into_iter().chain(output).chain(direct) {
+    for dense in network.layers() {
         tape.push(Dense { from_copy, ..dense });
     }
     tape.push(Spins { sites, x, logits, log_q: tape.log_q() });

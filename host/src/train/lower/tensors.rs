@@ -47,6 +47,11 @@ impl Tensors {
         self.all.get(name).ok_or_else(|| TrainError::Tensor { name: name.to_owned() })
     }
 
+    /// Parameters of a vector, or rows of a matrix.
+    pub(super) fn len(&self, name: &str) -> Result<usize, TrainError> {
+        self.get(name).map(|tensor| tensor.shape[0])
+    }
+
     /// First parameter of a tensor.
     pub(super) fn start(&self, name: &str) -> Result<usize, TrainError> {
         self.get(name).map(|tensor| tensor.start)
