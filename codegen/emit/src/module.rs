@@ -37,6 +37,9 @@ pub struct Module {
     options: Options,
     /// Little-endian, in the order in which the kernels read them.
     weights: Vec<u8>,
+    /// Type and value of the model.
+    source: Source,
+    flash: Flash,
 }
 
 /// What a model takes of a microcontroller's flash, in bytes.
@@ -84,14 +87,22 @@ impl Module {
             None => stored.with_golden_rows(seed, n)?,
         };
         let weights = model.packed();
-        let weights = match options.weights {
+        let weights: Vec<u8> = match options.weights {
             Storage::F32 => weights.iter().flat_map(|w| w.to_le_bytes()).collect(),
             Storage::F16 => {
                 weights.iter().flat_map(|w| half::f16::from_f32(*w).to_le_bytes()).collect()
             }
         };
-        let module = Self { model, options, weights };
-        let (flash, scratch) = (module.flash(), module.scratch_bytes());
+        let (source, sources) = source(&model, &options);
+        // Widening 16-bit weights is code of its own.
+        let widening = match options.weights {
+            Storage::F32 => 0,
+            Storage::F16 => 6 << 10,
+        };
+        let (tables, code) = (sources.table_total(), sources.code_total() + widening);
+        let flash = Flash { weights: weights.len(), tables, code };
+        let module = Self { model, options, weights, source, flash };
+        let scratch = module.scratch_bytes();
         let exceeded = |allowed: Option<u64>, found| allowed.filter(|most| found as u64 > *most);
         if let Some(allowed) = exceeded(module.options.flash, flash.total()) {
             return Err(Error::Flash { flash, allowed });
@@ -102,29 +113,9 @@ impl Module {
         Ok(module)
     }
 
-    /// The model as Rust: types and values of its parts.
-    fn source(&self) -> (Source, Sources) {
-        let weight = match self.options.weights {
-            Storage::F32 => "f32",
-            Storage::F16 => "engine::simd::embed::f16",
-        };
-        let arithmetic = match self.model.arithmetic() {
-            Arithmetic::Fused => "engine::kernel::Fused",
-            Arithmetic::Plain => "engine::kernel::Plain",
-        };
-        self.model.description().source(weight, arithmetic)
-    }
-
     /// Bytes of flash, in parts.
     pub fn flash(&self) -> Flash {
-        let (_, sources) = self.source();
-        // Widening 16-bit weights is code of its own.
-        let widening = match self.options.weights {
-            Storage::F32 => 0,
-            Storage::F16 => 6 << 10,
-        };
-        let (tables, code) = (sources.table_total(), sources.code_total() + widening);
-        Flash { weights: self.weights.len(), tables, code }
+        self.flash
     }
 
     /// Bytes of working memory that one row takes.
@@ -267,7 +258,7 @@ impl Module {
 
     /// The type and the value of the model.
     fn network(&self) -> (TokenStream, TokenStream) {
-        let (Source { ty, value }, _) = self.source();
+        let Source { ty, value } = &self.source;
         let weights = match self.options.weights {
             Storage::F32 => quote!(WEIGHTS.as_f32()),
             Storage::F16 => quote!(WEIGHTS.as_f16()),
@@ -308,6 +299,19 @@ impl Module {
             #context
         })
     }
+}
+
+/// The model as Rust: types and values of its parts.
+fn source(model: &Model, options: &Options) -> (Source, Sources) {
+    let weight = match options.weights {
+        Storage::F32 => "f32",
+        Storage::F16 => "engine::simd::embed::f16",
+    };
+    let arithmetic = match model.arithmetic() {
+        Arithmetic::Fused => "engine::kernel::Fused",
+        Arithmetic::Plain => "engine::kernel::Plain",
+    };
+    model.description().source(weight, arithmetic)
 }
 
 /// What the module's documentation calls the model.
