@@ -39,16 +39,24 @@ pub struct Loaded {
     sampler: Sampler,
 }
 
+/// Reads a model file.
+///
+/// # Errors
+/// The file is missing or no valid model.
+pub fn read(path: &Path) -> Result<Model> {
+    let bytes = std::fs::read(path).map_err(|e| Error::read(path, &e))?;
+    // The weights as the model holds them and as they are packed.
+    affordable(path.display(), 3 * bytes.len() as u128)?;
+    Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))
+}
+
 impl Loaded {
-    /// Reads a model file; `simd` asks for a level by name.
+    /// Reads a model file to draw and score with it; `simd` asks for a level by name.
     ///
     /// # Errors
-    /// The file is missing or no valid model, or the CPU lacks the level.
+    /// The file is missing or no valid model, the model takes a context, or the CPU lacks the level.
     pub fn open(path: &Path, simd: Option<&str>) -> Result<Loaded> {
-        let bytes = std::fs::read(path).map_err(|e| Error::read(path, &e))?;
-        // The weights as the model holds them and as they are packed.
-        affordable(path.display(), 3 * bytes.len() as u128)?;
-        let model = Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))?;
+        let model = read(path)?;
         // Drawing and scoring here give no context.
         let context = model.description().context();
         if context > 0 {

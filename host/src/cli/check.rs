@@ -94,12 +94,13 @@ fn audit(model: &Loaded) -> Result<Vec<Finding>> {
         findings.push(Finding::new("samples", Some(false), detail));
         return Ok(findings);
     };
+    let oracle = Oracle::new(&model.model);
     findings.extend([
         levels_and_batches(model, &rows, &log_prob)?,
         both_paths(model),
-        against_reference(model, &rows, &log_prob),
-        round_trip(model, &rows),
-        log_det(model, &rows, &log_prob),
+        in_f64(model, &oracle, &rows, &log_prob),
+        round_trip(model, &oracle, &rows),
+        log_det(model, &oracle, &rows, &log_prob),
         normalisation(model),
     ]);
     Ok(findings)
@@ -185,6 +186,7 @@ fn both_paths(model: &Loaded) -> Finding {
 /// A comparison with `f64`, row by row: each may be off a little, or by what roundings do to it.
 struct Comparison<'a> {
     model: &'a Model,
+    oracle: &'a Oracle<'a>,
     allowed: f64,
     worst: f64,
     holds: bool,
@@ -193,8 +195,8 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(model: &'a Model, allowed: f64) -> Self {
-        Comparison { model, allowed, worst: 0.0, holds: true, bounded: 0 }
+    fn new(model: &'a Model, oracle: &'a Oracle<'a>, allowed: f64) -> Self {
+        Comparison { model, oracle, allowed, worst: 0.0, holds: true, bounded: 0 }
     }
 
     /// Sample number `i` is `off`, in units of what is compared; in nats or of the noise that is a
@@ -213,7 +215,7 @@ impl<'a> Comparison<'a> {
         if !description.domain().is_real() || dim > MOST_BOUNDED {
             return false;
         }
-        let bound = bound(Oracle::new(self.model).roundings(&[], &noise(i as u64, dim)));
+        let bound = bound(self.oracle.roundings(&[], &noise(i as u64, dim)));
         // Beyond 1 nothing is bounded: 32 bits have no digits left.
         bound.is_nan() || bound > 1.0 || difference <= bound
     }
@@ -233,12 +235,13 @@ impl<'a> Comparison<'a> {
 /// A comparison of ln q with what `f64` says and how far off that may be.
 fn against(
     model: &Loaded,
+    oracle: &Oracle<'_>,
     name: &'static str,
     what: &str,
     log_prob: &[f32],
     exact: impl Fn(usize) -> [f64; 2],
 ) -> Finding {
-    let mut comparison = Comparison::new(&model.model, 1e-3);
+    let mut comparison = Comparison::new(&model.model, oracle, 1e-3);
     for (i, log_prob) in log_prob.iter().enumerate() {
         let ([exact, error], found) = (exact(i), f64::from(*log_prob));
         let off = largest([relative(exact, found)].into_iter());
@@ -247,22 +250,20 @@ fn against(
     comparison.finding(name, what, "ln q")
 }
 
-fn against_reference(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
-    let oracle = Oracle::new(&model.model);
+fn in_f64(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -> Finding {
     let rows: Vec<_> = rows.chunks_exact(model.dim()).take(FEW).map(wide).collect();
     let what = "largest difference from f64";
-    against(model, "log-probability in f64", what, &log_prob[..rows.len()], |i| {
+    against(model, oracle, "log-probability in f64", what, &log_prob[..rows.len()], |i| {
         [oracle.log_prob(&[], &rows[i]), 0.0]
     })
 }
 
-fn round_trip(model: &Loaded, rows: &[f32]) -> Finding {
+fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
     let name = "round trip";
     if model.spins() {
         return Finding::new(name, None, "spins have no inverse map");
     }
-    let oracle = Oracle::new(&model.model);
-    let mut comparison = Comparison::new(&model.model, 1e-2);
+    let mut comparison = Comparison::new(&model.model, oracle, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
         let z = noise(i as u64, model.dim());
         let back = oracle.to_noise(&[], &wide(row)).0;
@@ -273,7 +274,7 @@ fn round_trip(model: &Loaded, rows: &[f32]) -> Finding {
     comparison.finding(name, "row back to its noise in f64: largest difference", "z")
 }
 
-fn log_det(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
+fn log_det(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -> Finding {
     let name = "log-det of the Jacobian";
     let dim = model.dim();
     if model.spins() {
@@ -282,11 +283,10 @@ fn log_det(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Finding {
     if dim > MOST_DIM {
         return Finding::new(name, None, format!("dimension {dim}, dense up to {MOST_DIM}"));
     }
-    let oracle = Oracle::new(&model.model);
     let few = if dim > 64 { 2 } else { FEW };
     let rows: Vec<_> = rows.chunks_exact(dim).take(few).map(wide).collect();
     let what = "dense, by differences in f64: largest difference";
-    against(model, name, what, &log_prob[..rows.len()], |i| {
+    against(model, oracle, name, what, &log_prob[..rows.len()], |i| {
         let [log_det, error] = oracle.log_det_by_differences(&[], &rows[i]);
         [oracle.base_log_prob(&oracle.to_noise(&[], &rows[i]).0) + log_det, error]
     })

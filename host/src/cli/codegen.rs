@@ -43,9 +43,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             options.set(name, value).map_err(|e| Error::Usage(format!("--{e}")))?;
         }
     }
-    let bytes = std::fs::read(&args.model).map_err(|e| Error::read(&args.model, &e))?;
-    let model =
-        pushforward::model::Model::from_bytes(&bytes).map_err(|e| Error::input(&args.model, e))?;
+    let model = crate::loaded::read(&args.model)?;
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let name = args.name.clone().unwrap_or_else(|| identifier(&stem));
     let source = args.model.file_name().unwrap_or_default().to_string_lossy();

@@ -7,7 +7,7 @@ use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
 use crate::error::{Error, Result};
-use crate::loaded::Loaded;
+use crate::loaded::read;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,8 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let loaded = Loaded::open(&args.model, None)?;
-    let model = &loaded.model;
+    let model = &read(&args.model)?;
     let description = model.description();
     let bytes = |weights: &str| {
         let mut options = Options::default();
