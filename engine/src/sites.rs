@@ -14,7 +14,7 @@ use crate::conditional::Conditional;
 use crate::distribution::{Distribution, Draws};
 use crate::domain::Domain;
 use crate::kernel::{Arith, Fused, Lanes, Sum, take_mut};
-use crate::network::{CausalNetwork, Visitor};
+use crate::network::{CausalNetwork, CausalSizes, Visitor};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Simd};
 
@@ -29,9 +29,10 @@ pub struct Sites<N, C, A = Fused> {
 impl<N: CausalNetwork, C: Conditional, A: Arith> Sites<N, C, A> {
     /// `None` if the network has not the inputs and outputs that the conditional asks of each site.
     pub fn new(network: N, conditional: C) -> Option<Self> {
-        let fits = conditional.fits(network.sites())
-            && network.inputs() == conditional.inputs()
-            && network.outputs() == conditional.outputs();
+        let CausalSizes { sites, inputs, outputs, .. } = network.sizes();
+        let fits = conditional.fits(sites)
+            && inputs == conditional.inputs()
+            && outputs == conditional.outputs();
         fits.then(|| Self::trusted(network, conditional))
     }
 }
@@ -121,13 +122,20 @@ impl<M: CausalNetwork, L: Lanes, T: Visitor<L>> Kernel for Walk<'_, M, L, T> {
 }
 
 impl<N: CausalNetwork, C: Conditional, A: Arith> Sites<N, C, A> {
+    /// Inputs of all sites, where they are something else than the row.
+    #[inline(always)]
+    fn inputs(&self) -> usize {
+        let CausalSizes { sites, inputs, .. } = self.network.sizes();
+        if C::IN_PLACE { 0 } else { sites * inputs }
+    }
+
     /// The row that the visitor has and the network's inputs, which are one and the same or not.
     #[inline(always)]
     fn split<'x, V>(&self, x: &'x mut [V], scratch: &'x mut [V]) -> [&'x mut [V]; 3] {
         if C::IN_PLACE {
             return [&mut [], x, scratch];
         }
-        let (inputs, scratch) = take_mut(scratch, self.network.sites() * self.network.inputs());
+        let (inputs, scratch) = take_mut(scratch, self.inputs());
         [x, inputs, scratch]
     }
 }
@@ -143,18 +151,17 @@ impl<N: CausalNetwork, C: Conditional, A: Arith> Distribution for Sites<N, C, A>
 
     #[inline(always)]
     fn dim(&self) -> usize {
-        self.network.sites()
+        self.network.sizes().sites
     }
 
     #[inline(always)]
     fn context(&self) -> usize {
-        self.network.context()
+        self.network.sizes().context
     }
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        let inputs = self.network.sites() * self.network.inputs();
-        self.network.scratch() + if C::IN_PLACE { 0 } else { inputs }
+        self.network.scratch() + self.inputs()
     }
 
     #[inline(always)]

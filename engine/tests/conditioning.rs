@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{AFFINE, SPLINE, draw, maf, nsf, realnvp};
+use common::{AFFINE, SPLINE, draw, maf, nsf, realnvp, wide};
 use pushforward::bijection::Direction;
 use pushforward::model::{Arithmetic, Description, Model};
 use pushforward::noise::{block, normal};
@@ -32,10 +32,6 @@ fn random(description: Description, spread: f32, seed: u32) -> Model {
     }
     model.set_parameters(&parameters).unwrap();
     model
-}
-
-fn wide(row: &[f32]) -> Vec<f64> {
-    row.iter().map(|x| f64::from(*x)).collect()
 }
 
 /// The flow as it is after its first `n` layers: what it draws are the values between two layers.

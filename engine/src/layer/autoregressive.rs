@@ -32,10 +32,10 @@ use crate::bijection::{Bijection, Direction, Tile};
 use crate::kernel::{Lanes, Sum, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
-    AnyCausalNetwork, AnyUnivariate, CausalNetworkSpec, CausalPart, CausalSizes, Faults, LayerPart,
-    Packer, Sizes, Source, Sources, Tensors, UnivariateSpec,
+    AnyCausalNetwork, AnyUnivariate, CausalNetworkSpec, CausalPart, Faults, LayerPart, Packer,
+    Sizes, Source, Sources, Tensors, UnivariateSpec,
 };
-use crate::network::{CausalNetwork, Visitor};
+use crate::network::{CausalNetwork, CausalSizes, Visitor};
 use crate::simd::{Kernel, Simd};
 use crate::univariate::{One, Univariate, UnivariateChoice, WithUnivariate};
 
@@ -52,10 +52,11 @@ impl<'a, N: CausalNetwork, U: UnivariateChoice> Autoregressive<'a, N, U> {
     /// Moves coordinate `order[i]` at site `i` of the network, which has one input a site and the
     /// map's parameters as its outputs; `None` if it does not, or if the order is no permutation.
     pub fn new(order: &'a [usize], fast: Direction, network: N, univariate: U) -> Option<Self> {
+        let CausalSizes { sites, inputs, outputs, .. } = network.sizes();
         let fits = is_permutation(order)
-            && network.sites() == order.len()
-            && network.inputs() == 1
-            && network.outputs() == univariate.parameters();
+            && sites == order.len()
+            && inputs == 1
+            && outputs == univariate.parameters();
         fits.then(|| Self::trusted(order, fast, network, univariate))
     }
 }
@@ -71,7 +72,7 @@ impl<'a, N, U> Autoregressive<'a, N, U> {
 
 impl<N: CausalNetwork, U: UnivariateChoice> Bijection for Autoregressive<'_, N, U> {
     fn fits(&self, dim: usize, context: usize) -> bool {
-        self.order.len() == dim && self.network.context() == context
+        self.order.len() == dim && self.network.sizes().context == context
     }
 
     /// One side of the layer, and the network's.

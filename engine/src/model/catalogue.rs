@@ -13,7 +13,7 @@ use crate::distribution::Draws;
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
 use crate::layer::{self, Affine, Autoregressive, Coupling};
-use crate::network::{self, CausalNetwork, Mlp, Network, Visitor};
+use crate::network::{self, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
 use crate::noise::Noise;
 use crate::univariate::{self, RationalQuadratic, Univariate, UnivariateChoice, WithUnivariate};
 
@@ -210,20 +210,8 @@ impl CausalPart for CausalNetworkSpec {
 
 impl CausalNetwork for AnyCausalNetwork<'_> {
     #[inline(always)]
-    fn sites(&self) -> usize {
-        each_causal!(AnyCausalNetwork, self, network => network.sites())
-    }
-    #[inline(always)]
-    fn inputs(&self) -> usize {
-        each_causal!(AnyCausalNetwork, self, network => network.inputs())
-    }
-    #[inline(always)]
-    fn outputs(&self) -> usize {
-        each_causal!(AnyCausalNetwork, self, network => network.outputs())
-    }
-    #[inline(always)]
-    fn context(&self) -> usize {
-        each_causal!(AnyCausalNetwork, self, network => network.context())
+    fn sizes(&self) -> CausalSizes {
+        each_causal!(AnyCausalNetwork, self, network => network.sizes())
     }
     #[inline(always)]
     fn scratch(&self) -> usize {
@@ -282,13 +270,6 @@ impl ConditionalSpec {
             let built = part.build();
             [built.inputs(), built.outputs()]
         })
-    }
-    /// Whether the network reads the row itself.
-    pub(super) fn in_place(&self) -> bool {
-        fn of<C: Conditional>(_: &C) -> bool {
-            C::IN_PLACE
-        }
-        each_conditional!(ConditionalSpec, self, part => of(&part.build()))
     }
     /// Where values lie.
     pub fn domain(&self) -> Domain<'_> {

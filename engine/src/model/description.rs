@@ -6,12 +6,18 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec};
+use super::catalogue::{
+    BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec, WithConditional,
+};
 use super::part::*;
 use super::{ModelError, Tensor};
 use crate::bijection::Bijection;
+use crate::conditional::Conditional;
+use crate::distribution::Distribution;
 use crate::domain::{Domain, Kind};
-use crate::network::{CausalNetwork, Network};
+use crate::kernel::Plain;
+use crate::network::{CausalNetwork, CausalSizes, Network};
+use crate::sites::Sites;
 
 /// A distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +120,16 @@ pub(crate) mod mask_text {
                 ))),
             })
             .collect()
+    }
+}
+
+/// The scratch of a distribution over sites with this network.
+struct ScratchOf<N>(N);
+
+impl<N: CausalNetwork> WithConditional for ScratchOf<N> {
+    type Output = usize;
+    fn with<C: Conditional>(self, conditional: C) -> usize {
+        Sites::<_, _, Plain>::trusted(self.0, conditional).scratch()
     }
 }
 
@@ -355,13 +371,11 @@ impl Description {
     pub(super) fn inner_scratch(&self) -> usize {
         match self {
             Description::Flow(flow) => {
-                let scratch = |layer: &LayerSpec| layer.build(flow.sizes(), &[]).scratch();
-                flow.layers.iter().map(scratch).max().unwrap_or(0)
+                let build = |layer: &'_ LayerSpec| layer.build(flow.sizes(), &[]).scratch();
+                flow.layers.iter().map(build).max().unwrap_or(0)
             }
             Description::Sites(sites) => {
-                let CausalSizes { sites: n, inputs, .. } = sites.sizes();
-                let own = if sites.conditional.in_place() { 0 } else { n * inputs };
-                sites.network.build(sites.sizes(), &[]).scratch() + own
+                sites.conditional.with(ScratchOf(sites.network.build(sites.sizes(), &[])))
             }
         }
     }

@@ -32,9 +32,8 @@ pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
 pub use error::ModelError;
 pub use part::{
-    BasePart, CausalPart, CausalSizes, ConditionalPart, Fault, Faults, Initial, LayerPart,
-    NetworkPart, Packer, Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart,
-    Visible,
+    BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Packer,
+    Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
 };
 pub use sampler::Sampler;
 

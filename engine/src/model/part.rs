@@ -16,7 +16,7 @@ use core::ops::Range;
 use super::Tensor;
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
-use crate::network::units_before;
+use crate::network::{CausalSizes, units_before};
 
 /// Largest extent of anything: keeps sizes of untrusted files far from overflow.
 pub(super) const MAX_EXTENT: usize = 1 << 20;
@@ -130,19 +130,6 @@ pub struct Sizes {
     pub context: usize,
     /// Where training starts.
     pub initial: Initial,
-}
-
-/// The sizes that a causal network is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CausalSizes {
-    /// Sites.
-    pub sites: usize,
-    /// Inputs of a site.
-    pub inputs: usize,
-    /// Outputs of a site.
-    pub outputs: usize,
-    /// Values of context.
-    pub context: usize,
 }
 
 /// Where the training of a network starts.

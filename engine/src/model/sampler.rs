@@ -10,6 +10,7 @@ use super::{
     Arithmetic, BasePart, CausalPart, Description, EmbeddingSpec, LayerPart, Model, ModelError,
     NetworkPart, SitesSpec, Symmetry,
 };
+use crate::bijection::Bijection;
 use crate::conditional::Conditional;
 use crate::distribution::{self, Distribution, Given};
 use crate::domain::{Rows, RowsMut, Value};
@@ -91,8 +92,9 @@ impl<'a> Kernels<'a> {
             Description::Flow(spec) => {
                 let sizes = spec.sizes();
                 let base = spec.base.build(sizes.dim, next());
-                let layers = spec.layers.iter().map(|layer| layer.build(sizes, next())).collect();
-                let sizes = [sizes.dim, sizes.context, description.inner_scratch()];
+                let layers: Vec<_> =
+                    spec.layers.iter().map(|layer| layer.build(sizes, next())).collect();
+                let sizes = [sizes.dim, sizes.context, layers[..].scratch()];
                 Kernels::Flow { embedding, base, layers, sizes }
             }
         }
@@ -303,7 +305,8 @@ impl Sampler {
     ///
     /// # Panics
     /// If `rows` is not a whole number of samples, `log_prob` not one value a row, the rows'
-    /// elements do not hold the values, or the model has a context: mistakes of the calling program. See [`Sampler::try_sample`] for the form that returns them.
+    /// elements do not hold the values, or the model has a context: mistakes of the calling program.
+    /// See [`Sampler::try_sample`] for the form that returns them.
     pub fn sample<X: Value>(
         &self,
         seed: u64,
@@ -447,13 +450,5 @@ impl Aligned {
 
     fn as_mut(&mut self) -> &mut [f32] {
         &mut self.buffer[self.start..self.start + self.len]
-    }
-}
-
-impl Clone for Aligned {
-    fn clone(&self) -> Self {
-        let mut copy = Self::new(self.len);
-        copy.as_mut().copy_from_slice(self.as_ref());
-        copy
     }
 }

@@ -40,12 +40,10 @@ use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
 
-use super::{CausalNetwork, Visitor};
+use super::{CausalNetwork, CausalSizes, Visitor};
 use crate::kernel::{Cursor, Dense, Lanes, Weight, leaky, take, take_mut};
 #[cfg(feature = "model")]
-use crate::model::{
-    CausalPart, CausalSizes, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible,
-};
+use crate::model::{CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible};
 
 /// Sites in a block; see the module.
 pub const BLOCK: usize = 16;
@@ -219,23 +217,9 @@ impl<'a, T: Weight, const DIRECT: bool> Masked<'a, T, DIRECT> {
 
 impl<T: Weight, const DIRECT: bool> CausalNetwork for Masked<'_, T, DIRECT> {
     #[inline(always)]
-    fn sites(&self) -> usize {
-        self.shape.sites
-    }
-
-    #[inline(always)]
-    fn inputs(&self) -> usize {
-        self.shape.inputs
-    }
-
-    #[inline(always)]
-    fn outputs(&self) -> usize {
-        self.shape.outputs
-    }
-
-    #[inline(always)]
-    fn context(&self) -> usize {
-        self.shape.context
+    fn sizes(&self) -> CausalSizes {
+        let Shape { sites, inputs, outputs, context, .. } = self.shape;
+        CausalSizes { sites, inputs, outputs, context }
     }
 
     #[inline(always)]
@@ -379,34 +363,15 @@ pub enum AnyMasked<'a> {
 
 #[cfg(feature = "model")]
 impl CausalNetwork for AnyMasked<'_> {
-    fn sites(&self) -> usize {
+    #[inline(always)]
+    fn sizes(&self) -> CausalSizes {
         match self {
-            Self::Direct(network) => network.sites(),
-            Self::Plain(network) => network.sites(),
+            Self::Direct(network) => network.sizes(),
+            Self::Plain(network) => network.sizes(),
         }
     }
 
-    fn inputs(&self) -> usize {
-        match self {
-            Self::Direct(network) => network.inputs(),
-            Self::Plain(network) => network.inputs(),
-        }
-    }
-
-    fn outputs(&self) -> usize {
-        match self {
-            Self::Direct(network) => network.outputs(),
-            Self::Plain(network) => network.outputs(),
-        }
-    }
-
-    fn context(&self) -> usize {
-        match self {
-            Self::Direct(network) => network.context(),
-            Self::Plain(network) => network.context(),
-        }
-    }
-
+    #[inline(always)]
     fn scratch(&self) -> usize {
         match self {
             Self::Direct(network) => network.scratch(),

@@ -34,16 +34,23 @@ pub trait Network {
     ) -> (&'s mut [L::V], &'s mut [L::V]);
 }
 
+/// The sizes of a causal network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CausalSizes {
+    /// Sites.
+    pub sites: usize,
+    /// Inputs that a site has, all sites alike.
+    pub inputs: usize,
+    /// Outputs that a site has, all sites alike.
+    pub outputs: usize,
+    /// Values of context that all outputs read.
+    pub context: usize,
+}
+
 /// Values to values, site by site.
 pub trait CausalNetwork {
-    /// Sites.
-    fn sites(&self) -> usize;
-    /// Inputs that a site has, all sites alike.
-    fn inputs(&self) -> usize;
-    /// Outputs that a site has, all sites alike.
-    fn outputs(&self) -> usize;
-    /// Values of context that all outputs read.
-    fn context(&self) -> usize;
+    /// Its sizes.
+    fn sizes(&self) -> CausalSizes;
     /// Values of scratch that a walk needs besides the inputs.
     fn scratch(&self) -> usize;
     /// Visits the sites in ascending order with their outputs. `inputs` has those of all sites, site
