@@ -18,7 +18,7 @@ const BATCH: usize = 70;
 const TOLERANCE: f64 = 1e-5;
 
 fn program(copies: usize, parameters: usize) -> Program {
-    Program::new(1, copies, parameters, LossKind::Path)
+    Program::new(copies, parameters, LossKind::Path)
 }
 
 /// Σ w · y.
@@ -157,7 +157,7 @@ fn flow_layers(gpu: &Device) {
                 .collect();
             let parameters: usize = sizes.windows(2).map(|s| (s[0] + 2) * s[1]).sum();
             let build = |fusing| {
-                let mut p = Tape::new(1, 1, parameters, LossKind::Path);
+                let mut p = Tape::new(1, parameters, LossKind::Path);
                 let [x, y, dy] = [dim; 3].map(|rows| p.slot(rows));
                 let mut network: Vec<Dense> = Vec::new();
                 // Masked weights are 0.
@@ -199,7 +199,7 @@ fn flow_layers(gpu: &Device) {
                 let [indices, moved, kept] =
                     [&read, &moved, &kept].map(|t: &Vec<u32>| p.table(t.iter().copied()));
                 let strides = if masked { [per, 1] } else { [1, moved.len] };
-                p.push(Select { indices, from: x, to: picked });
+                p.push(Select { context: None, indices, from: x, to: picked });
                 network.into_iter().for_each(|dense| p.push(dense));
                 p.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
                 p.given(y, dy);
@@ -249,7 +249,7 @@ fn one_weight_used_twice(device: &Device) {
     let parameters = numbers(v + size * size, 0.9, 1);
     let (x, up) = (numbers(size * batch, 1.0, 2), numbers(2 * size * batch, 1.0, 3));
 
-    let mut p = Tape::new(1, 1, parameters.len(), LossKind::Path);
+    let mut p = Tape::new(1, parameters.len(), LossKind::Path);
     let [sx, z, h, y, other, dy, dother] = [size; 7].map(|rows| p.slot(rows));
     let limits = p.table(Dense::table(&vec![size; size], size));
     let layer = |weight, bias, x, y, units| {
@@ -309,12 +309,12 @@ fn one_layer_over_positions(device: &Device) {
         (numbers(inputs * positions * n, 1.0, 2), numbers(outputs * positions * n, 1.0, 3));
     let order = [4u32, 1, 0, 3, 5, 2];
 
-    let mut p = Tape::new(1, 2, parameters.len(), LossKind::Path);
+    let mut p = Tape::new(2, parameters.len(), LossKind::Path);
     let sx = p.slot(inputs * positions);
     let to = p.slot_over(inputs, positions);
     let [z, h, dh] = [outputs; 3].map(|rows| p.slot_over(rows, positions));
     let (indices, limits) = (p.table(order), p.table(Dense::table(&vec![inputs; outputs], inputs)));
-    p.push(Select { indices, from: sx, to });
+    p.push(Select { context: None, indices, from: sx, to });
     p.push(Dense {
         weight: 0,
         bias: Some(size),
@@ -367,12 +367,12 @@ fn one_layer_over_positions(device: &Device) {
 /// Layers that share a weight cannot be one call, which makes all their gradients at once.
 fn layers_that_share_a_weight_are_not_fused() {
     let program = |weights: [usize; 2]| {
-        let mut p = Tape::new(2, 1, 100, LossKind::Path);
+        let mut p = Tape::new(1, 100, LossKind::Path);
         let [x, to, z, h, raw, y] = [2; 6].map(|rows| p.slot(rows));
         let limits = p.table(Dense::table(&[2, 2], 2));
         let (indices, moved, kept) = (p.table([0, 1]), p.table([0]), p.table([1]));
         let log_q = p.log_q();
-        p.push(Select { indices, from: x, to });
+        p.push(Select { context: None, indices, from: x, to });
         let units = Some(Leaky { slope: 90, y: h });
         let [first, second] = weights;
         for (weight, x, y, units) in [(first, to, z, units), (second, h, raw, None)] {
@@ -680,13 +680,46 @@ fn select(device: &Device) {
     let mut p = program(1, 1);
     let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(2), p.slot(rows), p.slot(2));
     let indices = p.table([1, 4]);
-    let select = Select { indices, from, to };
+    let select = Select { context: None, indices, from, to };
     p.forward.push(Box::new(select));
-    p.backward.push(Box::new(SelectBackward { select, dfrom, dto: dto_slot }));
+    let backward = SelectBackward { select, dcontext: None, dfrom: Some(dfrom), dto: dto_slot };
+    p.backward.push(Box::new(backward));
     let inputs = [(from, x.clone()), (dfrom, dx.clone()), (dto_slot, dto.clone())];
     let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[to, dfrom]);
     assert_close("to", &found[0], &picked, TOLERANCE);
     assert_close("dfrom", &found[1], &sum, TOLERANCE);
+
+    // After a context of three rows, whose gradient is wanted, alone or too.
+    let (context, dc) = (numbers(3 * n, 1.0, 4), numbers(3 * n, 1.0, 5));
+    let dto = [numbers(3 * n, 1.0, 6), dto].concat();
+    let both: Vec<f64> = f64s(&context).into_iter().chain(picked).collect();
+    let given: Vec<f64> = dc.iter().zip(&dto).map(|(a, b)| f64::from(*a) + f64::from(*b)).collect();
+    for wanted in [true, false] {
+        let mut p = program(1, 1);
+        let (from, to, dfrom) = (p.slot(rows), p.slot(5), p.slot(rows));
+        let (context_slot, dcontext, dto_slot) = (p.slot(3), p.slot(3), p.slot(5));
+        let indices = p.table([1, 4]);
+        let select = Select { context: Some(context_slot), indices, from, to };
+        p.forward.push(Box::new(select));
+        p.backward.push(Box::new(SelectBackward {
+            select,
+            dcontext: Some(dcontext),
+            dfrom: wanted.then_some(dfrom),
+            dto: dto_slot,
+        }));
+        let inputs = [
+            (from, x.clone()),
+            (dfrom, dx.clone()),
+            (dto_slot, dto.clone()),
+            (context_slot, context.clone()),
+            (dcontext, dc.clone()),
+        ];
+        let outputs = [to, dfrom, dcontext];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &outputs);
+        assert_close("to", &found[0], &both, TOLERANCE);
+        assert_close("dfrom", &found[1], &if wanted { sum.clone() } else { f64s(&dx) }, TOLERANCE);
+        assert_close("dcontext", &found[2], &given, TOLERANCE);
+    }
 }
 
 fn energies(device: &Device) {
@@ -756,23 +789,32 @@ fn words_are_those_of_the_engine(device: &Device) {
 
 fn rows_are_taken_alike(device: &Device) {
     let dim = 3;
-    let data = numbers(dim * 1000, 1.0, 1);
-    let mut p = Program::new(dim, 2, 1, LossKind::Likelihood);
-    p.data = data.clone().into();
-    let x = p.slot(dim);
-    let log_q = p.loss.log_q;
-    p.forward.push(Box::new(TakeRows { dim, x, log_q }));
-    let inputs = [(log_q, vec![7.0; 2 * BATCH])];
-    let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward], &[x, log_q]);
-    for c in 0..BATCH {
-        let word = u64::from(pushforward::noise::block(step().key, [c as u32, 0])[0]);
-        let row = ((word * 1000) >> 32) as usize;
-        for d in 0..dim {
-            assert_eq!(found[0][2 * d * BATCH + c], data[row * dim + d]);
-            assert_eq!(found[0][(2 * d + 1) * BATCH + c], -data[row * dim + d]);
+    for given in [0, 2] {
+        let width = dim + given;
+        let data = numbers(width * 1000, 1.0, 1);
+        let mut p = Program::new(2, 1, LossKind::Likelihood);
+        (p.data, p.width) = (data.clone().into(), width);
+        let (x, context) = (p.slot(dim), p.slot(given.max(1)));
+        let log_q = p.loss.log_q;
+        let take = TakeRows { dim, x, context: (given > 0).then_some(context), log_q };
+        p.forward.push(Box::new(take));
+        let inputs = [(log_q, vec![7.0; 2 * BATCH])];
+        let outputs = [x, log_q, context];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward], &outputs);
+        for c in 0..BATCH {
+            let word = u64::from(pushforward::noise::block(step().key, [c as u32, 0])[0]);
+            let row = ((word * 1000) >> 32) as usize;
+            for d in 0..dim {
+                assert_eq!(found[0][2 * d * BATCH + c], data[row * width + d]);
+                assert_eq!(found[0][(2 * d + 1) * BATCH + c], -data[row * width + d]);
+            }
+            for k in 0..given {
+                assert_eq!(found[2][2 * k * BATCH + c], data[row * width + dim + k]);
+                assert_eq!(found[2][(2 * k + 1) * BATCH + c], data[row * width + dim + k]);
+            }
         }
+        assert!(found[1].iter().all(|&l| l == 0.0));
     }
-    assert!(found[1].iter().all(|&l| l == 0.0));
 }
 
 fn losses(device: &Device) {
@@ -809,7 +851,7 @@ fn losses(device: &Device) {
                 }
             }
         }
-        let mut p = Program::new(1, copies, 1, kind);
+        let mut p = Program::new(copies, 1, kind);
         let e = p.slot(1);
         p.loss.energy = (kind != LossKind::Likelihood).then_some(e);
         let (log_q_slot, coefficient) = (p.loss.log_q, p.loss.coefficient);

@@ -10,9 +10,9 @@ use ops_common::*;
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, PermuteSpec};
 use pushforward::model::{
-    Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::MaskedSpec;
+use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
@@ -113,6 +113,8 @@ fn visible(description: &Description, mut slopes: Vec<f64>) -> Vec<f64> {
 
 /// The first slot behind ln q and its coefficient: the samples.
 const SAMPLES: Slot = Slot(2);
+/// The one behind them: their contexts, of a conditional model.
+const CONTEXTS: Slot = Slot(3);
 
 fn free_energy_gradient_of_spins(device: &Device) {
     for description in [
@@ -146,12 +148,16 @@ fn free_energy_gradient_of_spins(device: &Device) {
     }
 }
 
-/// −mean ln q of rows, and its slopes.
+/// The slopes of −mean ln q of rows, each with its context behind it.
 fn likelihood_slopes(model: &Model, rows: &[Vec<f64>]) -> Vec<f64> {
     let description = model.description();
     let loss = |values: &[f64]| {
         let oracle = Oracle::with_parameters(description, values);
-        -rows.iter().map(|row| oracle.log_prob(&[], row)).sum::<f64>() / rows.len() as f64
+        let one = |row: &Vec<f64>| {
+            let (x, context) = row.split_at(description.dim());
+            oracle.log_prob(context, x)
+        };
+        -rows.iter().map(one).sum::<f64>() / rows.len() as f64
     };
     visible(description, slopes(&f64s(&model.parameters()), loss))
 }
@@ -238,6 +244,46 @@ fn gradients_of_layers_among_others(device: &Device) {
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
+    }
+}
+
+/// A model given three values, embedded or not.
+fn given(mut description: Description, embedded: Option<usize>) -> Description {
+    let embedding = embedded.map(|outputs| {
+        let network = MlpSpec { hidden: vec![5] }.into();
+        EmbeddingSpec { outputs, network }
+    });
+    match &mut description {
+        Description::Flow(spec) => (spec.context, spec.embedding) = (3, embedding),
+        Description::Sites(spec) => (spec.context, spec.embedding) = (3, embedding),
+    }
+    description
+}
+
+fn gradients_of_conditional_models(device: &Device) {
+    let layer = preset::autoregressive(vec![1, 3, 0, 2], Direction::Density, &[7, 8], AFFINE);
+    for (description, spins) in [
+        (given(among(layer.clone()), None), false),
+        (given(among(layer), Some(4)), false),
+        (given(flow(4, &[], false), None), false),
+        (given(made(4, &[], true, Symmetry::None), None), true),
+        (given(made(4, &[9], true, Symmetry::Z2), Some(2)), true),
+        (given(made(4, &[9, 8], false, Symmetry::Z2), None), true),
+    ] {
+        let model = model(description.clone());
+        let mut rows = numbers((4 + 3) * 50, 1.5, 4);
+        for row in rows.chunks_mut(7).filter(|_| spins) {
+            row[..4].iter_mut().for_each(|v| *v = v.signum());
+        }
+        let target = Target::Data { rows: rows.into() };
+        let program = step_program(&description, &target);
+        let (slots, phases) = ([SAMPLES, CONTEXTS], [Forward, Loss, Backward]);
+        let found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
+        let rows: Vec<Vec<f64>> = std::iter::zip(samples(&found[0], 4), samples(&found[1], 3))
+            .map(|(x, context)| [x, context].concat())
+            .collect();
+        let expected = likelihood_slopes(&model, &rows);
+        assert_close(&format!("{} {description:?}", device.kind()), &found[2], &expected, 1e-5);
     }
 }
 
@@ -591,21 +637,21 @@ fn wrong_settings_are_errors() {
         Target::Energy { energy: well, beta: 1.0, anneal: None },
     );
     assert_eq!(
-        wrong(autoregressive(Direction::Density), well, o.clone()),
+        wrong(autoregressive(Direction::Density), well.clone(), o.clone()),
         "fast: found density, expected sampling, to learn from a Hamiltonian"
     );
     assert_eq!(
         wrong(autoregressive(Direction::Sampling), data, o.clone()),
         "fast: found sampling, expected density, to learn from data"
     );
-    let mut conditional = flow(2, &[8], true);
-    if let Description::Flow(flow) = &mut conditional {
-        flow.context = 3;
-    }
-    let conditional = Model::new(conditional, Arithmetic::Fused).unwrap();
+    let conditional = || Model::new(given(flow(2, &[8], true), None), Arithmetic::Fused).unwrap();
     assert_eq!(
-        wrong(conditional, Target::Data { rows: vec![0.5; 16].into() }, o.clone()),
-        "context: found 3 values, expected none: training gives models no context yet"
+        wrong(conditional(), Target::Data { rows: vec![0.5; 16].into() }, o.clone()),
+        "data: found 16 numbers, expected at least one row of 5"
+    );
+    assert_eq!(
+        wrong(conditional(), well.clone(), o.clone()),
+        "context: found 3 values, expected none: a Hamiltonian gives no context"
     );
     let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
     assert!(
@@ -658,6 +704,7 @@ fn steps_are_few_calls() {
 
 /// Fusing changes nothing on the CPU, and nothing beyond rounding on a GPU.
 fn fused_steps_are_the_others(device: &Device) {
+    let rows_given_three = Target::Data { rows: numbers(7 * 300, 2.0, 4).into() };
     let data = Target::Data { rows: numbers(4 * 300, 2.0, 4).into() };
     let ring = Target::Energy { energy: Arc::new(Ring2d::new()), beta: 0.9, anneal: None };
     for (description, target) in [
@@ -667,6 +714,8 @@ fn fused_steps_are_the_others(device: &Device) {
         (maf(4, &[9, 11], Direction::Density, false), &data),
         (maf(4, &[9], Direction::Sampling, true), &ring),
         (made(4, &[9, 8], true, Symmetry::Z2), &ising([2, 2])),
+        (given(flow(4, &[9, 8], true), None), &rows_given_three),
+        (given(nsf(4, &[9], true), Some(2)), &rows_given_three),
     ] {
         let model = model(description.clone());
         let of = |fusing| {
@@ -687,7 +736,7 @@ fn fused_steps_are_the_others(device: &Device) {
 
 /// Operations that no published step has.
 fn others() -> Program {
-    let mut p = Program::new(1, 1, 1, LossKind::Path);
+    let mut p = Program::new(1, 1, LossKind::Path);
     let [x, y] = [p.slot(1), p.slot(2)];
     p.forward.push(Box::new(Words { count: 1, out: y }));
     p.forward.push(Box::new(Add { from: None, to: x }));
@@ -739,6 +788,7 @@ fn main() -> ExitCode {
         free_energy_gradient_of_a_flow,
         likelihood_gradient_of_a_flow,
         gradients_of_layers_among_others,
+        gradients_of_conditional_models,
         gradients_of_direct_terms,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,

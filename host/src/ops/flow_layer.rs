@@ -58,6 +58,8 @@ impl FlowLayer {
             network: network,
             layers: self.network.len(),
             read: self.select.indices.start,
+            context: self.select.context.map_or(0, |context| layout.offset(context)),
+            context_rows: self.select.context_rows(&layout.shapes),
             gradients: gradients,
             wanted: wanted,
         });

@@ -39,7 +39,9 @@ fn flow_layer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     layer = layer_at(call.network, 0u);
     for (var k = thread.y; k < layer.inputs; k += SIDE) {
         if (inside) {
-            let value = arena[call.x + tables[call.read + k] * n + c];
+            var place = call.context + k * n;
+            if (k >= call.context_rows) { place = call.x + tables[call.read + k - call.context_rows] * n; }
+            let value = arena[place + c];
             arena[layer.x + k * n + c] = value;
             held[k * SAMPLES + thread.x] = value;
         }
@@ -98,7 +100,8 @@ fn flow_layer_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
                 let m = m0 + thread.y * 4u + i;
                 if (m >= layer.inputs || !inside) { continue; }
                 if (l == 1u) {
-                    arena[call.dy + tables[call.read + m] * n + c] += sums[i];
+                    if (m < call.context_rows) { continue; }
+                    arena[call.dy + tables[call.read + m - call.context_rows] * n + c] += sums[i];
                 } else {
                     let below = layer_at(call.network, l - 2u);
                     arena[tables[call.gradients + l - 1u] + m * n + c] = sums[i];

@@ -208,7 +208,7 @@ impl Layout {
             tables: program.tables.clone(),
             samples,
             copies: program.copies,
-            data_rows: program.data.len() / program.dim.max(1),
+            data_rows: program.data.len() / program.width.max(1),
             workgroup_memory,
         }
     }

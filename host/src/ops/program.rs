@@ -27,15 +27,15 @@ pub struct Program {
     pub parameters: usize,
     /// Those that several backward operations give a gradient, which adds.
     pub shared: Vec<Range<usize>>,
-    /// Training rows, `[n][dim]`; empty without.
+    /// Training rows, `[n][width]`; empty without.
     pub data: Arc<Vec<f32>>,
-    /// Coordinates of a row.
-    pub dim: usize,
+    /// Numbers of a training row.
+    pub width: usize,
 }
 
 impl Program {
-    /// An empty step for `parameters` parameters over samples of `dim` coordinates.
-    pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
+    /// An empty step for `parameters` parameters.
+    pub fn new(copies: usize, parameters: usize, kind: LossKind) -> Self {
         let loss = Loss { kind, log_q: Slot(0), energy: None, coefficient: Slot(1) };
         Self {
             shapes: vec![Shape { rows: 1, positions: 1 }; 2],
@@ -48,7 +48,7 @@ impl Program {
             parameters,
             shared: Vec::new(),
             data: Arc::default(),
-            dim,
+            width: 1,
         }
     }
 

@@ -1,5 +1,7 @@
 //! A mini-batch of training rows, drawn with replacement by the step's noise.
 //!
+//! A training row has the coordinates of a sample, then its context.
+//!
 //! Row of batch place c: ⌊word · rows / 2³²⌋ with the first word of sample c. Nothing is remembered
 //! from step to step, so a run can be continued anywhere.
 
@@ -7,13 +9,15 @@ use pushforward::noise::block;
 
 use super::{Context, Forward, Launch, Layout, Operation, Slot, arguments};
 
-/// x = randomly chosen rows (and their mirror images), ln q = 0.
+/// x = randomly chosen rows (and their mirror images), their context beside them, ln q = 0.
 #[derive(Clone, Copy, Debug)]
 pub struct TakeRows {
     /// Coordinates of a row.
     pub dim: usize,
     /// Where the rows go.
     pub x: Slot,
+    /// Where their context goes, of a conditional model.
+    pub context: Option<Slot>,
     /// One row, set to 0 for the density to be added to.
     pub log_q: Slot,
 }
@@ -21,20 +25,27 @@ pub struct TakeRows {
 impl Operation for TakeRows {
     fn cpu(&self, context: &mut Context<'_>) {
         let (n, samples, dim) = (context.columns(), context.samples, self.dim);
-        let rows = (context.data.len() / dim) as u64;
+        let width = dim + self.context.map_or(0, |given| context.shapes[given.0].rows);
+        let rows = (context.data.len() / width) as u64;
         context.slots[self.log_q.0].fill(0.0);
-        context.writing(self.x, |context, x| {
-            for c in 0..samples {
-                let word = block(context.step.key, [(context.first + c as u64) as u32, 0])[0];
-                let row = ((u64::from(word) * rows) >> 32) as usize;
-                for (d, v) in context.data[row * dim..(row + 1) * dim].iter().enumerate() {
-                    x[d * n + c] = *v;
-                    if context.copies == 2 {
-                        x[d * n + samples + c] = -v;
+        // The mirror image of a sample is given the same.
+        for (slot, columns, sign) in [(Some(self.x), 0..dim, -1.0), (self.context, dim..width, 1.0)]
+        {
+            let Some(slot) = slot else { continue };
+            context.writing(slot, |context, to| {
+                for c in 0..samples {
+                    let word = block(context.step.key, [(context.first + c as u64) as u32, 0])[0];
+                    let row = ((u64::from(word) * rows) >> 32) as usize;
+                    let row = &context.data[row * width..(row + 1) * width];
+                    for (d, v) in row[columns.clone()].iter().enumerate() {
+                        to[d * n + c] = *v;
+                        if context.copies == 2 {
+                            to[d * n + samples + c] = sign * v;
+                        }
                     }
                 }
-            }
-        });
+            });
+        }
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
@@ -44,6 +55,8 @@ impl Operation for TakeRows {
             arguments: arguments! {
                 dim: self.dim,
                 x: layout.offset(self.x),
+                context: self.context.map_or(0, |given| layout.offset(given)),
+                context_rows: self.context.map_or(0, |given| layout.shapes[given.0].rows),
                 log_q: layout.offset(self.log_q),
             },
             groups: [Layout::groups(layout.samples), 1, 1],
@@ -57,6 +70,6 @@ impl Forward for TakeRows {
     }
 
     fn writes(&self) -> Vec<Slot> {
-        vec![self.x, self.log_q]
+        [self.x, self.log_q].into_iter().chain(self.context).collect()
     }
 }

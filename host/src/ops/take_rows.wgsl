@@ -13,9 +13,16 @@ fn take_rows(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = high_product(threefry(step_inputs.key, vec2<u32>(c, 0u)).x, call.data_rows);
     arena[call.log_q + c] = 0.0;
     if (call.copies == 2u) { arena[call.log_q + call.samples + c] = 0.0; }
+    let first = row * (call.dim + call.context_rows);
     for (var d = 0u; d < call.dim; d += 1u) {
-        let v = data[row * call.dim + d];
+        let v = data[first + d];
         arena[call.x + d * columns() + c] = v;
         if (call.copies == 2u) { arena[call.x + d * columns() + call.samples + c] = -v; }
+    }
+    // The mirror image of a sample is given the same.
+    for (var k = 0u; k < call.context_rows; k += 1u) {
+        let v = data[first + call.dim + k];
+        arena[call.context + k * columns() + c] = v;
+        if (call.copies == 2u) { arena[call.context + k * columns() + call.samples + c] = v; }
     }
 }

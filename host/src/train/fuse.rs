@@ -7,10 +7,13 @@ use crate::ops::{Dense, FlowLayer, Forward, Select, Shape, Slot, Transform, as_t
 
 /// Makes a [`FlowLayer`] of every [`Select`], [`Dense`]s and [`Transform`] of which each reads what
 /// the one before it wrote, if nothing else reads what passes between them, nor what they start
-/// from: its gradients are then made in one place. `outside` are slots whose gradient comes from outside.
+/// from: its gradients are then made in one place. A context that is learnt itself has a gradient
+/// that no such call makes. `behind` says behind which slots lie parameters, and `outside` are slots
+/// whose gradient comes from outside.
 pub(super) fn flow_layers(
     operations: &mut Vec<Box<dyn Forward>>,
     shapes: &[Shape],
+    behind: &[bool],
     outside: &[Slot],
 ) {
     let reads = operations.iter().flat_map(|operation| operation.reads());
@@ -18,7 +21,11 @@ pub(super) fn flow_layers(
     let mut i = 0;
     while i < operations.len() {
         let layer = flow_layer(&operations[i..], &reads);
-        if let Some(layer) = layer.filter(|layer| shapes[layer.select.to.0].positions == 1) {
+        let fits = |layer: &FlowLayer| {
+            let learnt = layer.select.context.is_some_and(|context| behind[context.0]);
+            shapes[layer.select.to.0].positions == 1 && !learnt
+        };
+        if let Some(layer) = layer.filter(fits) {
             let fused: Box<dyn Forward> = Box::new(layer.clone());
             operations.splice(i..i + layer.network.len() + 2, [fused]);
         }

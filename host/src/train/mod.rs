@@ -23,7 +23,7 @@ mod tape;
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
-use pushforward::domain::Domain;
+use pushforward::domain::{Domain, Kind};
 use pushforward::model::{Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
@@ -51,7 +51,7 @@ pub enum Target {
     },
     /// Samples: maximise their likelihood.
     Data {
-        /// The training rows, `[n][dim]`.
+        /// The training rows, `[n][dim + context]`: the coordinates, then what they are given.
         rows: Arc<Vec<f32>>,
     },
 }
@@ -370,11 +370,7 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
     let wrong = |field, found: String, expected: String| {
         Err(TrainError::Setting { field, found, expected })
     };
-    let (dim, domain) = (description.dim(), description.domain());
-    if description.context() > 0 {
-        let found = format!("{} values", description.context());
-        return wrong("context", found, "none: training gives models no context yet".into());
-    }
+    let (dim, context, domain) = (description.dim(), description.context(), description.domain());
     let symmetric =
         matches!(description, Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }));
     if let Description::Flow(flow) = description {
@@ -396,6 +392,10 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
     }
     match target {
         Target::Energy { energy, beta, anneal } => {
+            if context > 0 {
+                let found = format!("{context} values");
+                return wrong("context", found, "none: a Hamiltonian gives no context".into());
+            }
             if energy.dim() != dim {
                 return wrong(
                     "model dimension",
@@ -425,17 +425,19 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
             }
         }
         Target::Data { rows } => {
-            if rows.is_empty() || !rows.len().is_multiple_of(dim) {
+            let width = dim + context;
+            if rows.is_empty() || !rows.len().is_multiple_of(width) {
                 return wrong(
                     "data",
                     format!("{} numbers", rows.len()),
-                    format!("at least one row of {dim}"),
+                    format!("at least one row of {width}"),
                 );
             }
-            for (i, row) in rows.chunks_exact(dim).enumerate() {
-                if let Some(d) = (0..dim).find(|d| !domain.kind(*d).contains(row[*d])) {
+            let kind = |column| if column < dim { domain.kind(column) } else { Kind::Real };
+            for (i, row) in rows.chunks_exact(width).enumerate() {
+                if let Some(d) = (0..width).find(|d| !kind(*d).contains(row[*d])) {
                     let found = format!("{} in row {i}, column {d}", row[d]);
-                    return wrong("data", found, domain.kind(d).to_string());
+                    return wrong("data", found, kind(d).to_string());
                 }
             }
         }

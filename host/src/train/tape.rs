@@ -32,9 +32,9 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// An empty step for `parameters` parameters over samples of `dim` coordinates.
-    pub fn new(dim: usize, copies: usize, parameters: usize, kind: LossKind) -> Self {
-        let program = Program::new(dim, copies, parameters, kind);
+    /// An empty step for `parameters` parameters.
+    pub fn new(copies: usize, parameters: usize, kind: LossKind) -> Self {
+        let program = Program::new(copies, parameters, kind);
         let given = vec![(program.loss.log_q, program.loss.coefficient)];
         Self { program, operations: Vec::new(), given, wanted: Vec::new() }
     }
@@ -49,6 +49,11 @@ impl Tape {
         self.program.slot_over(rows, positions)
     }
 
+    /// Rows of a matrix.
+    pub fn rows(&self, s: Slot) -> usize {
+        self.program.shapes[s.0].rows
+    }
+
     /// A new table.
     pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> Table {
         self.program.table(entries)
@@ -59,9 +64,10 @@ impl Tape {
         self.program.loss.log_q
     }
 
-    /// Samples come from these rows, `[n][dim]`.
-    pub fn data(&mut self, rows: &Arc<Vec<f32>>) {
+    /// Samples come from these rows, `[n][width]`.
+    pub fn data(&mut self, rows: &Arc<Vec<f32>>, width: usize) {
         self.program.data = Arc::clone(rows);
+        self.program.width = width;
     }
 
     /// The loss has β times the row `energy` in it.
@@ -100,7 +106,7 @@ impl Tape {
         program.shared = shared(&owned);
         if fusing == Fusing::On {
             let outside: Vec<Slot> = given.iter().map(|(y, _)| *y).collect();
-            fuse::flow_layers(&mut operations, &program.shapes, &outside);
+            fuse::flow_layers(&mut operations, &program.shapes, &behind, &outside);
         }
         let mut reverse = Reverse::new(&mut program.shapes, behind, given);
         operations.iter().rev().for_each(|operation| operation.backward(&mut reverse));

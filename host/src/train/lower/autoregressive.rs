@@ -22,5 +22,5 @@ pub(super) fn lower(
         moved: order,
         kept: Vec::new(),
     };
-    layer.lower(l, x, |l, x| network::causal(l, &spec.network, path, x))
+    layer.lower(l, x, |l, x| network::causal(l.tape, l.tensors, &spec.network, path, x))
 }

@@ -4,13 +4,13 @@
 use pushforward::model::UnivariateSpec;
 
 use super::{Lowering, TrainError};
-use crate::ops::{Dense, Select, Slot, Transform};
+use crate::ops::{Select, Slot, Transform};
 
 /// A layer by what it reads and moves.
 pub(super) struct Conditioned<'a> {
     /// The function of one variable.
     pub(super) univariate: &'a UnivariateSpec,
-    /// The coordinates that the network reads, in its order.
+    /// The coordinates that the network reads after the context, in its order.
     pub(super) read: Vec<u32>,
     /// Those that are moved, in the order of the network's outputs, and the others.
     pub(super) moved: Vec<u32>,
@@ -20,21 +20,21 @@ pub(super) struct Conditioned<'a> {
 }
 
 impl Conditioned<'_> {
-    /// `network` gives the layers of the network on top of what it reads.
+    /// `network` pushes the network on top of what it reads, and gives its outputs.
     pub(super) fn lower(
         self,
         l: &mut Lowering<'_>,
         x: Slot,
-        network: impl FnOnce(&mut Lowering<'_>, Slot) -> Result<Vec<Dense>, TrainError>,
+        network: impl FnOnce(&mut Lowering<'_>, Slot) -> Result<Slot, TrainError>,
     ) -> Result<Slot, TrainError> {
         let y = l.tape.slot(self.moved.len() + self.kept.len());
         let [indices, moved, kept] =
             [self.read, self.moved, self.kept].map(|indices| l.tape.table(indices));
-        let to = l.tape.slot(indices.len);
-        let layers = network(l, to)?;
-        let raw = layers.last().map_or(to, |dense| dense.y);
-        l.tape.push(Select { indices, from: x, to });
-        layers.into_iter().for_each(|dense| l.tape.push(dense));
+        let context = l.context;
+        let given = context.map_or(0, |context| l.tape.rows(context));
+        let to = l.tape.slot(given + indices.len);
+        l.tape.push(Select { context, indices, from: x, to });
+        let raw = network(l, to)?;
         let (univariate, strides) = (*self.univariate, self.strides);
         let (direction, log_q) = (l.direction, l.tape.log_q());
         l.tape.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });

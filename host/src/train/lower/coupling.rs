@@ -24,5 +24,5 @@ pub(super) fn lower(
         moved,
         kept,
     };
-    layer.lower(l, x, |l, x| network::run(l, &spec.network, path, x))
+    layer.lower(l, x, |l, x| network::run(l.tape, l.tensors, &spec.network, path, x))
 }

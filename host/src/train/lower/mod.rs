@@ -28,6 +28,8 @@ struct Lowering<'a> {
     direction: Direction,
     /// Coordinates.
     dim: usize,
+    /// What the layers see of the context.
+    context: Option<Slot>,
 }
 
 /// The training step of a model for a target.
@@ -56,9 +58,10 @@ fn flow(
     target: &Target,
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
-    let mut tape = Tape::new(dim, 1, tensors.parameters(), kind);
-    let mut x = target::start_of_flow(&mut tape, target, dim);
-    let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim };
+    let mut tape = Tape::new(1, tensors.parameters(), kind);
+    let (mut x, given) = target::start_of_flow(&mut tape, target, dim, spec.context);
+    let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
+    let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim, context };
     let layers = spec.layers.iter().enumerate();
     let order: Vec<(usize, &LayerSpec)> = match direction {
         Direction::Sampling => layers.collect(),

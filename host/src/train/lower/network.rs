@@ -1,40 +1,57 @@
 //! Networks of dense layers with leaky units.
 
-use pushforward::model::{CausalNetworkSpec, NetworkSpec};
+use pushforward::model::{CausalNetworkSpec, EmbeddingSpec, NetworkSpec};
 use pushforward::network::MaskedSpec;
 
 use super::super::tape::Tape;
-use super::{Lowering, Tensors, TrainError};
+use super::{Tensors, TrainError};
 use crate::ops::{Dense, Leaky, Slot};
 
-/// The layers of a network that reads `x`, in their order. They are not pushed.
+/// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
-    l: &mut Lowering<'_>,
+    tape: &mut Tape,
+    tensors: &Tensors,
     spec: &NetworkSpec,
     path: &str,
     x: Slot,
-) -> Result<Vec<Dense>, TrainError> {
+) -> Result<Slot, TrainError> {
     match spec {
         NetworkSpec::Mlp(spec) => {
-            let (mut layers, last) = hidden(l.tape, l.tensors, path, spec.hidden.len(), x)?;
-            layers.push(l.tensors.dense(l.tape, &format!("{path}output"), last, None)?);
-            Ok(layers)
+            let (layers, last) = hidden(tape, tensors, path, spec.hidden.len(), x)?;
+            let output = tensors.dense(tape, &format!("{path}output"), last, None)?;
+            layers.into_iter().chain([output]).for_each(|dense| tape.push(dense));
+            Ok(output.y)
         }
     }
 }
 
-/// The layers of a causal network that reads `x`, in their order. They are not pushed.
+/// Pushes a causal network that reads `x`, and gives its outputs.
 pub(super) fn causal(
-    l: &mut Lowering<'_>,
+    tape: &mut Tape,
+    tensors: &Tensors,
     spec: &CausalNetworkSpec,
     path: &str,
     x: Slot,
-) -> Result<Vec<Dense>, TrainError> {
+) -> Result<Slot, TrainError> {
     match spec {
         CausalNetworkSpec::Masked(spec) => {
-            Ok(masked(l.tape, l.tensors, spec, path, x)?.layers().collect())
+            let network = masked(tape, tensors, spec, path, x)?;
+            let outputs = network.outputs;
+            network.layers().for_each(|dense| tape.push(dense));
+            Ok(outputs)
         }
     }
+}
+
+/// Pushes the network that a model's context passes, if there is one, and gives what parts see.
+pub(super) fn embedding(
+    tape: &mut Tape,
+    tensors: &Tensors,
+    spec: Option<&EmbeddingSpec>,
+    context: Option<Slot>,
+) -> Result<Option<Slot>, TrainError> {
+    let (Some(spec), Some(context)) = (spec, context) else { return Ok(context) };
+    run(tape, tensors, &spec.network, "embedding.", context).map(Some)
 }
 
 /// A masked network.

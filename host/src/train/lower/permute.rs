@@ -14,6 +14,6 @@ pub(super) fn lower(l: &mut Lowering<'_>, spec: &PermuteSpec, x: Slot) -> Result
         }
     }
     let (indices, to) = (l.tape.table(picked), l.tape.slot(l.dim));
-    l.tape.push(Select { indices, from: x, to });
+    l.tape.push(Select { context: None, indices, from: x, to });
     Ok(to)
 }

@@ -6,7 +6,7 @@ use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry
 use super::super::tape::Tape;
 use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
-use crate::ops::{Dense, LossKind, MadeSample, Spins};
+use crate::ops::{Dense, LossKind, MadeSample, Select, Spins};
 
 /// Spins from noise (which computes the first copy's activations on its way) or from data, then
 /// hidden layers, logits, ln q.
@@ -23,19 +23,28 @@ pub(super) fn lower(
         Target::Data { .. } => LossKind::Likelihood,
     };
     let copies = if spec.symmetry == Symmetry::Z2 { 2 } else { 1 };
-    let mut tape = Tape::new(sites, copies, tensors.parameters(), kind);
+    let mut tape = Tape::new(copies, tensors.parameters(), kind);
     let x = tape.slot(sites);
-    let network = network::masked(&mut tape, tensors, network, "network.", x)?;
+    let given = (spec.context > 0).then(|| tape.slot(spec.context));
+    // What the network reads: the spins, after the context where there is one.
+    let mut read = x;
+    if let Target::Data { rows } = target {
+        target::data(&mut tape, rows, x, given);
+        let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
+        if let Some(context) = context {
+            let indices = tape.table(0..sites as u32);
+            read = tape.slot(tape.rows(context) + sites);
+            tape.push(Select { context: Some(context), indices, from: x, to: read });
+        }
+    }
+    let network = network::masked(&mut tape, tensors, network, "network.", read)?;
     let logits = network.outputs;
 
-    match target {
-        Target::Energy { energy, .. } => {
-            let Masked { hidden, output, direct, bias, .. } = &network;
-            let (layers, output, pairwise, bias) = (hidden.clone(), *output, *direct, *bias);
-            tape.push(MadeSample { sites, layers, output, pairwise, bias, x, logits });
-            target::energies(&mut tape, energy, x);
-        }
-        Target::Data { rows } => target::data(&mut tape, rows, sites, x),
+    if let Target::Energy { energy, .. } = target {
+        let Masked { hidden, output, direct, bias, .. } = &network;
+        let (layers, output, pairwise, bias) = (hidden.clone(), *output, *direct, *bias);
+        tape.push(MadeSample { sites, layers, output, pairwise, bias, x, logits });
+        target::energies(&mut tape, energy, x);
     }
     let from_copy = usize::from(kind == LossKind::Score);
     for dense in network.layers() {

@@ -15,16 +15,22 @@ pub(super) fn of_flow(target: &Target) -> (LossKind, Direction) {
     }
 }
 
-/// Noise or data; sets ln q.
-pub(super) fn start_of_flow(tape: &mut Tape, target: &Target, dim: usize) -> Slot {
+/// Noise, or data with its context; sets ln q.
+pub(super) fn start_of_flow(
+    tape: &mut Tape,
+    target: &Target,
+    dim: usize,
+    context: usize,
+) -> (Slot, Option<Slot>) {
     let x = tape.slot(dim);
+    let context = (context > 0).then(|| tape.slot(context));
     match target {
         Target::Energy { .. } => {
             tape.push(Gaussian { dim, z: x, log_q: tape.log_q(), draw: true });
         }
-        Target::Data { rows } => data(tape, rows, dim, x),
+        Target::Data { rows } => data(tape, rows, x, context),
     }
-    x
+    (x, context)
 }
 
 /// The energy of samples, or the density of noise.
@@ -37,10 +43,11 @@ pub(super) fn end_of_flow(tape: &mut Tape, target: &Target, dim: usize, x: Slot)
     }
 }
 
-/// Rows of data to x.
-pub(super) fn data(tape: &mut Tape, rows: &Arc<Vec<f32>>, dim: usize, x: Slot) {
-    tape.data(rows);
-    tape.push(TakeRows { dim, x, log_q: tape.log_q() });
+/// Rows of data to x and its context.
+pub(super) fn data(tape: &mut Tape, rows: &Arc<Vec<f32>>, x: Slot, context: Option<Slot>) {
+    let dim = tape.rows(x);
+    tape.data(rows, dim + context.map_or(0, |context| tape.rows(context)));
+    tape.push(TakeRows { dim, x, context, log_q: tape.log_q() });
 }
 
 /// The energies of x.
