@@ -102,12 +102,14 @@ impl Case {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.expect("threads start");
         let (mut rows, mut log_prob) = (vec![0f32; batch * model.dim()], vec![0f32; batch]);
-        model.sample(1, 0, &mut rows, None);
+        model.given(&[]).sample(1, 0, &mut rows, None);
         Job::new(batch, job.multiply_adds, threads, move || {
             pool.install(|| match work {
-                Work::Sample => model.sample(1, 0, &mut rows, None),
-                Work::SampleWithLogProb => model.sample(1, 0, &mut rows, Some(&mut log_prob)),
-                Work::LogProb => model.log_prob(&rows, &mut log_prob),
+                Work::Sample => model.given(&[]).sample(1, 0, &mut rows, None),
+                Work::SampleWithLogProb => {
+                    model.given(&[]).sample(1, 0, &mut rows, Some(&mut log_prob))
+                }
+                Work::LogProb => model.given(&[]).log_prob(&rows, &mut log_prob),
             });
             black_box((&rows, &log_prob));
         })
@@ -127,7 +129,7 @@ impl Case {
         } else {
             // The model's own samples: rows of the right scale, and a loss that stays finite.
             let mut rows = vec![0f32; 4 * batch * self.loaded.dim()];
-            self.loaded.sample(2, 0, &mut rows, None);
+            self.loaded.given(&[]).sample(2, 0, &mut rows, None);
             Target::Data { rows: rows.into() }
         };
         let options = TrainOptions {

@@ -1,9 +1,10 @@
 //! Data whose density is known, to see how near maximum likelihood comes to the entropy.
 //!
 //! `cargo run --release -p pushforward-host --example known_data -- host/configs` writes
-//! `mixture.csv` (four Gaussians in the plane) and `skewed.csv` (ten coordinates, each a shifted
-//! log-normal, rotated together) beside the configs of the same names, and prints the entropy of
-//! each: the least negative log-likelihood that any model can reach on fresh rows.
+//! `mixture.csv` (four Gaussians in the plane), `skewed.csv` (ten coordinates, each a shifted
+//! log-normal, rotated together) and `conditional.csv` (three readings, given temperature, pressure
+//! and phase) beside the configs of the same names, and prints the entropy of each: the least
+//! negative log-likelihood that any model can reach on fresh rows.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -53,11 +54,43 @@ fn skewed(i: u32) -> (Vec<f64>, f64) {
     (x, log_density)
 }
 
+/// Three readings whose means, widths and weights depend on three conditions, in units of their own;
+/// the third has two modes. The density is that of the readings given the conditions.
+fn conditional(i: u32) -> (Vec<f64>, f64) {
+    let c: Vec<f64> = (0..3).map(|d| gaussian(3, i, d)).collect();
+    let z: Vec<f64> = (3..6).map(|d| gaussian(3, i, d)).collect();
+    let [upper, _] = block([4, 4], [i, 0]);
+    let log_normal = |x: f64, mean: f64, width: f64| {
+        -0.5 * ((x - mean) / width).powi(2) - 0.5 * LN_2PI - width.ln()
+    };
+    let (mean, width) = ((1.3 * c[0]).sin() + 0.5 * c[1], (0.4 * c[2]).exp());
+    let first = mean + width * z[0];
+    let mut log_density = log_normal(first, mean, width);
+    let (mean, width) = (0.3 * first * first - 0.7 * c[2], 0.3 + 0.4 / (1.0 + c[0] * c[0]));
+    let second = mean + width * z[1];
+    log_density += log_normal(second, mean, width);
+    let weight = 1.0 / (1.0 + (-c[1]).exp());
+    let (up, down, width) = (1.0 + 0.3 * first, -1.5 + 0.3 * first, 0.5);
+    let mean = if f64::from(upper) / 2f64.powi(32) < weight { up } else { down };
+    let third = mean + width * z[2];
+    let modes = weight * log_normal(third, up, width).exp()
+        + (1.0 - weight) * log_normal(third, down, width).exp();
+    log_density += modes.ln();
+    // Kelvin and hectopascal; readings in units that move no density but the first's.
+    let (temperature, pressure) = (290.0 + 12.0 * c[0], 1013.0 + 25.0 * c[1]);
+    log_density -= 40f64.ln();
+    (vec![temperature, pressure, c[2], 500.0 + 40.0 * first, second, third], log_density)
+}
+
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     type Draw = fn(u32) -> (Vec<f64>, f64);
-    for (name, draw) in [("mixture.csv", mixture as Draw), ("skewed.csv", skewed)] {
-        let mut text = String::new();
+    for (name, header, draw) in [
+        ("mixture.csv", "", mixture as Draw),
+        ("skewed.csv", "", skewed),
+        ("conditional.csv", "temperature,pressure,phase,counts,drift,state\n", conditional),
+    ] {
+        let mut text = header.to_owned();
         let mut total = 0.0;
         for i in 0..ROWS {
             let (row, log_density) = draw(i);

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod codegen;
+mod context;
 mod demo;
 mod devices;
 mod estimate;
@@ -12,7 +13,6 @@ mod sample;
 mod train;
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -134,15 +134,4 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
 fn table(lines: &[(String, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
-}
-
-/// A context for a model that takes none is refused, never ignored.
-fn no_context(model: &Path, context: Option<&Path>) -> Result<()> {
-    match context {
-        None => Ok(()),
-        Some(file) => {
-            let message = format!("--context {}: the model takes no context", file.display());
-            Err(Error::input(model, message))
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! key and its table. `--set key=value` edits the document before it is read, so an override is
 //! checked as a line in the file is. What is not given takes a default that trains well.
 
+mod layers;
 mod record;
 mod section;
 
@@ -11,14 +12,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
-use pushforward::model::UnivariateSpec;
+use pushforward::model::{EmbeddingSpec, UnivariateSpec};
+use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
 use pushforward::univariate::{
     AffineSpec, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND, RationalQuadraticSpec,
 };
 
+use crate::data::Column;
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
+pub use layers::Mask;
+pub(crate) use layers::{base, layers};
 use section::Section;
 pub use section::apply;
 
@@ -30,11 +35,12 @@ const TABLES: [(&str, Keys); 3] = [
     (
         "model",
         &[
-            ("", &["kind", "arithmetic", "context"]),
+            ("", &["kind", "arithmetic", "context", "embedding"]),
             ("made", &["hidden", "symmetry", "pairwise"]),
             ("realnvp", &["layers", "hidden", "log_scale_bound", "mask"]),
             ("nsf", &["layers", "hidden", "bins", "bound", "mode", "mask", "fast"]),
             ("maf", &["layers", "hidden", "fast", "log_scale_bound"]),
+            ("flow", &["base", "layers"]),
         ],
     ),
     (
@@ -45,7 +51,7 @@ const TABLES: [(&str, Keys); 3] = [
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
-            ("data", &["validation", "standardize", "shape"]),
+            ("data", &["validation", "standardize", "shape", "context"]),
         ],
     ),
     (
@@ -88,6 +94,8 @@ pub struct ModelConfig {
     pub family: Family,
     /// Whether dense multiply-adds are fused (the default) or plain.
     pub plain: bool,
+    /// What the context passes before anything else reads it.
+    pub embedding: Option<EmbeddingSpec>,
 }
 
 /// A model family and its sizes.
@@ -124,15 +132,15 @@ pub enum Family {
         /// Which side the networks read.
         fast: Direction,
     },
-}
-
-/// Which coordinates a coupling layer keeps; every second layer keeps the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mask {
-    /// Even ones; on a lattice, the black fields of a checkerboard.
-    Checkerboard,
-    /// The first half.
-    Halves,
+    /// A flow over real vectors whose layers are spelled out, from noise to data: `flow`.
+    Layers {
+        /// The noise, by its name or as a table.
+        base: toml::Value,
+        /// The layers, which may leave out what has a default.
+        layers: Vec<toml::Table>,
+        /// Which side the networks of autoregressive layers read.
+        fast: Direction,
+    },
 }
 
 /// `[target]`.
@@ -146,10 +154,12 @@ pub enum TargetConfig {
         path: PathBuf,
         /// Fraction of rows held out.
         validation: f64,
-        /// Learn in units of each column's mean and standard deviation; never spins.
+        /// Learn in units of each column's mean and standard deviation; spins stay as they are.
         standardize: bool,
         /// The lattice that a row is, if it is one.
         shape: Option<Vec<usize>>,
+        /// The columns that the others are conditioned on.
+        context: Vec<Column>,
     },
 }
 
@@ -237,16 +247,16 @@ impl Config {
         let train = train(path, &root, &target)?;
         match (&model.family, &target) {
             (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
-                return Err(mismatch(path, kind, "real numbers", "realnvp, nsf or maf"));
+                return Err(mismatch(path, kind, "real numbers", "realnvp, nsf, maf or flow"));
             }
             (
-                Family::Coupling { .. } | Family::Autoregressive { .. },
+                Family::Coupling { .. } | Family::Autoregressive { .. } | Family::Layers { .. },
                 TargetConfig::Hamiltonian(h),
             ) if h.is_spin() => {
                 return Err(mismatch(path, kind, "spins", "made"));
             }
-            (Family::Made { .. }, TargetConfig::Data { standardize: true, .. })
-                if section::has(&root, "target", "standardize") =>
+            (Family::Made { .. }, TargetConfig::Data { standardize: true, context, .. })
+                if context.is_empty() && section::has(&root, "target", "standardize") =>
             {
                 return Err(Error::input(
                     path,
@@ -255,10 +265,10 @@ impl Config {
             }
             _ => {}
         }
-        if let (Family::Made { .. }, TargetConfig::Data { standardize, .. }) =
+        if let (Family::Made { .. }, TargetConfig::Data { standardize, context, .. }) =
             (&model.family, &mut target)
         {
-            *standardize = false;
+            *standardize &= !context.is_empty();
         }
         Ok(Config { model, target, train })
     }
@@ -323,16 +333,30 @@ fn model<'a>(
     target: &TargetConfig,
 ) -> Result<(ModelConfig, &'a str)> {
     let section = Section::open(path, root, "model")?;
-    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf"])?;
+    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf", "flow"])?;
     section.known(kind)?;
     let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
-    if section.get::<u64>("context")?.unwrap_or(0) != 0 {
-        return Err(section.fault("context", format!("{kind} takes none: expected 0")));
+    let given = match target {
+        TargetConfig::Data { context, .. } => context.len(),
+        TargetConfig::Hamiltonian(_) => 0,
+    };
+    if let Some(found) = section.get::<usize>("context")?.filter(|found| *found != given) {
+        let message = format!("found {found}, expected {given}, the columns of [target] context");
+        return Err(section.fault("context", message));
+    }
+    let embedding = embedding(&section)?;
+    if embedding.is_some() && given == 0 {
+        return Err(section.fault("embedding", "there is no [target] context to embed"));
     }
     let family = match kind {
         "made" => made(&section)?,
         "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
         "maf" => autoregressive(&section, 5, affine(&section, 3.0)?, target)?,
+        "flow" => Family::Layers {
+            base: section.get("base")?.unwrap_or("normal".into()),
+            layers: section.need("layers", section.get("layers")?)?,
+            fast: fast(target),
+        },
         _ => {
             let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
             let bound =
@@ -350,7 +374,22 @@ fn model<'a>(
             }
         }
     };
-    Ok((ModelConfig { family, plain }, kind))
+    Ok((ModelConfig { family, plain, embedding }, kind))
+}
+
+/// `embedding = { outputs = 8, hidden = [16] }`.
+fn embedding(section: &Section<'_>) -> Result<Option<EmbeddingSpec>> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Embedding {
+        outputs: usize,
+        hidden: Vec<usize>,
+    }
+    let embedding = section.get::<Embedding>("embedding")?;
+    Ok(embedding.map(|Embedding { outputs, hidden }| {
+        let network = MlpSpec { hidden }.into();
+        EmbeddingSpec { outputs, network }
+    }))
 }
 
 fn made(section: &Section<'_>) -> Result<Family> {
@@ -377,10 +416,8 @@ fn sizes(section: &Section<'_>, layers: usize) -> Result<(usize, Vec<usize>)> {
 
 fn coupling(section: &Section<'_>, layers: usize, univariate: UnivariateSpec) -> Result<Family> {
     let (layers, hidden) = sizes(section, layers)?;
-    let mask = match section.choice("mask", &["checkerboard", "halves"])? {
-        Some("halves") => Mask::Halves,
-        _ => Mask::Checkerboard,
-    };
+    let mask = section.choice("mask", &["checkerboard", "halves"])?;
+    let mask = mask.and_then(Mask::of).unwrap_or(Mask::Checkerboard);
     Ok(Family::Coupling { layers, hidden, univariate, mask })
 }
 
@@ -393,9 +430,10 @@ fn autoregressive(
     target: &TargetConfig,
 ) -> Result<Family> {
     let (layers, hidden) = sizes(section, layers)?;
-    let (fast, word, source) = match target {
-        TargetConfig::Hamiltonian(_) => (Direction::Sampling, "sampling", "a Hamiltonian"),
-        TargetConfig::Data { .. } => (Direction::Density, "density", "data"),
+    let fast = fast(target);
+    let (word, source) = match fast {
+        Direction::Sampling => ("sampling", "a Hamiltonian"),
+        Direction::Density => ("density", "data"),
     };
     let given = section.choice("fast", &["density", "sampling"])?;
     if let Some(given) = given.filter(|given| *given != word) {
@@ -403,6 +441,14 @@ fn autoregressive(
         return Err(section.fault("fast", message));
     }
     Ok(Family::Autoregressive { layers, hidden, univariate, fast })
+}
+
+/// The side that a step starts from.
+fn fast(target: &TargetConfig) -> Direction {
+    match target {
+        TargetConfig::Hamiltonian(_) => Direction::Sampling,
+        TargetConfig::Data { .. } => Direction::Density,
+    }
 }
 
 fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
@@ -419,6 +465,7 @@ fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             validation: section.number("validation", 0.0..=0.9)?.unwrap_or(0.1),
             standardize: section.get("standardize")?.unwrap_or(true),
             shape: section.sizes("shape", 1)?,
+            context: section.get("context")?.unwrap_or_default(),
         });
     }
     let kind = section.kind("hamiltonian", &["ising2d", "phi4", "ring2d", "double_well"])?;

@@ -9,6 +9,7 @@
 //! so that a failed command leaves nothing behind.
 
 mod atomic;
+mod columns;
 mod npy;
 mod place;
 mod read;
@@ -18,10 +19,11 @@ mod write;
 
 pub(crate) use atomic::is_at;
 pub use atomic::{Atomic, sweep, write_file};
+pub use columns::{Column, Columns};
 pub use place::{distinct, is_standard_output};
 pub use read::{Cell, Reader, read_all};
 pub use split::split;
-pub use standardize::{Units, read_centred};
+pub use standardize::{Centred, Units, read_centred};
 pub use write::{Encoded, Format, Number, Writer};
 
 /// What a row may hold, and so how it is written.

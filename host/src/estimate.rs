@@ -86,7 +86,7 @@ pub fn estimate(
     while done < n {
         go_on()?;
         let m = usize::try_from(n - done).unwrap_or(usize::MAX).min(chunk);
-        model.sample(seed, done, &mut rows[..m * dim], Some(&mut log_q[..m]));
+        model.given(&[]).sample(seed, done, &mut rows[..m * dim], Some(&mut log_q[..m]));
         let pairs = rows.par_chunks(dim).zip(&mut energies).take(m);
         pairs.for_each(|(row, e)| *e = energy.energy(row));
         for (&log_q, &e) in log_q[..m].iter().zip(&energies) {

@@ -8,6 +8,7 @@
 //! the result. The run ends early when `patience` steps have brought no better ones. Data are
 //! learnt in units of their own ([`Units`]); the model goes back to the file's at the end.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pushforward::model::file::fnv;
-use pushforward::model::{Arithmetic, Description, Model, Symmetry, preset};
+use pushforward::model::{Arithmetic, Description, LayerSpec, Model, Symmetry, preset};
 
 use crate::checkpoint::{self, Best};
-use crate::config::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
 use crate::data::{Domain, Units, read_all, read_centred, split};
 use crate::device::Device;
 use crate::energy::Energy;
@@ -44,7 +45,7 @@ pub struct Problem {
     pub model: Model,
     /// What to learn.
     pub target: Target,
-    /// Held-out rows, `[n][dim]`; empty for Hamiltonians.
+    /// Held-out rows, `[n][dim + context]`; empty for Hamiltonians.
     pub validation: Vec<f32>,
     /// The units of model and rows, where they are not those of the file.
     pub units: Option<Units>,
@@ -102,7 +103,7 @@ impl Problem {
     /// The data cannot be read or does not fit the model; a size is out of range.
     pub fn new(config: &Config, path: &Path) -> Result<Problem> {
         let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
-        let (mut checksum, mut units) = (String::new(), None);
+        let (mut checksum, mut units, mut context) = (String::new(), None, 0);
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
@@ -110,17 +111,22 @@ impl Problem {
                 let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal };
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
-            TargetConfig::Data { path: file, validation, shape, standardize } => {
+            TargetConfig::Data { path: file, validation, shape, standardize, context: given } => {
                 let spins = matches!(config.model.family, Family::Made { .. });
-                let width = shape.as_ref().map(|s| s.iter().product());
-                let (rows, first) = if *standardize {
-                    read_centred(file, width)?
+                let domain = if spins { Domain::Spin } else { Domain::Real };
+                let dim = shape.as_ref().map(|s| s.iter().product());
+                let (rows, columns, mut centred) = if *standardize {
+                    let mut centred = read_centred(file, given, dim, domain)?;
+                    let columns = centred.columns.clone();
+                    (std::mem::take(&mut centred.rows), columns, Some(centred))
                 } else {
-                    let domain = if spins { Domain::Spin } else { Domain::Real };
-                    let (rows, width) = read_all(file, width, domain)?;
-                    (rows, vec![0.0; width])
+                    let (rows, columns) = read_all(file, given, dim, domain)?;
+                    (rows, columns, None)
                 };
-                let width = first.len();
+                let (width, dim) = (columns.width(), columns.dim);
+                context = width - dim;
+                let zeros = vec![0.0; width];
+                let first = centred.as_ref().map_or(&zeros, |centred| &centred.first);
                 let bytes = first.iter().flat_map(|x| x.to_le_bytes());
                 let bytes = bytes.chain(rows.iter().flat_map(|x| x.to_le_bytes()));
                 checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", fnv(bytes));
@@ -136,12 +142,12 @@ impl Problem {
                         format!("has {n} rows, too few to hold out {validation}"),
                     ));
                 }
-                if *standardize {
-                    let found = Units::standardize(file, &first, &mut training, &mut held_out)?;
+                if let Some(centred) = centred.take() {
+                    let found = Units::standardize(file, centred, &mut training, &mut held_out)?;
                     units = Some(found);
                 }
                 let target = Target::Data { rows: training.into() };
-                (shape.clone().unwrap_or_else(|| vec![width]), target, held_out, None)
+                (shape.clone().unwrap_or_else(|| vec![dim]), target, held_out, None)
             }
         };
         let description = description(
@@ -149,7 +155,9 @@ impl Problem {
             &config.target,
             &shape,
             energy.as_ref().is_some_and(|(e, _)| e.even()),
-        );
+            context,
+        )
+        .map_err(|e| wrong(&e))?;
         let arithmetic = if config.model.plain { Arithmetic::Plain } else { Arithmetic::Fused };
         description.validate().map_err(|e| wrong(&e))?;
         // The weights, and twice as numbers in a row while they are set.
@@ -172,27 +180,34 @@ fn description(
     target: &TargetConfig,
     shape: &[usize],
     even: bool,
-) -> Description {
+    context: usize,
+) -> std::result::Result<Description, String> {
+    let mut description = unconditional(config, target, shape, even)?;
+    let embedding = config.embedding.clone().filter(|_| context > 0);
+    match &mut description {
+        Description::Flow(spec) => (spec.context, spec.embedding) = (context, embedding),
+        Description::Sites(spec) => (spec.context, spec.embedding) = (context, embedding),
+    }
+    Ok(description)
+}
+
+fn unconditional(
+    config: &ModelConfig,
+    target: &TargetConfig,
+    shape: &[usize],
+    even: bool,
+) -> std::result::Result<Description, String> {
     let dim: usize = shape.iter().product();
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
-    match &config.family {
+    Ok(match &config.family {
         Family::Made { hidden, z2, pairwise } => {
             let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
             let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
             preset::made(shape, &hidden, *pairwise, symmetry)
         }
         Family::Coupling { layers, hidden, univariate, mask } => {
-            let width = *shape.last().unwrap_or(&dim);
-            let kept = |d: usize, layer: usize| match mask {
-                // One coordinate has nothing to condition on: every layer moves it.
-                _ if dim == 1 => false,
-                Mask::Checkerboard if shape.len() == 2 => {
-                    (d / width + d % width + layer).is_multiple_of(2)
-                }
-                Mask::Checkerboard => (d + layer).is_multiple_of(2),
-                Mask::Halves => (d < dim / 2) == layer.is_multiple_of(2),
-            };
-            let layer = |l| preset::coupling((0..dim).map(|d| kept(d, l)), hidden, *univariate);
+            let mask = |l| (0..dim).map(move |d| mask.keeps(d, l, shape));
+            let layer = |l| preset::coupling(mask(l), hidden, *univariate);
             preset::flow(shape, (0..*layers).map(layer), affine)
         }
         Family::Autoregressive { layers, hidden, univariate, fast } => {
@@ -203,7 +218,19 @@ fn description(
             let layer = |l| preset::autoregressive(order(l), *fast, hidden, *univariate);
             preset::flow(shape, (0..*layers).map(layer), affine)
         }
-    }
+        Family::Layers { base, layers, fast } => {
+            let base = config::base(base).map_err(|m| format!("[model] base: {m}"))?;
+            let layers = config::layers(layers, shape, *fast)
+                .map_err(|(l, m)| format!("[[model.layers]] number {}: {m}", l + 1))?;
+            // Standardisation is undone by a last affine layer.
+            let ends = matches!(layers.last(), Some(LayerSpec::Affine(_)));
+            let mut description = preset::flow(shape, layers, affine && !ends);
+            if let Description::Flow(flow) = &mut description {
+                flow.base = base;
+            }
+            description
+        }
+    })
 }
 
 /// Trains, or goes on training, in `folder`, which is there and nobody else's
@@ -327,9 +354,23 @@ pub fn fit(
         }
         _ => None,
     };
-    let mut model = standard.clone();
-    if let Some(units) = &problem.units {
-        units.fold(&mut model).map_err(|e| failed(&e.into()))?;
+    let mut model = match &problem.units {
+        Some(units) => units.fold(&standard).map_err(|e| failed(&e.into()))?,
+        None => standard.clone(),
+    };
+    if let Target::Data { rows } = &problem.target
+        && model.description().context() > 0
+    {
+        // Contexts as the data have them, for whoever audits the file.
+        let width = model.description().dim() + model.description().context();
+        let (seed, n) = model.golden_stream();
+        let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |units| units.raw(row));
+        let rows = rows.chunks_exact(width).cycle().take(n);
+        let contexts = rows.flat_map(|row| raw(row).split_off(model.description().dim()));
+        model = model
+            .clone()
+            .with_golden_contexts(seed, contexts.collect())
+            .map_err(|e| failed(&e.into()))?;
     }
     Ok(Fit { standard, model, held_out, curve: log.curve, seconds, steps: last_step - first })
 }
@@ -348,8 +389,10 @@ impl<'a> Watch<'a> {
     fn new(problem: &'a Problem, train: &TrainConfig) -> Self {
         let rows = &problem.validation;
         let every = (train.steps / 50).max(1).next_multiple_of(train.log_every);
+        let description = problem.model.description();
+        let width = description.dim() + description.context();
         Watch {
-            rows: &rows[..rows.len().min(VALIDATION_ROWS * problem.model.description().dim())],
+            rows: &rows[..rows.len().min(VALIDATION_ROWS * width)],
             every: if rows.is_empty() { 0 } else { every },
             patience: train.patience,
             steps: train.steps,
@@ -397,21 +440,37 @@ fn paced(steps: u64, taken: Duration) -> u64 {
     ((steps as f64 * ratio) as u64).clamp(1, 1000)
 }
 
-/// Mean of −ln q over rows (nats), and its standard error; `go_on` is asked between chunks.
+/// Mean of −ln q over rows (nats), `[n][dim + context]`, and its standard error; `go_on` is asked
+/// between chunks.
 ///
 /// # Errors
 /// Those of `go_on`.
 pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) -> Result<[f64; 2]> {
-    let mut scores = vec![0.0; rows.len() / model.dim()];
-    let chunk = model.chunk_rows();
-    for (rows, scores) in rows.chunks(chunk * model.dim()).zip(scores.chunks_mut(chunk)) {
+    let (dim, chunk) = (model.dim(), model.chunk_rows());
+    let width = dim + model.model.description().context();
+    let mut scores = vec![0.0; rows.len() / width];
+    for (rows, scores) in rows.chunks(chunk * width).zip(scores.chunks_mut(chunk)) {
         go_on()?;
-        model.log_prob(rows, scores);
+        let (x, contexts) = apart(rows, dim, width);
+        model.given(&contexts).log_prob(&x, scores);
     }
     let n = scores.len() as f64;
     let mean = scores.iter().map(|s| -f64::from(*s)).sum::<f64>() / n;
     let spread = scores.iter().map(|s| (-f64::from(*s) - mean).powi(2)).sum::<f64>();
     Ok([mean, (spread / (n * (n - 1.0))).sqrt()])
+}
+
+/// Coordinates and contexts of rows that have both.
+pub fn apart(rows: &[f32], dim: usize, width: usize) -> (Cow<'_, [f32]>, Vec<f32>) {
+    if dim == width {
+        return (rows.into(), Vec::new());
+    }
+    let (mut x, mut contexts) = (Vec::new(), Vec::new());
+    for row in rows.chunks_exact(width) {
+        x.extend_from_slice(&row[..dim]);
+        contexts.extend_from_slice(&row[dim..]);
+    }
+    (x.into(), contexts)
 }
 
 fn progress(steps: u64, at: u64) -> ProgressBar {

@@ -54,19 +54,9 @@ impl Loaded {
     /// Reads a model file to draw and score with it; `simd` asks for a level by name.
     ///
     /// # Errors
-    /// The file is missing or no valid model, the model takes a context, or the CPU lacks the level.
+    /// The file is missing or no valid model, or the CPU lacks the level.
     pub fn open(path: &Path, simd: Option<&str>) -> Result<Loaded> {
-        let model = read(path)?;
-        // Drawing and scoring here give no context.
-        let context = model.description().context();
-        if context > 0 {
-            let message = format!(
-                "takes a context of {context} values, which this program has no way to give yet: \
-                 compile it with `model!`, or load it with `pushforward::model::Sampler::given`"
-            );
-            return Err(Error::input(path, message));
-        }
-        let loaded = Loaded::new(model)?;
+        let loaded = Loaded::new(read(path)?)?;
         let Some(name) = simd else { return Ok(loaded) };
         match Level::available().find(|level| level.name() == name) {
             Some(level) => Ok(loaded.at(level)),
@@ -122,6 +112,40 @@ impl Loaded {
         8 * rayon::current_num_threads() * self.piece(usize::MAX)
     }
 
+    /// The model given a context: one for all rows, or one a row; none for a model that takes none.
+    pub fn given<'a>(&'a self, context: &'a [f32]) -> Given<'a> {
+        Given { loaded: self, context }
+    }
+
+    /// `n` contexts from number `first` on such as the model's file has: those of its golden rows,
+    /// again and again. Nothing for a model that takes none.
+    pub fn contexts(&self, first: u64, n: usize) -> Vec<f32> {
+        let one = self.model.description().context();
+        let golden = self.model.golden().map_or(&[][..], |golden| &golden.context);
+        let first = (first % (golden.len() / one.max(1)).max(1) as u64) as usize * one;
+        let value = |i| if golden.is_empty() { 0.0 } else { golden[i % golden.len()] };
+        (first..first + n * one).map(value).collect()
+    }
+}
+
+/// A model given a context.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    loaded: &'a Loaded,
+    context: &'a [f32],
+}
+
+impl<'a> Given<'a> {
+    /// The context of the `i`-th piece of rows.
+    fn of_piece(&self, i: usize, piece: usize, rows: usize) -> &'a [f32] {
+        let one = self.loaded.model.description().context();
+        if self.context.len() == one {
+            return self.context;
+        }
+        let end = ((i * piece + rows) * one).min(self.context.len());
+        &self.context[(i * piece * one).min(end)..end]
+    }
+
     /// Samples `first, first + 1, …` of the stream `seed` into `rows`, with their
     /// log-probabilities if asked; NaN for a draw that overflowed.
     ///
@@ -140,7 +164,7 @@ impl Loaded {
         }
     }
 
-    /// [`Loaded::sample`] with log-probabilities as `at` says.
+    /// [`Given::sample`] with log-probabilities as `at` says.
     ///
     /// # Errors
     /// As [`distribution::sample`]; of draws that overflowed the first, once all rows are drawn.
@@ -152,20 +176,22 @@ impl Loaded {
         log_prob: Option<&mut [f32]>,
         at: At,
     ) -> std::result::Result<(), distribution::Error> {
-        let piece = self.piece(rows.len() / self.dim());
-        let pieces = rows.par_chunks_mut(piece * self.dim()).enumerate();
+        let (dim, sampler) = (self.loaded.dim(), &self.loaded.sampler);
+        let piece = self.loaded.piece(rows.len() / dim);
+        let pieces = rows.par_chunks_mut(piece * dim).enumerate();
         let first = |i: usize| first + (i * piece) as u64;
+        let given = |i: usize, rows: &[V]| sampler.given(self.of_piece(i, piece, rows.len() / dim));
         // Errors are joined in the order of the pieces, so that the first is the first.
         let (ok, join) = (|| Ok(()), std::result::Result::and);
         match log_prob {
             None => pieces
-                .map(|(i, rows)| self.sampler.try_sample(seed, first(i), rows, None))
+                .map(|(i, rows)| given(i, rows).try_sample(seed, first(i), rows, None))
                 .reduce(ok, join),
             Some(log_prob) => pieces
                 .zip(log_prob.par_chunks_mut(piece))
                 .map(|((i, rows), log_prob)| match at {
-                    At::Path => self.sampler.try_sample(seed, first(i), rows, Some(log_prob)),
-                    At::Row => self.sampler.try_sample_scored(seed, first(i), rows, log_prob),
+                    At::Path => given(i, rows).try_sample(seed, first(i), rows, Some(log_prob)),
+                    At::Row => given(i, rows).try_sample_scored(seed, first(i), rows, log_prob),
                 })
                 .reduce(ok, join),
         }
@@ -176,8 +202,10 @@ impl Loaded {
     /// # Panics
     /// If the buffers' lengths do not fit together.
     pub fn log_prob<V: Value>(&self, rows: &[V], out: &mut [f32]) {
-        let piece = self.piece(out.len());
-        let pieces = rows.par_chunks(piece * self.dim()).zip(out.par_chunks_mut(piece));
-        pieces.for_each(|(rows, out)| self.sampler.log_prob(rows, out));
+        let (dim, piece) = (self.loaded.dim(), self.loaded.piece(out.len()));
+        let pieces = rows.par_chunks(piece * dim).zip(out.par_chunks_mut(piece)).enumerate();
+        pieces.for_each(|(i, (rows, out))| {
+            self.loaded.sampler.given(self.of_piece(i, piece, out.len())).log_prob(rows, out);
+        });
     }
 }

@@ -25,7 +25,7 @@ pub struct PathDifference {
 }
 
 impl PathDifference {
-    /// Over the first [`DRAWS`] samples of the stream `seed`.
+    /// Over the first [`DRAWS`] samples of the stream `seed`, given [`Loaded::contexts`].
     pub fn measure(model: &Loaded, seed: u64) -> PathDifference {
         let dim = model.dim();
         let chunk = model.chunk_rows().min(DRAWS);
@@ -35,8 +35,9 @@ impl PathDifference {
         for first in (0..DRAWS).step_by(chunk) {
             let n = chunk.min(DRAWS - first);
             let (rows, path, at_row) = (&mut rows[..n * dim], &mut path[..n], &mut at_row[..n]);
-            model.sample(seed, first as u64, rows, Some(&mut *path));
-            model.log_prob(rows, at_row);
+            let contexts = model.contexts(first as u64, n);
+            model.given(&contexts).sample(seed, first as u64, rows, Some(&mut *path));
+            model.given(&contexts).log_prob(rows, at_row);
             for (path, at_row) in path.iter().zip(&*at_row) {
                 if path.is_nan() {
                     overflowed += 1;

@@ -92,17 +92,20 @@ impl<'a> Job<'a> {
 
     fn with_rows<V: Value>(model: &'a Loaded, work: Work, batch: usize, threads: usize) -> Job<'a> {
         let (sampler, description) = (model.sampler(), model.model.description());
+        let contexts = model.contexts(0, batch);
+        let first = contexts.clone();
         let passes = if work == Work::Sample { 1 } else { description.passes() };
         let prepare = |thread: usize| {
             let mut rows = vec![V::default(); batch * model.dim()];
-            sampler.sample(thread as u64, 0, &mut rows, None);
+            sampler.given(&first).sample(thread as u64, 0, &mut rows, None);
             (thread as u64, 0u64, rows, vec![0.0f32; batch])
         };
         let call = move |(seed, first, rows, log_prob): &mut (u64, u64, Vec<V>, Vec<f32>)| {
+            let given = sampler.given(&contexts);
             match work {
-                Work::Sample => sampler.sample(*seed, *first, rows, None),
-                Work::SampleWithLogProb => sampler.sample(*seed, *first, rows, Some(log_prob)),
-                Work::LogProb => sampler.log_prob(rows, log_prob),
+                Work::Sample => given.sample(*seed, *first, rows, None),
+                Work::SampleWithLogProb => given.sample(*seed, *first, rows, Some(log_prob)),
+                Work::LogProb => given.log_prob(rows, log_prob),
             }
             *first += batch as u64;
             black_box((rows, log_prob));

@@ -3,6 +3,8 @@
 
 #[path = "cli/arrays.rs"]
 mod arrays;
+#[path = "cli/conditional.rs"]
+mod conditional;
 #[path = "cli/configs.rs"]
 mod configs;
 #[path = "cli/models.rs"]

@@ -140,11 +140,33 @@ impl Model {
     /// # Errors
     /// No rows or more than [`file::MAX_GOLDEN_ROWS`], or a draw that is not finite.
     pub fn with_golden_rows(mut self, seed: u64, n: usize) -> Result<Self, ModelError> {
+        let context = self.golden_context(seed, n);
+        self.set_golden(seed, n, context)?;
+        Ok(self)
+    }
+
+    /// The model with the first samples of the stream `seed` as its golden rows, given these contexts,
+    /// `[n, context]`: such as it was trained with.
+    ///
+    /// # Errors
+    /// As [`Model::with_golden_rows`]; not a whole number of contexts.
+    pub fn with_golden_contexts(
+        mut self,
+        seed: u64,
+        context: Vec<f32>,
+    ) -> Result<Self, ModelError> {
+        let one = self.description.context().max(1);
+        let n = if context.len().is_multiple_of(one) { context.len() / one } else { 0 };
+        self.set_golden(seed, n, context)?;
+        Ok(self)
+    }
+
+    fn set_golden(&mut self, seed: u64, n: usize, context: Vec<f32>) -> Result<(), ModelError> {
         file::check_golden_count(n)?;
-        let golden = self.draw_golden(seed, n, self.golden_context(seed, n))?;
+        let golden = self.draw_golden(seed, n, context)?;
         file::check_golden(&golden)?;
         self.golden = Some(golden);
-        Ok(self)
+        Ok(())
     }
 
     /// A tensor by name.

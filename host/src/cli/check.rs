@@ -4,6 +4,8 @@
 //! ill-conditioned, so that 32 bits cannot do it: where a row misses that, the bound on what
 //! roundings do ([`Oracle::roundings`]) decides, and the difference between the value of a draw
 //! and the density at its row is reported, with a warning where it would show.
+//!
+//! A conditional model is given the contexts of its golden rows, which are such as it was trained with.
 
 use std::path::PathBuf;
 
@@ -108,7 +110,8 @@ fn audit(model: &Loaded) -> Result<Vec<Finding>> {
 
 fn drawn(model: &Loaded) -> Option<(Vec<f32>, Vec<f32>)> {
     let (mut rows, mut log_prob) = (vec![0f32; ROWS * model.dim()], vec![0.0; ROWS]);
-    model.sample(SEED, 0, &mut rows, Some(&mut log_prob));
+    let contexts = model.contexts(0, ROWS);
+    model.given(&contexts).sample(SEED, 0, &mut rows, Some(&mut log_prob));
     rows.iter().chain(&log_prob).all(|x| x.is_finite()).then_some((rows, log_prob))
 }
 
@@ -136,7 +139,8 @@ fn stored_rows(model: &Loaded) -> Result<Finding> {
         let sampler = Loaded::new(model.model.clone())?.at(level);
         let (mut rows, mut log_prob) =
             (vec![0f32; golden.rows.len()], vec![0.0; golden.log_prob.len()]);
-        sampler.sampler().sample(golden.seed, 0, &mut rows, Some(&mut log_prob));
+        let given = sampler.sampler().given(&golden.context);
+        given.sample(golden.seed, 0, &mut rows, Some(&mut log_prob));
         holds &= same_bits(&rows, &golden.rows) && same_bits(&log_prob, &golden.log_prob);
     }
     let detail = format!("{} rows drawn again, at {}", golden.log_prob.len(), level_names());
@@ -160,7 +164,9 @@ fn levels_and_batches(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Result<
             let (mut r, mut l) = (vec![0f32; rows.len()], vec![0.0; log_prob.len()]);
             let parts = r.chunks_mut(batch * dim).zip(l.chunks_mut(batch)).enumerate();
             for (i, (r, l)) in parts {
-                sampler.sampler().sample(SEED, (i * batch) as u64, r, Some(l));
+                let contexts = model.contexts((i * batch) as u64, l.len());
+                let given = sampler.sampler().given(&contexts);
+                given.sample(SEED, (i * batch) as u64, r, Some(l));
             }
             holds &= same_bits(&r, rows) && same_bits(&l, log_prob);
         }
@@ -185,7 +191,7 @@ fn both_paths(model: &Loaded) -> Finding {
 
 /// A comparison with `f64`, row by row: each may be off a little, or by what roundings do to it.
 struct Comparison<'a> {
-    model: &'a Model,
+    loaded: &'a Loaded,
     oracle: &'a Oracle<'a>,
     allowed: f64,
     worst: f64,
@@ -195,8 +201,8 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(model: &'a Model, oracle: &'a Oracle<'a>, allowed: f64) -> Self {
-        Comparison { model, oracle, allowed, worst: 0.0, holds: true, bounded: 0 }
+    fn new(loaded: &'a Loaded, oracle: &'a Oracle<'a>, allowed: f64) -> Self {
+        Comparison { loaded, oracle, allowed, worst: 0.0, holds: true, bounded: 0 }
     }
 
     /// Sample number `i` is `off`, in units of what is compared; in nats or of the noise that is a
@@ -210,12 +216,13 @@ impl<'a> Comparison<'a> {
     }
 
     fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
-        let description = self.model.description();
+        let description = self.loaded.model.description();
         let dim = description.dim();
         if !description.domain().is_real() || dim > MOST_BOUNDED {
             return false;
         }
-        let bound = bound(self.oracle.roundings(&[], &noise(i as u64, dim)));
+        let context = wide(&self.loaded.contexts(i as u64, 1));
+        let bound = bound(self.oracle.roundings(&context, &noise(i as u64, dim)));
         // Beyond 1 nothing is bounded: 32 bits have no digits left.
         bound.is_nan() || bound > 1.0 || difference <= bound
     }
@@ -241,7 +248,7 @@ fn against(
     log_prob: &[f32],
     exact: impl Fn(usize) -> [f64; 2],
 ) -> Finding {
-    let mut comparison = Comparison::new(&model.model, oracle, 1e-3);
+    let mut comparison = Comparison::new(model, oracle, 1e-3);
     for (i, log_prob) in log_prob.iter().enumerate() {
         let ([exact, error], found) = (exact(i), f64::from(*log_prob));
         let off = largest([relative(exact, found)].into_iter());
@@ -254,7 +261,7 @@ fn in_f64(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -
     let rows: Vec<_> = rows.chunks_exact(model.dim()).take(FEW).map(wide).collect();
     let what = "largest difference from f64";
     against(model, oracle, "log-probability in f64", what, &log_prob[..rows.len()], |i| {
-        [oracle.log_prob(&[], &rows[i]), 0.0]
+        [oracle.log_prob(&wide(&model.contexts(i as u64, 1)), &rows[i]), 0.0]
     })
 }
 
@@ -263,10 +270,11 @@ fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
     if model.spins() {
         return Finding::new(name, None, "spins have no inverse map");
     }
-    let mut comparison = Comparison::new(&model.model, oracle, 1e-2);
+    let mut comparison = Comparison::new(model, oracle, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
         let z = noise(i as u64, model.dim());
-        let back = oracle.to_noise(&[], &wide(row)).0;
+        let context = wide(&model.contexts(i as u64, 1));
+        let back = oracle.to_noise(&context, &wide(row)).0;
         let off = largest(back.iter().zip(&z).map(|(a, b)| relative(*a, *b)));
         let away = largest(back.iter().zip(&z).map(|(a, b)| (a - b).abs()));
         comparison.row(i, off, away, |roundings| roundings.noise);
@@ -287,8 +295,9 @@ fn log_det(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) 
     let rows: Vec<_> = rows.chunks_exact(dim).take(few).map(wide).collect();
     let what = "dense, by differences in f64: largest difference";
     against(model, oracle, name, what, &log_prob[..rows.len()], |i| {
-        let [log_det, error] = oracle.log_det_by_differences(&[], &rows[i]);
-        [oracle.base_log_prob(&oracle.to_noise(&[], &rows[i]).0) + log_det, error]
+        let context = wide(&model.contexts(i as u64, 1));
+        let [log_det, error] = oracle.log_det_by_differences(&context, &rows[i]);
+        [oracle.base_log_prob(&oracle.to_noise(&context, &rows[i]).0) + log_det, error]
     })
 }
 
@@ -308,6 +317,7 @@ fn normalisation(model: &Loaded) -> Finding {
     let states = 1usize << dim;
     let chunk = states.min(1 << 14);
     let (mut rows, mut log_prob) = (vec![0i8; chunk * dim], vec![0.0; chunk]);
+    let context = model.contexts(0, 1);
     let mut total = 0f64;
     for first in (0..states).step_by(chunk) {
         for (k, row) in rows.chunks_exact_mut(dim).enumerate() {
@@ -315,7 +325,7 @@ fn normalisation(model: &Loaded) -> Finding {
                 *spin = if (first + k) >> d & 1 == 1 { 1 } else { -1 };
             }
         }
-        model.log_prob(&rows, &mut log_prob);
+        model.given(&context).log_prob(&rows, &mut log_prob);
         total += log_prob.iter().map(|l| f64::from(*l).exp()).sum::<f64>();
     }
     let error = total.ln();

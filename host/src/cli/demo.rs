@@ -131,7 +131,7 @@ type Rows = Vec<(u64, u32, Vec<f32>)>;
 fn draw(model: &Loaded, level: Level) -> Result<Rows> {
     let model = Loaded::new(model.model.clone())?.at(level);
     let (mut rows, mut log_prob) = (vec![0f32; ROWS * model.dim()], vec![0.0; ROWS]);
-    model.sample(SEED, 0, &mut rows, Some(&mut log_prob));
+    model.given(&[]).sample(SEED, 0, &mut rows, Some(&mut log_prob));
     let rows = rows.chunks_exact(model.dim()).zip(&log_prob).enumerate();
     Ok(rows.map(|(i, (row, l))| (i as u64, l.to_bits(), row.to_vec())).collect())
 }
@@ -166,7 +166,7 @@ fn board_line(program: &str, output: &Output) -> String {
 fn pictures(model: &Loaded, n: usize) -> String {
     let &[height, width] = model.model.description().shape() else { return String::new() };
     let mut rows = vec![0i8; n * height * width];
-    model.sample(SEED, 0, &mut rows, None);
+    model.given(&[]).sample(SEED, 0, &mut rows, None);
     let mut text = String::new();
     for r in (0..height).step_by(2) {
         for lattice in rows.chunks_exact(height * width) {

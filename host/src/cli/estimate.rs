@@ -69,6 +69,12 @@ fn checked_energy(
 ) -> std::result::Result<std::sync::Arc<dyn Energy>, String> {
     let energy = hamiltonian.energy().map_err(|e| e.to_string())?;
     let name = energy.name();
+    let context = model.model.description().context();
+    if context > 0 {
+        return Err(format!(
+            "[target] {name} gives no context, but the model takes one of {context} values"
+        ));
+    }
     if energy.dim() != model.dim() {
         return Err(format!(
             "[target] {name} has dimension {}, but the model has {}",

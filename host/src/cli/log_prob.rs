@@ -1,10 +1,11 @@
 //! `log-prob`: scores rows, streamed in constant memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{no_context, stop_if_interrupted};
+use super::context::Contexts;
+use super::stop_if_interrupted;
 use crate::data::{Domain, Encoded, Reader, Writer, distinct};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loaded::Loaded;
 
 #[derive(Debug, clap::Args)]
@@ -13,9 +14,10 @@ pub(super) struct Args {
     model: PathBuf,
     /// One row per sample, .npy or .csv; `-` is standard input as CSV.
     data: PathBuf,
-    /// Context rows, for models that take any.
-    #[arg(long, value_name = "C")]
-    context: Option<PathBuf>,
+    /// What a conditional model is given: a file with one context for each row or one for all, or the
+    /// values of one, 0.3,1.2.
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    context: Option<String>,
     /// Where to, .npy or .csv; `-` is standard output as CSV.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -27,6 +29,7 @@ pub(super) struct Args {
 /// Rows on their way through.
 #[derive(Default)]
 struct Chunk {
+    contexts: Vec<f32>,
     rows: Vec<f32>,
     scores: Vec<f32>,
     encoded: Encoded,
@@ -35,9 +38,16 @@ struct Chunk {
 /// The pool scores and encodes a chunk while this thread writes the one before and reads the next.
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, args.simd.as_deref())?;
-    no_context(&args.model, args.context.as_deref())?;
+    let standard = Path::new("-");
+    if args.data == standard && args.context.as_deref().is_some_and(|c| c == "-") {
+        return Err(Error::Usage("DATA and --context: found - for both, expected one file".into()));
+    }
+    let mut contexts = Contexts::open(&args.model, &model, args.context.as_deref())?;
     distinct(("-o", &args.output), ("DATA", &args.data), true)?;
     distinct(("-o", &args.output), ("the model", &args.model), true)?;
+    if let Some(context) = &args.context {
+        distinct(("-o", &args.output), ("--context", context.as_ref()), true)?;
+    }
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
     let mut reader = Reader::open(&args.data, Some(model.dim()), domain)?;
     let mut writer = Writer::create(&args.output, Domain::Real, reader.rows(), 0)?;
@@ -46,10 +56,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
         chunk.rows.clear();
         let n = reader.next_rows(model.chunk_rows(), &mut chunk.rows)?;
         chunk.scores.resize(n, 0.0);
+        if n > 0 {
+            contexts.next(n, &mut chunk.contexts)?;
+        }
         Ok(n > 0)
     };
     let score = |chunk: &mut Chunk| {
-        model.log_prob(&chunk.rows, &mut chunk.scores);
+        model.given(&chunk.contexts).log_prob(&chunk.rows, &mut chunk.scores);
         format.encode(&chunk.scores, &mut chunk.encoded);
     };
     let (mut scored, mut other) = (Chunk::default(), Chunk::default());
@@ -63,6 +76,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         })?;
         (scored, other) = (other, scored);
     }
+    contexts.end()?;
     writer.write(&other.encoded)?;
     writer.finish()
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use pushforward::distribution;
 
-use super::{count, no_context, stop_if_interrupted};
+use super::context::Contexts;
+use super::{count, stop_if_interrupted};
 use crate::data::{Domain, Encoded, Writer, distinct};
 use crate::error::{Error, Result, affordable};
 use crate::loaded::{At, Loaded, Value};
@@ -22,9 +23,10 @@ pub(super) struct Args {
     /// Index of the first sample in the stream.
     #[arg(long, value_name = "I", default_value_t = 0)]
     first: u64,
-    /// Context rows, for models that take any.
-    #[arg(long, value_name = "C")]
-    context: Option<PathBuf>,
+    /// What a conditional model is given: a file with one context for each sample or one for all, or
+    /// the values of one, 0.3,1.2.
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    context: Option<String>,
     /// Where to, .npy or .csv; `-` is standard output as CSV.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -45,7 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, args.simd.as_deref())?;
-    no_context(&args.model, args.context.as_deref())?;
+    let contexts = Contexts::open(&args.model, &model, args.context.as_deref())?;
     if args.first.checked_add(args.n).is_none() {
         return Err(Error::Usage(
             "--first + -n: found more than 2^64, the length of a stream".into(),
@@ -57,12 +59,19 @@ pub(super) fn run(args: &Args) -> Result<()> {
         distinct(output, ("--log-prob", log_prob), false)?;
         distinct(("--log-prob", log_prob), ("the model", &args.model), true)?;
     }
-    if model.spins() { write::<i8>(args, &model) } else { write::<f32>(args, &model) }
+    if let Some(context) = &args.context {
+        distinct(output, ("--context", context.as_ref()), true)?;
+    }
+    match model.spins() {
+        true => write::<i8>(args, &model, contexts),
+        false => write::<f32>(args, &model, contexts),
+    }
 }
 
 /// Samples on their way to the files.
 #[derive(Default)]
 struct Chunk<V> {
+    contexts: Vec<f32>,
     rows: Vec<V>,
     log_prob: Vec<f32>,
     encoded: Encoded,
@@ -77,7 +86,7 @@ struct Chunk<V> {
 /// A draw that overflows does not stop the work, which may have taken hours: its row is written as
 /// it came, its log-probability as NaN, and the command fails once all is written, so that neither
 /// the good rows are lost nor the bad ones go unseen.
-fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
+fn write<V: Value>(args: &Args, model: &Loaded, mut contexts: Contexts) -> Result<()> {
     let dim = model.dim();
     let domain = if model.spins() { Domain::Spin } else { Domain::Real };
     let mut rows_to = Writer::create(&args.output, domain, Some(args.n), dim)?;
@@ -92,7 +101,8 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
             &mut chunk.log_prob[..]
         });
         let (first, at) = (args.first + done, args.log_prob_at);
-        chunk.failed = model.try_sample(args.seed, first, &mut chunk.rows, log_prob, at).err();
+        let given = model.given(&chunk.contexts);
+        chunk.failed = given.try_sample(args.seed, first, &mut chunk.rows, log_prob, at).err();
         format.encode(&chunk.rows, &mut chunk.encoded);
         if let Some(format) = log_prob_format {
             format.encode(&chunk.log_prob, &mut chunk.log_prob_encoded);
@@ -101,7 +111,8 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
     let most = args.batch.map_or_else(|| model.chunk_rows(), |b| b as usize);
     if let Some(rows) = args.batch {
         // Two chunks, each with room for as much text as for numbers, or a little more.
-        let row = 2 * (size_of::<V>() * dim + size_of::<f32>()) as u128;
+        let given = model.model.description().context();
+        let row = 2 * (size_of::<V>() * dim + size_of::<f32>() * (1 + given)) as u128;
         affordable(format!("--batch {rows}"), 2 * u128::from(args.n.min(rows.into())) * row)?;
     }
     let (mut drawn, mut ready) = (Chunk::default(), Chunk::default());
@@ -109,6 +120,7 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
     while done < args.n {
         stop_if_interrupted()?;
         let n = usize::try_from(args.n - done).unwrap_or(usize::MAX).min(most);
+        contexts.next(n, &mut drawn.contexts)?;
         rayon::in_place_scope(|pool| {
             pool.spawn(|_| draw(done, n, &mut drawn));
             put(&ready, &mut rows_to, log_prob_to.as_mut())
@@ -117,6 +129,7 @@ fn write<V: Value>(args: &Args, model: &Loaded) -> Result<()> {
         failed = failed.or(ready.failed);
         done += n as u64;
     }
+    contexts.end()?;
     put(&ready, &mut rows_to, log_prob_to.as_mut())?;
     if let Some(to) = log_prob_to {
         to.finish()?;

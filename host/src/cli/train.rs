@@ -11,7 +11,7 @@ use crate::data::{Units, write_file};
 use crate::device::Device;
 use crate::error::{Error, Result, note};
 use crate::estimate::{Estimate, estimate};
-use crate::fit::{Fit, Problem, fit, mean_nll};
+use crate::fit::{Fit, Problem, apart, fit, mean_nll};
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
 use crate::report::{Axis, Bars, Curve, Plot, Report, cells, scatter};
@@ -254,10 +254,9 @@ impl Evaluation {
             if let Some([nll, error]) = held_out {
                 figures.insert("validation_nll".into(), json!(nll));
                 figures.insert("validation_nll_error".into(), json!(error));
-                figures.insert(
-                    "validation_rows".into(),
-                    json!(problem.validation.len() / problem.model.description().dim()),
-                );
+                let description = problem.model.description();
+                let width = description.dim() + description.context();
+                figures.insert("validation_rows".into(), json!(problem.validation.len() / width));
             }
         }
         figures
@@ -376,30 +375,32 @@ fn quantiles(values: &[f64]) -> [f64; 2] {
     if high > low { [low, high] } else { [low - 1.0, high + 1.0] }
 }
 
-/// Lattices as cells, other rows as points in their first two coordinates.
+/// Lattices as cells, other rows as points in their first two coordinates, beside those of the data.
 fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
-    let dim = model.dim();
-    let draw = |n: usize| {
-        let mut rows = vec![0f32; n * dim];
-        model.sample(seed, 0, &mut rows, None);
-        rows
+    let (dim, given) = (model.dim(), model.model.description().context());
+    let lattice = matches!(model.model.description().shape(), [_, _]);
+    let n = if lattice { 12 } else { 3000 };
+    let data: Vec<f32> = match &problem.target {
+        Target::Data { rows } => {
+            let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |u| u.raw(row));
+            rows.chunks_exact(dim + given).take(n).flat_map(raw).collect()
+        }
+        Target::Energy { .. } => Vec::new(),
     };
+    let (data, mut contexts) = apart(&data, dim, dim + given);
+    // Each given what a row of the data is given, or as many as there are.
+    let n = contexts.len().checked_div(given).unwrap_or(n);
+    contexts.truncate(n * given);
+    let mut rows = vec![0f32; n * dim];
+    model.given(&contexts).sample(seed, 0, &mut rows, None);
     match *model.model.description().shape() {
-        [height, width] => cells(&draw(12), height, width),
+        [height, width] => cells(&rows, height, width),
         _ => {
             let plane = |rows: &[f32]| {
                 let point = |row: &[f32]| [row[0], row.get(1).copied().unwrap_or(0.0)];
-                rows.chunks_exact(dim).take(3000).map(point).collect::<Vec<_>>()
+                rows.chunks_exact(dim).map(point).collect::<Vec<_>>()
             };
-            let data = match (&problem.target, &problem.units) {
-                (Target::Data { rows }, Some(units)) => {
-                    let rows = rows.chunks_exact(dim).take(3000);
-                    plane(&rows.flat_map(|row| units.raw(row)).collect::<Vec<_>>())
-                }
-                (Target::Data { rows }, None) => plane(rows),
-                (Target::Energy { .. }, _) => Vec::new(),
-            };
-            scatter(&plane(&draw(3000)), &data)
+            scatter(&plane(&rows), &plane(&data))
         }
     }
 }

@@ -4,11 +4,15 @@
 //! says. The text is itself a config that trains the same model.
 
 use pushforward::bijection::Direction;
-use pushforward::model::{CausalNetworkSpec, Description, Symmetry, UnivariateSpec};
+use pushforward::model::{
+    CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, Symmetry, UnivariateSpec,
+};
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use toml::{Table, Value};
 
-use super::{Config, Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+use crate::data::Column;
+
+use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
 
 impl Config {
     /// The config as TOML, with the sizes that `description` took from the target. The path of a data
@@ -33,6 +37,11 @@ macro_rules! table {
 
 fn model(config: &ModelConfig, description: &Description) -> Table {
     let mut table = table! { arithmetic = if config.plain { "plain" } else { "fused" } };
+    if let Some(EmbeddingSpec { outputs, network: NetworkSpec::Mlp(network) }) = &config.embedding {
+        let hidden = sizes(&network.hidden);
+        let embedding = table! { outputs = *outputs as i64, hidden = hidden };
+        table.insert("embedding".into(), embedding.into());
+    }
     table.extend(match &config.family {
         Family::Made { hidden, z2, pairwise } => {
             let (hidden, z2) = match description {
@@ -48,12 +57,8 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
             table! { kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise }
         }
         Family::Coupling { layers, hidden, univariate: t, mask } => {
-            let mask = match mask {
-                Mask::Checkerboard => "checkerboard",
-                Mask::Halves => "halves",
-            };
             let mut table = layered(*t, "realnvp", "coupling", *layers, hidden);
-            table.insert("mask".into(), mask.into());
+            table.insert("mask".into(), mask.name().into());
             table
         }
         Family::Autoregressive { layers, hidden, univariate: t, fast } => {
@@ -65,6 +70,14 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
             table.insert("fast".into(), fast.into());
             table
         }
+        Family::Layers { base, layers, .. } => match description {
+            Description::Flow(spec) => table! {
+                kind = "flow", base = written(&spec.base), layers = written(&spec.layers),
+            },
+            Description::Sites(_) => {
+                table! { kind = "flow", base = base.clone(), layers = layers.clone() }
+            }
+        },
     });
     table
 }
@@ -106,12 +119,20 @@ fn target(config: &TargetConfig) -> Table {
             Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
             Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
         },
-        TargetConfig::Data { path, validation, standardize, shape } => {
+        TargetConfig::Data { path, validation, standardize, shape, context } => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut table =
                 table! { data = name, validation = *validation, standardize = *standardize };
             if let Some(shape) = shape {
                 table.insert("shape".into(), sizes(shape));
+            }
+            if !context.is_empty() {
+                let column = |column: &Column| match column {
+                    Column::Number(number) => Value::from(*number as i64),
+                    Column::Name(name) => Value::from(name.as_str()),
+                };
+                let context = context.iter().map(column).collect::<Vec<_>>();
+                table.insert("context".into(), context.into());
             }
             table
         }
@@ -138,6 +159,21 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
         TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
     });
     table
+}
+
+/// A part as a config has it.
+fn written(part: &impl serde::Serialize) -> Value {
+    fn decimals(value: &mut Value) {
+        match value {
+            Value::Float(x) if f64::from(*x as f32) == *x => *x = decimal(*x as f32),
+            Value::Array(values) => values.iter_mut().for_each(decimals),
+            Value::Table(table) => table.iter_mut().for_each(|(_, value)| decimals(value)),
+            _ => {}
+        }
+    }
+    let mut value = Value::try_from(part).unwrap_or_else(|e| Value::String(e.to_string()));
+    decimals(&mut value);
+    value
 }
 
 fn sizes(sizes: &[usize]) -> Value {

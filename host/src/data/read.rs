@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use half::f16;
 
-use super::Domain;
 use super::npy::{Element, Header};
 use super::place;
+use super::{Column, Columns, Domain};
 use crate::error::{Error, Result};
 
 /// An open array, read front to back.
@@ -16,6 +16,7 @@ pub struct Reader {
     path: PathBuf,
     domain: Domain,
     width: usize,
+    names: Option<Vec<String>>,
     row: u64,
     source: Source,
 }
@@ -49,7 +50,7 @@ impl Reader {
             let length = meta.is_file().then_some(meta.len());
             (Box::new(BufReader::with_capacity(PIECE, file)), length)
         };
-        let (source, found) = match place::ending(path).as_deref() {
+        let (source, found, names) = match place::ending(path).as_deref() {
             Some("npy") => open_npy(input, length),
             Some("csv") => open_csv(input),
             // A stream need not have a telling name.
@@ -64,7 +65,12 @@ impl Reader {
         {
             return Err(bad(format!("has {found} values a row, expected {expected}")));
         }
-        Ok(Reader { path: path.to_owned(), domain, width: found, row: 0, source })
+        Ok(Reader { path: path.to_owned(), domain, width: found, names, row: 0, source })
+    }
+
+    /// What the header calls the columns, if there is one.
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     /// Values in a row.
@@ -153,18 +159,26 @@ impl Reader {
     }
 }
 
-/// A whole array, `[rows × width]` row by row, with its width.
+/// A whole array, `[rows × width]` row by row, with columns in the order of `Columns`: those of
+/// `context` last, `dim` others first.
 ///
 /// # Errors
-/// As [`Reader::open`] and [`Reader::next_rows`]; an array without rows is one too.
-pub fn read_all(path: &Path, width: Option<usize>, domain: Domain) -> Result<(Vec<f32>, usize)> {
-    let mut reader = Reader::open(path, width, domain)?;
+/// As [`Reader::open`], [`Reader::next_rows`] and [`Columns::of`]; an array without rows is one too.
+pub fn read_all(
+    path: &Path,
+    context: &[Column],
+    dim: Option<usize>,
+    domain: Domain,
+) -> Result<(Vec<f32>, Columns)> {
+    let mut reader = Reader::open(path, None, domain)?;
+    let columns = Columns::of(path, &reader, context, dim)?;
     let mut values = reader.room()?;
     while reader.next_rows(1 << 14, &mut values)? > 0 {}
     if values.is_empty() {
         return Err(Error::input(path, "has no rows"));
     }
-    Ok((values, reader.width))
+    columns.order(&mut values);
+    Ok((values, columns))
 }
 
 /// Room for `rows` more rows; says for how many values.
@@ -182,10 +196,10 @@ fn no_memory(path: &Path, rows: u64, width: usize) -> Error {
     Error::input(path, format!("there is no memory for {rows} more rows of {width} values"))
 }
 
-fn open_npy(
-    mut input: Box<dyn Read>,
-    length: Option<u64>,
-) -> std::result::Result<(Source, usize), String> {
+/// An open array, its width, and the names of its columns.
+type Opened = (Source, usize, Option<Vec<String>>);
+
+fn open_npy(mut input: Box<dyn Read>, length: Option<u64>) -> std::result::Result<Opened, String> {
     let (header, header_bytes) = Header::read(&mut input)?;
     let [rows, rest @ ..] = &header.shape[..] else {
         return Err("holds a single number, expected an array with one row per sample".into());
@@ -205,10 +219,10 @@ fn open_npy(
             "has {data} bytes of data, which is not what its shape {shape:?} takes"
         ));
     }
-    Ok((Source::Npy { input, element: header.element, rows: *rows }, width as usize))
+    Ok((Source::Npy { input, element: header.element, rows: *rows }, width as usize, None))
 }
 
-fn open_csv(input: Box<dyn Read>) -> std::result::Result<(Source, usize), String> {
+fn open_csv(input: Box<dyn Read>) -> std::result::Result<Opened, String> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).trim(csv::Trim::All).comment(Some(b'#'));
     let input: Box<dyn Read> = Box::new(Lines { input, since: 0 });
@@ -216,7 +230,8 @@ fn open_csv(input: Box<dyn Read>) -> std::result::Result<(Source, usize), String
     let first = next_record(&mut input, &mut None)?.ok_or("has no rows")?;
     let width = first.len();
     let header = first.iter().all(|field| field.parse::<f64>().is_err());
-    Ok((Source::Csv { input, pending: (!header).then_some(first) }, width))
+    let names = header.then(|| first.iter().map(str::to_owned).collect());
+    Ok((Source::Csv { input, pending: (!header).then_some(first) }, width, names))
 }
 
 /// The next line that is not blank; `None` at the end.

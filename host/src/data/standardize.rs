@@ -11,10 +11,11 @@
 
 use std::path::Path;
 
-use pushforward::model::{Model, ModelError};
+use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkSpec};
+use pushforward::network::MlpSpec;
 
 use super::read::reserve;
-use super::{Domain, Reader};
+use super::{Column, Columns, Domain, Reader};
 use crate::error::{Error, Result};
 
 /// Rows that are read at a time.
@@ -24,37 +25,68 @@ const DEVIATIONS: [f64; 2] = [1e-36, 1e36];
 /// A column is coarse where neighbours in f32 are further apart than this part of its deviation.
 const COARSE: f64 = 0.01;
 
-/// Mean and standard deviation of each column.
+/// Mean and standard deviation of each column; 0 and 1 where it is not standardised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Units {
+    columns: Columns,
     mean: Vec<f64>,
     deviation: Vec<f64>,
 }
 
-/// A whole array of real numbers less its first row, `[rows × width]`, and that row.
+/// Rows less an offset.
+#[derive(Clone, Debug)]
+pub struct Centred {
+    /// `[rows × width]`, with columns in the order of [`Columns`].
+    pub rows: Vec<f32>,
+    /// What was subtracted from each column: its first value, or 0 from spins.
+    pub first: Vec<f64>,
+    /// The columns.
+    pub columns: Columns,
+    /// Where the coordinates lie; the context is real.
+    domain: Domain,
+}
+
+/// A whole array of real numbers less its first row, with `context` last and `dim` other columns
+/// before it. Coordinates that are spins stay as they are.
 ///
 /// # Errors
 /// As [`read_all`](super::read_all); a difference that f32 does not hold is one too.
-pub fn read_centred(path: &Path, width: Option<usize>) -> Result<(Vec<f32>, Vec<f64>)> {
-    let mut reader = Reader::open(path, width, Domain::Real)?;
-    let width = reader.width();
+pub fn read_centred(
+    path: &Path,
+    context: &[Column],
+    dim: Option<usize>,
+    domain: Domain,
+) -> Result<Centred> {
+    let mut reader = Reader::open(path, None, Domain::Real)?;
+    let columns = Columns::of(path, &reader, context, dim)?;
+    let (width, spins) = (columns.width(), if domain == Domain::Spin { columns.dim } else { 0 });
     let (mut rows, mut first, mut chunk) = (reader.room()?, Vec::new(), Vec::<f64>::new());
     loop {
         let read = reader.next_rows(CHUNK, &mut chunk)?;
         if read == 0 {
             break;
         }
+        columns.order(&mut chunk);
         reserve(path, &mut rows, read, width)?;
         if first.is_empty() {
             first.extend_from_slice(&chunk[..width]);
+            first[..spins].fill(0.0);
         }
         for (i, (x, first)) in chunk.drain(..).zip(first.iter().cycle()).enumerate() {
             let difference = (x - first) as f32;
+            let place = || {
+                let row = rows.len() / width + 1;
+                format!("row {row}, {}", columns.name(i % width))
+            };
+            if i % width < spins && x.abs() != 1.0 {
+                let message = format!("{}: found {x}, expected a spin, -1 or 1", place());
+                return Err(Error::input(path, message));
+            }
             if !difference.is_finite() {
-                let (row, column) = (rows.len() / width + 1, i % width + 1);
                 let message = format!(
-                    "row {row}, column {column}: found {x} where row 1 has {first}, expected a \
-                     difference within f32's range"
+                    "{}: found {x} where row 1 has {first}, expected a difference within f32's \
+                     range",
+                    place()
                 );
                 return Err(Error::input(path, message));
             }
@@ -64,43 +96,54 @@ pub fn read_centred(path: &Path, width: Option<usize>) -> Result<(Vec<f32>, Vec<
     if rows.is_empty() {
         return Err(Error::input(path, "has no rows"));
     }
-    Ok((rows, first))
+    Ok(Centred { rows, first, columns, domain })
 }
 
 impl Units {
-    /// Measures `training`, `[n][dim]`, which is in the file's units less its row `first`, and brings
-    /// both it and `held_out` to these units. `path` names the file in errors.
+    /// Measures `training`, `[n][width]`, which is `centred`'s and in the file's units less its first
+    /// row, and brings both it and `held_out` to these units. `path` names the file in errors.
     ///
     /// # Errors
     /// A column is constant, or its deviation or mean is out of the range of a model in f32.
     pub fn standardize(
         path: &Path,
-        first: &[f64],
+        centred: Centred,
         training: &mut [f32],
         held_out: &mut [f32],
     ) -> Result<Units> {
-        let dim = first.len();
-        let n = (training.len() / dim) as f64;
-        let mut centre = vec![0.0; dim];
-        for row in training.chunks_exact(dim) {
+        let Centred { first, columns, domain, .. } = centred;
+        let width = columns.width();
+        let n = (training.len() / width) as f64;
+        let mut centre = vec![0.0; width];
+        for row in training.chunks_exact(width) {
             centre.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
         }
         centre.iter_mut().for_each(|sum| *sum /= n);
-        let mut deviation = vec![0.0; dim];
-        for row in training.chunks_exact(dim) {
+        let mut deviation = vec![0.0; width];
+        for row in training.chunks_exact(width) {
             for ((sum, x), centre) in deviation.iter_mut().zip(row).zip(&centre) {
                 *sum += (f64::from(*x) - centre).powi(2);
             }
         }
         deviation.iter_mut().for_each(|sum| *sum = (*sum / n).sqrt());
+        if domain == Domain::Spin {
+            centre[..columns.dim].fill(0.0);
+            deviation[..columns.dim].fill(1.0);
+        }
         let mean: Vec<f64> =
             first.iter().zip(&centre).map(|(first, centre)| first + centre).collect();
-        for (column, (mean, deviation)) in (1..).zip(mean.iter().zip(&deviation)) {
-            let wrong = |message: String| Error::input(path, format!("column {column} {message}"));
+        for (column, (mean, deviation)) in mean.iter().zip(&deviation).enumerate() {
+            let name = columns.name(column);
+            let wrong = |message: String| Error::input(path, format!("{name} {message}"));
             if *deviation == 0.0 {
+                let why = if column < columns.dim {
+                    "the density of a constant has no bound"
+                } else {
+                    "a constant tells nothing"
+                };
                 return Err(wrong(format!(
-                    "is {mean} in all of {n} training rows, expected values that differ: the density \
-                     of a constant has no bound; leave the column out"
+                    "is {mean} in all of {n} training rows, expected values that differ: {why}; leave \
+                     the column out"
                 )));
             }
             let [least, largest] = DEVIATIONS;
@@ -111,41 +154,76 @@ impl Units {
                 )));
             }
         }
-        for row in training.chunks_exact_mut(dim).chain(held_out.chunks_exact_mut(dim)) {
+        for row in training.chunks_exact_mut(width).chain(held_out.chunks_exact_mut(width)) {
             for ((x, centre), deviation) in row.iter_mut().zip(&centre).zip(&deviation) {
                 *x = ((f64::from(*x) - centre) / deviation) as f32;
             }
         }
-        Ok(Units { mean, deviation })
+        Ok(Units { columns, mean, deviation })
     }
 
-    /// Σ ln s: what −ln q of a row has more in the file's units than in these (nats).
+    /// Σ ln s over the coordinates: what −ln q of a row has more in the file's units than in these
+    /// (nats).
     pub fn ln_scale(&self) -> f64 {
-        self.deviation.iter().map(|s| s.ln()).sum()
+        self.deviation[..self.columns.dim].iter().map(|s| s.ln()).sum()
     }
 
-    /// A row in the file's units, rounded to f32.
+    /// A row, or the first values of one, in the file's units, rounded to f32.
     pub fn raw(&self, row: &[f32]) -> Vec<f32> {
         let columns = row.iter().zip(&self.mean).zip(&self.deviation);
         columns.map(|((u, mean), deviation)| (mean + deviation * f64::from(*u)) as f32).collect()
     }
 
-    /// Turns a model of rows in these units, which ends in an affine layer, into the model of the same
-    /// rows in the file's units: u = z eᵃ + b becomes x = z e^(a + ln s) + (m + s b).
+    /// The model of rows in the file's units, from one of the same rows in these. The affine layer that
+    /// a flow ends in, u = z eᵃ + b, becomes x = z e^(a + ln s) + (m + s b); the context is brought to
+    /// these units by the first layer of its embedding, which is made for it where there is none.
     ///
     /// # Errors
     /// [`ModelError`] if the result is not finite.
-    pub fn fold(&self, model: &mut Model) -> std::result::Result<(), ModelError> {
-        let mut parameters = model.parameters();
-        let affine = parameters.len().saturating_sub(2 * self.mean.len());
-        let (log_scale, shift) = parameters[affine..].split_at_mut(self.mean.len());
-        for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
-            *a = (f64::from(*a) + s.ln()) as f32;
+    pub fn fold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
+        let (dim, mut parameters) = (self.columns.dim, model.parameters());
+        if let Description::Flow(_) = model.description() {
+            let affine = parameters.len().saturating_sub(2 * dim);
+            let (log_scale, shift) = parameters[affine..].split_at_mut(dim);
+            for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
+                *a = (f64::from(*a) + s.ln()) as f32;
+            }
+            for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
+                *b = (m + s * f64::from(*b)) as f32;
+            }
         }
-        for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
-            *b = (m + s * f64::from(*b)) as f32;
+        let mut description = model.description().clone();
+        let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
+        if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
+            let given = given.get();
+            let embedding = match &mut description {
+                Description::Flow(spec) => &mut spec.embedding,
+                Description::Sites(spec) => &mut spec.embedding,
+            };
+            if embedding.is_none() {
+                let network = NetworkSpec::Mlp(MlpSpec { hidden: Vec::new() });
+                *embedding = Some(EmbeddingSpec { outputs: given, network });
+                let identity = (0..given * given).map(|i| u8::from(i % (given + 1) == 0).into());
+                let bias = std::iter::repeat_n(0.0, given);
+                parameters.splice(0..0, identity.chain(bias));
+            }
+            // An embedding's tensors come first, and of these the matrix that reads the context and
+            // its biases.
+            let units = description.tensors()[0].shape[0];
+            let (weight, rest) = parameters.split_at_mut(units * given);
+            for (row, bias) in weight.chunks_exact_mut(given).zip(rest) {
+                let mut moved = f64::from(*bias);
+                for ((w, s), m) in row.iter_mut().zip(deviation).zip(mean) {
+                    let scaled = f64::from(*w) / s;
+                    moved -= scaled * m;
+                    *w = scaled as f32;
+                }
+                *bias = moved as f32;
+            }
         }
-        model.set_parameters(&parameters)
+        let mut folded = Model::new(description, model.arithmetic())?;
+        folded.set_parameters(&parameters)?;
+        Ok(folded)
     }
 
     /// Says so where f32 cannot tell a column's values apart: the model of the standardised rows is
@@ -167,10 +245,10 @@ impl Units {
             n => format!(" ({} others are like it)", n - 1),
         };
         Some(format!(
-            "column {} is {mean:.6e} ± {deviation:.2e}, where single precision goes in steps of \
+            "{} is {mean:.6e} ± {deviation:.2e}, where single precision goes in steps of \
              {:.0e}{others}: training is not hurt, but the saved model draws and scores rows that \
              are rounded to these steps. Subtract an offset from the data.",
-            column + 1,
+            self.columns.name(*column),
             step(**mean)
         ))
     }
@@ -188,9 +266,10 @@ mod tests {
         let text: String =
             (0..1010).map(|i| format!("{},{}\n", value(i), 1e-30 * value(i))).collect();
         std::fs::write(&path, text).unwrap();
-        let (mut rows, first) = read_centred(&path, Some(2)).unwrap();
+        let mut centred = read_centred(&path, &[], Some(2), Domain::Real).unwrap();
         std::fs::remove_file(&path).unwrap();
-        let units = Units::standardize(&path, &first, &mut rows, &mut []).unwrap();
+        let mut rows = std::mem::take(&mut centred.rows);
+        let units = Units::standardize(&path, centred, &mut rows, &mut []).unwrap();
         let deviation = (0..101).map(|i| (f64::from(i) / 50.0 - 1.0).powi(2)).sum::<f64>() / 101.0;
         for (i, row) in (0..).zip(rows.chunks_exact(2)) {
             let expected = (value(i) - 1e8 - 1.0) / deviation.sqrt();

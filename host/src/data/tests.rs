@@ -20,9 +20,9 @@ fn arrays_survive_both_formats() {
         writer.rows(&values[2..]).unwrap();
         assert!(!path.exists());
         writer.finish().unwrap();
-        let (read, width) = read_all(&path, Some(2), Domain::Real).unwrap();
+        let (read, columns) = read_all(&path, &[], Some(2), Domain::Real).unwrap();
         assert_eq!(
-            (bytemuck::cast_slice::<_, u32>(&read), width),
+            (bytemuck::cast_slice::<_, u32>(&read), columns.width()),
             (bytemuck::cast_slice(&values), 2)
         );
     }
@@ -31,7 +31,10 @@ fn arrays_survive_both_formats() {
     writer.rows(&[1i8, -1, 1, -1, -1, 1]).unwrap();
     writer.finish().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 128 + 6);
-    assert_eq!(read_all(&path, None, Domain::Spin).unwrap().0, [1.0, -1.0, 1.0, -1.0, -1.0, 1.0]);
+    assert_eq!(
+        read_all(&path, &[], None, Domain::Spin).unwrap().0,
+        [1.0, -1.0, 1.0, -1.0, -1.0, 1.0]
+    );
     fs::remove_dir_all(dir).unwrap();
 }
 
@@ -52,7 +55,7 @@ fn csv_headers_and_comments_are_optional() {
         let path = dir.join("x.csv");
         fs::write(&path, text).unwrap();
         assert_eq!(
-            read_all(&path, Some(2), Domain::Real).unwrap().0,
+            read_all(&path, &[], Some(2), Domain::Real).unwrap().0,
             [1.0, 2.0, 3.0, 4.0],
             "{text}"
         );
@@ -101,14 +104,14 @@ fn every_fault_says_where_and_what() {
     for (name, bytes, expected) in cases {
         let path = dir.join(name);
         fs::write(&path, bytes).unwrap();
-        let message = read_all(&path, None, Domain::Real).unwrap_err().to_string();
+        let message = read_all(&path, &[], None, Domain::Real).unwrap_err().to_string();
         assert!(
             message.contains(expected) && message.contains(name),
             "{message}\nexpected: {expected}"
         );
     }
     fs::write(dir.join("x.csv"), "1,0\n").unwrap();
-    let message = read_all(&dir.join("x.csv"), None, Domain::Spin).unwrap_err().to_string();
+    let message = read_all(&dir.join("x.csv"), &[], None, Domain::Spin).unwrap_err().to_string();
     assert!(message.contains("column 2: found 0, expected a spin"), "{message}");
     fs::remove_dir_all(dir).unwrap();
 }
@@ -129,7 +132,7 @@ fn every_element_type_is_read_where_it_is_exact() {
     let path = dir.join("x.npy");
     let read = |descr: &str, shape: &str, data: &[u8], domain| {
         fs::write(&path, npy(descr, shape, data)).unwrap();
-        read_all(&path, None, domain).map(|(rows, _)| rows).map_err(|e| e.to_string())
+        read_all(&path, &[], None, domain).map(|(rows, _)| rows).map_err(|e| e.to_string())
     };
     macro_rules! bytes {
         ($($x:expr),*) => { [$(&$x.to_le_bytes()[..]),*].concat() };
@@ -179,13 +182,13 @@ fn lines_of_spaces_are_blank() {
     let path = dir.join("x.csv");
     for text in [" \nx,y\n1,2\n \t \n3,4\n  ", "\n\n \n1,2\n\n3,4\n\t\n"] {
         fs::write(&path, text).unwrap();
-        let read = read_all(&path, Some(2), Domain::Real).unwrap().0;
+        let read = read_all(&path, &[], Some(2), Domain::Real).unwrap().0;
         assert_eq!(read, [1.0, 2.0, 3.0, 4.0], "{text:?}");
     }
     fs::write(&path, "1\n \n2\n").unwrap();
-    assert_eq!(read_all(&path, Some(1), Domain::Real).unwrap().0, [1.0, 2.0]);
+    assert_eq!(read_all(&path, &[], Some(1), Domain::Real).unwrap().0, [1.0, 2.0]);
     fs::write(&path, " \n\t\n").unwrap();
-    assert!(read_all(&path, None, Domain::Real).unwrap_err().to_string().contains("no rows"));
+    assert!(read_all(&path, &[], None, Domain::Real).unwrap_err().to_string().contains("no rows"));
     fs::remove_dir_all(dir).unwrap();
 }
 
@@ -201,12 +204,12 @@ fn more_rows_than_memory_are_an_error() {
         if hole.set_len(header.len() as u64 + rows * width).is_err() {
             continue;
         }
-        let message = read_all(&path, None, Domain::Spin).unwrap_err().to_string();
+        let message = read_all(&path, &[], None, Domain::Spin).unwrap_err().to_string();
         assert!(message.contains("no memory") || message.contains("found 0"), "{message}");
     }
     fs::write(&path, npy("|i1", "(1125899906842624, 1)", &[])).unwrap();
     fs::write(dir.join("long.csv"), "1,".repeat(1 << 26)).unwrap();
-    let message = read_all(&dir.join("long.csv"), None, Domain::Real).unwrap_err().to_string();
+    let message = read_all(&dir.join("long.csv"), &[], None, Domain::Real).unwrap_err().to_string();
     assert!(message.contains("a line has more than"), "{message}");
     fs::remove_dir_all(dir).unwrap();
 }

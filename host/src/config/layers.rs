@@ -1,0 +1,148 @@
+//! Layers that a config spells out, `[[model.layers]]`, from noise to data.
+//!
+//! A layer is written as the model's file has it, and is read by the same types, so a new kind of
+//! layer, network, map or base needs nothing here. What is left out takes a default: masks and orders
+//! alternate from layer to layer, networks have two layers of 64 units.
+
+use pushforward::bijection::Direction;
+use pushforward::model::{BaseSpec, LayerSpec};
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// The base, `"normal"` or a table with its kind.
+pub(crate) fn base(value: &Value) -> Result<BaseSpec, String> {
+    match value {
+        Value::String(kind) => read(kinded(kind)),
+        Value::Table(table) => read(table.clone()),
+        _ => Err(format!("found {value}, expected a name or a table with a kind")),
+    }
+}
+
+/// The layers of a flow over rows of this shape, whose networks read what is there in this direction.
+pub(crate) fn layers(
+    tables: &[Table],
+    shape: &[usize],
+    fast: Direction,
+) -> Result<Vec<LayerSpec>, (usize, String)> {
+    let dim: usize = shape.iter().product();
+    let (mut couplings, mut orders) = (0, 0);
+    let layer = |(l, table): (usize, &Table)| {
+        let mut table = table.clone();
+        match table.get("kind").and_then(Value::as_str) {
+            Some("coupling") => {
+                let word = match table.get("mask").and_then(Value::as_str) {
+                    None => Some(Mask::Checkerboard),
+                    Some(word) => Mask::of(word),
+                };
+                if let Some(mask) = word {
+                    let kept = |d| if mask.keeps(d, couplings, shape) { '1' } else { '0' };
+                    let text: String = (0..dim).map(kept).collect();
+                    table.insert("mask".into(), text.into());
+                }
+                couplings += 1;
+                network(&mut table, "mlp");
+                univariate(&mut table);
+            }
+            Some("autoregressive") => {
+                let ascending = 0..dim as i64;
+                let order: Vec<i64> = match orders % 2 {
+                    0 => ascending.collect(),
+                    _ => ascending.rev().collect(),
+                };
+                orders += 1;
+                table.entry("order").or_insert(order.into());
+                let fast = match fast {
+                    Direction::Density => "density",
+                    Direction::Sampling => "sampling",
+                };
+                table.entry("fast").or_insert(fast.into());
+                network(&mut table, "masked");
+                univariate(&mut table);
+            }
+            Some("permute") => {
+                let reversed: Vec<i64> = (0..dim as i64).rev().collect();
+                table.entry("order").or_insert(reversed.into());
+            }
+            _ => {}
+        }
+        read(table).map_err(|message| (l, message))
+    };
+    tables.iter().enumerate().map(layer).collect()
+}
+
+/// Which coordinates a coupling layer keeps; every second layer keeps the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Even ones; on a lattice, the black fields of a checkerboard.
+    Checkerboard,
+    /// The first half.
+    Halves,
+}
+
+impl Mask {
+    /// By its name in configs.
+    pub fn of(word: &str) -> Option<Mask> {
+        match word {
+            "checkerboard" => Some(Mask::Checkerboard),
+            "halves" => Some(Mask::Halves),
+            _ => None,
+        }
+    }
+
+    /// Its name in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mask::Checkerboard => "checkerboard",
+            Mask::Halves => "halves",
+        }
+    }
+
+    /// Whether coupling number `layer` keeps coordinate `d` of a row of this shape.
+    pub fn keeps(self, d: usize, layer: usize, shape: &[usize]) -> bool {
+        let dim: usize = shape.iter().product();
+        match self {
+            // One coordinate has nothing to condition on: every layer moves it.
+            _ if dim == 1 => false,
+            Mask::Checkerboard => {
+                let width = if shape.len() == 2 { shape[1] } else { dim };
+                (d / width + d % width + layer).is_multiple_of(2)
+            }
+            Mask::Halves => (d < dim / 2) == layer.is_multiple_of(2),
+        }
+    }
+}
+
+/// Fills a layer's network in.
+fn network(layer: &mut Table, kind: &str) {
+    let network = layer.entry("network").or_insert(Value::Table(Table::new()));
+    let Value::Table(network) = network else { return };
+    network.entry("kind").or_insert(kind.into());
+    network.entry("hidden").or_insert(vec![64, 64].into());
+}
+
+/// Fills a layer's map of a coordinate in.
+fn univariate(layer: &mut Table) {
+    let map = layer.entry("univariate").or_insert("affine".into());
+    if let Value::String(kind) = map {
+        *map = Value::Table(kinded(kind));
+    }
+    let Value::Table(map) = map else { return };
+    match map.get("kind").and_then(Value::as_str) {
+        Some("affine") => {
+            map.entry("log_scale_bound").or_insert(3.0.into());
+        }
+        Some("rational_quadratic") => {
+            map.entry("bins").or_insert(8.into());
+            map.entry("bound").or_insert(5.0.into());
+        }
+        _ => {}
+    }
+}
+
+fn kinded(kind: &str) -> Table {
+    Table::from_iter([("kind".to_owned(), Value::from(kind))])
+}
+
+fn read<T: DeserializeOwned>(table: Table) -> Result<T, String> {
+    Value::Table(table).try_into().map_err(|e: toml::de::Error| e.message().to_owned())
+}

@@ -1,0 +1,111 @@
+//! Which columns of a table are modelled, and which are given.
+
+use std::path::Path;
+
+use super::Reader;
+use crate::error::{Error, Result};
+
+/// A column as a config names it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(untagged)]
+pub enum Column {
+    /// By its number, counted from 1.
+    Number(usize),
+    /// By the name that the header gives it.
+    Name(String),
+}
+
+impl std::fmt::Display for Column {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Column::Number(number) => write!(f, "{number}"),
+            Column::Name(name) => write!(f, "'{name}'"),
+        }
+    }
+}
+
+/// The columns of a table in the order of a model: the coordinates, as the table has them, then the
+/// context, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The coordinates.
+    pub dim: usize,
+    /// Where each column comes from, counted from 0.
+    pub from: Vec<usize>,
+    names: Option<Vec<String>>,
+}
+
+impl Columns {
+    /// Those of `reader` with this `context`; with `dim`, so many others must be left.
+    ///
+    /// # Errors
+    /// A column is not there or asked for twice; another number of coordinates is left.
+    pub fn of(
+        path: &Path,
+        reader: &Reader,
+        context: &[Column],
+        dim: Option<usize>,
+    ) -> Result<Columns> {
+        let (width, names) = (reader.width(), reader.names());
+        let wrong = |m: String| Error::input(path, m);
+        let mut given = Vec::with_capacity(context.len());
+        for column in context {
+            let index = match (column, names) {
+                (Column::Number(number), _) => number.checked_sub(1).filter(|i| *i < width),
+                (Column::Name(name), Some(names)) => names.iter().position(|n| n == name),
+                (Column::Name(_), None) => {
+                    let message =
+                        format!("has no header, expected one with {column}, or a column's number");
+                    return Err(wrong(message));
+                }
+            };
+            let Some(index) = index else {
+                let there = names.map_or(format!("1 to {width}"), |names| names.join(", "));
+                return Err(wrong(format!("has no column {column}, expected one of {there}")));
+            };
+            if given.contains(&index) {
+                let message = format!("the context has column {column} twice, expected it once");
+                return Err(wrong(message));
+            }
+            given.push(index);
+        }
+        let mut from: Vec<usize> = (0..width).filter(|index| !given.contains(index)).collect();
+        let found = from.len();
+        if found == 0 {
+            return Err(wrong("all columns are context, expected at least one to model".into()));
+        }
+        if let Some(expected) = dim.filter(|expected| *expected != found) {
+            let besides = if given.is_empty() { "" } else { " besides the context" };
+            return Err(wrong(format!("has {found} values a row{besides}, expected {expected}")));
+        }
+        from.extend(given);
+        Ok(Columns { dim: found, from, names: names.map(<[String]>::to_vec) })
+    }
+
+    /// Columns in all.
+    pub fn width(&self) -> usize {
+        self.from.len()
+    }
+
+    /// What errors call column `index` of the model's order.
+    pub fn name(&self, index: usize) -> String {
+        let from = self.from[index];
+        match &self.names {
+            Some(names) => format!("column {} ({})", from + 1, names[from]),
+            None => format!("column {}", from + 1),
+        }
+    }
+
+    /// Brings whole rows into the model's order.
+    pub fn order<T: Copy>(&self, rows: &mut [T]) {
+        if self.from.iter().enumerate().all(|(to, from)| to == *from) {
+            return;
+        }
+        let mut was = Vec::with_capacity(self.width());
+        for row in rows.chunks_exact_mut(self.width()) {
+            was.clear();
+            was.extend_from_slice(row);
+            row.iter_mut().zip(&self.from).for_each(|(x, from)| *x = was[*from]);
+        }
+    }
+}
