@@ -77,13 +77,14 @@ fn expected_rows(
     seed: u64,
     first: u64,
     n: u64,
+    context: &[f32],
 ) -> Result<Lines, Box<dyn Error>> {
     let (sampler, dim) = (model.sampler()?, model.description().dim());
     let (mut rows, mut log_prob) = (vec![0.0; n as usize * dim], vec![0.0; n as usize]);
-    sampler.sample(seed, first, &mut rows, Some(&mut log_prob));
+    sampler.given(context).sample(seed, first, &mut rows, Some(&mut log_prob));
     if program == "log_prob" {
         // A flow's score is at the row as it was rounded, its draw's log-probability is not.
-        sampler.log_prob(&rows, &mut log_prob);
+        sampler.given(context).log_prob(&rows, &mut log_prob);
     }
     let hex = |x: &f32| format!("{:08x}", x.to_bits());
     let line = |(i, (row, log_prob)): (u64, (&[f32], &f32))| {
@@ -138,14 +139,24 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "nsf_fused",
         "maf_plain",
         "iaf_fused",
+        "given_fused",
+        "spins_given_plain",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;
+        // Given at run time.
+        let context: Vec<f32> =
+            (0..model.description().context()).map(|i| 0.7 - 1.1 * i as f32).collect();
+        let words: Vec<_> = context.iter().map(|x| format!("{:08x}", x.to_bits())).collect();
+        let given =
+            if words.is_empty() { String::new() } else { format!(" context={}", words.join(",")) };
         // The second range ends on another page of 2^32 samples.
         for (seed, first, n) in [(9, 3, 5), (1 << 40, (1 << 32) - 2, 4)] {
             for program in ["sample", "log_prob"] {
-                let lines = run(&board, program, &format!("seed={seed} first={first} n={n}"))?;
-                assert_eq!(rows(&lines), expected_rows(&model, program, seed, first, n)?, "{name}");
+                let arguments = format!("seed={seed} first={first} n={n}{given}");
+                let lines = run(&board, program, &arguments)?;
+                let expected = expected_rows(&model, program, seed, first, n, &context)?;
+                assert_eq!(rows(&lines), expected, "{name}");
                 for figure_name in ["instructions", "stack", "flash"] {
                     assert!(figure(&lines, figure_name)? > 0, "{figure_name}");
                 }
@@ -163,6 +174,11 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     }
     let error = run(&board, "sample", "n=4 sed=1").unwrap_err().to_string();
     assert!(error.contains("found sed=1"), "{error}");
+    // Of two values, which the last model takes.
+    for wrong in ["context=3f800000", "context=3f800000,3f800000,3f800000", "context=1,2"] {
+        let error = run(&board, "sample", wrong).unwrap_err().to_string();
+        assert!(error.contains(&format!("found {wrong}")), "{error}");
+    }
     Ok(())
 }
 
@@ -177,7 +193,7 @@ fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
         for program in ["sample", "log_prob"] {
             let lines = run(board, program, "seed=9 first=3 n=5")?;
             assert_eq!(lines[0], ["board", board.name()]);
-            let expected = expected_rows(&model, program, 9, 3, 5)?;
+            let expected = expected_rows(&model, program, 9, 3, 5, &[])?;
             assert_eq!(rows(&lines), expected, "{}", board.name());
         }
     }

@@ -9,6 +9,9 @@
 //! PUSHFORWARD_MODEL=/path/to/model.safetensors cargo run --release --bin sample -- -append "seed=1 n=4"
 //! ```
 //!
+//! A conditional model is given `context=3f800000,40490fdb`, the bits of its values in hexadecimal, zeros
+//! if not.
+//!
 //! A program is a file of `src/bin`. A board is a folder of `boards/` and nothing else: its memory
 //! layout `memory.x`, cargo's `config.toml` (target, CPU, runner, name) and `board.rs` (how to print,
 //! how to get arguments, how to end). It is chosen by `cargo run --config boards/<name>/config.toml`;
@@ -21,6 +24,7 @@
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 pub mod arguments;
+pub mod given;
 #[allow(unsafe_code)]
 pub mod measure;
 #[allow(unsafe_code)]

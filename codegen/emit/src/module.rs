@@ -151,7 +151,7 @@ impl Module {
         let (network, value) = self.network();
         let golden = self.golden_tokens();
         let functions = functions(description.context() > 0);
-        let context = context_tokens(description.context());
+        let context = Literal::usize_unsuffixed(description.context());
         let distribution = (description.context() == 0).then(|| {
             quote! {
                 /// The model as one value that draws from any generator: with the engine's feature
@@ -175,7 +175,8 @@ impl Module {
 
                 /// Values in a row.
                 pub const DIM: usize = #dim;
-                #context
+                /// Values that a row is given, its context; 0 for a model that takes none.
+                pub const CONTEXT: usize = #context;
                 /// Bytes of flash that the weights take.
                 pub const WEIGHT_BYTES: usize = #weight_bytes;
                 /// Bytes of flash that masks, orders and sizes of layers take, where pointers have
@@ -281,13 +282,7 @@ impl Module {
             }}
         };
         let (rows, log_prob) = (embedded(rows), embedded(log_prob));
-        let context = (!context.is_empty()).then(|| {
-            let context = embedded(context);
-            quote! {
-                /// What each golden row is given, row after row.
-                pub static GOLDEN_CONTEXT: &[f32] = #context;
-            }
-        });
+        let context = if context.is_empty() { quote!(&[]) } else { embedded(context) };
         Some(quote! {
             /// The seed of the golden rows.
             pub const GOLDEN_SEED: u64 = #seed;
@@ -296,7 +291,8 @@ impl Module {
             pub static GOLDEN_ROWS: &[f32] = #rows;
             /// The log-probability of each golden row (nats), to the bit.
             pub static GOLDEN_LOG_PROB: &[f32] = #log_prob;
-            #context
+            /// What each golden row is given, row after row.
+            pub static GOLDEN_CONTEXT: &[f32] = #context;
         })
     }
 }
@@ -352,17 +348,6 @@ fn tracking(tracking: &Tracking) -> TokenStream {
         )
     });
     quote!(#file #variable)
-}
-
-/// The number of values that a row is given.
-fn context_tokens(context: usize) -> Option<TokenStream> {
-    let n = Literal::usize_unsuffixed(context);
-    (context > 0).then(|| {
-        quote! {
-            /// Values that a row is given: its context.
-            pub const CONTEXT: usize = #n;
-        }
-    })
 }
 
 /// The functions of every module: types fix the lengths of buffers for one row, so these forms

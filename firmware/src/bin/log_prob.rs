@@ -6,19 +6,21 @@
 use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{BOARD, board, model, report};
+use pushforward_firmware::{BOARD, board, given, model, report};
 
 #[entry]
 fn main() -> ! {
     let arguments = Arguments::get();
     let mut row = [model::Element::default(); model::DIM];
-    let mut scratch = model::Scratch::new();
+    let mut scratch: given::Scratch = [0.0; _];
     let clock = Instructions::start();
     let mut total = 0;
     report::line("board").word(BOARD).end();
     for i in arguments.indices() {
-        model::sample(arguments.seed, i, &mut row, &mut scratch);
-        let (log_prob, instructions) = clock.count(|| model::log_prob(&row, &mut scratch));
+        let context = &arguments.context;
+        given::sample(arguments.seed, i, context, &mut row, &mut scratch);
+        let score = || given::log_prob(context, &row, &mut scratch);
+        let (log_prob, instructions) = clock.count(score);
         total = u64::wrapping_add(total, instructions);
         report::row(i, log_prob, &row);
     }

@@ -6,21 +6,21 @@
 use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{BOARD, board, model, report};
+use pushforward_firmware::{BOARD, board, given, model, report};
 
 #[entry]
 fn main() -> ! {
     let arguments = Arguments::get();
     let mut row = [model::Element::default(); model::DIM];
-    let mut scratch = model::Scratch::new();
+    let mut scratch: given::Scratch = [0.0; _];
     let clock = Instructions::start();
     let (mut alone, mut with_log_prob) = (0, 0);
     report::line("board").word(BOARD).end();
     for i in arguments.indices() {
-        let seed = arguments.seed;
-        let instructions = clock.count(|| model::sample(seed, i, &mut row, &mut scratch)).1;
-        alone = u64::wrapping_add(alone, instructions);
-        let draw = || model::sample_with_log_prob(seed, i, &mut row, &mut scratch);
+        let (seed, context) = (arguments.seed, &arguments.context);
+        let draw = || given::sample(seed, i, context, &mut row, &mut scratch);
+        alone = u64::wrapping_add(alone, clock.count(draw).1);
+        let draw = || given::sample_with_log_prob(seed, i, context, &mut row, &mut scratch);
         let (log_prob, instructions) = clock.count(draw);
         with_log_prob = u64::wrapping_add(with_log_prob, instructions);
         report::row(i, log_prob, &row);

@@ -5,7 +5,7 @@
 #![no_main]
 
 use cortex_m_rt::entry;
-use pushforward_firmware::{BOARD, board, model, report};
+use pushforward_firmware::{BOARD, board, given, model, report};
 
 #[path = "../../../engine/tests/bits/pinned.rs"]
 mod pinned;
@@ -23,11 +23,19 @@ fn main() -> ! {
         }
     }
     let mut row = [model::Element::default(); model::DIM];
-    let mut scratch = model::Scratch::new();
+    let mut scratch: given::Scratch = [0.0; _];
     let golden =
         model::GOLDEN_ROWS.as_chunks::<{ model::DIM }>().0.iter().zip(model::GOLDEN_LOG_PROB);
+    // None are left where the model takes no context.
+    let mut contexts = model::GOLDEN_CONTEXT;
     for (i, (golden, log_prob)) in (0..u64::MAX).zip(golden) {
-        let lp = model::sample_with_log_prob(model::GOLDEN_SEED, i, &mut row, &mut scratch);
+        let mut context: given::Context = [0.0; _];
+        if let Some((first, rest)) = contexts.split_at_checked(model::CONTEXT) {
+            context.iter_mut().zip(first).for_each(|(value, golden)| *value = *golden);
+            contexts = rest;
+        }
+        let seed = model::GOLDEN_SEED;
+        let lp = given::sample_with_log_prob(seed, i, &context, &mut row, &mut scratch);
         if lp.to_bits() != log_prob.to_bits() {
             fail("golden_log_prob", i);
         }
