@@ -154,6 +154,22 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "permute",
         [(0x8387914b7aa4c285, 0xa245904b2f3b8b74), (0x949fb606f27ece66, 0x42544b37b9b722a1)],
     ),
+    (
+        "categories 3",
+        [(0x3b796550333299f5, 0x4af169276d614075), (0x3b796550333299f5, 0xab03485b3afe613a)],
+    ),
+    (
+        "categories 4, no hidden layer",
+        [(0x461864955a4e0ac8, 0x70d76c39d397869b), (0x461864955a4e0ac8, 0x70d76c39d397869b)],
+    ),
+    (
+        "categories 700",
+        [(0x79be61bd271ab7a0, 0x18f1c8da59edd70e), (0x79be61bd271ab7a0, 0x5bc21f81047ab097)],
+    ),
+    (
+        "categories of each site",
+        [(0x95964c365116fbaa, 0xdbaf8ae3e3a2d68a), (0x95964c365116fbaa, 0xcbd9f9130c93b6cf)],
+    ),
 ];
 
 #[test]

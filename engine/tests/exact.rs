@@ -5,7 +5,10 @@ mod common;
 
 use common::{AFFINE, ARITHMETICS, SPLINE, made, maf, nsf, randomised, realnvp};
 use pushforward::bijection::Direction;
-use pushforward::model::{Arithmetic, Model, Symmetry};
+use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::domain::Kind;
+use pushforward::model::{Arithmetic, Description, Model, Symmetry};
+use pushforward_oracle::Oracle;
 
 /// ln q of all 2^n states, state bit i set = spin i up.
 fn enumerate(model: &Model) -> Vec<f32> {
@@ -37,6 +40,72 @@ fn probabilities_of_all_states_sum_to_one() {
     for (name, model) in models() {
         let total: f64 = enumerate(&model).iter().map(|lp| f64::from(*lp).exp()).sum();
         assert!(total.ln().abs() < 1e-5, "{name}: ln Σ q = {}", total.ln());
+    }
+}
+
+/// Six sites of 2, 3, 4 and 5 categories: 720 states.
+fn categories(size: f32) -> Model {
+    let each = [2, 3, 4, 5, 3, 2].map(Kind::Category).to_vec();
+    let mut description = made(6, &[17], true, Symmetry::None);
+    if let Description::Sites(spec) = &mut description {
+        spec.conditional = CategoricalSpec { categories: Categories::Each(each) }.into();
+    }
+    randomised(description, Arithmetic::Fused, size)
+}
+
+/// All states of [`categories`].
+fn states() -> Vec<u8> {
+    let sizes = [2, 3, 4, 5, 3, 2u8];
+    let row = |state: usize| {
+        sizes.iter().scan(state, |rest, n| {
+            let value = *rest % usize::from(*n);
+            *rest /= usize::from(*n);
+            Some(value as u8)
+        })
+    };
+    (0..720).flat_map(row).collect()
+}
+
+#[test]
+fn categories_are_drawn_as_often_as_they_are_likely() {
+    for size in [0.3, 1.0, 3.0] {
+        let model = categories(size);
+        let (states, sampler) = (states(), model.sampler().unwrap());
+        let mut lp = vec![0.0; 720];
+        sampler.log_prob(&states, &mut lp);
+        let total: f64 = lp.iter().map(|lp| f64::from(*lp).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-6, "{size}: {total}");
+        let oracle = Oracle::new(&model);
+        let exact = |row: &[u8]| {
+            oracle.log_prob(&[], &row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>())
+        };
+        let total: f64 = states.chunks(6).map(|row| exact(row).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-9, "{size}: {total} in f64");
+
+        let n = 200_000;
+        let mut rows = vec![0u8; n * 6];
+        sampler.sample(5, 0, &mut rows, None);
+        let mut counts = std::collections::BTreeMap::<&[u8], f64>::new();
+        rows.chunks(6).for_each(|row| *counts.entry(row).or_default() += 1.0);
+        let (mut chi2, mut cells, mut rare) = (0.0, 0.0, [0.0; 2]);
+        for (row, lp) in states.chunks(6).zip(&lp) {
+            let expected = f64::from(*lp).exp() * n as f64;
+            let found = counts.remove(row).unwrap_or(0.0);
+            if expected < 10.0 {
+                rare = [rare[0] + expected, rare[1] + found];
+            } else {
+                chi2 += (found - expected).powi(2) / expected;
+                cells += 1.0;
+            }
+        }
+        assert!(counts.is_empty(), "{size}: rows outside the domain");
+        if rare[0] >= 10.0 {
+            chi2 += (rare[1] - rare[0]).powi(2) / rare[0];
+            cells += 1.0;
+        }
+        let k: f64 = cells - 1.0;
+        let z = ((chi2 / k).cbrt() - (1.0 - 2.0 / (9.0 * k))) / (2.0 / (9.0 * k)).sqrt();
+        assert!(z.abs() < 3.29, "{size}: chi2 = {chi2:.1} over {k}, {z} sigma");
     }
 }
 

@@ -76,22 +76,37 @@ fn rows_outside_the_support_score_minus_infinity() {
         &no_real,
     ]
     .concat();
+    let no_category = [
+        [-0.0, 0.5, -0.5, -1.0, 1.5, 700.0, 65_536.0, 4_294_967_296.0, 1e-45, -1e38].as_slice(),
+        &no_real,
+    ]
+    .concat();
     let no_spin_in_bytes = [0i8, 2, -2, 3, 127, -127, -128];
     each_sampler(0.3, |name, model, sampler| {
         let dim = sampler.model.dim();
-        let discrete = discrete(model);
         let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
         sampler.try_sample(2, 0, &mut rows, Some(&mut path)).unwrap();
         let clean = scored(sampler, &rows, N);
         assert!(clean.iter().all(|p| p.is_finite()), "{name}");
-        let bad = if discrete { no_spin.as_slice() } else { &no_real };
+        let element = model.description().domain().element();
+        let bad = match element {
+            Element::I8 => no_spin.as_slice(),
+            Element::F32 => &no_real,
+            Element::U8 | Element::U16 => &no_category,
+        };
         for (shift, batch) in BATCHES.into_iter().enumerate() {
             let name = format!("{name} batch {batch}");
             let (rows, spoilt_rows) = spoilt(&rows, dim, bad, shift);
             let found = scored(sampler, &rows, batch);
             is_minus_infinity_where_spoilt(&name, &clean, &found, &spoilt_rows);
         }
-        if !discrete {
+        if element == Element::U16 {
+            let categories: Vec<u16> = rows.iter().map(|x| *x as u16).collect();
+            let (rows, spoilt_rows) = spoilt(&categories, dim, &[700, 701, u16::MAX], 1);
+            let found = scored(sampler, &rows, 33);
+            is_minus_infinity_where_spoilt(name, &clean, &found, &spoilt_rows);
+        }
+        if element != Element::I8 {
             return;
         }
         let spins: Vec<i8> = rows.iter().map(|s| *s as i8).collect();
@@ -173,7 +188,7 @@ fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
             failed.insert(name.split(' ').next().unwrap_or_default().to_owned());
             let Error::NotFinite { sample } = error else { unreachable!() };
             assert!(error.to_string().starts_with(&format!("sample {sample}: ")), "{error}");
-            assert!(!discrete(model), "{name}: spins are always ±1");
+            assert!(!discrete(model), "{name}: a discrete value is always one");
         }
         // Whatever the cut, whether log-probabilities are asked for or not, and also where a call
         // cannot return an error.
@@ -231,7 +246,13 @@ fn real_numbers_are_not_cut_off_to_bytes() {
         let mut rows = vec![77i8; 3 * dim];
         let drawn = sampler.try_sample(1, 0, &mut rows, None);
         if discrete(model) {
-            assert_eq!(drawn, Ok(()), "{name}");
+            let expected = model.description().domain().element();
+            let held = if expected == Element::I8 {
+                Ok(())
+            } else {
+                Err(Error::Element { found: Element::I8, expected })
+            };
+            assert_eq!(drawn, held, "{name}");
             return;
         }
         assert_eq!(

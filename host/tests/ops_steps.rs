@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::bijection::Direction;
+use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::domain::Kind;
 use pushforward::layer::{AutoregressiveSpec, PermuteSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
@@ -284,6 +286,45 @@ fn gradients_of_conditional_models(device: &Device) {
             .collect();
         let expected = likelihood_slopes(&model, &rows);
         assert_close(&format!("{} {description:?}", device.kind()), &found[2], &expected, 1e-5);
+    }
+}
+
+fn gradients_of_categories(device: &Device) {
+    let each = [2, 5, 3, 4].map(Kind::Category).to_vec();
+    for (categories, hidden, context) in [
+        (Categories::All(3), vec![13], false),
+        (Categories::Each(each.clone()), vec![], false),
+        (Categories::Each(each), vec![9, 8], true),
+    ] {
+        let mut description = made(4, &hidden, true, Symmetry::None);
+        if let Description::Sites(spec) = &mut description {
+            spec.conditional = CategoricalSpec { categories }.into();
+        }
+        if context {
+            description = given(description, Some(4));
+        }
+        let model = model(description.clone());
+        let width = 4 + description.context();
+        let mut rows = numbers(width * 50, 1.0, 4);
+        for row in rows.chunks_mut(width) {
+            for (site, v) in row[..4].iter_mut().enumerate() {
+                let Kind::Category(n) = description.domain().kind(site) else { unreachable!() };
+                *v = ((*v * 0.5 + 0.5) * n as f32).floor().clamp(0.0, n as f32 - 1.0);
+            }
+        }
+        let target = Target::Data { rows: rows.into() };
+        let program = step_program(&description, &target);
+        let slots = if context { vec![SAMPLES, CONTEXTS] } else { vec![SAMPLES] };
+        let phases = [Forward, Loss, Backward];
+        let mut found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
+        let gradient = found.pop().unwrap();
+        let mut rows = samples(&found[0], 4);
+        if context {
+            let contexts = samples(&found[1], 3);
+            rows.iter_mut().zip(contexts).for_each(|(row, context)| row.extend(context));
+        }
+        let expected = likelihood_slopes(&model, &rows);
+        assert_close(&format!("{} {description:?}", device.kind()), &gradient, &expected, 1e-5);
     }
 }
 
@@ -790,6 +831,7 @@ fn main() -> ExitCode {
         gradients_of_layers_among_others,
         gradients_of_conditional_models,
         gradients_of_direct_terms,
+        gradients_of_categories,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,
         fused_steps_are_the_others,

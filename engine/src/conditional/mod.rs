@@ -4,10 +4,14 @@
 //! the word with. It also says how a value enters the network.
 
 pub mod bernoulli;
+pub mod categorical;
 
 pub use bernoulli::Bernoulli;
 #[cfg(feature = "model")]
 pub use bernoulli::BernoulliSpec;
+pub use categorical::Categorical;
+#[cfg(feature = "model")]
+pub use categorical::{CategoricalSpec, Categories};
 
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};

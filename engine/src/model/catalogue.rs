@@ -108,6 +108,7 @@ descriptions! {
     /// one it is decides what the network reads, so a distribution over sites is made for each.
     ConditionalSpec, each_conditional:
     Bernoulli(conditional::BernoulliSpec),
+    Categorical(conditional::CategoricalSpec),
 }
 
 catalogue! {

@@ -2,9 +2,13 @@
 #![allow(dead_code)]
 
 use pushforward::bijection::Direction;
+use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::distribution::Given;
+use pushforward::domain::{Element, Kind};
 use pushforward::layer::PermuteSpec;
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry, UnivariateSpec,
+    preset,
 };
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
@@ -91,6 +95,21 @@ pub(crate) fn discrete(model: &Model) -> bool {
     !model.description().domain().is_real()
 }
 
+/// Scores rows that are handed over as the smallest elements that hold their values.
+pub(crate) fn scored_small(
+    given: Given<'_, Sampler>,
+    element: Element,
+    rows: &[f32],
+    out: &mut [f32],
+) {
+    match element {
+        Element::F32 => given.log_prob(rows, out),
+        Element::I8 => given.log_prob(&rows.iter().map(|x| *x as i8).collect::<Vec<_>>(), out),
+        Element::U8 => given.log_prob(&rows.iter().map(|x| *x as u8).collect::<Vec<_>>(), out),
+        Element::U16 => given.log_prob(&rows.iter().map(|x| *x as u16).collect::<Vec<_>>(), out),
+    }
+}
+
 /// ln q(row) in `f64`.
 pub(crate) fn log_prob(model: &Model, row: &[f64]) -> f64 {
     Oracle::new(model).log_prob(&[], row)
@@ -151,7 +170,27 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(conditional());
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
+    all.extend(categories());
     all
+}
+
+/// Sites of categories, alike or not, few or many.
+fn categories() -> Vec<(String, Description)> {
+    let each = [2, 7, 3, 300, 2, 5].map(Kind::Category);
+    [
+        ("categories 3", 9, vec![27], true, Categories::All(3)),
+        ("categories 4, no hidden layer", 5, vec![], true, Categories::All(4)),
+        ("categories 700", 2, vec![5], false, Categories::All(700)),
+        ("categories of each site", 6, vec![13, 8], false, Categories::Each(each.to_vec())),
+    ]
+    .map(|(name, sites, hidden, direct, categories)| {
+        let mut description = made(sites, &hidden, direct, Symmetry::None);
+        if let Description::Sites(spec) = &mut description {
+            spec.conditional = CategoricalSpec { categories }.into();
+        }
+        (name.into(), description)
+    })
+    .into()
 }
 
 /// A layer over five coordinates between others.

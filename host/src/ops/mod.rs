@@ -26,6 +26,7 @@
 
 mod add;
 mod affine;
+mod categories;
 mod dense;
 mod energy;
 mod flow_layer;
@@ -51,6 +52,7 @@ use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
 pub use add::Add;
 pub use affine::{Affine, AffineBackward};
+pub use categories::{Categories, CategoriesBackward, OneHot};
 pub use dense::{Dense, DenseBackward};
 pub use energy::{Energies, EnergyBackward};
 pub use flow_layer::{FlowLayer, FlowLayerBackward};

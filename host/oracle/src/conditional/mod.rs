@@ -1,7 +1,9 @@
 //! Conditionals: Σ ln p(x_i | x_<i) (nats) of a row.
 
 mod bernoulli;
+mod categorical;
 
+use pushforward::domain::Kind;
 use pushforward::model::{ConditionalSpec, SitesSpec};
 
 use crate::network;
@@ -11,11 +13,24 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
     // Masks hide from a site what it may not see: one pass is enough.
     let inputs: Vec<f64> = match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => row.to_vec(),
+        // As many as the site of most categories has, of which one is 1.
+        ConditionalSpec::Categorical(_) => {
+            let [inputs, _] = spec.conditional.sizes();
+            let one_hot = |value: &f64| {
+                let value = *value as usize;
+                (0..inputs).map(move |k| f64::from(u8::from(k == value)))
+            };
+            row.iter().flat_map(one_hot).collect()
+        }
     };
     let outputs = network::run_causal(&spec.network, weights, context, &inputs);
-    let sites = outputs.chunks(outputs.len() / row.len()).zip(row);
-    let site = |(outputs, value): (&[f64], &f64)| match &spec.conditional {
+    let sites = outputs.chunks(outputs.len() / row.len()).zip(row).enumerate();
+    let site = |(i, (outputs, value)): (usize, (&[f64], &f64))| match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => bernoulli::log_prob(outputs[0], *value),
+        ConditionalSpec::Categorical(_) => {
+            let Kind::Category(n) = spec.conditional.domain().kind(i) else { unreachable!() };
+            categorical::log_prob(outputs, n as usize, *value)
+        }
     };
     sites.map(site).sum()
 }

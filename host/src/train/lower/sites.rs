@@ -1,15 +1,15 @@
-//! Sites, one after another: spins from a masked network, whose outputs are the logits of the
-//! conditionals.
+//! Sites, one after another: a masked network, whose outputs are the logits of the conditionals.
 
+use pushforward::domain::Kind;
 use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
 
 use super::super::tape::Tape;
 use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
-use crate::ops::{Dense, LossKind, MadeSample, Select, Spins};
+use crate::ops::{Categories, Dense, LossKind, MadeSample, OneHot, Select, Spins};
 
-/// Spins from noise (which computes the first copy's activations on its way) or from data, then
-/// hidden layers, logits, ln q.
+/// Spins from noise (which computes the first copy's activations on its way), or values from data,
+/// then hidden layers, logits, ln q.
 pub(super) fn lower(
     spec: &SitesSpec,
     sites: usize,
@@ -17,7 +17,6 @@ pub(super) fn lower(
     target: &Target,
 ) -> Result<Tape, TrainError> {
     let CausalNetworkSpec::Masked(network) = &spec.network;
-    let ConditionalSpec::Bernoulli(_) = &spec.conditional;
     let kind = match target {
         Target::Energy { .. } => LossKind::Score,
         Target::Data { .. } => LossKind::Likelihood,
@@ -26,15 +25,22 @@ pub(super) fn lower(
     let mut tape = Tape::new(copies, tensors.parameters(), kind);
     let x = tape.slot(sites);
     let given = (spec.context > 0).then(|| tape.slot(spec.context));
-    // What the network reads: the spins, after the context where there is one.
+    // What the network reads: what enters of the values, after the context where there is one.
     let mut read = x;
     if let Target::Data { rows } = target {
         target::data(&mut tape, rows, x, given);
         let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
+        if let ConditionalSpec::Categorical(_) = &spec.conditional {
+            let [most, _] = spec.conditional.sizes();
+            read = tape.slot(sites * most);
+            tape.push(OneHot { most, x, to: read });
+        }
         if let Some(context) = context {
-            let indices = tape.table(0..sites as u32);
-            read = tape.slot(tape.rows(context) + sites);
-            tape.push(Select { context: Some(context), indices, from: x, to: read });
+            let values = tape.rows(read);
+            let indices = tape.table(0..values as u32);
+            let to = tape.slot(tape.rows(context) + values);
+            tape.push(Select { context: Some(context), indices, from: read, to });
+            read = to;
         }
     }
     let network = network::masked(&mut tape, tensors, network, "network.", read)?;
@@ -50,6 +56,15 @@ pub(super) fn lower(
     for dense in network.layers() {
         tape.push(Dense { from_copy, ..dense });
     }
-    tape.push(Spins { sites, x, logits, log_q: tape.log_q() });
+    let log_q = tape.log_q();
+    match &spec.conditional {
+        ConditionalSpec::Bernoulli(_) => tape.push(Spins { sites, x, logits, log_q }),
+        ConditionalSpec::Categorical(_) => {
+            let domain = spec.conditional.domain();
+            let size = |site| if let Kind::Category(n) = domain.kind(site) { n } else { 0 };
+            let (sizes, [most, _]) = (tape.table((0..sites).map(size)), spec.conditional.sizes());
+            tape.push(Categories { sizes, most, x, logits, log_q });
+        }
+    }
     Ok(tape)
 }
