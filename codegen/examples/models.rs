@@ -8,6 +8,8 @@ use std::path::Path;
 use std::{env, error, fs, io, result};
 
 use pushforward::bijection::Direction;
+use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::domain::Kind;
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -69,6 +71,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
+        ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -78,6 +81,16 @@ pub(crate) fn files() -> Result<Vec<File>> {
 
 fn made(shape: [usize; 2], hidden: Vec<usize>, pairwise: bool, symmetry: Symmetry) -> Description {
     preset::made(&shape, &hidden, pairwise, symmetry)
+}
+
+/// Sites of few categories and of many.
+fn categories() -> Description {
+    let mut description = made([2, 3], vec![17], true, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        let each = [2, 5, 3, 4, 2, 7].map(Kind::Category).to_vec();
+        sites.conditional = CategoricalSpec { categories: Categories::Each(each) }.into();
+    }
+    description
 }
 
 fn couplings(dim: usize, n: usize, univariate: UnivariateSpec) -> impl Iterator<Item = LayerSpec> {

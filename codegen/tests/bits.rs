@@ -22,6 +22,7 @@ pushforward_codegen::model! {
     mod maf_plain = "tests/models/maf_plain.safetensors";
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
+    mod categories_fused = "tests/models/categories_fused.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -59,6 +60,12 @@ trait Outside {
 impl Outside for i8 {
     fn outside(i: usize) -> i8 {
         [0, 2, -2, 127, -128][i % 5]
+    }
+}
+
+impl Outside for u8 {
+    fn outside(i: usize) -> u8 {
+        [7, 8, 255][i % 3]
     }
 }
 
@@ -134,16 +141,13 @@ macro_rules! compiled_equals_loaded {
             let stream = &mut Stream::new(11);
             let level = Level::best();
             let drawn = sample(&compiled::MODEL, level, stream, 5, &mut bytes, None, &mut scratch);
-            if !model.description().domain().is_real() {
+            let expected = model.description().domain().element();
+            if expected == Element::I8 {
                 assert_eq!(bits(&bytes.map(f32::from)), bits(&rows[..compiled::DIM]));
             } else {
-                assert_eq!(
-                    drawn,
-                    Err(pushforward::distribution::Error::Element {
-                        found: Element::I8,
-                        expected: Element::F32,
-                    })
-                );
+                let found = Element::I8;
+                let error = pushforward::distribution::Error::Element { found, expected };
+                assert_eq!(drawn, Err(error));
                 assert_eq!(bytes, [7; compiled::DIM]);
             }
 
@@ -173,6 +177,7 @@ compiled_equals_loaded!(nsf_half, load("nsf_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(maf_plain, load("maf_plain")?);
 compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
 compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
+compiled_equals_loaded!(categories_fused, load("categories_fused")?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

@@ -18,6 +18,7 @@ use std::{env, fs};
 use folder::Folder;
 use needs::{Test, missing_program, missing_target};
 
+use pushforward::domain::Element;
 use pushforward::model::Model;
 
 const CORTEX_M3: &str = "thumbv7m-none-eabi";
@@ -89,10 +90,12 @@ fn expected_rows(
     let hex = |x: &f32| format!("{:08x}", x.to_bits());
     let line = |(i, (row, log_prob)): (u64, (&[f32], &f32))| {
         let mut words = vec!["row".into(), (first.wrapping_add(i)).to_string(), hex(log_prob)];
-        if !model.description().domain().is_real() {
-            words.push(row.iter().map(|s| if *s > 0.0 { '+' } else { '-' }).collect());
-        } else {
-            words.extend(row.iter().map(hex));
+        match model.description().domain().element() {
+            Element::F32 => words.extend(row.iter().map(hex)),
+            Element::I8 => {
+                words.push(row.iter().map(|s| if *s > 0.0 { '+' } else { '-' }).collect());
+            }
+            Element::U8 | Element::U16 => words.extend(row.iter().map(|x| x.to_string())),
         }
         words
     };
@@ -139,6 +142,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "nsf_fused",
         "maf_plain",
         "iaf_fused",
+        "categories_fused",
         "given_fused",
         "spins_given_plain",
     ] {

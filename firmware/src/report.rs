@@ -29,6 +29,22 @@ impl Element for i8 {
     }
 }
 
+impl Element for u8 {
+    const JOINED: bool = false;
+    /// A decimal number.
+    fn append(self, line: Line) -> Line {
+        line.decimal(self.into())
+    }
+}
+
+impl Element for u16 {
+    const JOINED: bool = false;
+    /// A decimal number.
+    fn append(self, line: Line) -> Line {
+        line.decimal(self.into())
+    }
+}
+
 impl Element for f32 {
     const JOINED: bool = false;
     /// A word of eight hexadecimal digits.

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
-use pushforward::model::{EmbeddingSpec, UnivariateSpec};
+use pushforward::conditional::categorical::CATEGORIES;
+use pushforward::conditional::{Categorical, CategoricalSpec, Categories};
+use pushforward::model::{ConditionalPart, EmbeddingSpec, UnivariateSpec};
 use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
 use pushforward::univariate::{
@@ -36,7 +38,7 @@ const TABLES: [(&str, Keys); 3] = [
         "model",
         &[
             ("", &["kind", "arithmetic", "context", "embedding"]),
-            ("made", &["hidden", "symmetry", "pairwise"]),
+            ("made", &["hidden", "symmetry", "pairwise", "domain", "categories"]),
             ("realnvp", &["layers", "hidden", "log_scale_bound", "mask"]),
             ("nsf", &["layers", "hidden", "bins", "bound", "mode", "mask", "fast"]),
             ("maf", &["layers", "hidden", "fast", "log_scale_bound"]),
@@ -101,14 +103,16 @@ pub struct ModelConfig {
 /// A model family and its sizes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Family {
-    /// Masked autoregressive network over spins.
+    /// Masked autoregressive network over spins or categories.
     Made {
         /// Units of each hidden layer; `None`: one layer of four units a site.
         hidden: Option<Vec<usize>>,
         /// Mixture with the flipped model; `None`: where the target has that symmetry.
         z2: Option<bool>,
-        /// Direct terms from earlier spins to each logit.
+        /// Direct terms from earlier sites to each logit.
         pairwise: bool,
+        /// Categories of the sites; `None`: spins.
+        categories: Option<Categories>,
     },
     /// Coupling flow over real vectors: `realnvp`, and `nsf` with splines.
     Coupling {
@@ -246,6 +250,11 @@ impl Config {
         let (model, kind) = model(path, &root, &target)?;
         let train = train(path, &root, &target)?;
         match (&model.family, &target) {
+            (Family::Made { categories: Some(_), .. }, TargetConfig::Hamiltonian(_)) => {
+                let message = "[model] domain: found 'category', but no Hamiltonian is over \
+                               categories: expected data";
+                return Err(Error::input(path, message));
+            }
             (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
                 return Err(mismatch(path, kind, "real numbers", "realnvp, nsf, maf or flow"));
             }
@@ -260,7 +269,7 @@ impl Config {
             {
                 return Err(Error::input(
                     path,
-                    "[target] standardize: found true, expected false for spins",
+                    "[target] standardize: found true, expected false for discrete values",
                 ));
             }
             _ => {}
@@ -399,7 +408,28 @@ fn made(section: &Section<'_>) -> Result<Family> {
     if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
         return Err(section.fault("pairwise", "found false, expected true where hidden is empty"));
     }
-    Ok(Family::Made { hidden, z2, pairwise })
+    let categories: Option<Categories> = section.get("categories")?;
+    if let Some(categories) = &categories {
+        let spec = CategoricalSpec { categories: categories.clone() };
+        if Categorical::new(spec.domain()).is_none() {
+            let [fewest, most] = CATEGORIES;
+            return Err(section.fault("categories", format!("expected {fewest} to {most} a site")));
+        }
+    }
+    let domain = section.choice("domain", &["spin", "category"])?;
+    match (domain, &categories) {
+        (Some("category"), None) => {
+            return Err(section.fault("categories", "is missing for the domain 'category'"));
+        }
+        (None | Some("spin"), Some(_)) => {
+            return Err(section.fault("categories", "expected domain = 'category' beside it"));
+        }
+        (_, Some(_)) if z2 == Some(true) => {
+            return Err(section.fault("symmetry", "found 'z2', expected 'none' for categories"));
+        }
+        _ => {}
+    }
+    Ok(Family::Made { hidden, z2, pairwise, categories })
 }
 
 fn affine(section: &Section<'_>, bound: f64) -> Result<UnivariateSpec> {

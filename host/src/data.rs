@@ -26,14 +26,5 @@ pub use split::split;
 pub use standardize::{Centred, Units, read_centred};
 pub use write::{Encoded, Format, Number, Writer};
 
-/// What a row may hold, and so how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Domain {
-    /// Any finite number; written as f32.
-    Real,
-    /// −1 or +1; written as i8.
-    Spin,
-}
-
 #[cfg(test)]
 mod tests;

@@ -16,12 +16,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pushforward::conditional::CategoricalSpec;
+use pushforward::domain::{Domain, Kind};
+use pushforward::model::ConditionalPart;
 use pushforward::model::file::fnv;
 use pushforward::model::{Arithmetic, Description, LayerSpec, Model, Symmetry, preset};
 
 use crate::checkpoint::{self, Best};
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Domain, Units, read_all, read_centred, split};
+use crate::data::{Units, read_all, read_centred, split};
 use crate::device::Device;
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable, note};
@@ -112,9 +115,22 @@ impl Problem {
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
             TargetConfig::Data { path: file, validation, shape, standardize, context: given } => {
-                let spins = matches!(config.model.family, Family::Made { .. });
-                let domain = if spins { Domain::Spin } else { Domain::Real };
+                let categories = match &config.model.family {
+                    Family::Made { categories, .. } => {
+                        categories.clone().map(|categories| CategoricalSpec { categories })
+                    }
+                    _ => None,
+                };
+                let domain = match (&categories, &config.model.family) {
+                    (Some(spec), _) => spec.domain(),
+                    (None, Family::Made { .. }) => Domain::Uniform(Kind::Spin),
+                    (None, _) => Domain::Uniform(Kind::Real),
+                };
                 let dim = shape.as_ref().map(|s| s.iter().product());
+                let dim = match domain {
+                    Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
+                    Domain::Uniform(_) => dim,
+                };
                 let (rows, columns, mut centred) = if *standardize {
                     let mut centred = read_centred(file, given, dim, domain)?;
                     let columns = centred.columns.clone();
@@ -200,10 +216,14 @@ fn unconditional(
     let dim: usize = shape.iter().product();
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
     Ok(match &config.family {
-        Family::Made { hidden, z2, pairwise } => {
+        Family::Made { hidden, z2, pairwise, categories } => {
             let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
             let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
-            preset::made(shape, &hidden, *pairwise, symmetry)
+            let mut description = preset::made(shape, &hidden, *pairwise, symmetry);
+            if let (Some(categories), Description::Sites(sites)) = (categories, &mut description) {
+                sites.conditional = CategoricalSpec { categories: categories.clone() }.into();
+            }
+            description
         }
         Family::Coupling { layers, hidden, univariate, mask } => {
             let mask = |l| (0..dim).map(move |d| mask.keeps(d, l, shape));

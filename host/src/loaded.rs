@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use pushforward::distribution;
+use pushforward::domain::Domain;
 use pushforward::model::{Model, Sampler};
 use pushforward::simd::Level;
 use rayon::prelude::*;
@@ -16,9 +17,11 @@ use crate::error::{Error, Result, affordable};
 /// An element of a row, as the engine draws it and as files hold it.
 pub trait Value: pushforward::domain::Value + Number + Default {}
 impl Value for i8 {}
+impl Value for u8 {}
+impl Value for u16 {}
 impl Value for f32 {}
 
-/// Where the log-probability of a draw is taken. For spins it is the same.
+/// Where the log-probability of a draw is taken. For discrete values it is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum At {
     /// Along the path of the draw.
@@ -94,9 +97,14 @@ impl Loaded {
         self.sampler.dim()
     }
 
-    /// Whether rows are spins.
-    pub fn spins(&self) -> bool {
-        !self.model.description().domain().is_real()
+    /// Where the values of a row lie.
+    pub fn domain(&self) -> Domain<'_> {
+        self.model.description().domain()
+    }
+
+    /// Whether no value is a real number.
+    pub fn is_discrete(&self) -> bool {
+        !self.domain().is_real()
     }
 
     /// Rows of one piece of `rows`: whole tiles, a quarter of a megabyte at most, and a piece for

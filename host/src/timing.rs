@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use pushforward::domain::Element;
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 use rayon::prelude::*;
 
@@ -83,10 +84,11 @@ impl<'a> Job<'a> {
 
     /// A batch of rows drawn or scored by each of `threads` threads.
     pub fn with_model(model: &'a Loaded, work: Work, batch: usize, threads: usize) -> Job<'a> {
-        if model.spins() {
-            Self::with_rows::<i8>(model, work, batch, threads)
-        } else {
-            Self::with_rows::<f32>(model, work, batch, threads)
+        match model.domain().element() {
+            Element::F32 => Self::with_rows::<f32>(model, work, batch, threads),
+            Element::I8 => Self::with_rows::<i8>(model, work, batch, threads),
+            Element::U8 => Self::with_rows::<u8>(model, work, batch, threads),
+            Element::U16 => Self::with_rows::<u16>(model, work, batch, threads),
         }
     }
 

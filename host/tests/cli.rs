@@ -3,6 +3,8 @@
 
 #[path = "cli/arrays.rs"]
 mod arrays;
+#[path = "cli/categories.rs"]
+mod categories;
 #[path = "cli/conditional.rs"]
 mod conditional;
 #[path = "cli/configs.rs"]

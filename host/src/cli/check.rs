@@ -9,6 +9,7 @@
 
 use std::path::PathBuf;
 
+use pushforward::domain::Kind;
 use pushforward::model::Model;
 use pushforward::noise::{Stream, normal};
 use pushforward::simd::{Level, Scalar};
@@ -24,7 +25,7 @@ const ROWS: usize = 256;
 /// Rows for the slow comparisons.
 const FEW: usize = 8;
 /// Largest space that is enumerated.
-const MOST_SPINS: usize = 20;
+const MOST_STATES: usize = 1 << 20;
 /// Largest dense Jacobian.
 const MOST_DIM: usize = 256;
 /// Largest flow whose roundings are bounded: one Jacobian for each of its layers.
@@ -180,7 +181,7 @@ fn levels_and_batches(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Result<
 
 fn both_paths(model: &Loaded) -> Finding {
     let found = PathDifference::measure(model, SEED);
-    let holds = found.overflowed == 0 && (!model.spins() || found.max == 0.0);
+    let holds = found.overflowed == 0 && (!model.is_discrete() || found.max == 0.0);
     let mut finding = Finding::new("sample path = density path", Some(holds), found.text());
     match found.warning() {
         Some(fault) if !holds => finding.detail = fault,
@@ -267,8 +268,8 @@ fn in_f64(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -
 
 fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
     let name = "round trip";
-    if model.spins() {
-        return Finding::new(name, None, "spins have no inverse map");
+    if model.is_discrete() {
+        return Finding::new(name, None, "discrete values have no inverse map");
     }
     let mut comparison = Comparison::new(model, oracle, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
@@ -285,8 +286,8 @@ fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
 fn log_det(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -> Finding {
     let name = "log-det of the Jacobian";
     let dim = model.dim();
-    if model.spins() {
-        return Finding::new(name, None, "spins have none");
+    if model.is_discrete() {
+        return Finding::new(name, None, "discrete values have none");
     }
     if dim > MOST_DIM {
         return Finding::new(name, None, format!("dimension {dim}, dense up to {MOST_DIM}"));
@@ -310,22 +311,36 @@ fn noise(index: u64, dim: usize) -> Vec<f64> {
 fn normalisation(model: &Loaded) -> Finding {
     let name = "normalisation";
     let dim = model.dim();
-    if !model.spins() || dim > MOST_SPINS {
-        let detail = format!("enumerated for spins, up to {MOST_SPINS} of them");
+    // How many values a site has; the first is 0, or −1 of a spin.
+    let sizes = (0..dim).map(|d| match model.domain().kind(d) {
+        Kind::Real => None,
+        Kind::Spin => Some((2, -1.0, 2.0)),
+        Kind::Category(n) => Some((n as usize, 0.0, 1.0)),
+    });
+    let sizes: Option<Vec<_>> = sizes.collect();
+    let states = sizes.as_ref().and_then(|sizes| {
+        sizes.iter().try_fold(1usize, |states, (n, ..)| {
+            states.checked_mul(*n).filter(|states| *states <= MOST_STATES)
+        })
+    });
+    let (Some(sizes), Some(states)) = (sizes, states) else {
+        let detail = format!("enumerated for discrete values, up to {MOST_STATES} states");
         return Finding::new(name, None, detail);
-    }
-    let states = 1usize << dim;
-    let chunk = states.min(1 << 14);
-    let (mut rows, mut log_prob) = (vec![0i8; chunk * dim], vec![0.0; chunk]);
+    };
+    let (mut rows, mut log_prob) = (Vec::new(), vec![0.0; states.min(1 << 14)]);
     let context = model.contexts(0, 1);
     let mut total = 0f64;
-    for first in (0..states).step_by(chunk) {
-        for (k, row) in rows.chunks_exact_mut(dim).enumerate() {
-            for (d, spin) in row.iter_mut().enumerate() {
-                *spin = if (first + k) >> d & 1 == 1 { 1 } else { -1 };
-            }
+    for first in (0..states).step_by(log_prob.len()) {
+        rows.clear();
+        for mut state in first..states.min(first + log_prob.len()) {
+            rows.extend(sizes.iter().map(|(n, least, step)| {
+                let value = state % n;
+                state /= n;
+                least + step * value as f32
+            }));
         }
-        model.given(&context).log_prob(&rows, &mut log_prob);
+        let log_prob = &mut log_prob[..rows.len() / dim];
+        model.given(&context).log_prob(&rows, log_prob);
         total += log_prob.iter().map(|l| f64::from(*l).exp()).sum::<f64>();
     }
     let error = total.ln();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::data::{Domain, Reader};
+use pushforward::domain::{Domain, Kind};
+
+use crate::data::Reader;
 use crate::error::{Error, Result};
 use crate::loaded::Loaded;
 
@@ -56,7 +58,7 @@ impl Contexts {
             }
             return Ok(Contexts::same(values));
         }
-        let mut reader = Reader::open(argument.as_ref(), Some(one), Domain::Real)?;
+        let mut reader = Reader::open(argument.as_ref(), Some(one), Domain::Uniform(Kind::Real))?;
         let mut ahead = Vec::new();
         let read = reader.next_rows(2, &mut ahead)?;
         let name = argument.to_owned();

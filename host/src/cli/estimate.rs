@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pushforward::domain::Kind;
+use pushforward::domain::{Domain, Kind};
 use serde_json::{Value as Json, json};
 
 use crate::config::{Hamiltonian, TargetConfig};
@@ -82,13 +82,16 @@ fn checked_energy(
             model.dim()
         ));
     }
-    let spins = energy.kind() == Kind::Spin;
-    if spins != model.spins() {
-        let kind = |spins: bool| if spins { "spins" } else { "real numbers" };
+    if Domain::Uniform(energy.kind()) != model.domain() {
+        let kind = |kind: Kind| match kind {
+            Kind::Real => "real numbers",
+            Kind::Spin => "spins",
+            Kind::Category(_) => "categories",
+        };
         return Err(format!(
             "[target] {name} is over {}, but the model is over {}",
-            kind(spins),
-            kind(model.spins())
+            kind(energy.kind()),
+            kind(model.domain().kind(0))
         ));
     }
     Ok(energy)

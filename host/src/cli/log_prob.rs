@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use pushforward::domain::Element;
+
 use super::context::Contexts;
 use super::stop_if_interrupted;
-use crate::data::{Domain, Encoded, Reader, Writer, distinct};
+use crate::data::{Encoded, Reader, Writer, distinct};
 use crate::error::{Error, Result};
 use crate::loaded::Loaded;
 
@@ -48,9 +50,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(context) = &args.context {
         distinct(("-o", &args.output), ("--context", context.as_ref()), true)?;
     }
-    let domain = if model.spins() { Domain::Spin } else { Domain::Real };
-    let mut reader = Reader::open(&args.data, Some(model.dim()), domain)?;
-    let mut writer = Writer::create(&args.output, Domain::Real, reader.rows(), 0)?;
+    let mut reader = Reader::open(&args.data, Some(model.dim()), model.domain())?;
+    let mut writer = Writer::create(&args.output, Element::F32, reader.rows(), 0)?;
     let format = writer.format();
     let mut read = |chunk: &mut Chunk| {
         chunk.rows.clear();

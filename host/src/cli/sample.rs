@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use pushforward::distribution;
+use pushforward::domain::Element;
 
 use super::context::Contexts;
 use super::{count, stop_if_interrupted};
-use crate::data::{Domain, Encoded, Writer, distinct};
+use crate::data::{Encoded, Writer, distinct};
 use crate::error::{Error, Result, affordable};
 use crate::loaded::{At, Loaded, Value};
 
@@ -34,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     log_prob: Option<PathBuf>,
     /// Where it is taken: along the path of the draw, or at the row as it was rounded (the value of
-    /// `log-prob`; twice the work). For spins they are equal, for flows see `check`.
+    /// `log-prob`; twice the work). For discrete values they are equal, for flows see `check`.
     #[arg(long, value_enum, default_value_t, requires = "log_prob")]
     log_prob_at: At,
     /// Rows drawn at a time; the result does not depend on it.
@@ -62,9 +63,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(context) = &args.context {
         distinct(output, ("--context", context.as_ref()), true)?;
     }
-    match model.spins() {
-        true => write::<i8>(args, &model, contexts),
-        false => write::<f32>(args, &model, contexts),
+    match model.domain().element() {
+        Element::F32 => write::<f32>(args, &model, contexts),
+        Element::I8 => write::<i8>(args, &model, contexts),
+        Element::U8 => write::<u8>(args, &model, contexts),
+        Element::U16 => write::<u16>(args, &model, contexts),
     }
 }
 
@@ -88,11 +91,11 @@ struct Chunk<V> {
 /// the good rows are lost nor the bad ones go unseen.
 fn write<V: Value>(args: &Args, model: &Loaded, mut contexts: Contexts) -> Result<()> {
     let dim = model.dim();
-    let domain = if model.spins() { Domain::Spin } else { Domain::Real };
-    let mut rows_to = Writer::create(&args.output, domain, Some(args.n), dim)?;
+    let element = model.domain().element();
+    let mut rows_to = Writer::create(&args.output, element, Some(args.n), dim)?;
     let log_prob_to = args.log_prob.as_ref();
     let mut log_prob_to =
-        log_prob_to.map(|p| Writer::create(p, Domain::Real, Some(args.n), 0)).transpose()?;
+        log_prob_to.map(|p| Writer::create(p, Element::F32, Some(args.n), 0)).transpose()?;
     let (format, log_prob_format) = (rows_to.format(), log_prob_to.as_ref().map(Writer::format));
     let draw = |done: u64, n: usize, chunk: &mut Chunk<V>| {
         chunk.rows.resize(n * dim, V::default());

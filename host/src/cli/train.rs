@@ -141,7 +141,7 @@ pub(super) fn train(
         lines.extend(fit.held_out.map(|h| ("weights of step".into(), h.best_step.to_string())));
         lines.extend(warnings.into_iter().map(|warning| ("warning".into(), warning)));
     }
-    if !model.spins() {
+    if !model.is_discrete() {
         PathDifference::measure(&model, evaluation.seed).report(&mut figures, &mut lines);
     }
     figures.insert("steps".into(), json!(config.train.steps));

@@ -43,7 +43,7 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
         table.insert("embedding".into(), embedding.into());
     }
     table.extend(match &config.family {
-        Family::Made { hidden, z2, pairwise } => {
+        Family::Made { hidden, z2, pairwise, categories } => {
             let (hidden, z2) = match description {
                 Description::Sites(spec) => {
                     let CausalNetworkSpec::Masked(network) = &spec.network;
@@ -54,7 +54,13 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
                 }
             };
             let symmetry = if z2 { "z2" } else { "none" };
-            table! { kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise }
+            let mut table = table! {
+                kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise,
+            };
+            if let Some(categories) = categories {
+                table.extend(table! { domain = "category", categories = written(categories) });
+            }
+            table
         }
         Family::Coupling { layers, hidden, univariate: t, mask } => {
             let mut table = layered(*t, "realnvp", "coupling", *layers, hidden);

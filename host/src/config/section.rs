@@ -265,7 +265,7 @@ fn suggestion(key: &str, known: &[(&str, &str)]) -> String {
 }
 
 /// Other words for a key: by its meaning here, all of them, with what the value must then be.
-pub(super) const MEANINGS: [(&str, &str, &[&str]); 23] = [
+pub(super) const MEANINGS: [(&str, &str, &[&str]); 24] = [
     ("kind", "", &["type", "family", "name", "flow", "architecture", "model_type"]),
     ("arithmetic", "", &["precision", "dtype", "fused", "fma"]),
     (
@@ -278,6 +278,7 @@ pub(super) const MEANINGS: [(&str, &str, &[&str]); 23] = [
         "",
         &["depth", "n_layers", "num_layers", "blocks", "n_blocks", "couplings", "transforms"],
     ),
+    ("categories", "", &["classes", "n_classes", "num_classes", "cardinality", "q", "colors"]),
     ("bins", "", &["knots", "n_bins", "num_bins", "k"]),
     ("bound", "", &["tail_bound", "tails", "box"]),
     ("log_scale_bound", "", &["scale_bound", "log_scale", "s_max"]),

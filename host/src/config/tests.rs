@@ -17,7 +17,7 @@ fn overrides_reach_their_table() {
     assert_eq!((config.train.steps, config.train.learning_rate), (7, 0.5));
     assert_eq!(
         config.model.family,
-        Family::Made { hidden: Some(vec![64]), z2: Some(true), pairwise: true }
+        Family::Made { hidden: Some(vec![64]), z2: Some(true), pairwise: true, categories: None }
     );
     let TargetConfig::Hamiltonian(target) = &config.target else { panic!() };
     assert_eq!(target.energy().unwrap().shape(), [6, 6]);
@@ -52,6 +52,11 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             made(vec![], Symmetry::None),
             "anneal",
         ),
+        (
+            format!("[model]\nkind = 'made'\ndomain = 'category'\ncategories = [3, 2]\n{data}"),
+            made(vec![], Symmetry::None),
+            "anneal",
+        ),
         (format!("[model]\nkind = 'realnvp'\nlog_scale_bound = 0.1\n{phi4}"), flow(), "patience"),
         (format!("[model]\nkind = 'nsf'\nmask = 'halves'\n{data}"), flow(), "anneal"),
         (format!("[model]\nkind = 'nsf'\nmode = 'autoregressive'\n{data}"), flow(), "anneal"),
@@ -80,7 +85,9 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         let again = parse(&record, &[]).unwrap_or_else(|e| panic!("{e}:\n{record}"));
         assert_eq!(again.record(&description), record);
         let kind = again.model.family.clone();
-        if let Family::Made { hidden, z2, .. } = kind {
+        if let Family::Made { hidden, z2, categories, .. } = kind {
+            let Family::Made { categories: expected, .. } = &config.model.family else { panic!() };
+            assert_eq!(categories, *expected);
             let Description::Sites(spec) = &description else { panic!() };
             let CausalNetworkSpec::Masked(network) = &spec.network;
             assert_eq!(
@@ -101,7 +108,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         for (table, kind) in [("model", kind), ("target", learns), ("train", "")] {
             for key in section::keys(table, Some(kind)) {
                 let other = match key {
-                    "context" | "shape" | "embedding" => true,
+                    "context" | "shape" | "embedding" | "domain" | "categories" => true,
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" => learns == "data",
                     "mask" | "fast" | "mode" => kind == "nsf",

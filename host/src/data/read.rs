@@ -5,16 +5,17 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use half::f16;
+use pushforward::domain::{Domain, Kind};
 
 use super::npy::{Element, Header};
 use super::place;
-use super::{Column, Columns, Domain};
+use super::{Column, Columns};
 use crate::error::{Error, Result};
 
 /// An open array, read front to back.
 pub struct Reader {
     path: PathBuf,
-    domain: Domain,
+    kinds: Kinds,
     width: usize,
     names: Option<Vec<String>>,
     row: u64,
@@ -36,7 +37,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file is missing, is no array, has another width, or is shorter than its header says.
-    pub fn open(path: &Path, width: Option<usize>, domain: Domain) -> Result<Reader> {
+    pub fn open(path: &Path, width: Option<usize>, domain: Domain<'_>) -> Result<Reader> {
         let bad = |m: String| Error::input(path, m);
         let standard = path.as_os_str() == "-";
         let (input, length): (Box<dyn Read>, Option<u64>) = if standard {
@@ -65,7 +66,11 @@ impl Reader {
         {
             return Err(bad(format!("has {found} values a row, expected {expected}")));
         }
-        Ok(Reader { path: path.to_owned(), domain, width: found, names, row: 0, source })
+        let kinds = match domain {
+            Domain::Uniform(kind) => Kinds::All(kind),
+            Domain::Each(kinds) => Kinds::Each(kinds.to_vec()),
+        };
+        Ok(Reader { path: path.to_owned(), kinds, width: found, names, row: 0, source })
     }
 
     /// What the header calls the columns, if there is one.
@@ -118,7 +123,8 @@ impl Reader {
                     let size = bytes.len().min((start + values - out.len()) * element.size());
                     let piece = &mut bytes[..size];
                     input.read_exact(piece).map_err(|e| Error::read(&self.path, &e))?;
-                    element.decode(piece, self.domain, out).map_err(|m| {
+                    let first = out.len() - start;
+                    element.decode(piece, &self.kinds, first, out).map_err(|m| {
                         place_of(&self.path, self.row, out.len() - start, self.width, &m)
                     })?;
                 }
@@ -140,10 +146,10 @@ impl Reader {
                         return Err(Error::input(&self.path, message));
                     }
                     reserve(&self.path, out, 1, self.width)?;
-                    for field in &record {
+                    for (column, field) in record.iter().enumerate() {
                         let value =
                             field.parse::<f64>().map_err(|_| format!("'{field}' is no number"));
-                        let value = value.and_then(|v| T::fraction(v, self.domain));
+                        let value = value.and_then(|v| T::fraction(v, self.kinds.at(column)));
                         out.push(value.map_err(|m| {
                             place_of(&self.path, self.row, out.len() - start, self.width, &m)
                         })?);
@@ -168,7 +174,7 @@ pub fn read_all(
     path: &Path,
     context: &[Column],
     dim: Option<usize>,
-    domain: Domain,
+    domain: Domain<'_>,
 ) -> Result<(Vec<f32>, Columns)> {
     let mut reader = Reader::open(path, None, domain)?;
     let columns = Columns::of(path, &reader, context, dim)?;
@@ -194,6 +200,23 @@ pub(super) fn reserve<T>(
 
 fn no_memory(path: &Path, rows: u64, width: usize) -> Error {
     Error::input(path, format!("there is no memory for {rows} more rows of {width} values"))
+}
+
+/// Where the values of a row lie.
+enum Kinds {
+    All(Kind),
+    Each(Vec<Kind>),
+}
+
+impl Kinds {
+    /// Of value number `index` of an array.
+    #[inline]
+    fn at(&self, index: usize) -> Kind {
+        match self {
+            Kinds::All(kind) => *kind,
+            Kinds::Each(kinds) => kinds[index % kinds.len()],
+        }
+    }
 }
 
 /// An open array, its width, and the names of its columns.
@@ -285,43 +308,57 @@ fn csv_fault(error: &csv::Error) -> String {
 }
 
 impl Element {
-    /// Appends the values of whole elements; on an error `out` ends before the faulty one.
+    /// Appends the values of whole elements, of which the first has number `first`; on an error `out`
+    /// ends before the faulty one.
     fn decode<T: Cell>(
         self,
         bytes: &[u8],
-        domain: Domain,
+        kinds: &Kinds,
+        first: usize,
         out: &mut Vec<T>,
     ) -> std::result::Result<(), String> {
-        fn each<const N: usize, T>(
-            bytes: &[u8],
-            out: &mut Vec<T>,
-            value: impl Fn([u8; N]) -> std::result::Result<T, String>,
-        ) -> std::result::Result<(), String> {
-            bytes.as_chunks().0.iter().try_for_each(|b| {
-                out.push(value(*b)?);
-                Ok(())
-            })
-        }
-        let real = |x: f64| T::fraction(x, domain);
-        let whole = |n: i128| T::whole(n, domain);
+        let each = Each { kinds, first, bytes };
+        let real = |x: f64, kind| T::fraction(x, kind);
+        let whole = |n: i128, kind| T::whole(n, kind);
         match self {
-            Element::F16 => each(bytes, out, |b| real(f16::from_le_bytes(b).into())),
-            Element::F32 => each(bytes, out, |b| real(f32::from_le_bytes(b).into())),
-            Element::F64 => each(bytes, out, |b| real(f64::from_le_bytes(b))),
-            Element::I8 => each(bytes, out, |b| whole(i8::from_le_bytes(b).into())),
-            Element::I16 => each(bytes, out, |b| whole(i16::from_le_bytes(b).into())),
-            Element::I32 => each(bytes, out, |b| whole(i32::from_le_bytes(b).into())),
-            Element::I64 => each(bytes, out, |b| whole(i64::from_le_bytes(b).into())),
-            Element::U8 => each(bytes, out, |b| whole(u8::from_le_bytes(b).into())),
-            Element::U16 => each(bytes, out, |b| whole(u16::from_le_bytes(b).into())),
-            Element::U32 => each(bytes, out, |b| whole(u32::from_le_bytes(b).into())),
-            Element::U64 => each(bytes, out, |b| whole(u64::from_le_bytes(b).into())),
-            Element::Bool => each(bytes, out, |[b]| match (b, domain) {
-                (0 | 1, Domain::Real) => whole(b.into()),
-                (0 | 1, Domain::Spin) => Err(no_spin(if b == 1 { "True" } else { "False" })),
+            Element::F16 => each.push(out, |b, kind| real(f16::from_le_bytes(b).into(), kind)),
+            Element::F32 => each.push(out, |b, kind| real(f32::from_le_bytes(b).into(), kind)),
+            Element::F64 => each.push(out, |b, kind| real(f64::from_le_bytes(b), kind)),
+            Element::I8 => each.push(out, |b, kind| whole(i8::from_le_bytes(b).into(), kind)),
+            Element::I16 => each.push(out, |b, kind| whole(i16::from_le_bytes(b).into(), kind)),
+            Element::I32 => each.push(out, |b, kind| whole(i32::from_le_bytes(b).into(), kind)),
+            Element::I64 => each.push(out, |b, kind| whole(i64::from_le_bytes(b).into(), kind)),
+            Element::U8 => each.push(out, |b, kind| whole(u8::from_le_bytes(b).into(), kind)),
+            Element::U16 => each.push(out, |b, kind| whole(u16::from_le_bytes(b).into(), kind)),
+            Element::U32 => each.push(out, |b, kind| whole(u32::from_le_bytes(b).into(), kind)),
+            Element::U64 => each.push(out, |b, kind| whole(u64::from_le_bytes(b).into(), kind)),
+            Element::Bool => each.push(out, |[b], kind| match (b, kind) {
+                (0 | 1, Kind::Spin) => Err(no_spin(if b == 1 { "True" } else { "False" })),
+                (0 | 1, _) => whole(b.into(), kind),
                 _ => Err(format!("found the byte {b}, expected a bool, 0 or 1")),
             }),
         }
+    }
+}
+
+/// Elements to be decoded.
+struct Each<'a> {
+    kinds: &'a Kinds,
+    first: usize,
+    bytes: &'a [u8],
+}
+
+impl Each<'_> {
+    fn push<const N: usize, T>(
+        &self,
+        out: &mut Vec<T>,
+        value: impl Fn([u8; N], Kind) -> std::result::Result<T, String>,
+    ) -> std::result::Result<(), String> {
+        let elements = (self.first..).zip(self.bytes.as_chunks().0);
+        for (index, bytes) in elements {
+            out.push(value(*bytes, self.kinds.at(index))?);
+        }
+        Ok(())
     }
 }
 
@@ -331,41 +368,46 @@ pub trait Cell: Copy {
     ///
     /// # Errors
     /// It is not finite in this type, or outside the domain.
-    fn fraction(x: f64, domain: Domain) -> std::result::Result<Self, String>;
+    fn fraction(x: f64, kind: Kind) -> std::result::Result<Self, String>;
     /// A whole number.
     ///
     /// # Errors
     /// The type does not hold it exactly, or it is outside the domain.
-    fn whole(n: i128, domain: Domain) -> std::result::Result<Self, String>;
+    fn whole(n: i128, kind: Kind) -> std::result::Result<Self, String>;
 }
 
 macro_rules! cell {
     ($type:ty) => {
         impl Cell for $type {
             #[inline]
-            fn fraction(x: f64, domain: Domain) -> std::result::Result<Self, String> {
-                match domain {
-                    Domain::Spin if x == 1.0 || x == -1.0 => Ok(x as $type),
-                    Domain::Spin => Err(no_spin(x)),
-                    Domain::Real if (x as $type).is_finite() => Ok(x as $type),
-                    Domain::Real => Err(format!(
+            fn fraction(x: f64, kind: Kind) -> std::result::Result<Self, String> {
+                match kind {
+                    Kind::Real if (x as $type).is_finite() => Ok(x as $type),
+                    Kind::Real => Err(format!(
                         "found {x}, expected a finite number within {}'s range",
                         stringify!($type)
                     )),
+                    // −0 is no category.
+                    kind if kind.contains(x as f32) && f64::from(x as f32) == x => Ok(x as $type),
+                    Kind::Spin => Err(no_spin(x)),
+                    kind => Err(format!("found {x}, expected {kind}")),
                 }
             }
 
             #[inline]
-            fn whole(n: i128, domain: Domain) -> std::result::Result<Self, String> {
-                match domain {
-                    Domain::Spin if n == 1 || n == -1 => Ok(n as $type),
-                    Domain::Spin => Err(no_spin(n)),
-                    Domain::Real if (n as $type) as i128 == n => Ok(n as $type),
-                    Domain::Real => Err(format!(
+            fn whole(n: i128, kind: Kind) -> std::result::Result<Self, String> {
+                match kind {
+                    Kind::Real if (n as $type) as i128 == n => Ok(n as $type),
+                    Kind::Real => Err(format!(
                         "found {n}, expected a number that {} holds exactly (as f64 it would be \
                          rounded)",
                         stringify!($type)
                     )),
+                    kind if n.unsigned_abs() <= 1 << 16 && kind.contains(n as f32) => {
+                        Ok(n as $type)
+                    }
+                    Kind::Spin => Err(no_spin(n)),
+                    kind => Err(format!("found {n}, expected {kind}")),
                 }
             }
         }

@@ -11,11 +11,12 @@
 
 use std::path::Path;
 
+use pushforward::domain::{Domain, Kind};
 use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkSpec};
 use pushforward::network::MlpSpec;
 
 use super::read::reserve;
-use super::{Column, Columns, Domain, Reader};
+use super::{Column, Columns, Reader};
 use crate::error::{Error, Result};
 
 /// Rows that are read at a time.
@@ -38,16 +39,16 @@ pub struct Units {
 pub struct Centred {
     /// `[rows × width]`, with columns in the order of [`Columns`].
     pub rows: Vec<f32>,
-    /// What was subtracted from each column: its first value, or 0 from spins.
+    /// What was subtracted from each column: its first value, or 0 from discrete ones.
     pub first: Vec<f64>,
     /// The columns.
     pub columns: Columns,
-    /// Where the coordinates lie; the context is real.
-    domain: Domain,
+    /// Columns that stay as they are: all coordinates where they are discrete.
+    kept: usize,
 }
 
 /// A whole array of real numbers less its first row, with `context` last and `dim` other columns
-/// before it. Coordinates that are spins stay as they are.
+/// before it. Coordinates that are discrete stay as they are.
 ///
 /// # Errors
 /// As [`read_all`](super::read_all); a difference that f32 does not hold is one too.
@@ -55,11 +56,11 @@ pub fn read_centred(
     path: &Path,
     context: &[Column],
     dim: Option<usize>,
-    domain: Domain,
+    domain: Domain<'_>,
 ) -> Result<Centred> {
-    let mut reader = Reader::open(path, None, Domain::Real)?;
+    let mut reader = Reader::open(path, None, Domain::Uniform(Kind::Real))?;
     let columns = Columns::of(path, &reader, context, dim)?;
-    let (width, spins) = (columns.width(), if domain == Domain::Spin { columns.dim } else { 0 });
+    let (width, kept) = (columns.width(), if domain.is_real() { 0 } else { columns.dim });
     let (mut rows, mut first, mut chunk) = (reader.room()?, Vec::new(), Vec::<f64>::new());
     loop {
         let read = reader.next_rows(CHUNK, &mut chunk)?;
@@ -70,7 +71,7 @@ pub fn read_centred(
         reserve(path, &mut rows, read, width)?;
         if first.is_empty() {
             first.extend_from_slice(&chunk[..width]);
-            first[..spins].fill(0.0);
+            first[..kept].fill(0.0);
         }
         for (i, (x, first)) in chunk.drain(..).zip(first.iter().cycle()).enumerate() {
             let difference = (x - first) as f32;
@@ -78,8 +79,9 @@ pub fn read_centred(
                 let row = rows.len() / width + 1;
                 format!("row {row}, {}", columns.name(i % width))
             };
-            if i % width < spins && x.abs() != 1.0 {
-                let message = format!("{}: found {x}, expected a spin, -1 or 1", place());
+            let kind = domain.kind(i % width);
+            if i % width < kept && !(kind.contains(x as f32) && f64::from(x as f32) == x) {
+                let message = format!("{}: found {x}, expected {kind}", place());
                 return Err(Error::input(path, message));
             }
             if !difference.is_finite() {
@@ -96,7 +98,7 @@ pub fn read_centred(
     if rows.is_empty() {
         return Err(Error::input(path, "has no rows"));
     }
-    Ok(Centred { rows, first, columns, domain })
+    Ok(Centred { rows, first, columns, kept })
 }
 
 impl Units {
@@ -111,7 +113,7 @@ impl Units {
         training: &mut [f32],
         held_out: &mut [f32],
     ) -> Result<Units> {
-        let Centred { first, columns, domain, .. } = centred;
+        let Centred { first, columns, kept, .. } = centred;
         let width = columns.width();
         let n = (training.len() / width) as f64;
         let mut centre = vec![0.0; width];
@@ -126,10 +128,8 @@ impl Units {
             }
         }
         deviation.iter_mut().for_each(|sum| *sum = (*sum / n).sqrt());
-        if domain == Domain::Spin {
-            centre[..columns.dim].fill(0.0);
-            deviation[..columns.dim].fill(1.0);
-        }
+        centre[..kept].fill(0.0);
+        deviation[..kept].fill(1.0);
         let mean: Vec<f64> =
             first.iter().zip(&centre).map(|(first, centre)| first + centre).collect();
         for (column, (mean, deviation)) in mean.iter().zip(&deviation).enumerate() {
@@ -266,7 +266,7 @@ mod tests {
         let text: String =
             (0..1010).map(|i| format!("{},{}\n", value(i), 1e-30 * value(i))).collect();
         std::fs::write(&path, text).unwrap();
-        let mut centred = read_centred(&path, &[], Some(2), Domain::Real).unwrap();
+        let mut centred = read_centred(&path, &[], Some(2), Domain::Uniform(Kind::Real)).unwrap();
         std::fs::remove_file(&path).unwrap();
         let mut rows = std::mem::take(&mut centred.rows);
         let units = Units::standardize(&path, centred, &mut rows, &mut []).unwrap();

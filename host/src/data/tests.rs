@@ -1,6 +1,11 @@
 use std::fs;
 
+use pushforward::domain::{Domain, Element, Kind};
+
 use super::*;
+
+const REAL: Domain<'_> = Domain::Uniform(Kind::Real);
+const SPIN: Domain<'_> = Domain::Uniform(Kind::Spin);
 
 fn folder(name: &str) -> std::path::PathBuf {
     let folder =
@@ -15,33 +20,30 @@ fn arrays_survive_both_formats() {
     let values = [1.5f32, -2.25e-30, 3.0e30, 0.1, -0.0, 7.0];
     for name in ["a.npy", "a.csv"] {
         let path = dir.join(name);
-        let mut writer = Writer::create(&path, Domain::Real, None, 2).unwrap();
+        let mut writer = Writer::create(&path, Element::F32, None, 2).unwrap();
         writer.rows(&values[..2]).unwrap();
         writer.rows(&values[2..]).unwrap();
         assert!(!path.exists());
         writer.finish().unwrap();
-        let (read, columns) = read_all(&path, &[], Some(2), Domain::Real).unwrap();
+        let (read, columns) = read_all(&path, &[], Some(2), REAL).unwrap();
         assert_eq!(
             (bytemuck::cast_slice::<_, u32>(&read), columns.width()),
             (bytemuck::cast_slice(&values), 2)
         );
     }
     let path = dir.join("spins.npy");
-    let mut writer = Writer::create(&path, Domain::Spin, Some(2), 3).unwrap();
+    let mut writer = Writer::create(&path, Element::I8, Some(2), 3).unwrap();
     writer.rows(&[1i8, -1, 1, -1, -1, 1]).unwrap();
     writer.finish().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 128 + 6);
-    assert_eq!(
-        read_all(&path, &[], None, Domain::Spin).unwrap().0,
-        [1.0, -1.0, 1.0, -1.0, -1.0, 1.0]
-    );
+    assert_eq!(read_all(&path, &[], None, SPIN).unwrap().0, [1.0, -1.0, 1.0, -1.0, -1.0, 1.0]);
     fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
 fn a_writer_dropped_half_way_leaves_nothing() {
     let dir = folder("half");
-    let mut writer = Writer::create(&dir.join("x.npy"), Domain::Real, Some(9), 1).unwrap();
+    let mut writer = Writer::create(&dir.join("x.npy"), Element::F32, Some(9), 1).unwrap();
     writer.rows(&[1.0]).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
@@ -54,11 +56,7 @@ fn csv_headers_and_comments_are_optional() {
     for text in ["x,y\n1,2\n3,4\n", "1,2\n3,4", "# made by hand\n 1 , 2 \n\n3,4\n"] {
         let path = dir.join("x.csv");
         fs::write(&path, text).unwrap();
-        assert_eq!(
-            read_all(&path, &[], Some(2), Domain::Real).unwrap().0,
-            [1.0, 2.0, 3.0, 4.0],
-            "{text}"
-        );
+        assert_eq!(read_all(&path, &[], Some(2), REAL).unwrap().0, [1.0, 2.0, 3.0, 4.0], "{text}");
     }
     fs::remove_dir_all(dir).unwrap();
 }
@@ -104,14 +102,14 @@ fn every_fault_says_where_and_what() {
     for (name, bytes, expected) in cases {
         let path = dir.join(name);
         fs::write(&path, bytes).unwrap();
-        let message = read_all(&path, &[], None, Domain::Real).unwrap_err().to_string();
+        let message = read_all(&path, &[], None, REAL).unwrap_err().to_string();
         assert!(
             message.contains(expected) && message.contains(name),
             "{message}\nexpected: {expected}"
         );
     }
     fs::write(dir.join("x.csv"), "1,0\n").unwrap();
-    let message = read_all(&dir.join("x.csv"), &[], None, Domain::Spin).unwrap_err().to_string();
+    let message = read_all(&dir.join("x.csv"), &[], None, SPIN).unwrap_err().to_string();
     assert!(message.contains("column 2: found 0, expected a spin"), "{message}");
     fs::remove_dir_all(dir).unwrap();
 }
@@ -145,7 +143,7 @@ fn every_element_type_is_read_where_it_is_exact() {
         ("<f8", bytes![1f64, -1f64, -1f64, 1f64]),
         ("<f2", bytes![0x3c00u16, 0xbc00u16, 0xbc00u16, 0x3c00u16]),
     ] {
-        for domain in [Domain::Spin, Domain::Real] {
+        for domain in [SPIN, REAL] {
             assert_eq!(read(descr, "(2, 2)", &data, domain).unwrap(), [1.0, -1.0, -1.0, 1.0]);
         }
     }
@@ -158,20 +156,20 @@ fn every_element_type_is_read_where_it_is_exact() {
         ("|b1", bytes![0u8, 1u8], [0.0, 1.0]),
         ("<f2", bytes![0x7bffu16, 0x0001u16], [65_504.0, 2f32.powi(-24)]),
     ] {
-        assert_eq!(read(descr, "(1, 2)", &data, Domain::Real).unwrap(), expected, "{descr}");
+        assert_eq!(read(descr, "(1, 2)", &data, REAL).unwrap(), expected, "{descr}");
     }
     for (descr, data, domain, expected) in [
-        ("<i8", bytes![7i64, 16_777_217i64], Domain::Real, "found 16777217, expected a number"),
-        ("<i4", bytes![7i32, 16_777_217i32], Domain::Real, "found 16777217, expected a number"),
-        ("<u8", bytes![7u64, u64::MAX], Domain::Real, "found 18446744073709551615, expected"),
-        ("<f2", bytes![0u16, 0x7c00u16], Domain::Real, "found inf"),
-        ("|b1", bytes![1u8, 2u8], Domain::Real, "found the byte 2, expected a bool"),
-        ("|u1", bytes![1u8, 0u8], Domain::Spin, "found 0, expected a spin, -1 or 1; 2x - 1"),
+        ("<i8", bytes![7i64, 16_777_217i64], REAL, "found 16777217, expected a number"),
+        ("<i4", bytes![7i32, 16_777_217i32], REAL, "found 16777217, expected a number"),
+        ("<u8", bytes![7u64, u64::MAX], REAL, "found 18446744073709551615, expected"),
+        ("<f2", bytes![0u16, 0x7c00u16], REAL, "found inf"),
+        ("|b1", bytes![1u8, 2u8], REAL, "found the byte 2, expected a bool"),
+        ("|u1", bytes![1u8, 0u8], SPIN, "found 0, expected a spin, -1 or 1; 2x - 1"),
     ] {
         let message = read(descr, "(1, 2)", &data, domain).unwrap_err();
         assert!(message.contains("row 1, column 2: ") && message.contains(expected), "{message}");
     }
-    let message = read("|b1", "(1, 2)", &[1, 1], Domain::Spin).unwrap_err();
+    let message = read("|b1", "(1, 2)", &[1, 1], SPIN).unwrap_err();
     assert!(message.contains("column 1: found True, expected a spin"), "{message}");
     fs::remove_dir_all(dir).unwrap();
 }
@@ -182,13 +180,13 @@ fn lines_of_spaces_are_blank() {
     let path = dir.join("x.csv");
     for text in [" \nx,y\n1,2\n \t \n3,4\n  ", "\n\n \n1,2\n\n3,4\n\t\n"] {
         fs::write(&path, text).unwrap();
-        let read = read_all(&path, &[], Some(2), Domain::Real).unwrap().0;
+        let read = read_all(&path, &[], Some(2), REAL).unwrap().0;
         assert_eq!(read, [1.0, 2.0, 3.0, 4.0], "{text:?}");
     }
     fs::write(&path, "1\n \n2\n").unwrap();
-    assert_eq!(read_all(&path, &[], Some(1), Domain::Real).unwrap().0, [1.0, 2.0]);
+    assert_eq!(read_all(&path, &[], Some(1), REAL).unwrap().0, [1.0, 2.0]);
     fs::write(&path, " \n\t\n").unwrap();
-    assert!(read_all(&path, &[], None, Domain::Real).unwrap_err().to_string().contains("no rows"));
+    assert!(read_all(&path, &[], None, REAL).unwrap_err().to_string().contains("no rows"));
     fs::remove_dir_all(dir).unwrap();
 }
 
@@ -204,12 +202,12 @@ fn more_rows_than_memory_are_an_error() {
         if hole.set_len(header.len() as u64 + rows * width).is_err() {
             continue;
         }
-        let message = read_all(&path, &[], None, Domain::Spin).unwrap_err().to_string();
+        let message = read_all(&path, &[], None, SPIN).unwrap_err().to_string();
         assert!(message.contains("no memory") || message.contains("found 0"), "{message}");
     }
     fs::write(&path, npy("|i1", "(1125899906842624, 1)", &[])).unwrap();
     fs::write(dir.join("long.csv"), "1,".repeat(1 << 26)).unwrap();
-    let message = read_all(&dir.join("long.csv"), &[], None, Domain::Real).unwrap_err().to_string();
+    let message = read_all(&dir.join("long.csv"), &[], None, REAL).unwrap_err().to_string();
     assert!(message.contains("a line has more than"), "{message}");
     fs::remove_dir_all(dir).unwrap();
 }
@@ -217,7 +215,7 @@ fn more_rows_than_memory_are_an_error() {
 #[test]
 fn parts_of_dead_writers_are_swept_and_no_others() {
     let dir = folder("parts");
-    let live = Writer::create(&dir.join("x.csv"), Domain::Real, None, 1).unwrap();
+    let live = Writer::create(&dir.join("x.csv"), Element::F32, None, 1).unwrap();
     let part = format!(".x.csv.{}.part", std::process::id());
     for name in [".x.csv.1.part", ".x.csv.77-3.part", ".y.csv.1.part", "x.csv.1.part"] {
         fs::write(dir.join(name), "half").unwrap();

@@ -7,11 +7,11 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
+use pushforward::domain::Element;
 use rayon::prelude::*;
 
-use super::Domain;
 use super::atomic::Atomic;
-use super::npy::{Element, Header};
+use super::npy::{self, Header};
 use super::place;
 use crate::error::{Error, Result};
 
@@ -38,9 +38,19 @@ impl Writer {
     ///
     /// # Errors
     /// The ending is neither `.npy` nor `.csv` and the target is no stream, or it cannot be created.
-    pub fn create(path: &Path, domain: Domain, rows: Option<u64>, width: usize) -> Result<Writer> {
+    pub fn create(
+        path: &Path,
+        element: Element,
+        rows: Option<u64>,
+        width: usize,
+    ) -> Result<Writer> {
         let ending = place::ending(path);
-        let element = if domain == Domain::Spin { Element::I8 } else { Element::F32 };
+        let element = match element {
+            Element::F32 => npy::Element::F32,
+            Element::I8 => npy::Element::I8,
+            Element::U8 => npy::Element::U8,
+            Element::U16 => npy::Element::U16,
+        };
         let shape = [rows.unwrap_or(0)].into_iter().chain((width > 0).then_some(width as u64));
         let header = Header { element, shape: shape.collect() };
         // A device or pipe need not have a telling name.
@@ -182,19 +192,24 @@ impl Number for i8 {
     }
 }
 
-impl Number for f32 {
-    fn text(self, out: &mut Vec<u8>) {
-        display(self, out);
-    }
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl Number for $type {
+            fn text(self, out: &mut Vec<u8>) {
+                display(self, out);
+            }
 
-    fn bytes(values: &[Self], out: &mut Vec<u8>) {
-        if cfg!(target_endian = "big") {
-            out.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-        } else {
-            out.extend(bytemuck::cast_slice::<_, u8>(values));
+            fn bytes(values: &[Self], out: &mut Vec<u8>) {
+                if cfg!(target_endian = "big") {
+                    out.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+                } else {
+                    out.extend(bytemuck::cast_slice::<_, u8>(values));
+                }
+            }
         }
-    }
+    )*};
 }
+numbers!(f32, u8, u16);
 
 fn display(x: impl std::fmt::Display, out: &mut Vec<u8>) {
     // A vector takes any number of bytes.
