@@ -143,7 +143,7 @@ fn given() -> Description {
     ];
     let mut description = preset::flow(&[4], layers, true);
     if let Description::Flow(flow) = &mut description {
-        let network = MlpSpec { hidden: vec![7] }.into();
+        let network = MlpSpec { hidden: vec![7], ..Default::default() }.into();
         flow.context = 3;
         flow.embedding = Some(EmbeddingSpec { outputs: 4, network });
     }

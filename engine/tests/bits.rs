@@ -170,6 +170,46 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "categories of each site",
         [(0x95964c365116fbaa, 0xdbaf8ae3e3a2d68a), (0x95964c365116fbaa, 0xcbd9f9130c93b6cf)],
     ),
+    (
+        "flow Relu",
+        [(0x59bd06e0e6fca1cc, 0xf71973368d862204), (0xd7adba663703d2d8, 0x63a132e1d6acda89)],
+    ),
+    (
+        "sites Relu",
+        [(0x762390c64cbad365, 0x097b206d3de2dae4), (0x762390c64cbad365, 0x10996e3ffe884676)],
+    ),
+    (
+        "flow Tanh",
+        [(0xa6b168ad9e8cc54b, 0xf92c896ba0aa1b39), (0x94a31ab7de07d7bd, 0xdbba3728ad5ad53b)],
+    ),
+    (
+        "sites Tanh",
+        [(0x195258b90ef4e5e5, 0x5805b81f6262836d), (0x195258b90ef4e5e5, 0x3f0aeb662fa32ffb)],
+    ),
+    (
+        "flow Elu",
+        [(0x60ca49a4dec38b4f, 0x08dbb49ccbbed4df), (0x6cee8c4f7ae586f1, 0x42bc2df819274c4d)],
+    ),
+    (
+        "sites Elu",
+        [(0xbc3a9ad9c58238e5, 0x3e0c3097bfc52d8a), (0xbc3a9ad9c58238e5, 0x2aa865285cb57852)],
+    ),
+    (
+        "flow Silu",
+        [(0xd747848576496828, 0x5de248002cbd5b5f), (0xd700d7e3ac6ff201, 0xc253316e8aed2591)],
+    ),
+    (
+        "sites Silu",
+        [(0x78e7c896aa4ce3e5, 0x8264ea4f9299868a), (0x78e7c896aa4ce3e5, 0x98e09b307d9bd9dd)],
+    ),
+    (
+        "flow Gelu",
+        [(0x7059404a353166f0, 0x897eaa190d8d3b3e), (0x381377e70909713e, 0x1fae1c37cd924863)],
+    ),
+    (
+        "sites Gelu",
+        [(0xa64ce31c832c9765, 0x912c0e930b7c819f), (0xa64ce31c832c9765, 0x69b125b1206e61ad)],
+    ),
 ];
 
 #[test]

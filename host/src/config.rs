@@ -396,7 +396,7 @@ fn embedding(section: &Section<'_>) -> Result<Option<EmbeddingSpec>> {
     }
     let embedding = section.get::<Embedding>("embedding")?;
     Ok(embedding.map(|Embedding { outputs, hidden }| {
-        let network = MlpSpec { hidden }.into();
+        let network = MlpSpec { hidden, ..Default::default() }.into();
         EmbeddingSpec { outputs, network }
     }))
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ops_common::*;
+use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
-use pushforward::layer::{AutoregressiveSpec, PermuteSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PermuteSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -252,7 +253,7 @@ fn gradients_of_layers_among_others(device: &Device) {
 /// A model given three values, embedded or not.
 fn given(mut description: Description, embedded: Option<usize>) -> Description {
     let embedding = embedded.map(|outputs| {
-        let network = MlpSpec { hidden: vec![5] }.into();
+        let network = MlpSpec { hidden: vec![5], ..Default::default() }.into();
         EmbeddingSpec { outputs, network }
     });
     match &mut description {
@@ -328,10 +329,40 @@ fn gradients_of_categories(device: &Device) {
     }
 }
 
+fn gradients_of_activations(device: &Device) {
+    for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {
+        let network = MlpSpec { hidden: vec![6, 5], activation }.into();
+        let mask = vec![true, false, true, false];
+        let coupling = CouplingSpec { mask, network, univariate: AFFINE };
+        let masked =
+            |hidden: &[usize]| MaskedSpec { hidden: hidden.to_vec(), direct: true, activation };
+        let mut spins = made(4, &[], true, Symmetry::Z2);
+        if let Description::Sites(spec) = &mut spins {
+            spec.network = masked(&[9, 8]).into();
+        }
+        let (order, fast) = (vec![1, 3, 0, 2], Direction::Density);
+        let network = masked(&[7]).into();
+        let autoregressive = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
+        let layers: [LayerSpec; 2] = [coupling.into(), autoregressive.into()];
+        for (description, discrete) in [(preset::flow(&[4], layers, true), false), (spins, true)] {
+            let model = model(description.clone());
+            let mut rows = numbers(4 * 50, 1.5, 4);
+            if discrete {
+                rows.iter_mut().for_each(|v| *v = v.signum());
+            }
+            let target = Target::Data { rows: rows.into() };
+            let (x, found) = gradient(device, &model, &target, SAMPLES);
+            let expected = likelihood_slopes(&model, &samples(&x, 4));
+            assert_close(&format!("{} {activation:?}", device.kind()), &found, &expected, 1e-5);
+        }
+    }
+}
+
 fn gradients_of_direct_terms(device: &Device) {
     for hidden in [vec![], vec![9]] {
         let with = |fast| {
-            let network = MaskedSpec { hidden: hidden.clone(), direct: true }.into();
+            let network =
+                MaskedSpec { hidden: hidden.clone(), direct: true, ..Default::default() }.into();
             let order = vec![1, 3, 0, 2];
             let layer = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
             model(among(layer.into()))
@@ -832,6 +863,7 @@ fn main() -> ExitCode {
         gradients_of_conditional_models,
         gradients_of_direct_terms,
         gradients_of_categories,
+        gradients_of_activations,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,
         fused_steps_are_the_others,

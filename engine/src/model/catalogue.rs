@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::part::*;
+use crate::activation::AnyActivation;
 use crate::base::{self, Base, Normal};
 use crate::bijection::{Bijection, Direction, Tile};
 use crate::conditional::{self, Conditional};
@@ -82,7 +83,7 @@ catalogue! {
     NetworkSpec,
     /// A network's kernel.
     AnyNetwork<'a>, each_network:
-    Mlp(network::MlpSpec, Mlp<'a>),
+    Mlp(network::MlpSpec, Mlp<'a, f32, AnyActivation>),
 }
 
 catalogue! {

@@ -14,6 +14,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::Tensor;
+use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
 use crate::network::{CausalSizes, units_before};
@@ -262,12 +263,23 @@ impl Tensors {
         self.add(name, shape.into(), visible, start);
     }
 
-    /// Hidden layer `l` of leaky units: weight, bias, slope.
-    pub fn hidden(&mut self, l: usize, shape: [usize; 2], visible: Visible, initial: Initial) {
-        let start = Start::Normal { factor: 1.0, slope: initial.slope };
+    /// Hidden layer `l`: weight, bias, and slope where units have one.
+    pub fn hidden(
+        &mut self,
+        l: usize,
+        shape: [usize; 2],
+        visible: Visible,
+        initial: Initial,
+        activation: AnyActivation,
+    ) {
+        let slopes = activation.slopes(shape[0]);
+        let slope = if slopes > 0 { initial.slope } else { 0.0 };
+        let start = Start::Normal { factor: 1.0, slope };
         self.matrix(&format!("hidden.{l}.weight"), shape, visible, start);
         self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
-        self.vector(&format!("hidden.{l}.slope"), shape[0], Start::Value(initial.slope));
+        if slopes > 0 {
+            self.vector(&format!("hidden.{l}.slope"), slopes, Start::Value(initial.slope));
+        }
     }
 
     /// The tensors of a part whose names begin with `path` and a dot.
@@ -300,8 +312,11 @@ impl<'a> Packer<'a> {
             .expect("validated when the model was built")
     }
 
-    /// Entries of a vector.
+    /// Entries of a vector; of a range of none there need be no tensor.
     pub fn vector(&mut self, name: &str, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         let data = &self.tensor(name).data[range];
         self.out.extend(data);
     }

@@ -17,7 +17,8 @@ pub fn made(shape: &[usize], hidden: &[usize], pairwise: bool, symmetry: Symmetr
         shape: shape.to_vec(),
         context: 0,
         embedding: None,
-        network: MaskedSpec { hidden: hidden.to_vec(), direct: pairwise }.into(),
+        network: MaskedSpec { hidden: hidden.to_vec(), direct: pairwise, ..Default::default() }
+            .into(),
         conditional: BernoulliSpec {}.into(),
         symmetry,
     })
@@ -47,7 +48,7 @@ pub fn coupling(
 ) -> LayerSpec {
     LayerSpec::Coupling(CouplingSpec {
         mask: mask.into_iter().collect(),
-        network: MlpSpec { hidden: hidden.to_vec() }.into(),
+        network: MlpSpec { hidden: hidden.to_vec(), ..Default::default() }.into(),
         univariate: univariate.into(),
     })
 }
@@ -63,7 +64,7 @@ pub fn autoregressive(
     LayerSpec::Autoregressive(AutoregressiveSpec {
         order,
         fast,
-        network: MaskedSpec { hidden: hidden.to_vec(), direct: false }.into(),
+        network: MaskedSpec { hidden: hidden.to_vec(), ..Default::default() }.into(),
         univariate: univariate.into(),
     })
 }

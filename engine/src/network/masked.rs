@@ -7,8 +7,8 @@
 //! terms read the context `c`, if there is any:
 //!
 //! ```text
-//! h⁰_u = leaky(b_u + Σ_k C_uk c_k + Σ_{j: site(j) < site(u)} W_uj x_j)
-//! hˡ_u = leaky(b_u + Σ_{v: site(v) ≤ site(u)} W_uv hˡ⁻¹_v)
+//! h⁰_u = unit(b_u + Σ_k C_uk c_k + Σ_{j: site(j) < site(u)} W_uj x_j)
+//! hˡ_u = unit(b_u + Σ_{v: site(v) ≤ site(u)} W_uv hˡ⁻¹_v)
 //! out_i = (b_i + Σ_{u: site(u) ≤ i} V_iu h_u) + (Σ_k D_ik c_k + Σ_{j: site(j) < i} J_ij x_j)
 //! ```
 //!
@@ -41,6 +41,9 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{CausalNetwork, CausalSizes, Visitor};
+#[cfg(feature = "model")]
+use crate::activation::AnyActivation;
+use crate::activation::{Activation, Leaky};
 use crate::kernel::{Cursor, Dense, Lanes, Weight, leaky, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible};
@@ -77,13 +80,9 @@ pub struct Shape<'a> {
 
 impl Shape<'_> {
     /// Packed weights, biases and slopes.
-    pub const fn weights_len(&self) -> usize {
-        let mut biases = self.sites * self.outputs;
-        let mut rest = self.hidden;
-        while let [units, tail @ ..] = rest {
-            biases += 2 * *units;
-            rest = tail;
-        }
+    pub fn weights_len(&self, activation: impl Activation) -> usize {
+        let of_units = |units: &usize| units + activation.slopes(*units);
+        let biases = self.sites * self.outputs + self.hidden.iter().map(of_units).sum::<usize>();
         biases + self.multiply_adds()
     }
 
@@ -134,36 +133,37 @@ const WIDTHS: usize = 4;
 /// Whether it has direct terms is in its type: a network without them is walked a tenth quicker for
 /// not asking at each site.
 #[derive(Clone, Copy, Debug)]
-pub struct Masked<'a, T = f32, const DIRECT: bool = false> {
+pub struct Masked<'a, T = f32, const DIRECT: bool = false, U = Leaky> {
     shape: Shape<'a>,
+    activation: U,
     /// Units a site of the first layers, where that is a whole number; else 0.
     widths: [usize; WIDTHS],
     weights: &'a [T],
 }
 
-impl<'a, T: Weight, const DIRECT: bool> Masked<'a, T, DIRECT> {
+impl<'a, T: Weight, const DIRECT: bool, U: Activation> Masked<'a, T, DIRECT, U> {
     /// A network of this `shape` over weights packed as the module says.
     ///
     /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms, if outputs
     /// would read nothing, or if there are not
     /// [`Shape::weights_len`] weights.
-    pub const fn new(shape: Shape<'a>, weights: &'a [T]) -> Option<Self> {
+    pub fn new(shape: Shape<'a>, activation: U, weights: &'a [T]) -> Option<Self> {
         if shape.sites == 0
             || shape.inputs == 0
             || shape.outputs == 0
             || shape.direct != DIRECT
             || (shape.hidden.is_empty() && !DIRECT)
-            || weights.len() != shape.weights_len()
+            || weights.len() != shape.weights_len(activation)
         {
             return None;
         }
-        Some(Self::trusted(shape, weights))
+        Some(Self::trusted(shape, activation, weights))
     }
 
     /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
     /// give wrong values and no panic.
     #[doc(hidden)]
-    pub const fn trusted(shape: Shape<'a>, weights: &'a [T]) -> Self {
+    pub const fn trusted(shape: Shape<'a>, activation: U, weights: &'a [T]) -> Self {
         let mut widths = [0; WIDTHS];
         let (mut rest, mut of) = (shape.hidden, widths.as_mut_slice());
         while let ([units, tail @ ..], [width, later @ ..]) = (rest, of) {
@@ -173,7 +173,7 @@ impl<'a, T: Weight, const DIRECT: bool> Masked<'a, T, DIRECT> {
             };
             (rest, of) = (tail, later);
         }
-        Self { shape, widths, weights }
+        Self { shape, activation, widths, weights }
     }
 
     /// Units of hidden layer `layer` that belong to sites before `site`.
@@ -215,7 +215,7 @@ impl<'a, T: Weight, const DIRECT: bool> Masked<'a, T, DIRECT> {
     }
 }
 
-impl<T: Weight, const DIRECT: bool> CausalNetwork for Masked<'_, T, DIRECT> {
+impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, T, DIRECT, U> {
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
         let Shape { sites, inputs, outputs, context, .. } = self.shape;
@@ -290,7 +290,8 @@ impl<T: Weight, const DIRECT: bool> CausalNetwork for Masked<'_, T, DIRECT> {
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, this.before(l, site), this.before(l, site + 1));
-                    leaky(lanes, own, weights.next(own.len()));
+                    leaky(lanes, own, weights.next(this.activation.slopes(own.len())));
+                    this.activation.apply(lanes, own);
                     let acc = if l + 1 < sizes.len() {
                         between(rest, this.before(l + 1, site), this.before(l + 1, end))
                     } else {
@@ -341,7 +342,7 @@ fn add<L: Lanes>(lanes: L, a: &mut L::V, b: &L::V) {
 /// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`, `output.weight` (where there is a
 /// hidden layer) and `output.bias`, and `direct.weight` `[outputs, inputs]`, if there are direct terms.
 #[cfg(feature = "model")]
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskedSpec {
     /// Units of each hidden layer.
@@ -349,6 +350,9 @@ pub struct MaskedSpec {
     /// Whether there are direct terms from context and inputs to outputs.
     #[serde(default)]
     pub direct: bool,
+    /// What hidden units make of their sums.
+    #[serde(default, skip_serializing_if = "AnyActivation::is_leaky")]
+    pub activation: AnyActivation,
 }
 
 /// A masked network with or without direct terms.
@@ -356,9 +360,9 @@ pub struct MaskedSpec {
 #[derive(Clone, Copy, Debug)]
 pub enum AnyMasked<'a> {
     /// With them.
-    Direct(Masked<'a, f32, true>),
+    Direct(Masked<'a, f32, true, AnyActivation>),
     /// Without.
-    Plain(Masked<'a, f32, false>),
+    Plain(Masked<'a, f32, false, AnyActivation>),
 }
 
 #[cfg(feature = "model")]
@@ -422,7 +426,7 @@ impl CausalPart for MaskedSpec {
         let inside = Visible::Staircase { sites, inclusive: true, context: 0 };
         let mut known = (columns, outside);
         for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(l, [*units, known.0], known.1, initial);
+            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation);
             known = (*units, inside);
         }
         if !self.hidden.is_empty() {
@@ -471,7 +475,9 @@ impl CausalPart for MaskedSpec {
             for site in start..end {
                 for l in 0..depth {
                     let own = before(l, site)..before(l, site + 1);
-                    packer.vector(&name(l, "slope"), own.clone());
+                    if self.activation.is_leaky() {
+                        packer.vector(&name(l, "slope"), own.clone());
+                    }
                     let readers = before(l + 1, site)..before(l + 1, end);
                     packer.rectangle(&name(l + 1, "weight"), readers, own);
                 }
@@ -491,9 +497,9 @@ impl CausalPart for MaskedSpec {
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
         let shape = self.shape(sizes);
         if self.direct {
-            AnyMasked::Direct(Masked::trusted(shape, weights))
+            AnyMasked::Direct(Masked::trusted(shape, self.activation, weights))
         } else {
-            AnyMasked::Plain(Masked::trusted(shape, weights))
+            AnyMasked::Plain(Masked::trusted(shape, self.activation, weights))
         }
     }
 
@@ -501,14 +507,15 @@ impl CausalPart for MaskedSpec {
         let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
         sources.code("network masked", 3);
         sources.table(hidden.len() + 13);
-        let weights = sources.weights(self.shape(sizes).weights_len());
+        let weights = sources.weights(self.shape(sizes).weights_len(self.activation));
+        let unit = format!("engine::activation::{}", self.activation.source(sources));
         let shape = format!(
             "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \
              outputs: {outputs}, context: {context}, direct: {direct} }}"
         );
         Source {
-            ty: format!("engine::network::Masked<'static, {}, {direct}>", sources.weight()),
-            value: format!("engine::network::Masked::trusted({shape}, {weights})"),
+            ty: format!("engine::network::Masked<'static, {}, {direct}, {unit}>", sources.weight()),
+            value: format!("engine::network::Masked::trusted({shape}, {unit}, {weights})"),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Multi-layer perceptron: dense layers of leaky units with learned slopes, then a linear one.
+//! Multi-layer perceptron: dense layers of units, then a linear one.
 //!
 //! ```text
-//! h⁰ = leaky(b⁰ + W⁰ x),  hˡ = leaky(bˡ + Wˡ hˡ⁻¹),  out = b + V h
+//! h⁰ = unit(b⁰ + W⁰ x),  hˡ = unit(bˡ + Wˡ hˡ⁻¹),  out = b + V h
 //! ```
 //!
 //! # Packed order
-//! For each hidden layer biases, rectangle, slopes; then the biases and the rectangle of the outputs.
+//! For each hidden layer biases, rectangle, and slopes where units have them; then the biases and the
+//! rectangle of the outputs.
 
 #[cfg(feature = "model")]
 use alloc::format;
@@ -13,6 +14,9 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::Network;
+#[cfg(feature = "model")]
+use crate::activation::AnyActivation;
+use crate::activation::{Activation, Leaky};
 use crate::kernel::{Cursor, Dense, Lanes, Weight, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
@@ -21,27 +25,26 @@ use crate::model::{
 
 /// A multi-layer perceptron over packed weights, borrowed from flash or from a loaded model.
 #[derive(Clone, Copy, Debug)]
-pub struct Mlp<'a, T = f32> {
+pub struct Mlp<'a, T = f32, U = Leaky> {
     inputs: usize,
     hidden: &'a [usize],
     outputs: usize,
+    activation: U,
     weights: &'a [T],
 }
 
-impl<'a, T: Weight> Mlp<'a, T> {
+impl<'a, T: Weight, U: Activation> Mlp<'a, T, U> {
     /// With `hidden` layers of these units, over weights packed as the module says; `None` if there
     /// are not [`Mlp::weights_len`] of them.
-    pub const fn new(
+    pub fn new(
         inputs: usize,
         hidden: &'a [usize],
         outputs: usize,
+        activation: U,
         weights: &'a [T],
     ) -> Option<Self> {
-        if weights.len() == Self::weights_len(inputs, hidden, outputs) {
-            Some(Self::trusted(inputs, hidden, outputs, weights))
-        } else {
-            None
-        }
+        let fits = weights.len() == Self::weights_len(inputs, hidden, outputs, activation);
+        fits.then(|| Self::trusted(inputs, hidden, outputs, activation, weights))
     }
 
     /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
@@ -51,25 +54,29 @@ impl<'a, T: Weight> Mlp<'a, T> {
         inputs: usize,
         hidden: &'a [usize],
         outputs: usize,
+        activation: U,
         weights: &'a [T],
     ) -> Self {
-        Self { inputs, hidden, outputs, weights }
+        Self { inputs, hidden, outputs, activation, weights }
     }
 
     /// Packed weights, biases and slopes.
-    pub const fn weights_len(mut inputs: usize, hidden: &[usize], outputs: usize) -> usize {
+    pub fn weights_len(
+        mut inputs: usize,
+        hidden: &[usize],
+        outputs: usize,
+        activation: U,
+    ) -> usize {
         let mut total = 0;
-        let mut rest = hidden;
-        while let [units, tail @ ..] = rest {
-            total += (inputs + 2) * *units;
+        for units in hidden {
+            total += (inputs + 1) * units + activation.slopes(*units);
             inputs = *units;
-            rest = tail;
         }
         total + (inputs + 1) * outputs
     }
 }
 
-impl<T: Weight> Network for Mlp<'_, T> {
+impl<T: Weight, U: Activation> Network for Mlp<'_, T, U> {
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -96,9 +103,11 @@ impl<T: Weight> Network for Mlp<'_, T> {
         for units in self.hidden {
             let layer = take_mut(outputs, *units).0;
             let bias = weights.next(*units);
-            let (rectangle, slopes) = (weights.next(known * *units), weights.next(*units));
+            let rectangle = weights.next(known * *units);
+            let slopes = weights.next(self.activation.slopes(*units));
             let dense = Dense { bias, weights: rectangle, slopes };
             lanes.dense(dense, take(inputs, known).0, layer);
+            self.activation.apply(lanes, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
@@ -110,20 +119,23 @@ impl<T: Weight> Network for Mlp<'_, T> {
     }
 }
 
-/// `{"kind": "mlp", "hidden": [units, …]}`: tensors `hidden.{l}.weight` `[units, inputs]`,
-/// `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`, `output.weight` `[outputs, inputs]` and
-/// `output.bias`.
+/// `{"kind": "mlp", "hidden": [units, …], "activation": "leaky"}`: tensors `hidden.{l}.weight` `[units,
+/// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` (of leaky units) `[units]`, `output.weight`
+/// `[outputs, inputs]` and `output.bias`.
 #[cfg(feature = "model")]
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MlpSpec {
     /// Units of each hidden layer.
     pub hidden: Vec<usize>,
+    /// What they make of their sums.
+    #[serde(default, skip_serializing_if = "AnyActivation::is_leaky")]
+    pub activation: AnyActivation,
 }
 
 #[cfg(feature = "model")]
 impl NetworkPart for MlpSpec {
-    type Built<'a> = Mlp<'a>;
+    type Built<'a> = Mlp<'a, f32, AnyActivation>;
 
     fn check(&self, faults: &mut Faults) {
         faults.sizes("hidden", &self.hidden);
@@ -132,7 +144,7 @@ impl NetworkPart for MlpSpec {
     fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
         let mut known = inputs;
         for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(l, [*units, known], Visible::All, initial);
+            tensors.hidden(l, [*units, known], Visible::All, initial, self.activation);
             known = *units;
         }
         tensors.matrix("output.weight", [outputs, known], Visible::All, initial.output());
@@ -144,25 +156,27 @@ impl NetworkPart for MlpSpec {
         for (l, units) in self.hidden.iter().enumerate() {
             packer.vector(&format!("hidden.{l}.bias"), 0..*units);
             packer.rectangle(&format!("hidden.{l}.weight"), 0..*units, 0..known);
-            packer.vector(&format!("hidden.{l}.slope"), 0..*units);
+            packer.vector(&format!("hidden.{l}.slope"), 0..self.activation.slopes(*units));
             known = *units;
         }
         packer.vector("output.bias", 0..outputs);
         packer.rectangle("output.weight", 0..outputs, 0..known);
     }
 
-    fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Mlp<'a> {
-        Mlp::trusted(inputs, &self.hidden, outputs, weights)
+    fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Self::Built<'a> {
+        Mlp::trusted(inputs, &self.hidden, outputs, self.activation, weights)
     }
 
     fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
         sources.table(self.hidden.len() + 6);
-        let weights = sources.weights(Mlp::<f32>::weights_len(inputs, &self.hidden, outputs));
-        let hidden = &self.hidden;
+        let (hidden, activation) = (&self.hidden, self.activation);
+        let len = Mlp::<f32, _>::weights_len(inputs, hidden, outputs, activation);
+        let (weights, unit) = (sources.weights(len), activation.source(sources));
+        let unit = format!("engine::activation::{unit}");
         Source {
-            ty: format!("engine::network::Mlp<'static, {}>", sources.weight()),
+            ty: format!("engine::network::Mlp<'static, {}, {unit}>", sources.weight()),
             value: format!(
-                "engine::network::Mlp::trusted({inputs}, &{hidden:?}, {outputs}, {weights})"
+                "engine::network::Mlp::trusted({inputs}, &{hidden:?}, {outputs}, {unit}, {weights})"
             ),
         }
     }

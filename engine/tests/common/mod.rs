@@ -1,16 +1,17 @@
 //! Models with made-up weights.
 #![allow(dead_code)]
 
+use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
-use pushforward::layer::PermuteSpec;
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PermuteSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry, UnivariateSpec,
     preset,
 };
-use pushforward::network::MlpSpec;
+use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
@@ -171,6 +172,43 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
     all.extend(categories());
+    all.extend(activations());
+    all
+}
+
+/// Networks of each kind of unit: in a flow that reads both ways, in an embedding and over sites.
+fn activations() -> Vec<(String, Description)> {
+    let mut all = Vec::new();
+    for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {
+        let mlp = |hidden: &[usize]| MlpSpec { hidden: hidden.to_vec(), activation };
+        let masked = MaskedSpec { hidden: vec![19], direct: true, activation };
+        let layers: [LayerSpec; 2] = [
+            CouplingSpec {
+                mask: vec![true, false, true, false, false],
+                network: mlp(&[20, 17]).into(),
+                univariate: SPLINE,
+            }
+            .into(),
+            AutoregressiveSpec {
+                order: vec![1, 3, 0, 2, 4],
+                fast: Direction::Density,
+                network: masked.clone().into(),
+                univariate: AFFINE,
+            }
+            .into(),
+        ];
+        let mut description = preset::flow(&[5], layers, true);
+        if let Description::Flow(flow) = &mut description {
+            let network = mlp(&[6]).into();
+            (flow.context, flow.embedding) = (2, Some(EmbeddingSpec { outputs: 3, network }));
+        }
+        all.push((format!("flow {activation:?}"), description));
+        let mut description = made(21, &[], true, Symmetry::Z2);
+        if let Description::Sites(sites) = &mut description {
+            sites.network = MaskedSpec { hidden: vec![42, 30], ..masked }.into();
+        }
+        all.push((format!("sites {activation:?}"), description));
+    }
     all
 }
 
@@ -229,7 +267,7 @@ fn conditional() -> Vec<(String, Description)> {
         description
     };
     let embedding = |outputs| {
-        let network = MlpSpec { hidden: vec![6] }.into();
+        let network = MlpSpec { hidden: vec![6], ..Default::default() }.into();
         Some(EmbeddingSpec { outputs, network })
     };
     vec![

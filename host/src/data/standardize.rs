@@ -201,7 +201,8 @@ impl Units {
                 Description::Sites(spec) => &mut spec.embedding,
             };
             if embedding.is_none() {
-                let network = NetworkSpec::Mlp(MlpSpec { hidden: Vec::new() });
+                let network =
+                    NetworkSpec::Mlp(MlpSpec { hidden: Vec::new(), ..Default::default() });
                 *embedding = Some(EmbeddingSpec { outputs: given, network });
                 let identity = (0..given * given).map(|i| u8::from(i % (given + 1) == 0).into());
                 let bias = std::iter::repeat_n(0.0, given);

@@ -24,6 +24,7 @@
 //! operation. A [`Program`] is what both lists end up as. Nothing here knows what runs a program, nor
 //! what models there are.
 
+mod activation;
 mod add;
 mod affine;
 mod categories;
@@ -50,6 +51,7 @@ use std::ops::Range;
 
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
+pub use activation::{Activation, ActivationBackward};
 pub use add::Add;
 pub use affine::{Affine, AffineBackward};
 pub use categories::{Categories, CategoriesBackward, OneHot};

@@ -14,7 +14,7 @@ pub(crate) fn run(
     let x = [context, inputs].concat();
     let mut outputs = match spec.hidden.len() {
         0 => weights.get("output.bias").to_vec(),
-        layers => weights.dense("output", &hidden(weights, layers, x.clone())),
+        layers => weights.dense("output", &hidden(weights, layers, spec.activation, x.clone())),
     };
     if let Some(direct) = weights.find("direct.weight") {
         for (out, row) in outputs.iter_mut().zip(direct.chunks(x.len())) {

@@ -1,20 +1,66 @@
-//! Dense layers of leaky units, then a linear one.
+//! Dense layers of units, then a linear one.
 
+use pushforward::activation::AnyActivation;
 use pushforward::network::MlpSpec;
 
 use crate::weights::Weights;
 
 pub(crate) fn run(spec: &MlpSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
-    weights.dense("output", &hidden(weights, spec.hidden.len(), x.to_vec()))
+    weights.dense("output", &hidden(weights, spec.hidden.len(), spec.activation, x.to_vec()))
 }
 
 /// The units of the last of `layers` hidden layers.
-pub(crate) fn hidden(weights: &Weights, layers: usize, mut x: Vec<f64>) -> Vec<f64> {
+pub(crate) fn hidden(
+    weights: &Weights,
+    layers: usize,
+    activation: AnyActivation,
+    mut x: Vec<f64>,
+) -> Vec<f64> {
     for l in 0..layers {
         let name = format!("hidden.{l}");
-        let slopes = weights.get(&format!("{name}.slope"));
-        let leaky = |(x, slope): (f64, &f64)| if x > 0.0 { x } else { slope * x };
-        x = weights.dense(&name, &x).into_iter().zip(slopes).map(leaky).collect();
+        let slopes = weights.find(&format!("{name}.slope"));
+        let slope = |i: usize| slopes.map_or(0.0, |slopes| slopes[i]);
+        let sums = weights.dense(&name, &x).into_iter().enumerate();
+        x = sums.map(|(i, x)| unit(activation, slope(i), x)).collect();
     }
     x
+}
+
+/// An activation; `slope` is that of a leaky unit.
+fn unit(activation: AnyActivation, slope: f64, x: f64) -> f64 {
+    match activation {
+        AnyActivation::Leaky => {
+            if x > 0.0 {
+                x
+            } else {
+                slope * x
+            }
+        }
+        AnyActivation::Relu => x.max(0.0),
+        AnyActivation::Tanh => x.tanh(),
+        AnyActivation::Elu => {
+            if x > 0.0 {
+                x
+            } else {
+                x.exp_m1()
+            }
+        }
+        AnyActivation::Silu => x / (1.0 + (-x).exp()),
+        AnyActivation::Gelu => x * normal_cdf(x),
+    }
+}
+
+/// Φ(x): the series of Marsaglia 2004, and the continued fraction far out.
+fn normal_cdf(x: f64) -> f64 {
+    let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+    if x.abs() < 4.0 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..150 {
+            term *= x * x / f64::from(2 * n + 1);
+            sum += term;
+        }
+        return 0.5 + density * sum;
+    }
+    let tail = density / (1..300).rev().fold(x.abs(), |rest, n| x.abs() + f64::from(n) / rest);
+    if x < 0.0 { tail } else { 1.0 - tail }
 }

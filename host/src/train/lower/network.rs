@@ -1,11 +1,12 @@
-//! Networks of dense layers with leaky units.
+//! Networks of dense layers with units on top.
 
+use pushforward::activation::AnyActivation;
 use pushforward::model::{CausalNetworkSpec, EmbeddingSpec, NetworkSpec};
 use pushforward::network::MaskedSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Dense, Leaky, Slot};
+use crate::ops::{Activation, Dense, Leaky, Slot};
 
 /// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
@@ -17,9 +18,10 @@ pub(super) fn run(
 ) -> Result<Slot, TrainError> {
     match spec {
         NetworkSpec::Mlp(spec) => {
-            let (layers, last) = hidden(tape, tensors, path, spec.hidden.len(), x)?;
+            let (layers, last) = hidden(tape, tensors, path, &spec.hidden, spec.activation, x)?;
             let output = tensors.dense(tape, &format!("{path}output"), last, None)?;
-            layers.into_iter().chain([output]).for_each(|dense| tape.push(dense));
+            layers.into_iter().for_each(|layer| layer.push(tape));
+            tape.push(output);
             Ok(output.y)
         }
     }
@@ -37,7 +39,7 @@ pub(super) fn causal(
         CausalNetworkSpec::Masked(spec) => {
             let network = masked(tape, tensors, spec, path, x)?;
             let outputs = network.outputs;
-            network.layers().for_each(|dense| tape.push(dense));
+            network.push(tape, 0);
             Ok(outputs)
         }
     }
@@ -54,10 +56,26 @@ pub(super) fn embedding(
     run(tape, tensors, &spec.network, "embedding.", context).map(Some)
 }
 
+/// A hidden layer: leaky units belong to the dense layer, others are an operation of their own.
+#[derive(Clone, Copy)]
+pub(super) struct Hidden {
+    pub(super) dense: Dense,
+    pub(super) activation: Option<Activation>,
+}
+
+impl Hidden {
+    fn push(self, tape: &mut Tape) {
+        tape.push(self.dense);
+        if let Some(activation) = self.activation {
+            tape.push(activation);
+        }
+    }
+}
+
 /// A masked network.
 pub(super) struct Masked {
     /// Its hidden layers.
-    pub(super) hidden: Vec<Dense>,
+    pub(super) hidden: Vec<Hidden>,
     /// What makes outputs of the last of them; there is none without hidden layers.
     pub(super) output: Option<Dense>,
     /// The direct terms, which are added to the outputs, or are all that they have.
@@ -68,9 +86,14 @@ pub(super) struct Masked {
 }
 
 impl Masked {
-    /// All layers, in their order.
-    pub(super) fn layers(self) -> impl Iterator<Item = Dense> {
-        self.hidden.into_iter().chain(self.output).chain(self.direct)
+    /// Pushes all layers, for copies from `from_copy` on.
+    pub(super) fn push(self, tape: &mut Tape, from_copy: usize) {
+        for layer in self.hidden {
+            Hidden { dense: Dense { from_copy, ..layer.dense }, ..layer }.push(tape);
+        }
+        for dense in self.output.into_iter().chain(self.direct) {
+            tape.push(Dense { from_copy, ..dense });
+        }
     }
 }
 
@@ -84,7 +107,7 @@ pub(super) fn masked(
 ) -> Result<Masked, TrainError> {
     let name = format!("{path}output");
     let outputs = tape.slot(tensors.len(&format!("{name}.bias"))?);
-    let (hidden, last) = hidden(tape, tensors, path, spec.hidden.len(), x)?;
+    let (hidden, last) = hidden(tape, tensors, path, &spec.hidden, spec.activation, x)?;
     let bias = tensors.start(&format!("{name}.bias"))?;
     let mut output = None;
     if !hidden.is_empty() {
@@ -100,22 +123,30 @@ pub(super) fn masked(
     Ok(Masked { hidden, output, direct, outputs, bias })
 }
 
-/// Hidden layers `{path}hidden.{k}` on top of `x`, `count` of them, and the last one's units. They
-/// are not pushed.
+/// Hidden layers `{path}hidden.{k}` of these sizes on top of `x`, and the last one's units. They are
+/// not pushed.
 fn hidden(
     tape: &mut Tape,
     tensors: &Tensors,
     path: &str,
-    count: usize,
+    sizes: &[usize],
+    activation: AnyActivation,
     mut x: Slot,
-) -> Result<(Vec<Dense>, Slot), TrainError> {
-    let mut layers = Vec::with_capacity(count);
-    for k in 0..count {
+) -> Result<(Vec<Hidden>, Slot), TrainError> {
+    let mut layers = Vec::with_capacity(sizes.len());
+    for k in 0..sizes.len() {
         let name = format!("{path}hidden.{k}");
         let dense = tensors.dense(tape, &name, x, None)?;
-        let slope = tensors.start(&format!("{name}.slope"))?;
-        x = tape.slot(dense.outputs);
-        layers.push(Dense { units: Some(Leaky { slope, y: x }), ..dense });
+        let y = tape.slot(dense.outputs);
+        layers.push(match activation {
+            AnyActivation::Leaky => {
+                let slope = tensors.start(&format!("{name}.slope"))?;
+                let units = Some(Leaky { slope, y });
+                Hidden { dense: Dense { units, ..dense }, activation: None }
+            }
+            _ => Hidden { dense, activation: Some(Activation { activation, x: dense.y, y }) },
+        });
+        x = y;
     }
     Ok((layers, x))
 }

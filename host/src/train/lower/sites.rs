@@ -6,7 +6,7 @@ use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry
 use super::super::tape::Tape;
 use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
-use crate::ops::{Categories, Dense, LossKind, MadeSample, OneHot, Select, Spins};
+use crate::ops::{Categories, LossKind, MadeSample, OneHot, Select, Spins};
 
 /// Spins from noise (which computes the first copy's activations on its way), or values from data,
 /// then hidden layers, logits, ln q.
@@ -48,14 +48,12 @@ pub(super) fn lower(
 
     if let Target::Energy { energy, .. } = target {
         let Masked { hidden, output, direct, bias, .. } = &network;
-        let (layers, output, pairwise, bias) = (hidden.clone(), *output, *direct, *bias);
+        let layers = hidden.iter().map(|layer| layer.dense).collect();
+        let (output, pairwise, bias) = (*output, *direct, *bias);
         tape.push(MadeSample { sites, layers, output, pairwise, bias, x, logits });
         target::energies(&mut tape, energy, x);
     }
-    let from_copy = usize::from(kind == LossKind::Score);
-    for dense in network.layers() {
-        tape.push(Dense { from_copy, ..dense });
-    }
+    network.push(&mut tape, usize::from(kind == LossKind::Score));
     let log_q = tape.log_q();
     match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => tape.push(Spins { sites, x, logits, log_q }),

@@ -1,0 +1,191 @@
+//! Hidden units without weights: y = f(x), element by element, for the activations of
+//! [`pushforward::activation`] but the leaky one, which belongs to [`Dense`](super::Dense).
+//!
+//! Backward: dx = f′(x) dy, with f′ = 1 or 0 for `relu`, 1 − y² for `tanh`, 1 or y + 1 for `elu`,
+//! σ (1 + x (1 − σ)) for `silu` and Φ + x φ for `gelu`.
+
+use pushforward::activation::AnyActivation;
+use pushforward::math::{exp, sigmoid, tanh};
+use pushforward::simd::{Kernel, Simd, dispatch};
+
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants};
+
+/// y from x.
+#[derive(Clone, Copy, Debug)]
+pub struct Activation {
+    /// Which.
+    pub activation: AnyActivation,
+    /// Sums.
+    pub x: Slot,
+    /// Units.
+    pub y: Slot,
+}
+
+const SHADER: &str = include_str!("activation.wgsl");
+
+/// 1/√(2π), and what Φ is approximated by (Abramowitz & Stegun, 7.1.26).
+const DENSITY: f32 = 0.398_942_3;
+const ALONG: f32 = 0.231_641_89;
+const P: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_87, -0.726_576_01, 0.530_702_7];
+
+/// Φ(x).
+#[inline(always)]
+fn normal_cdf<S: Simd>(s: S, x: S::F) -> S::F {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let positive = s.lt(zero, x);
+    let size = s.select(positive, x, s.sub(zero, x));
+    let u = s.div(one, s.add(one, s.mul(size, s.splat(ALONG))));
+    let sum = P.iter().rev().fold(zero, |sum, c| s.mul(u, s.add(sum, s.splat(*c))));
+    let tail = s.mul(sum, exp(s, s.mul(s.mul(size, size), s.splat(-0.5))));
+    s.select(positive, s.sub(one, tail), tail)
+}
+
+/// f(x) and f′(x).
+#[inline(always)]
+fn unit<S: Simd>(s: S, activation: AnyActivation, x: S::F) -> [S::F; 2] {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let positive = s.lt(zero, x);
+    match activation {
+        // A leaky unit with the slope 0, for no other has it here.
+        AnyActivation::Leaky | AnyActivation::Relu => {
+            [s.select(positive, x, zero), s.select(positive, one, zero)]
+        }
+        AnyActivation::Tanh => {
+            let y = tanh(s, x);
+            [y, s.sub(one, s.mul(y, y))]
+        }
+        AnyActivation::Elu => {
+            let t = tanh(s, s.mul(x, s.splat(0.5)));
+            let below = s.div(s.add(t, t), s.sub(one, t));
+            [s.select(positive, x, below), s.select(positive, one, s.add(below, one))]
+        }
+        AnyActivation::Silu => {
+            let p = sigmoid(s, x);
+            [s.mul(x, p), s.mul(p, s.add(one, s.mul(x, s.sub(one, p))))]
+        }
+        AnyActivation::Gelu => {
+            let p = normal_cdf(s, x);
+            let density = s.mul(exp(s, s.mul(s.mul(x, x), s.splat(-0.5))), s.splat(DENSITY));
+            [s.mul(x, p), s.add(p, s.mul(x, density))]
+        }
+    }
+}
+
+struct Run<'a> {
+    activation: AnyActivation,
+    x: &'a [f32],
+    /// Units, or the gradient of them.
+    y: &'a mut [f32],
+    backward: bool,
+}
+
+impl Kernel for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // One loop for each, so that the choice is outside.
+        macro_rules! each {
+            ($($name:ident),+) => {
+                match self.activation {
+                    $(AnyActivation::$name => {
+                        for (y, x) in S::chunks_mut(self.y).0.iter_mut().zip(S::chunks(self.x).0) {
+                            let [value, slope] = unit(s, AnyActivation::$name, s.load(x));
+                            let new = if self.backward { s.mul(slope, s.load(y)) } else { value };
+                            s.store(new, y);
+                        }
+                    })+
+                }
+            };
+        }
+        each!(Leaky, Relu, Tanh, Elu, Silu, Gelu);
+    }
+}
+
+impl Activation {
+    fn launch(&self, layout: &Layout, dy: Slot, entry: &'static str) -> Vec<Launch> {
+        let arguments = arguments! {
+            x: layout.offset(self.x),
+            y: layout.offset(self.y),
+            dy: layout.offset(dy),
+            rows: layout.shapes[self.x.0].rows,
+        };
+        let positions = layout.shapes[self.x.0].positions;
+        let rows = layout.shapes[self.x.0].rows as u32;
+        let groups = [Layout::groups(layout.columns_of(self.x)), rows, 1];
+        let kind = self.activation as u32;
+        let sources = vec![
+            constants![
+                KIND = kind,
+                RELU = AnyActivation::Relu as u32,
+                TANH = AnyActivation::Tanh as u32,
+                ELU = AnyActivation::Elu as u32,
+                SILU = AnyActivation::Silu as u32,
+                ALONG,
+                DENSITY,
+                P0 = P[0],
+                P1 = P[1],
+                P2 = P[2],
+                P3 = P[3],
+                P4 = P[4],
+            ],
+            SHADER.into(),
+        ];
+        vec![Launch { sources, entry, arguments: arguments.over(positions), groups }]
+    }
+}
+
+impl Operation for Activation {
+    fn cpu(&self, context: &mut Context<'_>) {
+        context.writing(self.y, |context, y| {
+            let (activation, x) = (self.activation, context.slot(self.x));
+            dispatch(context.level, Run { activation, x, y, backward: false });
+        });
+    }
+
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        self.launch(layout, self.x, "activation")
+    }
+}
+
+impl Forward for Activation {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.y]
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        if !reverse.wanted(self.x) {
+            return;
+        }
+        let dy = reverse.take(self.y);
+        reverse.give(self.x, dy);
+        reverse.push(ActivationBackward { activation: *self, dy });
+    }
+}
+
+/// Turns dy into dx in place.
+#[derive(Clone, Copy, Debug)]
+pub struct ActivationBackward {
+    /// The forward operation.
+    pub activation: Activation,
+    /// Gradient of y, replaced by that of x.
+    pub dy: Slot,
+}
+
+impl Operation for ActivationBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let Activation { activation, x, .. } = self.activation;
+        context.writing(self.dy, |context, y| {
+            let x = context.slot(x);
+            dispatch(context.level, Run { activation, x, y, backward: true });
+        });
+    }
+
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        self.activation.launch(layout, self.dy, "activation_backward")
+    }
+}

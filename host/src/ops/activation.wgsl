@@ -1,0 +1,45 @@
+// tanh: near 0 its series, where a quotient of exponentials would cancel.
+fn tanh_of(r: f32) -> f32 {
+    let q = r * r;
+    let series = r * (1.0 - q * (0.33333334 - q * (0.13333334 - q * (0.053968254 - q * 0.021869488))));
+    let e = exp(-2.0 * abs(r));
+    return select(sign(r) * (1.0 - e) / (1.0 + e), series, abs(r) < 0.25);
+}
+
+// The unit and its slope.
+fn unit_of(x: f32) -> vec2<f32> {
+    if (KIND == RELU) { return select(vec2<f32>(0.0, 0.0), vec2<f32>(x, 1.0), x > 0.0); }
+    if (KIND == TANH) {
+        let y = tanh_of(x);
+        return vec2<f32>(y, 1.0 - y * y);
+    }
+    if (KIND == ELU) {
+        let t = tanh_of(0.5 * x);
+        let below = 2.0 * t / (1.0 - t);
+        return select(vec2<f32>(below, below + 1.0), vec2<f32>(x, 1.0), x > 0.0);
+    }
+    if (KIND == SILU) {
+        let e = exp(-abs(x));
+        let p = select(e, 1.0, x > 0.0) / (1.0 + e);
+        return vec2<f32>(x * p, p * (1.0 + x * (1.0 - p)));
+    }
+    let u = 1.0 / (1.0 + ALONG * abs(x));
+    let bell = exp(-0.5 * x * x);
+    let tail = u * (P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))) * bell;
+    let p = select(tail, 1.0 - tail, x > 0.0);
+    return vec2<f32>(x * p, p + x * DENSITY * bell);
+}
+
+@compute @workgroup_size(GROUP)
+fn activation(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= columns()) { return; }
+    let at = id.y * columns() + id.x;
+    arena[call.y + at] = unit_of(arena[call.x + at]).x;
+}
+
+@compute @workgroup_size(GROUP)
+fn activation_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= columns()) { return; }
+    let at = id.y * columns() + id.x;
+    arena[call.dy + at] *= unit_of(arena[call.x + at]).y;
+}
