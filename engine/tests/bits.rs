@@ -154,6 +154,8 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "permute",
         [(0x8387914b7aa4c285, 0xa245904b2f3b8b74), (0x949fb606f27ece66, 0x42544b37b9b722a1)],
     ),
+    ("lu", [(0xf11169e6dd0deb6f, 0x21f8cb63b313748d), (0x7bf1983d1b5cead8, 0x9b98cfab8e265a30)]),
+    ("lu 37", [(0xc3eff9df88c9b09a, 0x80b1f189377d857d), (0x4e51c3906bec1a4d, 0x80b1f189377d857d)]),
 ];
 
 #[test]

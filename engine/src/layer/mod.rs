@@ -9,6 +9,7 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod lu;
 mod permute;
 
 pub use affine::Affine;
@@ -19,6 +20,9 @@ pub use autoregressive::Autoregressive;
 pub use autoregressive::AutoregressiveSpec;
 #[cfg(feature = "model")]
 pub use coupling::CouplingSpec;
+pub use lu::Lu;
+#[cfg(feature = "model")]
+pub use lu::LuSpec;
 pub use permute::Permute;
 #[cfg(feature = "model")]
 pub use permute::PermuteSpec;

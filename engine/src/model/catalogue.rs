@@ -75,6 +75,7 @@ catalogue! {
     ),
     Affine(layer::AffineSpec, Affine<'a>),
     Permute(layer::PermuteSpec, layer::Permute<'a>),
+    Lu(layer::LuSpec, layer::Lu<'a>),
 }
 
 catalogue! {

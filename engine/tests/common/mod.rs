@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use pushforward::bijection::Direction;
-use pushforward::layer::PermuteSpec;
+use pushforward::layer::{LuSpec, PermuteSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -151,6 +151,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(conditional());
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
+    all.push(("lu".into(), among(LuSpec {}.into())));
+    // Columns of all widths of panels.
+    all.push(("lu 37".into(), preset::flow(&[37], [LuSpec {}.into()], true)));
     all
 }
 

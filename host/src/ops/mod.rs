@@ -33,6 +33,7 @@ mod gaussian;
 mod gemm;
 mod leaky;
 mod loss;
+mod lu;
 mod made_sample;
 mod noise;
 pub(crate) mod optimizer;
@@ -57,6 +58,7 @@ pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gaussian::{Gaussian, GaussianBackward};
 pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
+pub use lu::{Lu, LuBackward};
 pub use made_sample::MadeSample;
 pub use noise::Words;
 pub use program::Program;
@@ -282,6 +284,17 @@ pub(crate) fn sum(xs: &[f32]) -> f32 {
         xs,
         #[inline(always)]
         |x, _| x,
+    )
+}
+
+/// Σ x y, in the order of [`sum`].
+#[inline(always)]
+pub(crate) fn dot(xs: &[f32], ys: &[f32]) -> f32 {
+    dot_with(
+        xs,
+        ys,
+        #[inline(always)]
+        |x, y| x * y,
     )
 }
 

@@ -3,6 +3,7 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod lu;
 mod permute;
 
 use pushforward::bijection::Direction;
@@ -23,6 +24,7 @@ pub(crate) fn apply(
             autoregressive::apply(spec, weights, direction, context, values)
         }
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
+        LayerSpec::Lu(_) => lu::apply(weights, direction, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
     }
 }

@@ -7,6 +7,7 @@ mod affine;
 mod autoregressive;
 mod conditioned;
 mod coupling;
+mod lu;
 mod network;
 mod permute;
 mod sites;
@@ -78,6 +79,7 @@ impl Lowering<'_> {
             LayerSpec::Coupling(spec) => coupling::lower(self, spec, path, x),
             LayerSpec::Autoregressive(spec) => autoregressive::lower(self, spec, path, x),
             LayerSpec::Affine(_) => affine::lower(self, path, x),
+            LayerSpec::Lu(_) => lu::lower(self, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
         }
     }
