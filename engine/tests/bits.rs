@@ -156,6 +156,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     ),
     ("lu", [(0xf11169e6dd0deb6f, 0x21f8cb63b313748d), (0x7bf1983d1b5cead8, 0x9b98cfab8e265a30)]),
     ("lu 37", [(0xc3eff9df88c9b09a, 0x80b1f189377d857d), (0x4e51c3906bec1a4d, 0x80b1f189377d857d)]),
+    (
+        "rotation",
+        [(0x70f98cb02a8af2b8, 0x65fe3dd2e1725ce0), (0x3b8fd5fd12cd230d, 0x29a69598b3651105)],
+    ),
+    (
+        "rotation 37",
+        [(0xead3ef95a65eeb95, 0xf0aeee56636b52f1), (0xa369a7829ea2cc9f, 0xf0aeee56636b52f1)],
+    ),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::bijection::Direction;
-use pushforward::layer::{AutoregressiveSpec, LuSpec, PermuteSpec};
+use pushforward::layer::{AutoregressiveSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -225,7 +225,11 @@ fn among(layer: LayerSpec) -> Description {
 }
 
 fn gradients_of_layers_among_others(device: &Device) {
-    let layers: [LayerSpec; 2] = [PermuteSpec { order: vec![2, 0, 3, 1] }.into(), LuSpec {}.into()];
+    let layers: [LayerSpec; 3] = [
+        PermuteSpec { order: vec![2, 0, 3, 1] }.into(),
+        LuSpec {}.into(),
+        RotationSpec { reflections: 3 }.into(),
+    ];
     for layer in layers {
         let model = model(among(layer.clone()));
         let target = Target::Data { rows: numbers(4 * 50, 1.5, 4).into() };
@@ -707,6 +711,7 @@ fn every_shader_is_valid() {
         step_program(&nsf(4, &[8], true), &data),
         step_program(&maf(4, &[8], Direction::Density, false), &data),
         step_program(&among(LuSpec {}.into()), &data),
+        step_program(&among(RotationSpec { reflections: 2 }.into()), &data),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();

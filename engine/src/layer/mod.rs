@@ -11,6 +11,7 @@ mod autoregressive;
 mod coupling;
 mod lu;
 mod permute;
+mod rotation;
 
 pub use affine::Affine;
 #[cfg(feature = "model")]
@@ -26,6 +27,9 @@ pub use lu::LuSpec;
 pub use permute::Permute;
 #[cfg(feature = "model")]
 pub use permute::PermuteSpec;
+pub use rotation::Rotation;
+#[cfg(feature = "model")]
+pub use rotation::RotationSpec;
 
 /// Whether each number below `order.len()` is in `order` once.
 fn is_permutation(order: &[usize]) -> bool {

@@ -76,6 +76,7 @@ catalogue! {
     Affine(layer::AffineSpec, Affine<'a>),
     Permute(layer::PermuteSpec, layer::Permute<'a>),
     Lu(layer::LuSpec, layer::Lu<'a>),
+    Rotation(layer::RotationSpec, layer::Rotation<'a>),
 }
 
 catalogue! {

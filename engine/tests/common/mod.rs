@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use pushforward::bijection::Direction;
-use pushforward::layer::{LuSpec, PermuteSpec};
+use pushforward::layer::{LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -154,6 +154,11 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.push(("lu".into(), among(LuSpec {}.into())));
     // Columns of all widths of panels.
     all.push(("lu 37".into(), preset::flow(&[37], [LuSpec {}.into()], true)));
+    all.push(("rotation".into(), among(RotationSpec { reflections: 3 }.into())));
+    all.push((
+        "rotation 37".into(),
+        preset::flow(&[37], [RotationSpec { reflections: 2 }.into()], true),
+    ));
     all
 }
 

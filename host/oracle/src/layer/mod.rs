@@ -5,6 +5,7 @@ mod autoregressive;
 mod coupling;
 mod lu;
 mod permute;
+mod rotation;
 
 use pushforward::bijection::Direction;
 use pushforward::model::LayerSpec;
@@ -26,5 +27,6 @@ pub(crate) fn apply(
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
         LayerSpec::Lu(_) => lu::apply(weights, direction, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
+        LayerSpec::Rotation(_) => rotation::apply(weights, direction, values),
     }
 }

@@ -10,6 +10,7 @@ mod coupling;
 mod lu;
 mod network;
 mod permute;
+mod rotation;
 mod sites;
 mod target;
 mod tensors;
@@ -81,6 +82,7 @@ impl Lowering<'_> {
             LayerSpec::Affine(_) => affine::lower(self, path, x),
             LayerSpec::Lu(_) => lu::lower(self, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
+            LayerSpec::Rotation(spec) => rotation::lower(self, spec, path, x),
         }
     }
 }
