@@ -164,6 +164,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "rotation 37",
         [(0xead3ef95a65eeb95, 0xf0aeee56636b52f1), (0xa369a7829ea2cc9f, 0xf0aeee56636b52f1)],
     ),
+    (
+        "sinh couplings",
+        [(0x834f7ded43223f7c, 0x7e8fef81c61dfc91), (0x3a7fd21f82ce09d7, 0xa4e724859df7e65e)],
+    ),
+    (
+        "sinh maf",
+        [(0x9aa5f7bed069555f, 0xa1d98d57c5cbb410), (0xfa81c82f1fd5fba1, 0xa9dc61ab6004aefe)],
+    ),
 ];
 
 #[test]

@@ -103,6 +103,7 @@ catalogue! {
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
     RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
+    Sinh(univariate::SinhSpec, univariate::Sinh),
 }
 
 descriptions! {

@@ -13,6 +13,7 @@
 
 mod affine;
 pub mod rational_quadratic;
+mod sinh;
 
 #[cfg(feature = "model")]
 pub use affine::AffineSpec;
@@ -21,6 +22,9 @@ pub(crate) use affine::{scale, unscale};
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
 pub use rational_quadratic::RationalQuadraticSpec;
+#[cfg(feature = "model")]
+pub use sinh::SinhSpec;
+pub use sinh::{MAX_SINH_BOUND, MIN_SINH_BOUND, Sinh};
 
 use crate::bijection::Direction;
 use crate::kernel::{Lanes, take, take_mut};

@@ -9,7 +9,7 @@ use pushforward::model::{
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
+use pushforward::univariate::{AffineSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_oracle::Oracle;
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
@@ -159,6 +159,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
         "rotation 37".into(),
         preset::flow(&[37], [RotationSpec { reflections: 2 }.into()], true),
     ));
+    let sinh = UnivariateSpec::from(SinhSpec { bound: 3.0 });
+    all.push(("sinh couplings".into(), couplings(7, 3, &[33, 21], sinh, true)));
+    all.push(("sinh maf".into(), maf(5, 3, &[24], Direction::Density, sinh, false)));
     all
 }
 

@@ -11,6 +11,7 @@
 
 mod affine;
 mod rational_quadratic;
+mod sinh;
 
 use std::borrow::Cow;
 
@@ -60,6 +61,7 @@ macro_rules! each_map {
         match $univariate {
             UnivariateSpec::Affine($map) => $then,
             UnivariateSpec::RationalQuadratic($map) => $then,
+            UnivariateSpec::Sinh($map) => $then,
         }
     };
 }
@@ -104,6 +106,19 @@ impl<S: Simd> Parameters<'_, S> {
     #[inline(always)]
     fn set(&mut self, p: usize, value: S::F) {
         self.s.store(value, &mut self.vectors[self.first + p * self.step]);
+    }
+}
+
+/// As the engine sees them.
+impl<S: Simd> pushforward::univariate::Parameters<S> for Parameters<'_, S> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> S::F {
+        Parameters::get(self, p)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: S::F) {
+        Parameters::set(self, p, value);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod affine;
 mod rational_quadratic;
+mod sinh;
 
 use pushforward::bijection::Direction;
 use pushforward::model::UnivariateSpec;
@@ -18,5 +19,6 @@ pub fn univariate(
         UnivariateSpec::RationalQuadratic(spec) => {
             rational_quadratic::apply(spec, parameters, direction, value)
         }
+        UnivariateSpec::Sinh(spec) => sinh::apply(spec, parameters, direction, value),
     }
 }
