@@ -172,6 +172,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "sinh maf",
         [(0x9aa5f7bed069555f, 0xa1d98d57c5cbb410), (0xfa81c82f1fd5fba1, 0xa9dc61ab6004aefe)],
     ),
+    (
+        "cubic couplings",
+        [(0x6c994e423f341126, 0xf54f45f777d25714), (0xb5aeef85465b3886, 0xff0ce14359a5b572)],
+    ),
+    (
+        "cubic maf",
+        [(0x73fa70088b2303f6, 0xa8a19bb4c9b02370), (0xa00bbce5d1c8a4fe, 0x1f3f385ad6297dd7)],
+    ),
 ];
 
 #[test]

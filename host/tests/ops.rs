@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::model::UnivariateSpec;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -455,6 +455,8 @@ fn transforms(device: &Device) {
     let cases = [
         (affine, coupling(2)),
         (affine, autoregressive(2)),
+        (CubicRationalSpec {}.into(), coupling(3)),
+        (CubicRationalSpec {}.into(), autoregressive(3)),
         (SinhSpec { bound: 1.5 }.into(), coupling(3)),
         (SinhSpec { bound: 3.0 }.into(), autoregressive(3)),
         (spline_of(5, 3.0), coupling(14)),

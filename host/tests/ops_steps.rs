@@ -13,7 +13,7 @@ use pushforward::model::{
     Arithmetic, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::MaskedSpec;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -316,6 +316,8 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
     for (description, target) in [
         (couplings(4, &[9, 8], sinh, true), &data),
         (couplings(4, &[9, 8], sinh, false), &ring),
+        (couplings(4, &[9, 8], CubicRationalSpec {}.into(), true), &data),
+        (couplings(4, &[9, 8], CubicRationalSpec {}.into(), false), &ring),
         (autoregressive(Direction::Density), &data),
         (autoregressive(Direction::Sampling), &ring),
         (nsf(4, &[9, 8], true), &data),
@@ -719,6 +721,7 @@ fn every_shader_is_valid() {
         step_program(&flow(4, &[8], true), &data),
         step_program(&nsf(4, &[8], true), &data),
         step_program(&maf(4, &[8], Direction::Density, false), &data),
+        step_program(&couplings(4, &[8], CubicRationalSpec {}.into(), false), &data),
         step_program(&couplings(4, &[8], SinhSpec { bound: 2.0 }.into(), false), &data),
         step_program(&among(LuSpec {}.into()), &data),
         step_program(&among(RotationSpec { reflections: 2 }.into()), &data),

@@ -104,6 +104,7 @@ catalogue! {
     Affine(univariate::AffineSpec, univariate::Affine),
     RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
     Sinh(univariate::SinhSpec, univariate::Sinh),
+    CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }
 
 descriptions! {

@@ -9,7 +9,7 @@ use pushforward::model::{
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_oracle::Oracle;
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
@@ -162,6 +162,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let sinh = UnivariateSpec::from(SinhSpec { bound: 3.0 });
     all.push(("sinh couplings".into(), couplings(7, 3, &[33, 21], sinh, true)));
     all.push(("sinh maf".into(), maf(5, 3, &[24], Direction::Density, sinh, false)));
+    let cubic = UnivariateSpec::from(CubicRationalSpec {});
+    all.push(("cubic couplings".into(), couplings(7, 3, &[33, 21], cubic, true)));
+    all.push(("cubic maf".into(), maf(5, 3, &[24], Direction::Density, cubic, false)));
     all
 }
 

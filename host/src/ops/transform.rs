@@ -10,6 +10,7 @@
 //! and dear to compute again (exponentials), and the backward operation leaves the gradient.
 
 mod affine;
+mod cubic_rational;
 mod rational_quadratic;
 mod sinh;
 
@@ -62,6 +63,7 @@ macro_rules! each_map {
             UnivariateSpec::Affine($map) => $then,
             UnivariateSpec::RationalQuadratic($map) => $then,
             UnivariateSpec::Sinh($map) => $then,
+            UnivariateSpec::CubicRational($map) => $then,
         }
     };
 }
