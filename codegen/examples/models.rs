@@ -10,6 +10,7 @@ use std::{env, error, fs, io, result};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
+use pushforward::layer::{LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -69,6 +70,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
             "codegen/tests/models/iaf_fused.safetensors",
             golden(1 << 40, 1, &model(iaf_spline(3), Fused)?)?,
         ),
+        ("codegen/tests/models/linear_fused.safetensors", model(linear(), Fused)?),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
@@ -127,6 +129,20 @@ fn maf(dim: usize) -> Description {
 fn iaf_spline(dim: usize) -> Description {
     let map = RationalQuadraticSpec { bins: 4, bound: 3.0 };
     preset::flow(&[dim], layers(dim, [18, 9], Direction::Sampling, map.into()), false)
+}
+
+/// Linear layers around a coupling.
+fn linear() -> Description {
+    let mask = [true, false, true, false, false];
+    let map = AffineSpec { log_scale_bound: 2.5 };
+    let layers = [
+        LuSpec {}.into(),
+        preset::coupling(mask, &[16], map),
+        RotationSpec { reflections: 3 }.into(),
+        PermuteSpec { order: vec![1, 4, 0, 3, 2] }.into(),
+        LuSpec {}.into(),
+    ];
+    preset::flow(&[5], layers, true)
 }
 
 /// A flow of several kinds of layers, given three values that a network embeds.

@@ -23,6 +23,8 @@ pushforward_codegen::model! {
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
     mod categories_fused = "tests/models/categories_fused.safetensors";
+    mod linear_fused = "tests/models/linear_fused.safetensors";
+    mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -178,6 +180,8 @@ compiled_equals_loaded!(maf_plain, load("maf_plain")?);
 compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
 compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
 compiled_equals_loaded!(categories_fused, load("categories_fused")?);
+compiled_equals_loaded!(linear_fused, load("linear_fused")?);
+compiled_equals_loaded!(linear_half, load("linear_fused")?.rounded_to_f16()?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

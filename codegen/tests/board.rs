@@ -145,6 +145,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "categories_fused",
         "given_fused",
         "spins_given_plain",
+        "linear_fused",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;
@@ -208,7 +209,8 @@ fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
 
 /// Overflow checks in a user's profile do not cost the proof: the manifest exempts the engine.
 fn overflow_checks_may_be_on() -> Result<(), Box<dyn Error>> {
-    for name in ["spins_fused", "flow_plain", "nsf_fused", "maf_plain", "iaf_fused"] {
+    for name in ["spins_fused", "flow_plain", "nsf_fused", "maf_plain", "iaf_fused", "linear_fused"]
+    {
         let model = repository().join("codegen/tests/models").join(name);
         let model = model.with_extension("safetensors");
         let built = cargo(&["--config", "profile.release.overflow-checks=true"], Some(&model))?;

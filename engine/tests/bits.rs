@@ -210,6 +210,32 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "sites Gelu",
         [(0xa64ce31c832c9765, 0x912c0e930b7c819f), (0xa64ce31c832c9765, 0x69b125b1206e61ad)],
     ),
+    ("lu", [(0xf11169e6dd0deb6f, 0x21f8cb63b313748d), (0x7bf1983d1b5cead8, 0x9b98cfab8e265a30)]),
+    ("lu 37", [(0xc3eff9df88c9b09a, 0x80b1f189377d857d), (0x4e51c3906bec1a4d, 0x80b1f189377d857d)]),
+    (
+        "rotation",
+        [(0x70f98cb02a8af2b8, 0x65fe3dd2e1725ce0), (0x3b8fd5fd12cd230d, 0x29a69598b3651105)],
+    ),
+    (
+        "rotation 37",
+        [(0xead3ef95a65eeb95, 0xf0aeee56636b52f1), (0xa369a7829ea2cc9f, 0xf0aeee56636b52f1)],
+    ),
+    (
+        "sinh couplings",
+        [(0x834f7ded43223f7c, 0x7e8fef81c61dfc91), (0x3a7fd21f82ce09d7, 0xa4e724859df7e65e)],
+    ),
+    (
+        "sinh maf",
+        [(0x9aa5f7bed069555f, 0xa1d98d57c5cbb410), (0xfa81c82f1fd5fba1, 0xa9dc61ab6004aefe)],
+    ),
+    (
+        "cubic couplings",
+        [(0x6c994e423f341126, 0xf54f45f777d25714), (0xb5aeef85465b3886, 0xff0ce14359a5b572)],
+    ),
+    (
+        "cubic maf",
+        [(0x73fa70088b2303f6, 0xa8a19bb4c9b02370), (0xa00bbce5d1c8a4fe, 0x1f3f385ad6297dd7)],
+    ),
 ];
 
 #[test]

@@ -11,12 +11,12 @@ use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PermuteSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -234,7 +234,11 @@ fn among(layer: LayerSpec) -> Description {
 }
 
 fn gradients_of_layers_among_others(device: &Device) {
-    let layers: [LayerSpec; 1] = [PermuteSpec { order: vec![2, 0, 3, 1] }.into()];
+    let layers: [LayerSpec; 3] = [
+        PermuteSpec { order: vec![2, 0, 3, 1] }.into(),
+        LuSpec {}.into(),
+        RotationSpec { reflections: 3 }.into(),
+    ];
     for layer in layers {
         let model = model(among(layer.clone()));
         let target = Target::Data { rows: numbers(4 * 50, 1.5, 4).into() };
@@ -422,7 +426,18 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
         beta: f64::from(step().beta),
         anneal: None,
     };
+    let sinh: UnivariateSpec = SinhSpec { bound: 2.0 }.into();
+    let autoregressive = |fast| {
+        let order = vec![1, 3, 0, 2];
+        preset::flow(&[4], [preset::autoregressive(order, fast, &[9], sinh)], true)
+    };
     for (description, target) in [
+        (couplings(4, &[9, 8], sinh, true), &data),
+        (couplings(4, &[9, 8], sinh, false), &ring),
+        (couplings(4, &[9, 8], CubicRationalSpec {}.into(), true), &data),
+        (couplings(4, &[9, 8], CubicRationalSpec {}.into(), false), &ring),
+        (autoregressive(Direction::Density), &data),
+        (autoregressive(Direction::Sampling), &ring),
         (nsf(4, &[9, 8], true), &data),
         (nsf(4, &[9, 8], false), &ring),
         (maf(4, &[9, 11], Direction::Density, false), &data),
@@ -827,6 +842,10 @@ fn every_shader_is_valid() {
         step_program(&flow(4, &[8], true), &data),
         step_program(&nsf(4, &[8], true), &data),
         step_program(&maf(4, &[8], Direction::Density, false), &data),
+        step_program(&couplings(4, &[8], CubicRationalSpec {}.into(), false), &data),
+        step_program(&couplings(4, &[8], SinhSpec { bound: 2.0 }.into(), false), &data),
+        step_program(&among(LuSpec {}.into()), &data),
+        step_program(&among(RotationSpec { reflections: 2 }.into()), &data),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();

@@ -9,7 +9,9 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod lu;
 mod permute;
+mod rotation;
 
 pub use affine::Affine;
 #[cfg(feature = "model")]
@@ -19,9 +21,15 @@ pub use autoregressive::Autoregressive;
 pub use autoregressive::AutoregressiveSpec;
 #[cfg(feature = "model")]
 pub use coupling::CouplingSpec;
+pub use lu::Lu;
+#[cfg(feature = "model")]
+pub use lu::LuSpec;
 pub use permute::Permute;
 #[cfg(feature = "model")]
 pub use permute::PermuteSpec;
+pub use rotation::Rotation;
+#[cfg(feature = "model")]
+pub use rotation::RotationSpec;
 
 /// Whether each number below `order.len()` is in `order` once.
 fn is_permutation(order: &[usize]) -> bool {

@@ -76,6 +76,8 @@ catalogue! {
     ),
     Affine(layer::AffineSpec, Affine<'a>),
     Permute(layer::PermuteSpec, layer::Permute<'a>),
+    Lu(layer::LuSpec, layer::Lu<'a>),
+    Rotation(layer::RotationSpec, layer::Rotation<'a>),
 }
 
 catalogue! {
@@ -102,6 +104,8 @@ catalogue! {
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
     RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
+    Sinh(univariate::SinhSpec, univariate::Sinh),
+    CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }
 
 descriptions! {

@@ -12,15 +12,23 @@
 //! `ln f′(x)` is what the coordinate adds to ln q, whichever way it goes.
 
 mod affine;
+pub mod cubic_rational;
 pub mod rational_quadratic;
+mod sinh;
 
 #[cfg(feature = "model")]
 pub use affine::AffineSpec;
 pub use affine::{Affine, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND};
 pub(crate) use affine::{scale, unscale};
+pub use cubic_rational::CubicRational;
+#[cfg(feature = "model")]
+pub use cubic_rational::CubicRationalSpec;
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
 pub use rational_quadratic::RationalQuadraticSpec;
+#[cfg(feature = "model")]
+pub use sinh::SinhSpec;
+pub use sinh::{MAX_SINH_BOUND, MIN_SINH_BOUND, Sinh};
 
 use crate::bijection::Direction;
 use crate::kernel::{Lanes, take, take_mut};

@@ -6,7 +6,7 @@ use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PermuteSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry, UnivariateSpec,
     preset,
@@ -14,7 +14,7 @@ use pushforward::model::{
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_oracle::Oracle;
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
@@ -173,6 +173,20 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.push(("permute".into(), among(permute)));
     all.extend(categories());
     all.extend(activations());
+    all.push(("lu".into(), among(LuSpec {}.into())));
+    // Columns of all widths of panels.
+    all.push(("lu 37".into(), preset::flow(&[37], [LuSpec {}.into()], true)));
+    all.push(("rotation".into(), among(RotationSpec { reflections: 3 }.into())));
+    all.push((
+        "rotation 37".into(),
+        preset::flow(&[37], [RotationSpec { reflections: 2 }.into()], true),
+    ));
+    let sinh = UnivariateSpec::from(SinhSpec { bound: 3.0 });
+    all.push(("sinh couplings".into(), couplings(7, 3, &[33, 21], sinh, true)));
+    all.push(("sinh maf".into(), maf(5, 3, &[24], Direction::Density, sinh, false)));
+    let cubic = UnivariateSpec::from(CubicRationalSpec {});
+    all.push(("cubic couplings".into(), couplings(7, 3, &[33, 21], cubic, true)));
+    all.push(("cubic maf".into(), maf(5, 3, &[24], Direction::Density, cubic, false)));
     all
 }
 

@@ -97,13 +97,13 @@ fn layered(
     layers: usize,
     hidden: &[usize],
 ) -> Table {
-    let mut table = match univariate {
-        UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
-            table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
-        }
-        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
-            table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
-        }
+    let mut table = if let UnivariateSpec::Affine(AffineSpec { log_scale_bound }) = univariate {
+        table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
+    } else if let UnivariateSpec::RationalQuadratic(spline) = univariate {
+        let RationalQuadraticSpec { bins, bound } = spline;
+        table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
+    } else {
+        unreachable!("configs have families of these two maps, not of {univariate:?}")
     };
     table.extend(table! { layers = layers as i64, hidden = sizes(hidden) });
     table

@@ -35,11 +35,13 @@ mod gaussian;
 mod gemm;
 mod leaky;
 mod loss;
+mod lu;
 mod made_sample;
 mod noise;
 pub(crate) mod optimizer;
 mod program;
 mod reverse;
+mod rotation;
 mod select;
 pub(crate) mod shader;
 mod spins;
@@ -61,10 +63,12 @@ pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gaussian::{Gaussian, GaussianBackward};
 pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
+pub use lu::{Lu, LuBackward};
 pub use made_sample::MadeSample;
 pub use noise::Words;
 pub use program::Program;
 pub use reverse::{Forward, Reverse, as_type};
+pub use rotation::{Rotation, RotationBackward};
 pub use select::{Select, SelectBackward};
 pub use shader::{Arguments, Launch, Word};
 pub(crate) use shader::{GROUP, NONE, arguments, constants};
@@ -286,6 +290,17 @@ pub(crate) fn sum(xs: &[f32]) -> f32 {
         xs,
         #[inline(always)]
         |x, _| x,
+    )
+}
+
+/// Σ x y, in the order of [`sum`].
+#[inline(always)]
+pub(crate) fn dot(xs: &[f32], ys: &[f32]) -> f32 {
+    dot_with(
+        xs,
+        ys,
+        #[inline(always)]
+        |x, y| x * y,
     )
 }
 

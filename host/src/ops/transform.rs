@@ -4,23 +4,69 @@
 //! The network gives each coordinate that is moved the parameters of a monotone function of one
 //! variable ([`affine`] or [`rational_quadratic`]). Couplings and autoregressive layers differ in
 //! which coordinates those are, and in the order of the network's rows: two strides say where a
-//! parameter lies. Both directions add ln |dz/dx| of the map from data x to noise z to ln q.
+//! parameter lies. A map is a file pair here ([`Map`]) and a line in [`each_map`]. Both directions add ln |dz/dx| of the map from data x to noise z to ln q.
 //!
 //! `raw`, the network's output, is used up: the forward operation leaves there what is cheap to keep
 //! and dear to compute again (exponentials), and the backward operation leaves the gradient.
 
 mod affine;
+mod cubic_rational;
 mod rational_quadratic;
+mod sinh;
+
+use std::borrow::Cow;
 
 use pushforward::model::UnivariateSpec;
 use pushforward::simd::{Kernel, Simd, dispatch};
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 use super::{
-    Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments, constants,
+    Arguments, Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments,
+    constants,
 };
 
 pub use pushforward::bijection::Direction;
+
+/// A map of one coordinate.
+trait Map: Copy {
+    /// The value and ln |dz/dx|. What is kept replaces the parameters.
+    fn forward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        x: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> (S::F, S::F);
+
+    /// dx from what came in and went out, the derivative c with respect to ln q, and dy; the
+    /// gradients of the parameters in their places.
+    fn backward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        ends: [S::F; 2],
+        c: S::F,
+        dy: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> S::F;
+
+    /// What its shader is told.
+    fn arguments(self) -> Arguments;
+
+    /// WGSL text with `forward_of` and `backward_of`, which do the same.
+    fn sources(self) -> Vec<Cow<'static, str>>;
+}
+
+/// Goes on with the map that a spec describes.
+macro_rules! each_map {
+    ($univariate:expr, $map:ident => $then:expr) => {
+        match $univariate {
+            UnivariateSpec::Affine($map) => $then,
+            UnivariateSpec::RationalQuadratic($map) => $then,
+            UnivariateSpec::Sinh($map) => $then,
+            UnivariateSpec::CubicRational($map) => $then,
+        }
+    };
+}
 
 /// y from x and the network's output; adds ln |dz/dx| to ln q.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +111,22 @@ impl<S: Simd> Parameters<'_, S> {
     }
 }
 
+/// As the engine sees them.
+impl<S: Simd> pushforward::univariate::Parameters<S> for Parameters<'_, S> {
+    #[inline(always)]
+    fn get(&self, p: usize) -> S::F {
+        Parameters::get(self, p)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, p: usize, value: S::F) {
+        Parameters::set(self, p, value);
+    }
+}
+
 const SHADER: &str = include_str!("transform.wgsl");
-const AFFINE: &str = include_str!("transform/affine.wgsl");
-const RATIONAL_QUADRATIC: &str = include_str!("transform/rational_quadratic.wgsl");
+/// The shader of tanh, for the maps that bound a parameter.
+const SQUASH: &str = include_str!("transform/squash.wgsl");
 /// Samples of a workgroup, here and where a whole layer is one call.
 pub(crate) const SAMPLES: usize = 16;
 /// Coordinates of each that a workgroup moves at a time.
@@ -97,15 +156,8 @@ impl Transform {
             coefficient: layout.offset(coefficient),
             dy: layout.offset(dy),
         };
-        let (own, mut sources) = match self.univariate {
-            UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
-                (arguments! { bound: log_scale_bound }, vec![AFFINE.into()])
-            }
-            UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => (
-                arguments! { bins: bins, bound: bound },
-                vec![rational_quadratic::constants(), RATIONAL_QUADRATIC.into()],
-            ),
-        };
+        let (own, mut sources) =
+            each_map!(self.univariate, map => (map.arguments(), map.sources()));
         sources.extend([constants![SAMPLES, COORDINATES], SHADER.into()]);
         Launch { sources, entry, arguments: arguments.and(own), groups }
     }
@@ -137,15 +189,8 @@ impl Kernel for Move<'_> {
                     Parameters { s, vectors: &mut *vectors, first, step: strides[1] * width };
                 let at = d as usize * width + i;
                 let x = s.load(&x[at]);
-                let (value, log_det) = match univariate {
-                    UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
-                        affine::forward(s, log_scale_bound, direction, x, &mut parameters)
-                    }
-                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
-                        let spline = rational_quadratic::Spline { bins, bound };
-                        spline.forward(s, direction, x, &mut parameters)
-                    }
-                };
+                let (value, log_det) =
+                    each_map!(univariate, map => map.forward(s, direction, x, &mut parameters));
                 s.store(value, &mut y[at]);
                 s.store(s.add(s.load(log_q), log_det), log_q);
             }
@@ -242,15 +287,10 @@ impl Kernel for MoveBack<'_> {
                 let at = d as usize * width + i;
                 let ends = [s.load(&x[at]), s.load(&y[at])];
                 let (c, up) = (s.load(c), s.load(&dy[at]));
-                let down = match univariate {
-                    UnivariateSpec::Affine(_) => {
-                        affine::backward(s, direction, ends, c, up, &mut parameters)
-                    }
-                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
-                        let spline = rational_quadratic::Spline { bins, bound };
-                        spline.backward(s, direction, ends, c, up, &mut parameters)
-                    }
-                };
+                let down = each_map!(
+                    univariate,
+                    map => map.backward(s, direction, ends, c, up, &mut parameters)
+                );
                 s.store(down, &mut dy[at]);
             }
         }

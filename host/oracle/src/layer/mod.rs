@@ -3,7 +3,9 @@
 mod affine;
 mod autoregressive;
 mod coupling;
+mod lu;
 mod permute;
+mod rotation;
 
 use pushforward::bijection::Direction;
 use pushforward::model::LayerSpec;
@@ -23,6 +25,8 @@ pub(crate) fn apply(
             autoregressive::apply(spec, weights, direction, context, values)
         }
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
+        LayerSpec::Lu(_) => lu::apply(weights, direction, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
+        LayerSpec::Rotation(_) => rotation::apply(weights, direction, values),
     }
 }

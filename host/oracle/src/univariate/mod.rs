@@ -1,7 +1,9 @@
 //! Maps of one coordinate.
 
 mod affine;
+mod cubic_rational;
 mod rational_quadratic;
+mod sinh;
 
 use pushforward::bijection::Direction;
 use pushforward::model::UnivariateSpec;
@@ -18,5 +20,7 @@ pub fn univariate(
         UnivariateSpec::RationalQuadratic(spec) => {
             rational_quadratic::apply(spec, parameters, direction, value)
         }
+        UnivariateSpec::CubicRational(_) => cubic_rational::apply(parameters, direction, value),
+        UnivariateSpec::Sinh(spec) => sinh::apply(spec, parameters, direction, value),
     }
 }

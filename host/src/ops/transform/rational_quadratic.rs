@@ -25,20 +25,51 @@ use std::borrow::Cow;
 
 use pushforward::math::{exp, ln, sigmoid, softplus};
 use pushforward::simd::Simd;
+use pushforward::univariate::RationalQuadraticSpec;
 use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
 
-use super::{Direction, Parameters, constants};
+use super::{Arguments, Direction, Map, Parameters, arguments, constants};
 
-/// What the WGSL version shares with this one.
-pub(super) fn constants() -> Cow<'static, str> {
-    constants![MIN_BIN, MIN_DERIVATIVE, DERIVATIVE_SHIFT]
+impl Map for RationalQuadraticSpec {
+    #[inline(always)]
+    fn forward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        x: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> (S::F, S::F) {
+        Spline { bins: self.bins, bound: self.bound }.forward(s, direction, x, p)
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd>(
+        self,
+        s: S,
+        direction: Direction,
+        ends: [S::F; 2],
+        c: S::F,
+        dy: S::F,
+        p: &mut Parameters<'_, S>,
+    ) -> S::F {
+        Spline { bins: self.bins, bound: self.bound }.backward(s, direction, ends, c, dy, p)
+    }
+
+    fn arguments(self) -> Arguments {
+        arguments! { bins: self.bins, bound: self.bound }
+    }
+
+    fn sources(self) -> Vec<Cow<'static, str>> {
+        let shared = constants![MIN_BIN, MIN_DERIVATIVE, DERIVATIVE_SHIFT];
+        vec![shared, include_str!("rational_quadratic.wgsl").into()]
+    }
 }
 
 /// A spline's sizes.
 #[derive(Clone, Copy)]
-pub(super) struct Spline {
-    pub(super) bins: usize,
-    pub(super) bound: f32,
+struct Spline {
+    bins: usize,
+    bound: f32,
 }
 
 /// A bin, each pair for x and y, or for both ends.
@@ -159,7 +190,7 @@ impl Spline {
 
     /// The value and ln y'.
     #[inline(always)]
-    pub(super) fn forward<S: Simd>(
+    fn forward<S: Simd>(
         self,
         s: S,
         direction: Direction,
@@ -199,7 +230,7 @@ impl Spline {
 
     /// dx; the gradients of the parameters in their places.
     #[inline(always)]
-    pub(super) fn backward<S: Simd>(
+    fn backward<S: Simd>(
         self,
         s: S,
         direction: Direction,

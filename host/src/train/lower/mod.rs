@@ -7,8 +7,10 @@ mod affine;
 mod autoregressive;
 mod conditioned;
 mod coupling;
+mod lu;
 mod network;
 mod permute;
+mod rotation;
 mod sites;
 mod target;
 mod tensors;
@@ -81,7 +83,9 @@ impl Lowering<'_> {
             LayerSpec::Coupling(spec) => coupling::lower(self, spec, path, x),
             LayerSpec::Autoregressive(spec) => autoregressive::lower(self, spec, path, x),
             LayerSpec::Affine(_) => affine::lower(self, path, x),
+            LayerSpec::Lu(_) => lu::lower(self, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
+            LayerSpec::Rotation(spec) => rotation::lower(self, spec, path, x),
         }
     }
 }
