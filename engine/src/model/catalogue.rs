@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::part::*;
+use super::support::{self, Support};
 use crate::base::{self, Base, Normal};
 use crate::bijection::{Bijection, Direction, Tile};
 use crate::conditional::{self, Conditional};
@@ -123,6 +124,9 @@ impl LayerPart for LayerSpec {
     fn check(&self, sizes: Sizes, faults: &mut Faults) {
         each_layer!(LayerSpec, self, part => part.check(sizes, faults));
     }
+    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
+        each_layer!(LayerSpec, self, part => part.supports(supports, faults));
+    }
     fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {
         each_layer!(LayerSpec, self, part => part.tensors(sizes, tensors));
     }
@@ -236,6 +240,12 @@ impl UnivariateSpec {
     pub(crate) fn check(&self, faults: &mut Faults) {
         each_univariate!(UnivariateSpec, self, part => part.check(faults));
     }
+    /// Notes which of the supports of coordinates that it moves it is no bijection of.
+    pub(crate) fn supports(&self, moved: impl Iterator<Item = Support>, faults: &mut Faults) {
+        for support in support::distinct(moved) {
+            each_univariate!(UnivariateSpec, self, part => part.support(support, faults));
+        }
+    }
     /// Parameters a coordinate.
     pub fn parameters(&self) -> usize {
         each_univariate!(UnivariateSpec, self, part => part.parameters())
@@ -293,6 +303,9 @@ impl BasePart for BaseSpec {
     type Built<'a> = AnyBase;
     fn check(&self, dim: usize, faults: &mut Faults) {
         each_base!(BaseSpec, self, part => part.check(dim, faults));
+    }
+    fn support(&self) -> Support {
+        each_base!(BaseSpec, self, part => part.support())
     }
     fn tensors(&self, dim: usize, tensors: &mut Tensors) {
         each_base!(BaseSpec, self, part => part.tensors(dim, tensors));

@@ -54,7 +54,7 @@ use alloc::format;
 use super::{Parameters, Univariate};
 use crate::math;
 #[cfg(feature = "model")]
-use crate::model::{Faults, Source, Sources};
+use crate::model::{Faults, Source, Sources, Support};
 use crate::simd::Simd;
 
 /// Least width and height of a bin, of the whole.
@@ -273,6 +273,16 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
         }
         if !(MIN_BOUND..=MAX_BOUND).contains(&self.bound) {
             faults.wrong("bound", self.bound, format!("{MIN_BOUND} to {MAX_BOUND}"));
+        }
+    }
+
+    /// The identity outside leaves a wider interval in place.
+    fn support(&self, support: Support, faults: &mut Faults) {
+        if let Support::Interval { bound } | Support::Circle { bound } = support
+            && self.bound > bound
+        {
+            let found = format!("{}, on {support}", self.bound);
+            faults.wrong("bound", found, format!("at most {bound}"));
         }
     }
 

@@ -432,10 +432,18 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                     format!("at least one row of {dim}"),
                 );
             }
+            let supports = match description {
+                Description::Flow(flow) => flow.supports(),
+                Description::Sites(_) => Vec::new(),
+            };
             for (i, row) in rows.chunks_exact(dim).enumerate() {
                 if let Some(d) = (0..dim).find(|d| !domain.kind(*d).contains(row[*d])) {
                     let found = format!("{} in row {i}, column {d}", row[d]);
                     return wrong("data", found, domain.kind(d).to_string());
+                }
+                if let Some(d) = (0..supports.len()).find(|d| !supports[*d].contains(row[*d])) {
+                    let found = format!("{} in row {i}, column {d}", row[d]);
+                    return wrong("data", found, supports[d].to_string());
                 }
             }
         }

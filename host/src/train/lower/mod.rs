@@ -5,6 +5,7 @@
 
 mod affine;
 mod autoregressive;
+mod base;
 mod conditioned;
 mod coupling;
 mod network;
@@ -57,7 +58,7 @@ fn flow(
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(dim, 1, tensors.parameters(), kind);
-    let mut x = target::start_of_flow(&mut tape, target, dim);
+    let mut x = target::start_of_flow(&mut tape, target, &spec.base, dim);
     let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim };
     let layers = spec.layers.iter().enumerate();
     let order: Vec<(usize, &LayerSpec)> = match direction {
@@ -67,7 +68,7 @@ fn flow(
     for (l, layer) in order {
         x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
-    target::end_of_flow(&mut tape, target, dim, x);
+    target::end_of_flow(&mut tape, target, &spec.base, dim, x);
     Ok(tape)
 }
 
