@@ -7,7 +7,9 @@
 use std::path::Path;
 use std::{env, error, fs, io, result};
 
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
+use pushforward::layer::PermuteSpec;
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -68,6 +70,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
             golden(1 << 40, 1, &model(iaf_spline(3), Fused)?)?,
         ),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
+        ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
@@ -133,6 +136,21 @@ fn given() -> Description {
         let network = MlpSpec { hidden: vec![7] }.into();
         flow.context = 3;
         flow.embedding = Some(EmbeddingSpec { outputs: 4, network });
+    }
+    description
+}
+
+/// A flow on a box, from uniform noise.
+fn boxed() -> Description {
+    let map = UnivariateSpec::from(RationalQuadraticSpec { bins: 5, bound: 2.5 });
+    let layers = [
+        preset::coupling([true, false, false, true], &[16], map),
+        PermuteSpec { order: vec![2, 0, 3, 1] }.into(),
+        preset::autoregressive(vec![2, 0, 3, 1], Direction::Density, &[12, 9], map),
+    ];
+    let mut description = preset::flow(&[4], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = UniformSpec { bound: 3.0 }.into();
     }
     description
 }

@@ -22,6 +22,7 @@ pushforward_codegen::model! {
     mod maf_plain = "tests/models/maf_plain.safetensors";
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
+    mod boxed_fused = "tests/models/boxed_fused.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -173,6 +174,7 @@ compiled_equals_loaded!(nsf_half, load("nsf_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(maf_plain, load("maf_plain")?);
 compiled_equals_loaded!(maf_half, load("maf_plain")?.rounded_to_f16()?);
 compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
+compiled_equals_loaded!(boxed_fused, load("boxed_fused")?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

@@ -154,6 +154,10 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "permute",
         [(0x8387914b7aa4c285, 0xa245904b2f3b8b74), (0x949fb606f27ece66, 0x42544b37b9b722a1)],
     ),
+    (
+        "uniform",
+        [(0xb983b1b45a5c014b, 0xf8380bad5845acb7), (0xdee38d896bce8f0a, 0xcf75328cd16f769e)],
+    ),
 ];
 
 #[test]

@@ -117,6 +117,7 @@ catalogue! {
     /// A base's kernel.
     AnyBase, each_base:
     Normal(base::NormalSpec, Normal),
+    Uniform(base::UniformSpec, base::Uniform),
 }
 
 impl LayerPart for LayerSpec {

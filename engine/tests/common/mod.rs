@@ -1,10 +1,12 @@
 //! Models with made-up weights.
 #![allow(dead_code)]
 
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::layer::PermuteSpec;
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec,
+    preset,
 };
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
@@ -151,7 +153,23 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(conditional());
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
+    all.push(("uniform".into(), from_base(UniformSpec { bound: 3.0 }, SPLINE)));
     all
+}
+
+/// A flow from noise that is not on the real line, with maps that leave it where it is.
+pub(crate) fn from_base(base: impl Into<BaseSpec>, univariate: UnivariateSpec) -> Description {
+    let mask = [true, false, true, false, false];
+    let layers = [
+        preset::coupling(mask, &[20], univariate),
+        PermuteSpec { order: vec![2, 4, 1, 0, 3] }.into(),
+        preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[15], univariate),
+    ];
+    let mut description = preset::flow(&[5], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = base.into();
+    }
+    description
 }
 
 /// A layer over five coordinates between others.
