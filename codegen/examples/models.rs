@@ -16,6 +16,7 @@ use pushforward::model::{
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
@@ -94,7 +95,7 @@ fn flow(dim: usize, affine: bool) -> Description {
 }
 
 fn nsf(dim: usize, affine: bool) -> Description {
-    let map = RationalQuadraticSpec { bins: 6, bound: 4.0 };
+    let map = RationalQuadraticSpec::linear(6, 4.0);
     preset::flow(&[dim], couplings(dim, 3, map.into()), affine)
 }
 
@@ -115,16 +116,14 @@ fn maf(dim: usize) -> Description {
 }
 
 fn iaf_spline(dim: usize) -> Description {
-    let map = RationalQuadraticSpec { bins: 4, bound: 3.0 };
+    let map = RationalQuadraticSpec::linear(4, 3.0);
     preset::flow(&[dim], layers(dim, [18, 9], Direction::Sampling, map.into()), false)
 }
 
 /// A flow of several kinds of layers, given three values that a network embeds.
 fn given() -> Description {
-    let [spline, affine]: [UnivariateSpec; 2] = [
-        RationalQuadraticSpec { bins: 5, bound: 4.0 }.into(),
-        AffineSpec { log_scale_bound: 2.0 }.into(),
-    ];
+    let [spline, affine]: [UnivariateSpec; 2] =
+        [RationalQuadraticSpec::linear(5, 4.0).into(), AffineSpec { log_scale_bound: 2.0 }.into()];
     let mask = [true, false, false, true];
     let layers = [
         preset::coupling(mask, &[16], spline),
@@ -142,11 +141,13 @@ fn given() -> Description {
 
 /// A flow on a box, from uniform noise.
 fn boxed() -> Description {
-    let map = UnivariateSpec::from(RationalQuadraticSpec { bins: 5, bound: 2.5 });
+    let closed = |tails| RationalQuadraticSpec { bins: 4, bound: 3.0, tails };
+    let order = vec![2, 0, 3, 1];
     let layers = [
-        preset::coupling([true, false, false, true], &[16], map),
-        PermuteSpec { order: vec![2, 0, 3, 1] }.into(),
-        preset::autoregressive(vec![2, 0, 3, 1], Direction::Density, &[12, 9], map),
+        preset::coupling([true, false, false, true], &[16], RationalQuadraticSpec::linear(5, 2.5)),
+        PermuteSpec { order: order.clone() }.into(),
+        preset::autoregressive(order, Direction::Density, &[12, 9], closed(Tails::Box)),
+        preset::coupling([false, true, true, false], &[11], closed(Tails::Circular)),
     ];
     let mut description = preset::flow(&[4], layers, false);
     if let Description::Flow(flow) = &mut description {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{AFFINE, ARITHMETICS, contexts, descriptions, discrete, randomised, wide};
-use pushforward::base::UniformSpec;
+use pushforward::base::{NormalSpec, UniformSpec};
 use pushforward::distribution::{Error, Given};
 use pushforward::domain::Element;
 use pushforward::layer::AffineSpec;
@@ -13,6 +13,7 @@ use pushforward::model::{
 };
 use pushforward::simd::Level;
 use pushforward::univariate::RationalQuadraticSpec;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward_oracle::Oracle;
 
 const N: usize = 67;
@@ -147,7 +148,9 @@ fn layers_that_move_their_support_are_refused() {
     };
     let on_three = BaseSpec::from(UniformSpec { bound: 3.0 });
     let coupling = |map| preset::coupling([true, false], &[], map);
-    let up_to = |bound| UnivariateSpec::from(RationalQuadraticSpec { bins: 4, bound });
+    let up_to = |bound| UnivariateSpec::from(RationalQuadraticSpec::linear(4, bound));
+    let closed =
+        |bound, tails| UnivariateSpec::from(RationalQuadraticSpec { bins: 4, bound, tails });
     for (base, layer, expected) in [
         (
             on_three.clone(),
@@ -160,9 +163,24 @@ fn layers_that_move_their_support_are_refused() {
             "`layers.0.univariate.kind`: found the interval from -3 to 3, expected the real line",
         ),
         (
-            on_three,
+            on_three.clone(),
             coupling(up_to(3.5)),
             "`layers.0.univariate.bound`: found 3.5, on the interval from -3 to 3, expected at most 3",
+        ),
+        (
+            on_three.clone(),
+            coupling(closed(3.5, Tails::Box)),
+            "`layers.0.univariate.bound`: found 3.5, on the interval from -3 to 3, expected 3",
+        ),
+        (
+            on_three,
+            coupling(closed(2.5, Tails::Circular)),
+            "`layers.0.univariate.bound`: found 2.5, on the interval from -3 to 3, expected 3",
+        ),
+        (
+            NormalSpec {}.into(),
+            coupling(closed(3.0, Tails::Box)),
+            "`layers.0.univariate.tails`: found box, on the real line, expected tails that leave it",
         ),
         (
             UniformSpec { bound: 0.0 }.into(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::model::UnivariateSpec;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
@@ -126,7 +127,9 @@ fn dense(device: &Device) {
 /// which the tests around this one hold to their formulas.
 fn flow_layers(gpu: &Device) {
     let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
-    let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 4, bound: 3.0 });
+    let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(4, 3.0));
+    let tails = Tails::Circular;
+    let circular = RationalQuadraticSpec { bins: 4, bound: 3.0, tails }.into();
     for (univariate, hidden, masked, calls) in [
         (affine, vec![], false, 1),
         (spline, vec![], true, 1),
@@ -134,6 +137,7 @@ fn flow_layers(gpu: &Device) {
         (affine, vec![33], true, 1),
         (affine, vec![100], false, 1),
         (spline, vec![33, 100], true, 1),
+        (circular, vec![33], false, 1),
         (spline, vec![64, 1, 65], false, 1),
         // Too wide to be one call.
         (affine, vec![300, 20], false, 5),
@@ -446,67 +450,24 @@ fn spins(device: &Device) {
     assert_close("da", &found[1], &da, TOLERANCE);
 }
 
-/// The spline of parameters `u` at `x`, as Durkan et al. write it: data to noise and ln y', or noise
-/// to data and ln y' there.
-fn spline(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64, f64) {
-    if x.abs() >= bound {
-        return (x, 0.0);
-    }
-    let bins = (u.len() + 1) / 3;
-    let knots = |u: &[f64]| {
-        let sum: f64 = u.iter().map(|u| u.exp()).sum();
-        let mut knots = vec![-bound];
-        for u in u {
-            let part = 1e-3 + (1.0 - 1e-3 * bins as f64) * u.exp() / sum;
-            knots.push(knots.last().unwrap() + 2.0 * bound * part);
-        }
-        knots
-    };
-    let (xs, ys) = (knots(&u[..bins]), knots(&u[bins..2 * bins]));
-    let c = ((1.0f64 - 1e-3).exp() - 1.0).ln();
-    let delta = |k: usize| {
-        if k == 0 || k == bins { 1.0 } else { 1e-3 + (u[2 * bins + k - 1] + c).exp().ln_1p() }
-    };
-    let from = if direction == Direction::Density { &xs } else { &ys };
-    let k = from[1..bins].partition_point(|&knot| knot <= x);
-    let (w, h, d0, d1) = (xs[k + 1] - xs[k], ys[k + 1] - ys[k], delta(k), delta(k + 1));
-    let s = h / w;
-    let t = match direction {
-        Direction::Density => (x - xs[k]) / w,
-        Direction::Sampling => {
-            let y = x - ys[k];
-            let a = h * (s - d0) + y * (d0 + d1 - 2.0 * s);
-            let (b, c) = (h * d0 - y * (d0 + d1 - 2.0 * s), -s * y);
-            2.0 * c / (-b - (b * b - 4.0 * a * c).sqrt())
-        }
-    };
-    let den = s + (d0 + d1 - 2.0 * s) * t * (1.0 - t);
-    let slope =
-        s * s * (d1 * t * t + 2.0 * s * t * (1.0 - t) + d0 * (1.0 - t) * (1.0 - t)) / (den * den);
-    let y = ys[k] + h * (s * t * t + d0 * t * (1.0 - t)) / den;
-    (if direction == Direction::Density { y } else { xs[k] + w * t }, slope.ln())
-}
-
-/// An affine univariate in the same way.
-fn scale_and_shift(u: &[f64], bound: f64, direction: Direction, x: f64) -> (f64, f64) {
-    let s = bound * (u[0] / bound).tanh();
-    match direction {
-        Direction::Sampling => (x * s.exp() + u[1], -s),
-        Direction::Density => ((x - u[1]) * (-s).exp(), -s),
-    }
-}
-
 fn transforms(device: &Device) {
     let coupling = |per| (5, vec![1u32, 2, 4], vec![0u32, 3], [1, 3], per);
     let autoregressive = |per: usize| (3, vec![2u32, 0, 1], vec![], [per, 1], per);
     let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
     let spline_of =
-        |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound });
+        |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(bins, bound));
+    let closed = |bins, bound, tails| {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, tails })
+    };
     let cases = [
         (affine, coupling(2)),
         (affine, autoregressive(2)),
         (spline_of(5, 3.0), coupling(14)),
         (spline_of(2, 1.7), autoregressive(5)),
+        (closed(5, 3.0, Tails::Box), coupling(16)),
+        (closed(2, 2.1, Tails::Box), autoregressive(7)),
+        (closed(4, 2.1, Tails::Circular), coupling(12)),
+        (closed(2, 2.1, Tails::Circular), autoregressive(6)),
     ];
     let directions = [Direction::Sampling, Direction::Density];
     for ((univariate, (dim, moved, kept, strides, per)), direction) in
@@ -520,14 +481,7 @@ fn transforms(device: &Device) {
         let one = |j: usize, c: usize, x: f64, raw: &[f64]| {
             let row = |p: usize| raw[(j * strides[0] + p * strides[1]) * n + c];
             let u: Vec<f64> = (0..per).map(row).collect();
-            match univariate {
-                UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
-                    scale_and_shift(&u, f64::from(log_scale_bound), direction, x)
-                }
-                UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bound, .. }) => {
-                    spline(&u, f64::from(bound), direction, x)
-                }
-            }
+            pushforward_oracle::univariate(&univariate, &u, direction, x)
         };
         let (x64, raw64) = (f64s(&x), f64s(&raw));
         let (mut y, mut log_q) = (x64.clone(), vec![0.0; n]);

@@ -16,7 +16,7 @@ use crate::kernel::{Lanes, Sum};
 use crate::layer::{self, Affine, Autoregressive, Coupling};
 use crate::network::{self, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
 use crate::noise::Noise;
-use crate::univariate::{self, RationalQuadratic, Univariate, UnivariateChoice, WithUnivariate};
+use crate::univariate::{self, UnivariateChoice, WithUnivariate};
 
 /// The enum of a kind's descriptions, and a macro that matches on it.
 macro_rules! descriptions {
@@ -101,7 +101,7 @@ catalogue! {
     /// A map's kernel.
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
-    RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
+    RationalQuadratic(univariate::RationalQuadraticSpec, univariate::AnyRationalQuadratic),
 }
 
 descriptions! {
@@ -263,11 +263,11 @@ impl UnivariateSpec {
 impl UnivariateChoice for AnyUnivariate {
     #[inline(always)]
     fn parameters(&self) -> usize {
-        each_univariate!(AnyUnivariate, self, map => Univariate::parameters(map))
+        each_univariate!(AnyUnivariate, self, map => UnivariateChoice::parameters(map))
     }
     #[inline(always)]
     fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
-        each_univariate!(AnyUnivariate, self, map => then.with(*map))
+        each_univariate!(AnyUnivariate, self, map => map.choose(then))
     }
 }
 

@@ -20,7 +20,7 @@ pub use affine::{Affine, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND};
 pub(crate) use affine::{scale, unscale};
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
-pub use rational_quadratic::RationalQuadraticSpec;
+pub use rational_quadratic::{AnyRationalQuadratic, RationalQuadraticSpec};
 
 use crate::bijection::Direction;
 use crate::kernel::{Lanes, take, take_mut};

@@ -11,6 +11,7 @@ use pushforward::model::{
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_oracle::Oracle;
 
@@ -59,13 +60,19 @@ pub(crate) fn nsf(
     bins: usize,
     affine: bool,
 ) -> Description {
-    couplings(dim, layers, hidden, RationalQuadraticSpec { bins, bound: 3.0 }.into(), affine)
+    couplings(dim, layers, hidden, RationalQuadraticSpec::linear(bins, 3.0).into(), affine)
 }
 
 pub(crate) const AFFINE: UnivariateSpec =
     UnivariateSpec::Affine(AffineSpec { log_scale_bound: 2.0 });
 pub(crate) const SPLINE: UnivariateSpec =
-    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 3.0 });
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 3.0));
+/// Splines of the interval that [`SPLINE`] moves, and of a circle.
+pub(crate) const BOX: UnivariateSpec = closed(Tails::Box);
+pub(crate) const CIRCULAR: UnivariateSpec = closed(Tails::Circular);
+const fn closed(tails: Tails) -> UnivariateSpec {
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 3.0, tails })
+}
 
 /// Orders: ascending, descending, and one that is neither.
 pub(crate) fn maf(
@@ -153,7 +160,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(conditional());
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
-    all.push(("uniform".into(), from_base(UniformSpec { bound: 3.0 }, SPLINE)));
+    for (name, map) in [("uniform", SPLINE), ("box", BOX), ("circular", CIRCULAR)] {
+        all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
+    }
     all
 }
 

@@ -82,7 +82,7 @@ fn layered(
         UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
             table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
         }
-        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, .. }) => {
             table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
         }
     };

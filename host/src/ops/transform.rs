@@ -14,6 +14,7 @@ mod rational_quadratic;
 
 use pushforward::model::UnivariateSpec;
 use pushforward::simd::{Kernel, Simd, dispatch};
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 use super::{
@@ -101,8 +102,13 @@ impl Transform {
             UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
                 (arguments! { bound: log_scale_bound }, vec![AFFINE.into()])
             }
-            UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => (
-                arguments! { bins: bins, bound: bound },
+            UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, tails }) => (
+                arguments! {
+                    bins: bins,
+                    bound: bound,
+                    closed: !tails.is_linear(),
+                    circular: tails == Tails::Circular,
+                },
                 vec![rational_quadratic::constants(), RATIONAL_QUADRATIC.into()],
             ),
         };
@@ -141,8 +147,12 @@ impl Kernel for Move<'_> {
                     UnivariateSpec::Affine(AffineSpec { log_scale_bound }) => {
                         affine::forward(s, log_scale_bound, direction, x, &mut parameters)
                     }
-                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
-                        let spline = rational_quadratic::Spline { bins, bound };
+                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec {
+                        bins,
+                        bound,
+                        tails,
+                    }) => {
+                        let spline = rational_quadratic::Spline { bins, bound, tails };
                         spline.forward(s, direction, x, &mut parameters)
                     }
                 };
@@ -246,8 +256,12 @@ impl Kernel for MoveBack<'_> {
                     UnivariateSpec::Affine(_) => {
                         affine::backward(s, direction, ends, c, up, &mut parameters)
                     }
-                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound }) => {
-                        let spline = rational_quadratic::Spline { bins, bound };
+                    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec {
+                        bins,
+                        bound,
+                        tails,
+                    }) => {
+                        let spline = rational_quadratic::Spline { bins, bound, tails };
                         spline.backward(s, direction, ends, c, up, &mut parameters)
                     }
                 };

@@ -1,9 +1,10 @@
-//! The rational-quadratic spline on [−B, B], the identity outside (Gregory & Delbourgo 1982; Durkan
-//! et al., arXiv:1906.04032): data x to noise y in closed form, and back by a quadratic equation.
+//! The rational-quadratic spline on [−B, B] (Gregory & Delbourgo 1982; Durkan et al.,
+//! arXiv:1906.04032; circular: Rezende et al., arXiv:2002.02428): data x to noise y in closed form, and
+//! back by a quadratic equation.
 //!
-//! K bins have 3K − 1 parameters: K widths and K heights, made fractions of 2B by a softmax p with
-//! a floor, and K − 1 inner derivatives δ = d + softplus(u + c); at the ends δ = 1. In a bin with
-//! corners X₀ X₁ Y₀ Y₁, s = (Y₁ − Y₀)/(X₁ − X₀), t = (x − X₀)/(X₁ − X₀) and v = 1 − t:
+//! K bins have K widths and K heights, made fractions of 2B by a softmax p with a floor, and
+//! derivatives δ = d + softplus(u + c) at the knots. [`Tails`] say what they are at the ends, and
+//! whether the spline is the identity beyond or nothing comes from there. In a bin with corners X₀ X₁ Y₀ Y₁, s = (Y₁ − Y₀)/(X₁ − X₀), t = (x − X₀)/(X₁ − X₀) and v = 1 − t:
 //!
 //! ```text
 //! den = s (t² + v²) + (δ₀ + δ₁) t v        η = t (s t + δ₀ v)/den       y = Y₀ + (Y₁ − Y₀) η
@@ -25,7 +26,9 @@ use std::borrow::Cow;
 
 use pushforward::math::{exp, ln, sigmoid, softplus};
 use pushforward::simd::Simd;
-use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
+use pushforward::univariate::rational_quadratic::{
+    DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE, Tails,
+};
 
 use super::{Direction, Parameters, constants};
 
@@ -39,6 +42,7 @@ pub(super) fn constants() -> Cow<'static, str> {
 pub(super) struct Spline {
     pub(super) bins: usize,
     pub(super) bound: f32,
+    pub(super) tails: Tails,
 }
 
 /// A bin, each pair for x and y, or for both ends.
@@ -97,7 +101,8 @@ impl Spline {
     fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
         let zero = s.splat(0.0);
         let none = [zero; 2];
-        let mut here = self.bin(s, p, 0, [s.splat(-self.bound); 2], none, zero);
+        let mut here =
+            self.bin(s, p, 0, [s.splat(-self.bound); 2], none, self.unnormalised(s, p, 0));
         let mut found = here;
         for k in 1..self.bins {
             let below = pair!(s.add(here.below, here.part));
@@ -115,6 +120,15 @@ impl Spline {
         found
     }
 
+    /// The unnormalised derivative at a knot, 0 where there is none.
+    #[inline(always)]
+    fn unnormalised<S: Simd>(self, s: S, p: &Parameters<'_, S>, knot: usize) -> S::F {
+        match self.tails.slope(self.bins, knot) {
+            Some(r) => p.get(r),
+            None => s.splat(0.0),
+        }
+    }
+
     /// Bin `k`, from what the bins before it end with.
     #[inline(always)]
     fn bin<S: Simd>(
@@ -127,15 +141,16 @@ impl Spline {
         slope: S::F,
     ) -> Bin<S::F> {
         let part = [p.get(k), p.get(self.bins + k)];
-        let (high, next) = if k + 1 == self.bins {
-            ([s.splat(self.bound); 2], s.splat(0.0))
+        let high = if k + 1 == self.bins {
+            [s.splat(self.bound); 2]
         } else {
             let whole = 2.0 * self.bound;
             let rest = s.splat(whole * (1.0 - MIN_BIN * self.bins as f32));
             let size = pair!(s.mul([rest; 2], part));
             let size = pair!(s.add([s.splat(whole * MIN_BIN); 2], size));
-            (pair!(s.add(low, size)), p.get(2 * self.bins + k))
+            pair!(s.add(low, size))
         };
+        let next = self.unnormalised(s, p, k + 1);
         Bin { number: s.splat(k as f32), low, high, part, below, slopes: [slope, next] }
     }
 
@@ -147,12 +162,18 @@ impl Spline {
         let (one, least) = (s.splat(1.0), s.splat(MIN_DERIVATIVE));
         let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let inner = [s.add(least, softplus(s, u0)), s.add(least, softplus(s, u1))];
+        if !self.tails.is_linear() {
+            return inner;
+        }
         [s.select(first, one, inner[0]), s.select(last, one, inner[1])]
     }
 
-    /// `yes` where −B < value < B.
+    /// `yes` where −B < value < B, or everywhere if there is nothing beyond.
     #[inline(always)]
     fn inside<S: Simd>(self, s: S, value: S::F, yes: S::F, no: S::F) -> S::F {
+        if !self.tails.is_linear() {
+            return yes;
+        }
         let (low, high) = (s.lt(s.splat(-self.bound), value), s.lt(value, s.splat(self.bound)));
         s.select(low, s.select(high, yes, no), no)
     }
@@ -194,7 +215,10 @@ impl Spline {
         let y = s.select(s.lt(up, down), near_low, near_high);
         let ratio = s.div(slope, place.den);
         let log_det = ln(s, s.mul(s.mul(ratio, ratio), place.m));
-        (self.inside(s, x, y, x), self.inside(s, x, log_det, s.splat(0.0)))
+        // No rounding leaves an interval beyond which there is nothing.
+        let (bottom, top) = (s.splat(-self.bound), s.splat(self.bound));
+        let held = s.select(s.lt(y, bottom), bottom, s.select(s.lt(top, y), top, y));
+        (self.inside(s, x, held, x), self.inside(s, x, log_det, s.splat(0.0)))
     }
 
     /// dx; the gradients of the parameters in their places.
@@ -289,11 +313,14 @@ impl Spline {
         }
         let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let steep = pair!(s.mul(delta, [sigmoid(s, u0), sigmoid(s, u1)]));
-        for k in 1..self.bins {
+        for k in 0..=self.bins {
+            let Some(r) = self.tails.slope(self.bins, k) else { continue };
             // Knot k is the lower end of bin k and the upper end of bin k − 1.
             let lower = only_at(s, bin.number, k as f32, steep[0]);
             let upper = only_at(s, bin.number, k as f32 - 1.0, steep[1]);
-            p.set(2 * self.bins + k - 1, s.add(lower, upper));
+            let sum = s.add(lower, upper);
+            let seam = k == self.bins && self.tails == Tails::Circular;
+            p.set(r, if seam { s.add(p.get(r), sum) } else { sum });
         }
         self.inside(s, value, dx, dy)
     }
