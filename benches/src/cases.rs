@@ -69,7 +69,7 @@ fn realnvp(dim: usize, hidden: &[usize]) -> Description {
 }
 
 fn nsf(dim: usize, hidden: &[usize]) -> Description {
-    let map = RationalQuadraticSpec { bins: 8, bound: 5.0 };
+    let map = RationalQuadraticSpec::linear(8, 5.0);
     preset::flow(&[dim], (0..8).map(|l| preset::coupling(mask(dim, l), hidden, map)), false)
 }
 

@@ -49,7 +49,7 @@ fn realnvp(dim: usize, n: usize) -> Description {
 }
 
 fn nsf(dim: usize, n: usize) -> Description {
-    couplings(dim, n, RationalQuadraticSpec { bins: 8, bound: 5.0 }.into())
+    couplings(dim, n, RationalQuadraticSpec::linear(8, 5.0).into())
 }
 
 fn maf(dim: usize, n: usize) -> Description {

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::{env, error, fs, io, result};
 
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
@@ -17,6 +18,7 @@ use pushforward::model::{
 use pushforward::network::MlpSpec;
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
@@ -72,6 +74,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         ("codegen/tests/models/linear_fused.safetensors", model(linear(), Fused)?),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
+        ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -106,7 +109,7 @@ fn flow(dim: usize, affine: bool) -> Description {
 }
 
 fn nsf(dim: usize, affine: bool) -> Description {
-    let map = RationalQuadraticSpec { bins: 6, bound: 4.0 };
+    let map = RationalQuadraticSpec::linear(6, 4.0);
     preset::flow(&[dim], couplings(dim, 3, map.into()), affine)
 }
 
@@ -127,7 +130,7 @@ fn maf(dim: usize) -> Description {
 }
 
 fn iaf_spline(dim: usize) -> Description {
-    let map = RationalQuadraticSpec { bins: 4, bound: 3.0 };
+    let map = RationalQuadraticSpec::linear(4, 3.0);
     preset::flow(&[dim], layers(dim, [18, 9], Direction::Sampling, map.into()), false)
 }
 
@@ -147,10 +150,8 @@ fn linear() -> Description {
 
 /// A flow of several kinds of layers, given three values that a network embeds.
 fn given() -> Description {
-    let [spline, affine]: [UnivariateSpec; 2] = [
-        RationalQuadraticSpec { bins: 5, bound: 4.0 }.into(),
-        AffineSpec { log_scale_bound: 2.0 }.into(),
-    ];
+    let [spline, affine]: [UnivariateSpec; 2] =
+        [RationalQuadraticSpec::linear(5, 4.0).into(), AffineSpec { log_scale_bound: 2.0 }.into()];
     let mask = [true, false, false, true];
     let layers = [
         preset::coupling(mask, &[16], spline),
@@ -162,6 +163,23 @@ fn given() -> Description {
         let network = MlpSpec { hidden: vec![7], ..Default::default() }.into();
         flow.context = 3;
         flow.embedding = Some(EmbeddingSpec { outputs: 4, network });
+    }
+    description
+}
+
+/// A flow on a box, from uniform noise.
+fn boxed() -> Description {
+    let closed = |tails| RationalQuadraticSpec { bins: 4, bound: 3.0, tails };
+    let order = vec![2, 0, 3, 1];
+    let layers = [
+        preset::coupling([true, false, false, true], &[16], RationalQuadraticSpec::linear(5, 2.5)),
+        PermuteSpec { order: order.clone() }.into(),
+        preset::autoregressive(order, Direction::Density, &[12, 9], closed(Tails::Box)),
+        preset::coupling([false, true, true, false], &[11], closed(Tails::Circular)),
+    ];
+    let mut description = preset::flow(&[4], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = UniformSpec { bound: 3.0 }.into();
     }
     description
 }

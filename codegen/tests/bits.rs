@@ -25,6 +25,7 @@ pushforward_codegen::model! {
     mod categories_fused = "tests/models/categories_fused.safetensors";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
+    mod boxed_fused = "tests/models/boxed_fused.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -182,6 +183,7 @@ compiled_equals_loaded!(iaf_fused, load("iaf_fused")?);
 compiled_equals_loaded!(categories_fused, load("categories_fused")?);
 compiled_equals_loaded!(linear_fused, load("linear_fused")?);
 compiled_equals_loaded!(linear_half, load("linear_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(boxed_fused, load("boxed_fused")?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

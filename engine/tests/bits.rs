@@ -236,6 +236,15 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "cubic maf",
         [(0x73fa70088b2303f6, 0xa8a19bb4c9b02370), (0xa00bbce5d1c8a4fe, 0x1f3f385ad6297dd7)],
     ),
+    (
+        "uniform",
+        [(0xb983b1b45a5c014b, 0xf8380bad5845acb7), (0xdee38d896bce8f0a, 0xcf75328cd16f769e)],
+    ),
+    ("box", [(0x121479cf67b47dd5, 0x57db7f80f1498874), (0xb049fdb6e678328d, 0x05e8f15d57a6b679)]),
+    (
+        "circular",
+        [(0xc5e19e7d8bf64c0a, 0x48915c879b60aaa2), (0x3457d73a6990ede8, 0x1e5fec23e4a1eff9)],
+    ),
 ];
 
 #[test]

@@ -2,9 +2,14 @@
 
 mod common;
 
-use common::{ARITHMETICS, contexts, descriptions, discrete, draw, randomised, scored_small, wide};
+use common::{
+    ARITHMETICS, BOX, CIRCULAR, SPLINE, contexts, descriptions, discrete, draw, randomised,
+    scored_small, wide,
+};
+use pushforward::base::UniformSpec;
+use pushforward::bijection::Direction;
 use pushforward::distribution::Error;
-use pushforward::model::Model;
+use pushforward::model::{Description, Model, preset};
 use pushforward::simd::Level;
 use pushforward_oracle::Oracle;
 
@@ -146,6 +151,31 @@ fn log_det_is_that_of_a_dense_jacobian() {
             }
         }
     });
+}
+
+#[test]
+fn densities_of_one_coordinate_integrate_to_one() {
+    for map in [SPLINE, BOX, CIRCULAR] {
+        let layer = || preset::autoregressive(vec![0], Direction::Density, &[3], map);
+        let mut description = preset::flow(&[1], [layer(), layer()], false);
+        if let Description::Flow(flow) = &mut description {
+            flow.base = UniformSpec { bound: 3.0 }.into();
+        }
+        let model = randomised(description, ARITHMETICS[0], 2.0);
+        let oracle = Oracle::new(&model);
+        let n = 20_000;
+        let at = |x: f64| oracle.log_prob(&[], &[x]).exp();
+        let density: Vec<f64> =
+            (0..n).map(|i| at(3.0 * ((2 * i + 1) as f64 / n as f64 - 1.0))).collect();
+        let total = density.iter().sum::<f64>() * 6.0 / n as f64;
+        assert!((total - 1.0).abs() < 1e-4, "{map:?}: {total}");
+        let spread = density.iter().fold(0.0, |most: f64, p| most.max(p - 1.0 / 6.0));
+        assert!(spread > 0.03, "{map:?}: no uniform density");
+        assert_eq!([at(3.01), at(-3.01)], [0.0; 2], "{map:?}");
+        if map == CIRCULAR {
+            assert!((at(3.0) / at(-3.0) - 1.0).abs() < 1e-9, "no jump at the seam");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use pushforward::bijection::Direction;
 use pushforward::noise::{block, normal};
 use pushforward::simd::{Kernel, Level, Scalar, Simd, dispatch};
+use pushforward::univariate::rational_quadratic::{Boxed, Circular, KnownTails, Tails};
 use pushforward::univariate::{Parameters, RationalQuadratic, RationalQuadraticSpec, Univariate};
 use pushforward_oracle::univariate;
 
@@ -24,8 +25,8 @@ impl<S: Simd> Parameters<S> for Columns<S> {
 }
 
 /// Applies a spline to points, each with parameters of its own, `[point][P]`.
-struct Apply<'a> {
-    spline: RationalQuadratic,
+struct Apply<'a, U> {
+    spline: U,
     sampling: bool,
     at: &'a [f32],
     parameters: &'a [f32],
@@ -33,7 +34,7 @@ struct Apply<'a> {
     log_derivative: &'a mut [f32],
 }
 
-impl Kernel for Apply<'_> {
+impl<U: Univariate> Kernel for Apply<'_, U> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -65,9 +66,9 @@ impl Kernel for Apply<'_> {
     }
 }
 
-fn apply(
+fn apply<U: Univariate>(
     level: Level,
-    spline: RationalQuadratic,
+    spline: U,
     sampling: bool,
     at: &[f32],
     parameters: &[f32],
@@ -117,7 +118,7 @@ fn values_and_derivatives_are_those_of_the_formula_in_f64() {
         for (i, x) in x.iter().enumerate() {
             let parameters: Vec<f64> =
                 parameters[i * p..(i + 1) * p].iter().map(|u| f64::from(*u)).collect();
-            let spec = RationalQuadraticSpec { bins, bound }.into();
+            let spec = RationalQuadraticSpec::linear(bins, bound).into();
             let (exact, log_slope) =
                 univariate(&spec, &parameters, Direction::Density, f64::from(*x));
             let slope = log_slope.exp();
@@ -173,6 +174,80 @@ fn round_trips_err_by_no_more_than_stated() {
         assert!(x_scaled <= most_x, "sd {sd}: {x_scaled}");
         assert!(log_error <= 1e-2, "sd {sd}: {log_error}");
     }
+}
+
+/// A spline with nothing beyond its interval, `sd` the spread of its parameters.
+fn closed<T: KnownTails>(bins: usize, bound: f32, sd: f32) {
+    let n = 50_000;
+    let spline = RationalQuadratic::<T>::with_tails(bins, bound).unwrap();
+    let spec = RationalQuadraticSpec { bins, bound, tails: T::TAILS }.into();
+    let p = spline.parameters();
+    assert_eq!(p, T::TAILS.parameters(bins));
+    let mut at = points(3, n, bound);
+    at[..2].copy_from_slice(&[-bound, bound]);
+    let mut parameters: Vec<f32> = noise(7, n * p).map(|u| sd * u).collect();
+    parameters.copy_within(..p, p);
+    let (mut scaled, mut log_error, mut exact_error) = (0.0f32, 0.0f32, 0.0f64);
+    for sampling in [false, true] {
+        let (to, l) = apply(Level::best(), spline, sampling, &at, &parameters);
+        let (back, l_back) = apply(Level::best(), spline, !sampling, &to, &parameters);
+        assert_eq!(to[..2], [-bound, bound], "ends stay where they are");
+        if T::TAILS == Tails::Circular {
+            assert!((l[0] - l[1]).abs() < 3e-6, "one slope at the seam: {} {}", l[0], l[1]);
+        } else {
+            assert!((l[0] - l[1]).abs() > 1e-3, "a slope at each end: {} {}", l[0], l[1]);
+        }
+        for i in 0..n {
+            assert!(to[i].abs() <= bound && back[i].abs() <= bound, "{} {}", to[i], back[i]);
+            assert!(l[i].is_finite(), "{}", l[i]);
+            if sampling {
+                scaled = scaled.max((at[i] - back[i]).abs() / (bound * (1.0 + l_back[i].exp())));
+                log_error = log_error.max((l[i] - l_back[i]).abs());
+            } else {
+                let raw: Vec<f64> =
+                    parameters[i * p..(i + 1) * p].iter().map(|u| f64::from(*u)).collect();
+                let (exact, log_slope) =
+                    univariate(&spec, &raw, Direction::Density, f64::from(at[i]));
+                let size = f64::from(bound) * (1.0 + log_slope.exp());
+                exact_error = exact_error.max((f64::from(to[i]) - exact).abs() / size);
+            }
+        }
+        let beyond = [-1.001 * bound, 1.001 * bound, 1e20, f32::MIN];
+        let (_, l) = apply(Level::best(), spline, sampling, &beyond, &parameters[..4 * p]);
+        assert_eq!(l, [f32::NEG_INFINITY; 4]);
+    }
+    println!(
+        "{:?} {bins}, ±{bound}, sd {sd}: round trip {scaled:.1e}, ln f′ {log_error:.1e}, off f64 \
+         {exact_error:.1e}",
+        T::TAILS
+    );
+    assert!(scaled < 2e-6 && log_error < 2e-2 && exact_error < 3e-6);
+}
+
+#[test]
+fn splines_of_a_box_and_of_a_circle() {
+    for (bins, bound, sd) in [(2, 1.0, 1.0), (8, std::f32::consts::PI, 1.0), (5, 3.0, 4.0)] {
+        closed::<Boxed>(bins, bound, sd);
+        closed::<Circular>(bins, bound, sd);
+    }
+}
+
+/// Slopes so unlike that a distance from the nearer knot is rounded up past the farther one.
+#[test]
+fn no_rounding_leaves_the_box() {
+    fn stays<T: KnownTails>() {
+        let (n, bound) = (200_000, 3.0);
+        let spline = RationalQuadratic::<T>::with_tails(BINS, bound).unwrap();
+        let at = points(9, n, bound);
+        let parameters: Vec<f32> =
+            noise(8, n * spline.parameters()).map(|u| 1000.0 * u * u * u).collect();
+        for sampling in [false, true] {
+            let (y, _) = apply(Level::best(), spline, sampling, &at, &parameters);
+            assert!(y.iter().all(|y| y.abs() <= bound));
+        }
+    }
+    stays::<Boxed>();
+    stays::<Circular>();
 }
 
 #[test]

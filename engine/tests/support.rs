@@ -3,11 +3,17 @@
 
 mod common;
 
-use common::{ARITHMETICS, contexts, descriptions, discrete, randomised, wide};
+use common::{AFFINE, ARITHMETICS, contexts, descriptions, discrete, randomised, wide};
+use pushforward::base::{NormalSpec, UniformSpec};
 use pushforward::distribution::{Error, Given};
 use pushforward::domain::Element;
-use pushforward::model::{Model, Sampler};
+use pushforward::layer::AffineSpec;
+use pushforward::model::{
+    BasePart, BaseSpec, Description, LayerSpec, Model, Sampler, Support, UnivariateSpec, preset,
+};
 use pushforward::simd::Level;
+use pushforward::univariate::RationalQuadraticSpec;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward_oracle::Oracle;
 
 const N: usize = 67;
@@ -117,6 +123,89 @@ fn rows_outside_the_support_score_minus_infinity() {
             is_minus_infinity_where_spoilt(&name, &clean, &found, &spoilt_rows);
         }
     });
+}
+
+#[test]
+fn rows_outside_a_bounded_support_score_minus_infinity() {
+    each_sampler(0.3, |name, model, sampler| {
+        let Description::Flow(flow) = model.description() else { return };
+        let bound = match flow.base.support() {
+            Support::Line => return,
+            Support::Interval { bound } | Support::Circle { bound } => bound,
+        };
+        let dim = sampler.model.dim();
+        assert!(flow.supports().iter().all(|support| *support == flow.base.support()), "{name}");
+        let (mut rows, mut path) = (vec![0.0f32; N * dim], vec![0.0; N]);
+        sampler.try_sample(2, 0, &mut rows, Some(&mut path)).unwrap();
+        assert!(rows.iter().all(|x| x.abs() <= bound), "{name}");
+        let clean = scored(sampler, &rows, N);
+        let beyond = f32::from_bits(bound.to_bits() + 1);
+        let bad = [beyond, -beyond, 1.01 * bound, -2.0 * bound, 1e10, -1e30, f32::MAX];
+        for (shift, batch) in BATCHES.into_iter().enumerate() {
+            let (rows, spoilt_rows) = spoilt(&rows, dim, &bad, shift);
+            let found = scored(sampler, &rows, batch);
+            is_minus_infinity_where_spoilt(name, &clean, &found, &spoilt_rows);
+        }
+        // The bounds themselves belong to it.
+        let edges = scored(sampler, &[bound, -bound].repeat(dim), 2);
+        assert!(edges.iter().all(|p| p.is_finite()), "{name}");
+    });
+}
+
+#[test]
+fn layers_that_move_their_support_are_refused() {
+    let wrong = |base: BaseSpec, layer: LayerSpec| {
+        let mut description = preset::flow(&[2], [layer], false);
+        if let Description::Flow(flow) = &mut description {
+            flow.base = base;
+        }
+        description.validate().unwrap_err().to_string()
+    };
+    let on_three = BaseSpec::from(UniformSpec { bound: 3.0 });
+    let coupling = |map| preset::coupling([true, false], &[], map);
+    let up_to = |bound| UnivariateSpec::from(RationalQuadraticSpec::linear(4, bound));
+    let closed =
+        |bound, tails| UnivariateSpec::from(RationalQuadraticSpec { bins: 4, bound, tails });
+    for (base, layer, expected) in [
+        (
+            on_three.clone(),
+            LayerSpec::from(AffineSpec {}),
+            "`layers.0.kind`: found the interval from -3 to 3, expected the real line",
+        ),
+        (
+            on_three.clone(),
+            coupling(AFFINE),
+            "`layers.0.univariate.kind`: found the interval from -3 to 3, expected the real line",
+        ),
+        (
+            on_three.clone(),
+            coupling(up_to(3.5)),
+            "`layers.0.univariate.bound`: found 3.5, on the interval from -3 to 3, expected at most 3",
+        ),
+        (
+            on_three.clone(),
+            coupling(closed(3.5, Tails::Box)),
+            "`layers.0.univariate.bound`: found 3.5, on the interval from -3 to 3, expected 3",
+        ),
+        (
+            on_three,
+            coupling(closed(2.5, Tails::Circular)),
+            "`layers.0.univariate.bound`: found 2.5, on the interval from -3 to 3, expected 3",
+        ),
+        (
+            NormalSpec {}.into(),
+            coupling(closed(3.0, Tails::Box)),
+            "`layers.0.univariate.tails`: found box, on the real line, expected tails that leave it",
+        ),
+        (
+            UniformSpec { bound: 0.0 }.into(),
+            coupling(up_to(3.0)),
+            "`base.bound`: found 0, expected 0.0009765625 to 10000",
+        ),
+    ] {
+        let found = wrong(base, layer);
+        assert!(found.contains(expected), "{found}");
+    }
 }
 
 #[test]

@@ -370,7 +370,8 @@ fn model<'a>(
             let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
             let bound =
                 section.number("bound", MIN_BOUND.into()..=MAX_BOUND.into())?.unwrap_or(5.0) as f32;
-            let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound });
+            let spline =
+                UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(bins, bound));
             let modes = ["coupling", "autoregressive"];
             let mode = section.choice("mode", &modes)?.unwrap_or("coupling");
             let other = if mode == "coupling" { "fast" } else { "mask" };

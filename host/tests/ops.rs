@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::model::UnivariateSpec;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
@@ -126,7 +127,9 @@ fn dense(device: &Device) {
 /// which the tests around this one hold to their formulas.
 fn flow_layers(gpu: &Device) {
     let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
-    let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 4, bound: 3.0 });
+    let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(4, 3.0));
+    let tails = Tails::Circular;
+    let circular = RationalQuadraticSpec { bins: 4, bound: 3.0, tails }.into();
     for (univariate, hidden, masked, calls) in [
         (affine, vec![], false, 1),
         (spline, vec![], true, 1),
@@ -134,6 +137,7 @@ fn flow_layers(gpu: &Device) {
         (affine, vec![33], true, 1),
         (affine, vec![100], false, 1),
         (spline, vec![33, 100], true, 1),
+        (circular, vec![33], false, 1),
         (spline, vec![64, 1, 65], false, 1),
         // Too wide to be one call.
         (affine, vec![300, 20], false, 5),
@@ -451,7 +455,10 @@ fn transforms(device: &Device) {
     let autoregressive = |per: usize| (3, vec![2u32, 0, 1], vec![], [per, 1], per);
     let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
     let spline_of =
-        |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound });
+        |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(bins, bound));
+    let closed = |bins, bound, tails| {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, tails })
+    };
     let cases = [
         (affine, coupling(2)),
         (affine, autoregressive(2)),
@@ -461,6 +468,10 @@ fn transforms(device: &Device) {
         (SinhSpec { bound: 3.0 }.into(), autoregressive(3)),
         (spline_of(5, 3.0), coupling(14)),
         (spline_of(2, 1.7), autoregressive(5)),
+        (closed(5, 3.0, Tails::Box), coupling(16)),
+        (closed(2, 2.1, Tails::Box), autoregressive(7)),
+        (closed(4, 2.1, Tails::Circular), coupling(12)),
+        (closed(2, 2.1, Tails::Circular), autoregressive(6)),
     ];
     let directions = [Direction::Sampling, Direction::Density];
     for ((univariate, (dim, moved, kept, strides, per)), direction) in

@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::activation::AnyActivation;
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec,
+    preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
@@ -31,7 +34,7 @@ const BATCH: usize = 70;
 
 const AFFINE: UnivariateSpec = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
 const SPLINE: UnivariateSpec =
-    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 4.0 });
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 4.0));
 
 /// The step that a trainer takes.
 fn step_program(description: &Description, target: &Target) -> Program {
@@ -58,7 +61,7 @@ fn nsf(dim: usize, hidden: &[usize], affine: bool) -> Description {
 
 fn maf(dim: usize, hidden: &[usize], fast: Direction, spline: bool) -> Description {
     let map = if spline {
-        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 6, bound: 5.0 })
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(6, 5.0))
     } else {
         UnivariateSpec::Affine(AffineSpec { log_scale_bound: 2.0 })
     };
@@ -383,6 +386,55 @@ fn gradients_of_direct_terms(device: &Device) {
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
+    }
+}
+
+/// A flow from noise that is not normal, over four coordinates.
+fn from_base(base: impl Into<BaseSpec>, map: UnivariateSpec, fast: Direction) -> Description {
+    let layers = [
+        preset::coupling([true, false, true, false], &[6], map),
+        preset::autoregressive(vec![2, 0, 3, 1], fast, &[5], map),
+    ];
+    let mut description = preset::flow(&[4], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = base.into();
+    }
+    description
+}
+
+fn gradients_of_other_bases(device: &Device) {
+    let closed = |tails| RationalQuadraticSpec { bins: 6, bound: 4.0, tails }.into();
+    let on_box = BaseSpec::from(UniformSpec { bound: 4.0 });
+    let cases = [
+        (on_box.clone(), SPLINE),
+        (on_box.clone(), closed(Tails::Box)),
+        (on_box, closed(Tails::Circular)),
+    ];
+    for (base, map) in cases {
+        let what = format!("{} {base:?} {map:?}", device.kind());
+        let density = model(from_base(base.clone(), map, Direction::Density));
+        // Rows none of which is so near a knot, where slopes jump, that a difference crosses it.
+        let target = Target::Data { rows: numbers(4 * 50, 3.9, 5).into() };
+        let (x, found) = gradient(device, &density, &target, SAMPLES);
+        let expected = likelihood_slopes(&density, &samples(&x, 4));
+        assert_close(&format!("{what} data"), &found, &expected, 2e-5);
+        let sampling = model(from_base(base, map, Direction::Sampling));
+        let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let (z, found) = gradient(device, &sampling, &target, SAMPLES);
+        let expected = free_energy_slopes(&sampling, &*energy, &samples(&z, 4));
+        assert_close(&format!("{what} energy"), &found, &expected, 2e-5);
+        // The noise is the engine's.
+        let Description::Flow(mut flow) = sampling.description().clone() else { unreachable!() };
+        flow.layers.clear();
+        let noise = Model::new(Description::Flow(flow), Arithmetic::Fused).unwrap();
+        let [low, high] = step().key;
+        let mut rows = vec![0.0; 4 * BATCH];
+        let seed = u64::from(high) << 32 | u64::from(low);
+        noise.sampler().unwrap().sample(seed, 0, &mut rows, None);
+        let z: Vec<f64> = samples(&z, 4).concat();
+        let z: Vec<f32> = z.into_iter().map(|z| z as f32).collect();
+        assert_close(&format!("{what} noise"), &z, &f64s(&rows), 1e-6);
     }
 }
 
@@ -716,6 +768,12 @@ fn wrong_settings_are_errors() {
             .contains("learning_rate")
     );
     assert!(wrong(small(), Target::Data { rows: vec![0.5; 16].into() }, o.clone()).contains("0.5"));
+    let boxed = from_base(UniformSpec { bound: 4.0 }, SPLINE, Direction::Density);
+    let boxed = Model::new(boxed, Arithmetic::Fused).unwrap();
+    assert_eq!(
+        wrong(boxed, Target::Data { rows: vec![1.0, 4.5, 2.0, -4.0].into() }, o.clone()),
+        "data: found 4.5 in row 0, column 1, expected the interval from -4 to 4"
+    );
     assert!(wrong(small(), Target::Data { rows: vec![1.0; 15].into() }, o.clone()).contains("row"));
     let autoregressive = |fast| Model::new(maf(2, &[8], fast, false), Arithmetic::Fused).unwrap();
     let well = Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap());
@@ -753,7 +811,7 @@ fn published() -> Vec<(&'static str, Description, Target)> {
         let mask = |l: usize| (0..dim).map(move |d| (d + l).is_multiple_of(2));
         preset::flow(&[dim], (0..8).map(|l| preset::coupling(mask(l), hidden, map)), true)
     };
-    let spline = RationalQuadraticSpec { bins: 8, bound: 5.0 }.into();
+    let spline = RationalQuadraticSpec::linear(8, 5.0).into();
     let affine: UnivariateSpec = AffineSpec { log_scale_bound: 3.0 }.into();
     let layer =
         |_| preset::autoregressive((0..16).collect(), Direction::Density, &[64, 64], affine);
@@ -880,6 +938,7 @@ fn main() -> ExitCode {
         likelihood_gradient_of_a_flow,
         gradients_of_layers_among_others,
         gradients_of_conditional_models,
+        gradients_of_other_bases,
         gradients_of_direct_terms,
         gradients_of_categories,
         gradients_of_activations,

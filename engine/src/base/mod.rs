@@ -4,10 +4,14 @@
 //! form.
 
 mod normal;
+mod uniform;
 
 pub use normal::Normal;
 #[cfg(feature = "model")]
 pub use normal::NormalSpec;
+pub use uniform::Uniform;
+#[cfg(feature = "model")]
+pub use uniform::UniformSpec;
 
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};

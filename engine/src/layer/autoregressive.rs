@@ -33,7 +33,7 @@ use crate::kernel::{Lanes, Sum, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     AnyCausalNetwork, AnyUnivariate, CausalNetworkSpec, CausalPart, Faults, LayerPart, Packer,
-    Sizes, Source, Sources, Tensors, UnivariateSpec,
+    Sizes, Source, Sources, Support, Tensors, UnivariateSpec,
 };
 use crate::network::{CausalNetwork, CausalSizes, Visitor};
 use crate::simd::{Kernel, Simd};
@@ -192,6 +192,11 @@ impl LayerPart for AutoregressiveSpec {
         faults.permutation("order", &self.order, sizes.dim);
         faults.within("network", |faults| self.network.check(faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
+    }
+
+    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
+        let moved = supports.iter().copied();
+        faults.within("univariate", |faults| self.univariate.supports(moved, faults));
     }
 
     fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {

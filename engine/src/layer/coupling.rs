@@ -27,7 +27,7 @@ use crate::kernel::{Lanes, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     AnyNetwork, AnyUnivariate, Faults, LayerPart, NetworkPart, NetworkSpec, Packer, Sizes, Source,
-    Sources, Tensors, UnivariateSpec,
+    Sources, Support, Tensors, UnivariateSpec,
 };
 use crate::network::Network;
 use crate::simd::{Kernel, Simd};
@@ -183,6 +183,12 @@ impl LayerPart for CouplingSpec {
         }
         faults.within("network", |faults| self.network.check(faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
+    }
+
+    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
+        let moved = supports.iter().zip(&self.mask).filter(|(_, kept)| !**kept);
+        let moved = moved.map(|(support, _)| *support);
+        faults.within("univariate", |faults| self.univariate.supports(moved, faults));
     }
 
     fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {

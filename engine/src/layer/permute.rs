@@ -12,7 +12,7 @@ use super::is_permutation;
 use crate::bijection::{Bijection, Direction, Tile};
 use crate::kernel::Lanes;
 #[cfg(feature = "model")]
-use crate::model::{Faults, LayerPart, Packer, Sizes, Source, Sources, Tensors};
+use crate::model::{Faults, LayerPart, Packer, Sizes, Source, Sources, Support, Tensors};
 use crate::simd::{Kernel, Simd};
 
 /// A permutation; see the module.
@@ -101,6 +101,15 @@ impl LayerPart for PermuteSpec {
 
     fn check(&self, sizes: Sizes, faults: &mut Faults) {
         faults.permutation("order", &self.order, sizes.dim);
+    }
+
+    fn supports(&self, supports: &mut [Support], _: &mut Faults) {
+        let was = supports.to_vec();
+        for (support, from) in supports.iter_mut().zip(&self.order) {
+            if let Some(was) = was.get(*from) {
+                *support = *was;
+            }
+        }
     }
 
     fn tensors(&self, _: Sizes, _: &mut Tensors) {}

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::part::*;
+use super::support::{self, Support};
 use crate::activation::AnyActivation;
 use crate::base::{self, Base, Normal};
 use crate::bijection::{Bijection, Direction, Tile};
@@ -16,7 +17,7 @@ use crate::kernel::{Lanes, Sum};
 use crate::layer::{self, Affine, Autoregressive, Coupling};
 use crate::network::{self, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
 use crate::noise::Noise;
-use crate::univariate::{self, RationalQuadratic, Univariate, UnivariateChoice, WithUnivariate};
+use crate::univariate::{self, UnivariateChoice, WithUnivariate};
 
 /// The enum of a kind's descriptions, and a macro that matches on it.
 macro_rules! descriptions {
@@ -103,7 +104,7 @@ catalogue! {
     /// A map's kernel.
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
-    RationalQuadratic(univariate::RationalQuadraticSpec, RationalQuadratic),
+    RationalQuadratic(univariate::RationalQuadraticSpec, univariate::AnyRationalQuadratic),
     Sinh(univariate::SinhSpec, univariate::Sinh),
     CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }
@@ -122,12 +123,16 @@ catalogue! {
     /// A base's kernel.
     AnyBase, each_base:
     Normal(base::NormalSpec, Normal),
+    Uniform(base::UniformSpec, base::Uniform),
 }
 
 impl LayerPart for LayerSpec {
     type Built<'a> = AnyLayer<'a>;
     fn check(&self, sizes: Sizes, faults: &mut Faults) {
         each_layer!(LayerSpec, self, part => part.check(sizes, faults));
+    }
+    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
+        each_layer!(LayerSpec, self, part => part.supports(supports, faults));
     }
     fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {
         each_layer!(LayerSpec, self, part => part.tensors(sizes, tensors));
@@ -242,6 +247,12 @@ impl UnivariateSpec {
     pub(crate) fn check(&self, faults: &mut Faults) {
         each_univariate!(UnivariateSpec, self, part => part.check(faults));
     }
+    /// Notes which of the supports of coordinates that it moves it is no bijection of.
+    pub(crate) fn supports(&self, moved: impl Iterator<Item = Support>, faults: &mut Faults) {
+        for support in support::distinct(moved) {
+            each_univariate!(UnivariateSpec, self, part => part.support(support, faults));
+        }
+    }
     /// Parameters a coordinate.
     pub fn parameters(&self) -> usize {
         each_univariate!(UnivariateSpec, self, part => part.parameters())
@@ -258,11 +269,11 @@ impl UnivariateSpec {
 impl UnivariateChoice for AnyUnivariate {
     #[inline(always)]
     fn parameters(&self) -> usize {
-        each_univariate!(AnyUnivariate, self, map => Univariate::parameters(map))
+        each_univariate!(AnyUnivariate, self, map => UnivariateChoice::parameters(map))
     }
     #[inline(always)]
     fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
-        each_univariate!(AnyUnivariate, self, map => then.with(*map))
+        each_univariate!(AnyUnivariate, self, map => map.choose(then))
     }
 }
 
@@ -299,6 +310,9 @@ impl BasePart for BaseSpec {
     type Built<'a> = AnyBase;
     fn check(&self, dim: usize, faults: &mut Faults) {
         each_base!(BaseSpec, self, part => part.check(dim, faults));
+    }
+    fn support(&self) -> Support {
+        each_base!(BaseSpec, self, part => part.support())
     }
     fn tensors(&self, dim: usize, tensors: &mut Tensors) {
         each_base!(BaseSpec, self, part => part.tensors(dim, tensors));

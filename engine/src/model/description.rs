@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::catalogue::{
     BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec, WithConditional,
 };
 use super::part::*;
+use super::support::Support;
 use super::{ModelError, Tensor};
 use crate::bijection::Bijection;
 use crate::conditional::Conditional;
@@ -146,6 +148,20 @@ impl FlowSpec {
         product(&self.shape)
     }
 
+    /// Where the base's coordinates are carried by the layers; notes layers that cannot.
+    fn carried(&self, faults: &mut Faults) -> Vec<Support> {
+        let mut supports = vec![self.base.support(); self.dim()];
+        for (l, layer) in self.layers.iter().enumerate() {
+            faults.within(format!("layers.{l}"), |faults| layer.supports(&mut supports, faults));
+        }
+        supports
+    }
+
+    /// Where each coordinate of a row lies; a row elsewhere has density 0.
+    pub fn supports(&self) -> Vec<Support> {
+        self.carried(&mut Faults::default())
+    }
+
     pub(super) fn sizes(&self) -> Sizes {
         let context = seen(self.context, &self.embedding);
         Sizes { dim: self.dim(), context, initial: Initial::FLOW }
@@ -245,6 +261,10 @@ impl Description {
                     faults.within(format!("layers.{l}"), |faults| {
                         layer.check(flow.sizes(), faults);
                     });
+                }
+                // Layers that are wrong by themselves may have lists of any length.
+                if faults.is_empty() {
+                    flow.carried(&mut faults);
                 }
             }
             Description::Sites(sites) => {

@@ -17,6 +17,7 @@ pub mod file;
 mod part;
 pub mod preset;
 mod sampler;
+mod support;
 mod v1;
 
 use alloc::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub use part::{
     Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
 };
 pub use sampler::Sampler;
+pub use support::Support;
 
 pub use crate::kernel::Arithmetic;
 use crate::noise::{Stream, normal};

@@ -14,6 +14,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::Tensor;
+use super::support::{self, Support};
 use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
@@ -436,6 +437,13 @@ pub trait LayerPart {
         Self: 'a;
     /// Notes what is wrong with it.
     fn check(&self, sizes: Sizes, faults: &mut Faults);
+    /// Replaces the supports of the coordinates on the noise's side by those on the data's, and notes
+    /// those that it cannot move. Unless it says otherwise, it moves real numbers only.
+    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
+        for support in support::distinct(supports.iter().copied()) {
+            support::real_line(support, faults);
+        }
+    }
     /// Names its tensors.
     fn tensors(&self, sizes: Sizes, tensors: &mut Tensors);
     /// Packs them.
@@ -488,6 +496,11 @@ pub trait UnivariatePart {
     type Built;
     /// Notes what is wrong with it.
     fn check(&self, faults: &mut Faults);
+    /// Notes that it is no bijection of a coordinate's support. Unless it says otherwise, it is one of
+    /// the real line only.
+    fn support(&self, support: Support, faults: &mut Faults) {
+        support::real_line(support, faults);
+    }
     /// Parameters a coordinate.
     fn parameters(&self) -> usize;
     /// Its kernel; `None` if something is wrong with it.
@@ -520,6 +533,10 @@ pub trait BasePart {
         Self: 'a;
     /// Notes what is wrong with it.
     fn check(&self, dim: usize, faults: &mut Faults);
+    /// Where each coordinate lies: anywhere, unless it says otherwise.
+    fn support(&self) -> Support {
+        Support::Line
+    }
     /// Names its tensors.
     fn tensors(&self, dim: usize, tensors: &mut Tensors);
     /// Packs them.

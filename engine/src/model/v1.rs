@@ -86,7 +86,7 @@ impl Architecture {
                 (dim, preset::flow(&shape, layers, affine))
             }
             Self::Nsf { dim, couplings, bins, bound, affine, shape } => {
-                let layers = couple(couplings, RationalQuadraticSpec { bins, bound }.into());
+                let layers = couple(couplings, RationalQuadraticSpec::linear(bins, bound).into());
                 (dim, preset::flow(&shape, layers, affine))
             }
             Self::Maf { dim, layers, fast, transformer, affine, shape } => {

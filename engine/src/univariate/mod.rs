@@ -25,7 +25,7 @@ pub use cubic_rational::CubicRational;
 pub use cubic_rational::CubicRationalSpec;
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
-pub use rational_quadratic::RationalQuadraticSpec;
+pub use rational_quadratic::{AnyRationalQuadratic, RationalQuadraticSpec};
 #[cfg(feature = "model")]
 pub use sinh::SinhSpec;
 pub use sinh::{MAX_SINH_BOUND, MIN_SINH_BOUND, Sinh};

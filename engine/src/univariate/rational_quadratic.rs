@@ -2,12 +2,13 @@
 //!
 //! Gregory & Delbourgo 1982 (IMA J. Numer. Anal. 2, 123); as part of a flow Durkan et al.
 //! 2019, arXiv:1906.04032. On `[−B, B]` the map is made of `K` bins between knots `(X_k, Y_k)` with
-//! given slopes `δ_k` at the knots; outside it is the identity. Both `f` and `f⁻¹` are closed forms.
+//! given slopes `δ_k` at the knots; what it is at the ends and beyond say its [`Tails`]. Both `f` and
+//! `f⁻¹` are closed forms.
 //!
 //! ```text
-//! P = 3K − 1 parameters: K widths, K heights, K − 1 slopes, unnormalised
+//! P parameters: K widths, K heights, then slopes, unnormalised
 //! X_0 = −B,  X_k = X_{k−1} + 2B (m + (1 − mK) softmax(widths)_k),  X_K = B;  Y_k the same
-//! δ_k = d + softplus(slope_k + c),  δ_0 = δ_K = 1            m = d = 10⁻³, δ(0) = 1
+//! δ_k = d + softplus(slope_k + c)                            m = d = 10⁻³, δ(0) = 1
 //!
 //! in a bin of width w and height h, with s = h/w, a = δ_k, b = δ_{k+1},
 //! t = (x − X_k)/w, v = (X_{k+1} − x)/w:            η = (y − Y_k)/h, ν = (Y_{k+1} − y)/h:
@@ -17,6 +18,21 @@
 //! ```
 //!
 //! and `t + v = 1` in both. All parameters zero is the identity.
+//!
+//! # Tails
+//! | tails | P | slopes | beyond `[−B, B]` |
+//! |---|---|---|---|
+//! | linear | 3K − 1 | `δ_1 … δ_{K−1}`; `δ_0 = δ_K = 1` | the identity |
+//! | box | 3K + 1 | `δ_0 … δ_K` | nothing: density 0 |
+//! | circular | 3K | `δ_0 … δ_{K−1}`; `δ_K = δ_0` | nothing: −B and B are one point |
+//!
+//! Circular splines are those of Rezende et al. 2020, arXiv:2002.02428: the seam stays where it is and
+//! the slope is continuous across it, so the density on the circle is. Box and circular splines are
+//! bijections of a box's coordinate and of an angle, not of the real line, and the noise that they
+//! start from has to lie there too. Their results are held to the interval, which a rounding might
+//! leave by a unit in the last place.
+//!
+//! Tails are a type, not a value, so that a program for one kind holds nothing of the others.
 //!
 //! # The inverse
 //! The textbook inverse takes the root of a quadratic whose discriminant is a difference; in `f32`
@@ -51,10 +67,14 @@
 #[cfg(feature = "model")]
 use alloc::format;
 
+use core::marker::PhantomData;
+
 use super::{Parameters, Univariate};
+#[cfg(feature = "model")]
+use super::{UnivariateChoice, WithUnivariate};
 use crate::math;
 #[cfg(feature = "model")]
-use crate::model::{Faults, Source, Sources};
+use crate::model::{Faults, Source, Sources, Support};
 use crate::simd::Simd;
 
 /// Least width and height of a bin, of the whole.
@@ -72,11 +92,80 @@ pub const MIN_BOUND: f32 = 1.0 / 1024.0;
 /// reaches, and far beyond it the knots overflow.
 pub const MAX_BOUND: f32 = 1e4;
 
+/// What a spline is at the ends of its interval and beyond; see the module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "model", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "model", serde(rename_all = "snake_case"))]
+pub enum Tails {
+    /// The identity beyond.
+    #[default]
+    Linear,
+    /// Nothing beyond, with a slope for each end.
+    Box,
+    /// Nothing beyond, with one slope for both ends.
+    Circular,
+}
+
+impl Tails {
+    /// Parameters of a spline with `bins` bins.
+    pub const fn parameters(self, bins: usize) -> usize {
+        match self {
+            Tails::Linear => (3 * bins).saturating_sub(1),
+            Tails::Box => 3 * bins + 1,
+            Tails::Circular => 3 * bins,
+        }
+    }
+
+    /// The parameter that the slope at knot `0 … bins` is made of; `None` where it is 1.
+    #[inline(always)]
+    pub const fn slope(self, bins: usize, knot: usize) -> Option<usize> {
+        match self {
+            Tails::Linear if knot == 0 || knot == bins => None,
+            Tails::Linear => Some(2 * bins + knot - 1),
+            Tails::Circular if knot == bins => Some(2 * bins),
+            Tails::Box | Tails::Circular => Some(2 * bins + knot),
+        }
+    }
+
+    /// Whether the spline is the identity beyond its interval.
+    pub const fn is_linear(&self) -> bool {
+        matches!(self, Tails::Linear)
+    }
+}
+
+/// Tails as a type.
+pub trait KnownTails: Copy + Send + Sync + 'static {
+    /// Which ones.
+    const TAILS: Tails;
+}
+
+/// [`Tails::Linear`]
+#[derive(Clone, Copy, Debug)]
+pub struct Linear;
+impl KnownTails for Linear {
+    const TAILS: Tails = Tails::Linear;
+}
+
+/// [`Tails::Box`]
+#[derive(Clone, Copy, Debug)]
+pub struct Boxed;
+impl KnownTails for Boxed {
+    const TAILS: Tails = Tails::Box;
+}
+
+/// [`Tails::Circular`]
+#[derive(Clone, Copy, Debug)]
+pub struct Circular;
+impl KnownTails for Circular {
+    const TAILS: Tails = Tails::Circular;
+}
+
 /// A monotone rational-quadratic spline on `[−bound, bound]`; see the module.
 #[derive(Clone, Copy, Debug)]
-pub struct RationalQuadratic {
+pub struct RationalQuadratic<T = Linear> {
     bins: usize,
     bound: f32,
+    tails: PhantomData<T>,
 }
 
 /// The bin that a coordinate lies in: its knots, and the slopes there.
@@ -87,19 +176,21 @@ struct Bin<F> {
 }
 
 impl RationalQuadratic {
+    /// With linear tails; otherwise [`RationalQuadratic::with_tails`].
+    pub const fn new(bins: usize, bound: f32) -> Option<Self> {
+        Self::with_tails(bins, bound)
+    }
+}
+
+impl<T: KnownTails> RationalQuadratic<T> {
     /// With `bins` bins (2 to [`MAX_BINS`]) on `[−bound, bound]` ([`MIN_BOUND`] to [`MAX_BOUND`]), or
     /// `None`.
-    pub const fn new(bins: usize, bound: f32) -> Option<Self> {
+    pub const fn with_tails(bins: usize, bound: f32) -> Option<Self> {
         if bins >= 2 && bins <= MAX_BINS && bound >= MIN_BOUND && bound <= MAX_BOUND {
-            Some(Self { bins, bound })
+            Some(Self { bins, bound, tails: PhantomData })
         } else {
             None
         }
-    }
-
-    /// [`Univariate::parameters`] of a spline with `bins` bins, for constants.
-    pub const fn parameters_of(bins: usize) -> usize {
-        (3 * bins).saturating_sub(1)
     }
 
     /// Replaces widths and heights by exponentials, and returns the factors that make those the
@@ -128,6 +219,15 @@ impl RationalQuadratic {
         [s.div(whole, widths), s.div(whole, heights)]
     }
 
+    /// The parameter of the slope at one of the ends.
+    #[inline(always)]
+    fn end<S: Simd>(&self, s: S, knot: usize, parameters: &mut impl Parameters<S>) -> S::F {
+        match T::TAILS.slope(self.bins, knot) {
+            Some(p) => parameters.get(p),
+            None => s.splat(0.0),
+        }
+    }
+
     /// The last bin whose first knot is not beyond `at`, by `x` or by `y`.
     #[inline(always)]
     fn bin<S: Simd>(
@@ -141,14 +241,15 @@ impl RationalQuadratic {
         let least = s.splat(2.0 * self.bound * MIN_BIN);
         let [wide, tall] = self.exponentials(s, parameters);
         let mut found = Bin { x: [low; 2], y: [low; 2], slope: [zero; 2] };
-        let (mut x, mut y, mut slope) = (low, low, zero);
+        let inner = 2 * self.bins + if T::TAILS.is_linear() { 0 } else { 1 };
+        let (mut x, mut y, mut slope) = (low, low, self.end(s, 0, parameters));
         for k in 0..self.bins {
             let (next_x, next_y, next_slope) = if k + 1 < self.bins {
                 let width = s.add(least, s.mul(wide, parameters.get(k)));
                 let height = s.add(least, s.mul(tall, parameters.get(self.bins + k)));
-                (s.add(x, width), s.add(y, height), parameters.get(2 * self.bins + k))
+                (s.add(x, width), s.add(y, height), parameters.get(inner + k))
             } else {
-                (high, high, zero)
+                (high, high, self.end(s, self.bins, parameters))
             };
             let beyond = s.lt(at, if by_y { y } else { x });
             found = Bin {
@@ -167,6 +268,25 @@ impl RationalQuadratic {
     fn inside<S: Simd>(&self, s: S, at: S::F, new: S::F, old: S::F) -> S::F {
         let new = s.select(s.lt(at, s.splat(-self.bound)), old, new);
         s.select(s.lt(s.splat(self.bound), at), old, new)
+    }
+
+    /// The value and ln f′ of a coordinate `at`, from what they are inside.
+    #[inline(always)]
+    fn with_ends<S: Simd>(
+        &self,
+        s: S,
+        at: S::F,
+        value: S::F,
+        log_derivative: S::F,
+    ) -> (S::F, S::F) {
+        if T::TAILS.is_linear() {
+            let log_derivative = self.inside(s, at, log_derivative, s.splat(0.0));
+            return (self.inside(s, at, value, at), log_derivative);
+        }
+        let (low, high) = (s.splat(-self.bound), s.splat(self.bound));
+        let value = s.select(s.lt(value, low), low, value);
+        let value = s.select(s.lt(high, value), high, value);
+        (value, self.inside(s, at, log_derivative, s.splat(f32::NEG_INFINITY)))
     }
 }
 
@@ -195,10 +315,10 @@ fn log_derivative<S: Simd>(s: S, [t, v]: [S::F; 2], mean: S::F, [a, b]: [S::F; 2
     (inverse, math::ln(s, s.mul(s.mul(q, q), sum)))
 }
 
-impl Univariate for RationalQuadratic {
+impl<T: KnownTails> Univariate for RationalQuadratic<T> {
     #[inline(always)]
     fn parameters(&self) -> usize {
-        Self::parameters_of(self.bins)
+        T::TAILS.parameters(self.bins)
     }
 
     #[inline(always)]
@@ -217,7 +337,7 @@ impl Univariate for RationalQuadratic {
         let part = s.mul(near, s.add(s.mul(mean, near), s.mul(slope, far)));
         let step = s.mul(s.mul(part, inverse), height);
         let y = s.select(left, s.add(y0, step), s.sub(y1, step));
-        (self.inside(s, x, y, x), self.inside(s, x, log_derivative, s.splat(0.0)))
+        self.with_ends(s, x, y, log_derivative)
     }
 
     #[inline(always)]
@@ -248,24 +368,67 @@ impl Univariate for RationalQuadratic {
         let step = s.mul(width, s.select(left, t, v));
         let x = s.select(left, s.add(x0, step), s.sub(x1, step));
         let (_, log_derivative) = log_derivative(s, [t, v], mean, bin.slope);
-        (self.inside(s, z, x, z), self.inside(s, z, log_derivative, s.splat(0.0)))
+        self.with_ends(s, z, x, log_derivative)
     }
 }
 
-/// `{"kind": "rational_quadratic", "bins": K, "bound": B}`.
+/// A spline of which only a file says what its tails are.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the types of the tails say it")]
+pub enum AnyRationalQuadratic {
+    Linear(RationalQuadratic<Linear>),
+    Box(RationalQuadratic<Boxed>),
+    Circular(RationalQuadratic<Circular>),
+}
+
+#[cfg(feature = "model")]
+impl UnivariateChoice for AnyRationalQuadratic {
+    #[inline(always)]
+    fn parameters(&self) -> usize {
+        match self {
+            Self::Linear(map) => Univariate::parameters(map),
+            Self::Box(map) => Univariate::parameters(map),
+            Self::Circular(map) => Univariate::parameters(map),
+        }
+    }
+
+    #[inline(always)]
+    fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
+        match self {
+            Self::Linear(map) => then.with(*map),
+            Self::Box(map) => then.with(*map),
+            Self::Circular(map) => then.with(*map),
+        }
+    }
+}
+
+/// `{"kind": "rational_quadratic", "bins": K, "bound": B, "tails": "linear"}`, which are the tails of
+/// a file that names none; or `"box"`, or `"circular"`.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RationalQuadraticSpec {
     /// Bins of the spline.
     pub bins: usize,
-    /// The spline moves `[-bound, bound]` and is the identity outside.
+    /// The spline moves `[-bound, bound]`.
     pub bound: f32,
+    /// What it is at the ends and beyond.
+    #[serde(default, skip_serializing_if = "Tails::is_linear")]
+    pub tails: Tails,
+}
+
+#[cfg(feature = "model")]
+impl RationalQuadraticSpec {
+    /// With linear tails.
+    pub const fn linear(bins: usize, bound: f32) -> Self {
+        Self { bins, bound, tails: Tails::Linear }
+    }
 }
 
 #[cfg(feature = "model")]
 impl crate::model::UnivariatePart for RationalQuadraticSpec {
-    type Built = RationalQuadratic;
+    type Built = AnyRationalQuadratic;
 
     fn check(&self, faults: &mut Faults) {
         if !(2..=MAX_BINS).contains(&self.bins) {
@@ -276,18 +439,59 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
         }
     }
 
-    fn parameters(&self) -> usize {
-        RationalQuadratic::parameters_of(self.bins)
+    /// With linear tails it leaves a wider interval in place as well as the real line; otherwise its
+    /// own alone, which a box spline does not close to a circle.
+    fn support(&self, support: Support, faults: &mut Faults) {
+        let found = |what: &dyn core::fmt::Display| format!("{what}, on {support}");
+        match (self.tails, support) {
+            (Tails::Linear, Support::Line) => {}
+            (Tails::Linear, Support::Interval { bound } | Support::Circle { bound }) => {
+                if self.bound > bound {
+                    faults.wrong("bound", found(&self.bound), format!("at most {bound}"));
+                }
+            }
+            (Tails::Box, Support::Line | Support::Circle { .. }) => {
+                faults.wrong("tails", found(&"box"), "tails that leave it in place");
+            }
+            (Tails::Circular, Support::Line) => {
+                faults.wrong("tails", found(&"circular"), "tails that leave it in place");
+            }
+            (Tails::Box, Support::Interval { bound })
+            | (Tails::Circular, Support::Interval { bound } | Support::Circle { bound }) => {
+                if self.bound != bound {
+                    faults.wrong("bound", found(&self.bound), bound);
+                }
+            }
+        }
     }
 
-    fn build(&self) -> Option<RationalQuadratic> {
-        RationalQuadratic::new(self.bins, self.bound)
+    fn parameters(&self) -> usize {
+        self.tails.parameters(self.bins)
+    }
+
+    fn build(&self) -> Option<AnyRationalQuadratic> {
+        let Self { bins, bound, tails } = *self;
+        Some(match tails {
+            Tails::Linear => AnyRationalQuadratic::Linear(RationalQuadratic::new(bins, bound)?),
+            Tails::Box => AnyRationalQuadratic::Box(RationalQuadratic::with_tails(bins, bound)?),
+            Tails::Circular => {
+                AnyRationalQuadratic::Circular(RationalQuadratic::with_tails(bins, bound)?)
+            }
+        })
     }
 
     fn source(&self, sources: &mut Sources) -> Source {
-        sources.code("univariate rational_quadratic", 8);
+        let path = "engine::univariate::RationalQuadratic";
+        let of = |tails| format!("{path}::<engine::univariate::rational_quadratic::{tails}>");
+        let (kind, ty, new) = match self.tails {
+            Tails::Linear => ("univariate rational_quadratic", path.into(), "new"),
+            Tails::Box => ("univariate rational_quadratic box", of("Boxed"), "with_tails"),
+            Tails::Circular => {
+                ("univariate rational_quadratic circular", of("Circular"), "with_tails")
+            }
+        };
+        sources.code(kind, 8);
         sources.table(2);
-        let ty = "engine::univariate::RationalQuadratic";
-        Source::checked(ty, format!("{ty}::new({}, {:?})", self.bins, self.bound))
+        Source::checked(&ty, format!("{ty}::{new}({}, {:?})", self.bins, self.bound))
     }
 }

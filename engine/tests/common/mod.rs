@@ -2,18 +2,20 @@
 #![allow(dead_code)]
 
 use pushforward::activation::AnyActivation;
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry, UnivariateSpec,
-    preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry,
+    UnivariateSpec, preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_oracle::Oracle;
 
@@ -62,13 +64,19 @@ pub(crate) fn nsf(
     bins: usize,
     affine: bool,
 ) -> Description {
-    couplings(dim, layers, hidden, RationalQuadraticSpec { bins, bound: 3.0 }.into(), affine)
+    couplings(dim, layers, hidden, RationalQuadraticSpec::linear(bins, 3.0).into(), affine)
 }
 
 pub(crate) const AFFINE: UnivariateSpec =
     UnivariateSpec::Affine(AffineSpec { log_scale_bound: 2.0 });
 pub(crate) const SPLINE: UnivariateSpec =
-    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 3.0 });
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 3.0));
+/// Splines of the interval that [`SPLINE`] moves, and of a circle.
+pub(crate) const BOX: UnivariateSpec = closed(Tails::Box);
+pub(crate) const CIRCULAR: UnivariateSpec = closed(Tails::Circular);
+const fn closed(tails: Tails) -> UnivariateSpec {
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 3.0, tails })
+}
 
 /// Orders: ascending, descending, and one that is neither.
 pub(crate) fn maf(
@@ -187,6 +195,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let cubic = UnivariateSpec::from(CubicRationalSpec {});
     all.push(("cubic couplings".into(), couplings(7, 3, &[33, 21], cubic, true)));
     all.push(("cubic maf".into(), maf(5, 3, &[24], Direction::Density, cubic, false)));
+    for (name, map) in [("uniform", SPLINE), ("box", BOX), ("circular", CIRCULAR)] {
+        all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
+    }
     all
 }
 
@@ -243,6 +254,21 @@ fn categories() -> Vec<(String, Description)> {
         (name.into(), description)
     })
     .into()
+}
+
+/// A flow from noise that is not on the real line, with maps that leave it where it is.
+pub(crate) fn from_base(base: impl Into<BaseSpec>, univariate: UnivariateSpec) -> Description {
+    let mask = [true, false, true, false, false];
+    let layers = [
+        preset::coupling(mask, &[20], univariate),
+        PermuteSpec { order: vec![2, 4, 1, 0, 3] }.into(),
+        preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[15], univariate),
+    ];
+    let mut description = preset::flow(&[5], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = base.into();
+    }
+    description
 }
 
 /// A layer over five coordinates between others.

@@ -135,6 +135,9 @@ fn univariate(layer: &mut Table) {
             map.entry("bins").or_insert(8.into());
             map.entry("bound").or_insert(5.0.into());
         }
+        Some("sinh") => {
+            map.entry("bound").or_insert(3.0.into());
+        }
         _ => {}
     }
 }

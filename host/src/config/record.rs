@@ -100,7 +100,7 @@ fn layered(
     let mut table = if let UnivariateSpec::Affine(AffineSpec { log_scale_bound }) = univariate {
         table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
     } else if let UnivariateSpec::RationalQuadratic(spline) = univariate {
-        let RationalQuadraticSpec { bins, bound } = spline;
+        let RationalQuadraticSpec { bins, bound, .. } = spline;
         table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
     } else {
         unreachable!("configs have families of these two maps, not of {univariate:?}")

@@ -48,6 +48,7 @@ mod spins;
 mod step;
 mod take_rows;
 mod transform;
+mod uniform;
 
 use std::ops::Range;
 
@@ -79,6 +80,7 @@ pub(crate) use step::{
 pub use step::{Readings, StepInputs};
 pub use take_rows::TakeRows;
 pub use transform::{Direction, Transform, TransformBackward};
+pub use uniform::Uniform;
 
 /// Samples in a shard.
 pub const SHARD: usize = 64;

@@ -446,10 +446,18 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                 );
             }
             let kind = |column| if column < dim { domain.kind(column) } else { Kind::Real };
+            let supports = match description {
+                Description::Flow(flow) => flow.supports(),
+                Description::Sites(_) => Vec::new(),
+            };
             for (i, row) in rows.chunks_exact(width).enumerate() {
                 if let Some(d) = (0..width).find(|d| !kind(*d).contains(row[*d])) {
                     let found = format!("{} in row {i}, column {d}", row[d]);
                     return wrong("data", found, kind(d).to_string());
+                }
+                if let Some(d) = (0..supports.len()).find(|d| !supports[*d].contains(row[*d])) {
+                    let found = format!("{} in row {i}, column {d}", row[d]);
+                    return wrong("data", found, supports[d].to_string());
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 use pushforward::bijection::Direction;
 use pushforward::univariate::RationalQuadraticSpec;
+use pushforward::univariate::rational_quadratic::Tails;
 
 const LEAST: f64 = 1e-3;
 
@@ -13,28 +14,35 @@ pub(crate) fn apply(
     value: f64,
 ) -> (f64, f64) {
     let (bins, bound) = (spec.bins, f64::from(spec.bound));
-    if value.abs() >= bound {
-        return (value, 0.0);
+    match spec.tails {
+        Tails::Linear if value.abs() >= bound => return (value, 0.0),
+        Tails::Box | Tails::Circular if value.abs() > bound => return (value, f64::NEG_INFINITY),
+        _ => {}
     }
     let knots = |raw: &[f64]| knots(raw, bound);
     let offset = (1.0 - LEAST).exp_m1().ln();
     let derivative = |k: usize| {
-        if k == 0 || k == bins {
-            return 1.0;
-        }
-        let u: f64 = raw[2 * bins + k - 1] + offset;
+        let slopes = &raw[2 * bins..];
+        let u: f64 = offset
+            + match spec.tails {
+                Tails::Linear if k == 0 || k == bins => return 1.0,
+                Tails::Linear => slopes[k - 1],
+                Tails::Box => slopes[k],
+                Tails::Circular => slopes[k % bins],
+            };
         LEAST + u.max(0.0) + (-u.abs()).exp().ln_1p()
     };
     let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
     let from = if direction == Direction::Density { &xs } else { &ys };
     let k = from[1..bins].partition_point(|knot| *knot <= value);
-    bin(
+    let (other, log_slope) = bin(
         [xs[k], xs[k + 1]],
         [ys[k], ys[k + 1]],
         [derivative(k), derivative(k + 1)],
         direction,
         value,
-    )
+    );
+    (other.clamp(-bound, bound), log_slope)
 }
 
 /// Knots on [−bound, bound].

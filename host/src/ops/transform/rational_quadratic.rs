@@ -1,9 +1,10 @@
-//! The rational-quadratic spline on [−B, B], the identity outside (Gregory & Delbourgo 1982; Durkan
-//! et al., arXiv:1906.04032): data x to noise y in closed form, and back by a quadratic equation.
+//! The rational-quadratic spline on [−B, B] (Gregory & Delbourgo 1982; Durkan et al.,
+//! arXiv:1906.04032; circular: Rezende et al., arXiv:2002.02428): data x to noise y in closed form, and
+//! back by a quadratic equation.
 //!
-//! K bins have 3K − 1 parameters: K widths and K heights, made fractions of 2B by a softmax p with
-//! a floor, and K − 1 inner derivatives δ = d + softplus(u + c); at the ends δ = 1. In a bin with
-//! corners X₀ X₁ Y₀ Y₁, s = (Y₁ − Y₀)/(X₁ − X₀), t = (x − X₀)/(X₁ − X₀) and v = 1 − t:
+//! K bins have K widths and K heights, made fractions of 2B by a softmax p with a floor, and
+//! derivatives δ = d + softplus(u + c) at the knots. [`Tails`] say what they are at the ends, and
+//! whether the spline is the identity beyond or nothing comes from there. In a bin with corners X₀ X₁ Y₀ Y₁, s = (Y₁ − Y₀)/(X₁ − X₀), t = (x − X₀)/(X₁ − X₀) and v = 1 − t:
 //!
 //! ```text
 //! den = s (t² + v²) + (δ₀ + δ₁) t v        η = t (s t + δ₀ v)/den       y = Y₀ + (Y₁ − Y₀) η
@@ -26,7 +27,9 @@ use std::borrow::Cow;
 use pushforward::math::{exp, ln, sigmoid, softplus};
 use pushforward::simd::Simd;
 use pushforward::univariate::RationalQuadraticSpec;
-use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE};
+use pushforward::univariate::rational_quadratic::{
+    DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE, Tails,
+};
 
 use super::{Arguments, Direction, Map, Parameters, arguments, constants};
 
@@ -39,7 +42,7 @@ impl Map for RationalQuadraticSpec {
         x: S::F,
         p: &mut Parameters<'_, S>,
     ) -> (S::F, S::F) {
-        Spline { bins: self.bins, bound: self.bound }.forward(s, direction, x, p)
+        Spline::of(self).forward(s, direction, x, p)
     }
 
     #[inline(always)]
@@ -52,11 +55,16 @@ impl Map for RationalQuadraticSpec {
         dy: S::F,
         p: &mut Parameters<'_, S>,
     ) -> S::F {
-        Spline { bins: self.bins, bound: self.bound }.backward(s, direction, ends, c, dy, p)
+        Spline::of(self).backward(s, direction, ends, c, dy, p)
     }
 
     fn arguments(self) -> Arguments {
-        arguments! { bins: self.bins, bound: self.bound }
+        arguments! {
+            bins: self.bins,
+            bound: self.bound,
+            closed: !self.tails.is_linear(),
+            circular: self.tails == Tails::Circular,
+        }
     }
 
     fn sources(self) -> Vec<Cow<'static, str>> {
@@ -70,6 +78,7 @@ impl Map for RationalQuadraticSpec {
 struct Spline {
     bins: usize,
     bound: f32,
+    tails: Tails,
 }
 
 /// A bin, each pair for x and y, or for both ends.
@@ -104,6 +113,12 @@ struct Place<F> {
 
 impl Spline {
     #[inline(always)]
+    fn of(spec: RationalQuadraticSpec) -> Self {
+        let RationalQuadraticSpec { bins, bound, tails } = spec;
+        Self { bins, bound, tails }
+    }
+
+    #[inline(always)]
     fn softmax<S: Simd>(self, s: S, p: &mut Parameters<'_, S>, first: usize) {
         let rows = first..first + self.bins;
         let mut most = p.get(first);
@@ -128,7 +143,8 @@ impl Spline {
     fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
         let zero = s.splat(0.0);
         let none = [zero; 2];
-        let mut here = self.bin(s, p, 0, [s.splat(-self.bound); 2], none, zero);
+        let mut here =
+            self.bin(s, p, 0, [s.splat(-self.bound); 2], none, self.unnormalised(s, p, 0));
         let mut found = here;
         for k in 1..self.bins {
             let below = pair!(s.add(here.below, here.part));
@@ -146,6 +162,15 @@ impl Spline {
         found
     }
 
+    /// The unnormalised derivative at a knot, 0 where there is none.
+    #[inline(always)]
+    fn unnormalised<S: Simd>(self, s: S, p: &Parameters<'_, S>, knot: usize) -> S::F {
+        match self.tails.slope(self.bins, knot) {
+            Some(r) => p.get(r),
+            None => s.splat(0.0),
+        }
+    }
+
     /// Bin `k`, from what the bins before it end with.
     #[inline(always)]
     fn bin<S: Simd>(
@@ -158,15 +183,16 @@ impl Spline {
         slope: S::F,
     ) -> Bin<S::F> {
         let part = [p.get(k), p.get(self.bins + k)];
-        let (high, next) = if k + 1 == self.bins {
-            ([s.splat(self.bound); 2], s.splat(0.0))
+        let high = if k + 1 == self.bins {
+            [s.splat(self.bound); 2]
         } else {
             let whole = 2.0 * self.bound;
             let rest = s.splat(whole * (1.0 - MIN_BIN * self.bins as f32));
             let size = pair!(s.mul([rest; 2], part));
             let size = pair!(s.add([s.splat(whole * MIN_BIN); 2], size));
-            (pair!(s.add(low, size)), p.get(2 * self.bins + k))
+            pair!(s.add(low, size))
         };
+        let next = self.unnormalised(s, p, k + 1);
         Bin { number: s.splat(k as f32), low, high, part, below, slopes: [slope, next] }
     }
 
@@ -178,12 +204,18 @@ impl Spline {
         let (one, least) = (s.splat(1.0), s.splat(MIN_DERIVATIVE));
         let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let inner = [s.add(least, softplus(s, u0)), s.add(least, softplus(s, u1))];
+        if !self.tails.is_linear() {
+            return inner;
+        }
         [s.select(first, one, inner[0]), s.select(last, one, inner[1])]
     }
 
-    /// `yes` where −B < value < B.
+    /// `yes` where −B < value < B, or everywhere if there is nothing beyond.
     #[inline(always)]
     fn inside<S: Simd>(self, s: S, value: S::F, yes: S::F, no: S::F) -> S::F {
+        if !self.tails.is_linear() {
+            return yes;
+        }
         let (low, high) = (s.lt(s.splat(-self.bound), value), s.lt(value, s.splat(self.bound)));
         s.select(low, s.select(high, yes, no), no)
     }
@@ -225,7 +257,10 @@ impl Spline {
         let y = s.select(s.lt(up, down), near_low, near_high);
         let ratio = s.div(slope, place.den);
         let log_det = ln(s, s.mul(s.mul(ratio, ratio), place.m));
-        (self.inside(s, x, y, x), self.inside(s, x, log_det, s.splat(0.0)))
+        // No rounding leaves an interval beyond which there is nothing.
+        let (bottom, top) = (s.splat(-self.bound), s.splat(self.bound));
+        let held = s.select(s.lt(y, bottom), bottom, s.select(s.lt(top, y), top, y));
+        (self.inside(s, x, held, x), self.inside(s, x, log_det, s.splat(0.0)))
     }
 
     /// dx; the gradients of the parameters in their places.
@@ -320,11 +355,14 @@ impl Spline {
         }
         let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
         let steep = pair!(s.mul(delta, [sigmoid(s, u0), sigmoid(s, u1)]));
-        for k in 1..self.bins {
+        for k in 0..=self.bins {
+            let Some(r) = self.tails.slope(self.bins, k) else { continue };
             // Knot k is the lower end of bin k and the upper end of bin k − 1.
             let lower = only_at(s, bin.number, k as f32, steep[0]);
             let upper = only_at(s, bin.number, k as f32 - 1.0, steep[1]);
-            p.set(2 * self.bins + k - 1, s.add(lower, upper));
+            let sum = s.add(lower, upper);
+            let seam = k == self.bins && self.tails == Tails::Circular;
+            p.set(r, if seam { s.add(p.get(r), sum) } else { sum });
         }
         self.inside(s, value, dx, dy)
     }

@@ -29,6 +29,20 @@ fn soft(u: f32) -> vec2<f32> {
     return vec2<f32>(max(u, 0.0) + log1p, select(e, 1.0, u > 0.0) / (1.0 + e));
 }
 
+// Whether the derivative at a knot is a parameter, and which one.
+fn learned(knot: u32) -> bool { return call.closed == 1u || (knot > 0u && knot < call.bins); }
+
+fn slope_of(knot: u32) -> u32 {
+    if (call.closed == 0u) { return 2u * call.bins + knot - 1u; }
+    if (call.circular == 1u && knot == call.bins) { return 2u * call.bins; }
+    return 2u * call.bins + knot;
+}
+
+// With nothing beyond the interval, all values count as inside.
+fn is_inside(value: f32) -> bool {
+    return call.closed == 1u || (-call.bound < value && value < call.bound);
+}
+
 fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
     let bins = call.bins;
     let bound = call.bound;
@@ -53,8 +67,8 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
     found.rates = vec2<f32>(0.0, 0.0);
     for (var end = 0u; end < 2u; end += 1u) {
         let knot = found.number + end;
-        if (knot > 0u && knot < bins) {
-            let s = soft(arena[at + (2u * bins + knot - 1u) * step] + DERIVATIVE_SHIFT);
+        if (learned(knot)) {
+            let s = soft(arena[at + slope_of(knot) * step] + DERIVATIVE_SHIFT);
             found.deltas[end] = MIN_DERIVATIVE + s.x;
             found.rates[end] = s.y;
         }
@@ -67,7 +81,7 @@ fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
     softmax(at, step);
     softmax(at + bins * step, step);
     let bound = call.bound;
-    if (!(-bound < x && x < bound)) { return vec2<f32>(x, 0.0); }
+    if (!is_inside(x)) { return vec2<f32>(x, 0.0); }
     let density = call.density == 1u;
     let from_axis = select(1u, 0u, density);
     let bin = find(x, from_axis, at, step);
@@ -94,7 +108,7 @@ fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
     var y = bin.high[to_axis] - size[to_axis] * image.y;
     if (image.x < image.y) { y = bin.low[to_axis] + size[to_axis] * image.x; }
     let ratio = s / den;
-    return vec2<f32>(y, log(ratio * ratio * m));
+    return vec2<f32>(clamp(y, -bound, bound), log(ratio * ratio * m));
 }
 
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
@@ -102,7 +116,7 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let bound = call.bound;
     let density = call.density == 1u;
     let value = select(y, x, density);
-    if (!(-bound < value && value < bound)) {
+    if (!is_inside(value)) {
         for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
         return dy;
     }
@@ -152,11 +166,14 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
         arena[at + k * step] *= scale * each.x;
         arena[at + (bins + k) * step] *= scale * each.y;
     }
-    for (var k = 1u; k < bins; k += 1u) {
+    for (var k = 0u; k <= bins; k += 1u) {
+        if (!learned(k)) { continue; }
         var value_of = 0.0;
         if (k == bin.number) { value_of = delta.x; }
         if (k == bin.number + 1u) { value_of = delta.y; }
-        arena[at + (2u * bins + k - 1u) * step] = value_of;
+        let place = at + slope_of(k) * step;
+        if (call.circular == 1u && k == bins) { value_of += arena[place]; }
+        arena[place] = value_of;
     }
     return dx;
 }

@@ -5,6 +5,7 @@
 
 mod affine;
 mod autoregressive;
+mod base;
 mod conditioned;
 mod coupling;
 mod lu;
@@ -61,7 +62,7 @@ fn flow(
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(1, tensors.parameters(), kind);
-    let (mut x, given) = target::start_of_flow(&mut tape, target, dim, spec.context);
+    let (mut x, given) = target::start_of_flow(&mut tape, target, spec, dim);
     let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
     let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim, context };
     let layers = spec.layers.iter().enumerate();
@@ -72,7 +73,7 @@ fn flow(
     for (l, layer) in order {
         x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
-    target::end_of_flow(&mut tape, target, dim, x);
+    target::end_of_flow(&mut tape, target, &spec.base, dim, x);
     Ok(tape)
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use pushforward::model::{BaseSpec, FlowSpec};
+
 use super::super::tape::Tape;
-use super::Target;
+use super::{Target, base};
 use crate::energy::Energy;
-use crate::ops::{Direction, Energies, Gaussian, LossKind, Slot, TakeRows};
+use crate::ops::{Direction, Energies, LossKind, Slot, TakeRows};
 
 /// The loss of a flow, and the direction in which its layers run.
 pub(super) fn of_flow(target: &Target) -> (LossKind, Direction) {
@@ -19,27 +21,23 @@ pub(super) fn of_flow(target: &Target) -> (LossKind, Direction) {
 pub(super) fn start_of_flow(
     tape: &mut Tape,
     target: &Target,
+    spec: &FlowSpec,
     dim: usize,
-    context: usize,
 ) -> (Slot, Option<Slot>) {
     let x = tape.slot(dim);
-    let context = (context > 0).then(|| tape.slot(context));
+    let context = (spec.context > 0).then(|| tape.slot(spec.context));
     match target {
-        Target::Energy { .. } => {
-            tape.push(Gaussian { dim, z: x, log_q: tape.log_q(), draw: true });
-        }
+        Target::Energy { .. } => base::lower(tape, &spec.base, dim, x, true),
         Target::Data { rows } => data(tape, rows, x, context),
     }
     (x, context)
 }
 
 /// The energy of samples, or the density of noise.
-pub(super) fn end_of_flow(tape: &mut Tape, target: &Target, dim: usize, x: Slot) {
+pub(super) fn end_of_flow(tape: &mut Tape, target: &Target, base: &BaseSpec, dim: usize, x: Slot) {
     match target {
         Target::Energy { energy, .. } => energies(tape, energy, x),
-        Target::Data { .. } => {
-            tape.push(Gaussian { dim, z: x, log_q: tape.log_q(), draw: false });
-        }
+        Target::Data { .. } => base::lower(tape, base, dim, x, false),
     }
 }
 
