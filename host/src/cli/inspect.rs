@@ -133,7 +133,8 @@ fn word(value: &Json) -> String {
     let told = fields.iter().filter(|(name, _)| told(name));
     let inner: Vec<String> = told.map(|(name, value)| field(name, value)).collect();
     let kind = fields.get("kind").map(word).unwrap_or_default();
-    if inner.is_empty() { kind } else { format!("{kind} ({})", inner.join(", ")) }
+    let space = if kind.is_empty() { "" } else { " " };
+    if inner.is_empty() { kind } else { format!("{kind}{space}({})", inner.join(", ")) }
 }
 
 fn field(name: &str, value: &Json) -> String {
