@@ -191,9 +191,17 @@ impl Activation for AnyActivation {
     #[inline(always)]
     fn apply<L: Lanes>(&self, lanes: L, units: &mut [L::V]) {
         if !self.is_leaky() {
-            lanes.call(RunAny { lanes, units, activation: *self });
+            other(lanes, units, *self);
         }
     }
+}
+
+/// Out of the way of leaky units, whose walk costs some percent more with this in it.
+#[cfg(feature = "model")]
+#[cold]
+#[inline(never)]
+fn other<L: Lanes>(lanes: L, units: &mut [L::V], activation: AnyActivation) {
+    lanes.call(RunAny { lanes, units, activation });
 }
 
 /// A layer's units of any kind, in a function of its own.

@@ -240,6 +240,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
         let this = *self;
         let Shape { sites, hidden: sizes, .. } = this.shape;
         let [each, outputs] = visitor.sizes();
+        let has_slopes = this.activation.slopes(1) > 0;
         let block = BLOCK.min(sites) * outputs;
         let (outs, scratch) = take_mut(scratch, block);
         let (directs, hidden) = take_mut(scratch, if DIRECT { block } else { 0 });
@@ -290,8 +291,11 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, this.before(l, site), this.before(l, site + 1));
-                    leaky(lanes, own, weights.next(this.activation.slopes(own.len())));
-                    this.activation.apply(lanes, own);
+                    if has_slopes {
+                        leaky(lanes, own, weights.next(own.len()));
+                    } else {
+                        this.activation.apply(lanes, own);
+                    }
                     let acc = if l + 1 < sizes.len() {
                         between(rest, this.before(l + 1, site), this.before(l + 1, end))
                     } else {
@@ -355,32 +359,43 @@ pub struct MaskedSpec {
     pub activation: AnyActivation,
 }
 
-/// A masked network with or without direct terms.
+/// A masked network with or without direct terms, of leaky units or of others: asking at each site
+/// would cost the walk of small layers some percent.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug)]
 pub enum AnyMasked<'a> {
-    /// With them.
-    Direct(Masked<'a, f32, true, AnyActivation>),
+    /// With direct terms.
+    Direct(Masked<'a, f32, true>),
     /// Without.
-    Plain(Masked<'a, f32, false, AnyActivation>),
+    Plain(Masked<'a, f32, false>),
+    /// With direct terms, of other units.
+    DirectOther(Masked<'a, f32, true, AnyActivation>),
+    /// Without, of other units.
+    PlainOther(Masked<'a, f32, false, AnyActivation>),
+}
+
+#[cfg(feature = "model")]
+macro_rules! each_masked {
+    ($value:expr, $network:ident => $then:expr) => {
+        match $value {
+            AnyMasked::Direct($network) => $then,
+            AnyMasked::Plain($network) => $then,
+            AnyMasked::DirectOther($network) => $then,
+            AnyMasked::PlainOther($network) => $then,
+        }
+    };
 }
 
 #[cfg(feature = "model")]
 impl CausalNetwork for AnyMasked<'_> {
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
-        match self {
-            Self::Direct(network) => network.sizes(),
-            Self::Plain(network) => network.sizes(),
-        }
+        each_masked!(self, network => network.sizes())
     }
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        match self {
-            Self::Direct(network) => network.scratch(),
-            Self::Plain(network) => network.scratch(),
-        }
+        each_masked!(self, network => network.scratch())
     }
 
     #[inline(always)]
@@ -392,10 +407,7 @@ impl CausalNetwork for AnyMasked<'_> {
         inputs: &mut [L::V],
         scratch: &mut [L::V],
     ) {
-        match self {
-            Self::Direct(network) => network.walk(lanes, visitor, context, inputs, scratch),
-            Self::Plain(network) => network.walk(lanes, visitor, context, inputs, scratch),
-        }
+        each_masked!(self, network => network.walk(lanes, visitor, context, inputs, scratch));
     }
 }
 
@@ -496,10 +508,12 @@ impl CausalPart for MaskedSpec {
 
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
         let shape = self.shape(sizes);
-        if self.direct {
-            AnyMasked::Direct(Masked::trusted(shape, self.activation, weights))
-        } else {
-            AnyMasked::Plain(Masked::trusted(shape, self.activation, weights))
+        let units = self.activation;
+        match (self.direct, units.is_leaky()) {
+            (true, true) => AnyMasked::Direct(Masked::trusted(shape, Leaky, weights)),
+            (false, true) => AnyMasked::Plain(Masked::trusted(shape, Leaky, weights)),
+            (true, false) => AnyMasked::DirectOther(Masked::trusted(shape, units, weights)),
+            (false, false) => AnyMasked::PlainOther(Masked::trusted(shape, units, weights)),
         }
     }
 
