@@ -133,7 +133,7 @@ units! {
 /// 0.3275911 / √2.
 const SCALE: f32 = 0.231_641_89;
 /// Halves of the coefficients of P(u)/u.
-const TAIL: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_87, -0.726_576_01, 0.530_702_7];
+const TAIL: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
 
 /// An activation by its name, in a description; the kernel of a model that is read at run time.
 #[cfg(feature = "model")]

@@ -26,7 +26,7 @@ const SHADER: &str = include_str!("activation.wgsl");
 /// 1/√(2π), and what Φ is approximated by (Abramowitz & Stegun, 7.1.26).
 const DENSITY: f32 = 0.398_942_3;
 const ALONG: f32 = 0.231_641_89;
-const P: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_87, -0.726_576_01, 0.530_702_7];
+const P: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
 
 /// Φ(x).
 #[inline(always)]
