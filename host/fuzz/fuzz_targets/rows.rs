@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use pushforward_host::data::{Domain, read_all};
+use pushforward::domain::{Domain, Kind};
+use pushforward_host::data::{Column, read_all};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("pushforward-fuzz-{}", std::process::id()));
@@ -14,11 +15,15 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 pub fn read(ending: &str, bytes: &[u8]) {
     let path = FOLDER.join("x").with_extension(ending);
     std::fs::write(&path, bytes).expect("a temporary file");
-    for domain in [Domain::Real, Domain::Spin] {
-        if let Ok((rows, width)) = read_all(&path, None, domain) {
-            assert!(!rows.is_empty() && rows.len() % width == 0);
-            assert!(rows.iter().all(|x| x.is_finite()));
-            assert!(domain == Domain::Real || rows.iter().all(|x| x.abs() == 1.0));
+    for kind in [Kind::Real, Kind::Spin, Kind::Category(3)] {
+        // The first column as context too, where there is another.
+        for context in [&[][..], &[Column::Number(1)]] {
+            let read = read_all(&path, context, None, Domain::Uniform(kind));
+            if let Ok((rows, columns)) = read {
+                assert_eq!(columns.width(), columns.dim + context.len());
+                assert!(!rows.is_empty() && rows.len() % columns.width() == 0);
+                assert!(rows.iter().all(|x| kind.contains(*x)));
+            }
         }
     }
 }
