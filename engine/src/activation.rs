@@ -117,23 +117,29 @@ units! {
     }
     /// x Φ(x).
     Gelu(s, x) {
-        let zero = s.splat(0.0);
-        let positive = s.lt(zero, x);
-        let size = s.select(positive, x, s.sub(zero, x));
-        let along = s.mul(size, s.splat(SCALE));
-        let u = s.div(s.splat(1.0), s.add(s.splat(1.0), along));
-        let square = s.mul(s.mul(size, size), s.splat(-0.5));
-        let tail = s.mul(s.mul(u, polynomial(s, u, TAIL)), exp(s, square));
-        // Φ(−|x|), or what is left of 1.
-        let part = s.select(positive, s.sub(s.splat(1.0), tail), tail);
-        s.mul(x, part)
+        s.mul(x, normal_cdf(s, x))
     }
 }
 
+/// Φ(x) as the module says.
+#[inline(always)]
+pub fn normal_cdf<S: Simd>(s: S, x: S::F) -> S::F {
+    let zero = s.splat(0.0);
+    let positive = s.lt(zero, x);
+    let size = s.select(positive, x, s.sub(zero, x));
+    let along = s.mul(size, s.splat(CDF_SCALE));
+    let u = s.div(s.splat(1.0), s.add(s.splat(1.0), along));
+    let square = s.mul(s.mul(size, size), s.splat(-0.5));
+    let tail = s.mul(s.mul(u, polynomial(s, u, CDF_TAIL)), exp(s, square));
+    // Φ(−|x|), or what is left of 1.
+    s.select(positive, s.sub(s.splat(1.0), tail), tail)
+}
+
 /// 0.3275911 / √2.
-const SCALE: f32 = 0.231_641_89;
-/// Halves of the coefficients of P(u)/u.
-const TAIL: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
+pub const CDF_SCALE: f32 = 0.231_641_89;
+/// Halves of the coefficients of P(u)/u, the lowest first.
+pub const CDF_TAIL: [f32; 5] =
+    [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
 
 /// An activation by its name, in a description; the kernel of a model that is read at run time.
 #[cfg(feature = "model")]
@@ -164,6 +170,19 @@ impl AnyActivation {
     /// Whether it is the default, which files do not name.
     pub(crate) fn is_leaky(&self) -> bool {
         *self == Self::Leaky
+    }
+
+    /// One unit; a leaky one is taken as it comes, its slope being the dense kernel's.
+    #[inline(always)]
+    pub fn unit<S: Simd>(self, s: S, x: S::F) -> S::F {
+        match self {
+            Self::Leaky => x,
+            Self::Relu => Relu::unit(s, x),
+            Self::Tanh => Tanh::unit(s, x),
+            Self::Elu => Elu::unit(s, x),
+            Self::Silu => Silu::unit(s, x),
+            Self::Gelu => Gelu::unit(s, x),
+        }
     }
 
     /// Its type, as source.
@@ -221,15 +240,7 @@ impl<L: Lanes> Kernel for RunAny<'_, L> {
         let e = lanes.e();
         for i in 0..L::vectors(units.len()) {
             let x = lanes.get(units, i);
-            let unit = match activation {
-                AnyActivation::Leaky => x,
-                AnyActivation::Relu => Relu::unit(e, x),
-                AnyActivation::Tanh => Tanh::unit(e, x),
-                AnyActivation::Elu => Elu::unit(e, x),
-                AnyActivation::Silu => Silu::unit(e, x),
-                AnyActivation::Gelu => Gelu::unit(e, x),
-            };
-            lanes.put(units, i, unit);
+            lanes.put(units, i, activation.unit(e, x));
         }
     }
 }

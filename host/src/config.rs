@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
-use pushforward::conditional::{Categorical, CategoricalSpec, Categories};
+use pushforward::conditional::{Categorical, CategoricalSpec};
+use pushforward::domain::{Domain, Kind};
 use pushforward::model::{ConditionalPart, EmbeddingSpec, UnivariateSpec};
 use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
@@ -112,7 +113,7 @@ pub enum Family {
         /// Direct terms from earlier sites to each logit.
         pairwise: bool,
         /// Categories of the sites; `None`: spins.
-        categories: Option<Categories>,
+        categories: Option<CategoricalSpec>,
     },
     /// Coupling flow over real vectors: `realnvp`, and `nsf` with splines.
     Coupling {
@@ -283,6 +284,19 @@ impl Config {
     }
 }
 
+impl Family {
+    /// Where the values of its rows lie.
+    pub fn domain(&self) -> Domain<'_> {
+        match self {
+            Family::Made { categories: Some(spec), .. } => spec.domain(),
+            Family::Made { categories: None, .. } => Domain::Uniform(Kind::Spin),
+            Family::Coupling { .. } | Family::Autoregressive { .. } | Family::Layers { .. } => {
+                Domain::Uniform(Kind::Real)
+            }
+        }
+    }
+}
+
 impl TargetConfig {
     /// Reads only the `[target]` of a config file.
     ///
@@ -409,13 +423,11 @@ fn made(section: &Section<'_>) -> Result<Family> {
     if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
         return Err(section.fault("pairwise", "found false, expected true where hidden is empty"));
     }
-    let categories: Option<Categories> = section.get("categories")?;
-    if let Some(categories) = &categories {
-        let spec = CategoricalSpec { categories: categories.clone() };
-        if Categorical::new(spec.domain()).is_none() {
-            let [fewest, most] = CATEGORIES;
-            return Err(section.fault("categories", format!("expected {fewest} to {most} a site")));
-        }
+    let categories = section.get("categories")?;
+    let categories = categories.map(|categories| CategoricalSpec { categories });
+    if categories.as_ref().is_some_and(|spec| Categorical::new(spec.domain()).is_none()) {
+        let [fewest, most] = CATEGORIES;
+        return Err(section.fault("categories", format!("expected {fewest} to {most} a site")));
     }
     let domain = section.choice("domain", &["spin", "category"])?;
     match (domain, &categories) {

@@ -16,9 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pushforward::conditional::CategoricalSpec;
-use pushforward::domain::{Domain, Kind};
-use pushforward::model::ConditionalPart;
+use pushforward::domain::Domain;
 use pushforward::model::file::fnv;
 use pushforward::model::{Arithmetic, Description, LayerSpec, Model, Symmetry, preset};
 
@@ -31,7 +29,7 @@ use crate::error::{Error, Result, affordable, note};
 use crate::loaded::Loaded;
 use crate::run::set_aside;
 use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize,
+    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize, row_width,
 };
 
 /// A checkpoint is written at least this often.
@@ -115,23 +113,13 @@ impl Problem {
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
             TargetConfig::Data { path: file, validation, shape, standardize, context: given } => {
-                let categories = match &config.model.family {
-                    Family::Made { categories, .. } => {
-                        categories.clone().map(|categories| CategoricalSpec { categories })
-                    }
-                    _ => None,
-                };
-                let domain = match (&categories, &config.model.family) {
-                    (Some(spec), _) => spec.domain(),
-                    (None, Family::Made { .. }) => Domain::Uniform(Kind::Spin),
-                    (None, _) => Domain::Uniform(Kind::Real),
-                };
+                let domain = config.model.family.domain();
                 let dim = shape.as_ref().map(|s| s.iter().product());
                 let dim = match domain {
                     Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
                     Domain::Uniform(_) => dim,
                 };
-                let (rows, columns, mut centred) = if *standardize {
+                let (rows, columns, centred) = if *standardize {
                     let mut centred = read_centred(file, given, dim, domain)?;
                     let columns = centred.columns.clone();
                     (std::mem::take(&mut centred.rows), columns, Some(centred))
@@ -158,7 +146,7 @@ impl Problem {
                         format!("has {n} rows, too few to hold out {validation}"),
                     ));
                 }
-                if let Some(centred) = centred.take() {
+                if let Some(centred) = centred {
                     let found = Units::standardize(file, centred, &mut training, &mut held_out)?;
                     units = Some(found);
                 }
@@ -221,7 +209,7 @@ fn unconditional(
             let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
             let mut description = preset::made(shape, &hidden, *pairwise, symmetry);
             if let (Some(categories), Description::Sites(sites)) = (categories, &mut description) {
-                sites.conditional = CategoricalSpec { categories: categories.clone() }.into();
+                sites.conditional = categories.clone().into();
             }
             description
         }
@@ -382,7 +370,7 @@ pub fn fit(
         && model.description().context() > 0
     {
         // Contexts as the data have them, for whoever audits the file.
-        let width = model.description().dim() + model.description().context();
+        let width = row_width(model.description());
         let (seed, n) = model.golden_stream();
         let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |units| units.raw(row));
         let rows = rows.chunks_exact(width).cycle().take(n);
@@ -409,8 +397,7 @@ impl<'a> Watch<'a> {
     fn new(problem: &'a Problem, train: &TrainConfig) -> Self {
         let rows = &problem.validation;
         let every = (train.steps / 50).max(1).next_multiple_of(train.log_every);
-        let description = problem.model.description();
-        let width = description.dim() + description.context();
+        let width = row_width(problem.model.description());
         Watch {
             rows: &rows[..rows.len().min(VALIDATION_ROWS * width)],
             every: if rows.is_empty() { 0 } else { every },
@@ -467,7 +454,7 @@ fn paced(steps: u64, taken: Duration) -> u64 {
 /// Those of `go_on`.
 pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) -> Result<[f64; 2]> {
     let (dim, chunk) = (model.dim(), model.chunk_rows());
-    let width = dim + model.model.description().context();
+    let width = row_width(model.model.description());
     let mut scores = vec![0.0; rows.len() / width];
     for (rows, scores) in rows.chunks(chunk * width).zip(scores.chunks_mut(chunk)) {
         go_on()?;

@@ -17,7 +17,9 @@ use crate::kernel::{Lanes, Sum};
 use crate::layer::{self, Affine, Autoregressive, Coupling};
 use crate::network::{self, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
 use crate::noise::Noise;
-use crate::univariate::{self, UnivariateChoice, WithUnivariate};
+use crate::simd::{Kernel, Simd};
+use crate::univariate::rational_quadratic::AnyRationalQuadratic;
+use crate::univariate::{self, Parameters, Univariate, UnivariateChoice, WithUnivariate};
 
 /// The enum of a kind's descriptions, and a macro that matches on it.
 macro_rules! descriptions {
@@ -104,7 +106,7 @@ catalogue! {
     /// A map's kernel.
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
-    RationalQuadratic(univariate::RationalQuadraticSpec, univariate::AnyRationalQuadratic),
+    RationalQuadratic(univariate::RationalQuadraticSpec, AnyRationalQuadratic),
     Sinh(univariate::SinhSpec, univariate::Sinh),
     CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }
@@ -271,9 +273,78 @@ impl UnivariateChoice for AnyUnivariate {
     fn parameters(&self) -> usize {
         each_univariate!(AnyUnivariate, self, map => UnivariateChoice::parameters(map))
     }
+    /// The maps of the usual families are known to the layer, which is then compiled for each. A layer
+    /// compiled for every map there is would take minutes to build, so the others are called.
     #[inline(always)]
     fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
-        each_univariate!(AnyUnivariate, self, map => map.choose(then))
+        match self {
+            Self::Affine(map) => then.with(*map),
+            Self::RationalQuadratic(AnyRationalQuadratic::Linear(map)) => then.with(*map),
+            other => then.with(Called(*other)),
+        }
+    }
+}
+
+/// A map that is known when it is called, in a function of its own.
+#[derive(Clone, Copy, Debug)]
+struct Called(AnyUnivariate);
+
+impl Univariate for Called {
+    fn parameters(&self) -> usize {
+        UnivariateChoice::parameters(&self.0)
+    }
+
+    #[inline(always)]
+    fn density<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F) {
+        let (map, direction) = (self.0, Direction::Density);
+        s.vectorize(Call { s, map, direction, value: x, parameters })
+    }
+
+    #[inline(always)]
+    fn sampling<S: Simd>(
+        &self,
+        s: S,
+        z: S::F,
+        parameters: &mut impl Parameters<S>,
+    ) -> (S::F, S::F) {
+        let (map, direction) = (self.0, Direction::Sampling);
+        s.vectorize(Call { s, map, direction, value: z, parameters })
+    }
+}
+
+/// A call of a map.
+struct Call<'p, S: Simd, P> {
+    s: S,
+    map: AnyUnivariate,
+    direction: Direction,
+    value: S::F,
+    parameters: &'p mut P,
+}
+
+impl<S: Simd, P: Parameters<S>> Kernel for Call<'_, S, P> {
+    type Output = (S::F, S::F);
+    #[inline(always)]
+    fn run<Level: Simd>(self, _: Level) -> Self::Output {
+        let Self { s, map, direction, value, parameters } = self;
+        each_univariate!(AnyUnivariate, map, map => {
+            map.choose(Apply { s, direction, value, parameters })
+        })
+    }
+}
+
+/// A map at work, once its type is known.
+struct Apply<'p, S: Simd, P> {
+    s: S,
+    direction: Direction,
+    value: S::F,
+    parameters: &'p mut P,
+}
+
+impl<S: Simd, P: Parameters<S>> WithUnivariate for Apply<'_, S, P> {
+    type Output = (S::F, S::F);
+    #[inline(always)]
+    fn with<U: Univariate>(self, univariate: U) -> Self::Output {
+        univariate.apply(self.s, self.direction, self.value, self.parameters)
     }
 }
 

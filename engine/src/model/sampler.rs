@@ -419,7 +419,9 @@ impl<N: CausalNetwork, E: Network, A: Arith, U: Use> WithConditional for OfSites
     type Output = U::Output;
     fn with<C: Conditional>(self, conditional: C) -> U::Output {
         let sites = Sites::<_, _, A>::trusted(self.network, conditional);
-        match (self.spec.symmetry, self.embedding) {
+        // Of a symmetry of spins there is no code for categories.
+        let symmetry = if C::CATEGORIES { Symmetry::None } else { self.spec.symmetry };
+        match (symmetry, self.embedding) {
             (Symmetry::None, None) => self.then.with(&sites),
             (Symmetry::None, Some(e)) => self.then.with(&Embedded::trusted(e, sites)),
             (Symmetry::Z2, None) => self.then.with(&Z2(sites)),

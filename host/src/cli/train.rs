@@ -17,7 +17,7 @@ use crate::paths::PathDifference;
 use crate::report::{Axis, Bars, Curve, Plot, Report, cells, scatter};
 use crate::run::RunFolder;
 use crate::signals;
-use crate::train::Target;
+use crate::train::{Target, row_width};
 
 /// Where a run trains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -254,8 +254,7 @@ impl Evaluation {
             if let Some([nll, error]) = held_out {
                 figures.insert("validation_nll".into(), json!(nll));
                 figures.insert("validation_nll_error".into(), json!(error));
-                let description = problem.model.description();
-                let width = description.dim() + description.context();
+                let width = row_width(problem.model.description());
                 figures.insert("validation_rows".into(), json!(problem.validation.len() / width));
             }
         }

@@ -57,8 +57,9 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
             let mut table = table! {
                 kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise,
             };
-            if let Some(categories) = categories {
-                table.extend(table! { domain = "category", categories = written(categories) });
+            if let Some(spec) = categories {
+                let categories = written(&spec.categories);
+                table.extend(table! { domain = "category", categories = categories });
             }
             table
         }

@@ -16,7 +16,7 @@ use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkS
 use pushforward::network::MlpSpec;
 
 use super::read::reserve;
-use super::{Column, Columns, Reader};
+use super::{Cell, Column, Columns, Reader};
 use crate::error::{Error, Result};
 
 /// Rows that are read at a time.
@@ -79,10 +79,9 @@ pub fn read_centred(
                 let row = rows.len() / width + 1;
                 format!("row {row}, {}", columns.name(i % width))
             };
-            let kind = domain.kind(i % width);
-            if i % width < kept && !(kind.contains(x as f32) && f64::from(x as f32) == x) {
-                let message = format!("{}: found {x}, expected {kind}", place());
-                return Err(Error::input(path, message));
+            if i % width < kept {
+                f64::fraction(x, domain.kind(i % width))
+                    .map_err(|m| Error::input(path, format!("{}: {m}", place())))?;
             }
             if !difference.is_finite() {
                 let message = format!(

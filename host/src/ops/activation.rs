@@ -1,13 +1,15 @@
 //! Hidden units without weights: y = f(x), element by element, for the activations of
-//! [`pushforward::activation`] but the leaky one, which belongs to [`Dense`](super::Dense).
+//! [`pushforward::activation`] but the leaky one, which belongs to [`Dense`](super::Dense). Forward it
+//! is the engine's own function.
 //!
 //! Backward: dx = f′(x) dy, with f′ = 1 or 0 for `relu`, 1 − y² for `tanh`, 1 or y + 1 for `elu`,
 //! σ (1 + x (1 − σ)) for `silu` and Φ + x φ for `gelu`.
 
-use pushforward::activation::AnyActivation;
-use pushforward::math::{exp, sigmoid, tanh};
+use pushforward::activation::{AnyActivation, CDF_SCALE, CDF_TAIL, normal_cdf};
+use pushforward::math::{exp, sigmoid};
 use pushforward::simd::{Kernel, Simd, dispatch};
 
+use super::transform::SQUASH;
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants};
 
 /// y from x.
@@ -23,50 +25,29 @@ pub struct Activation {
 
 const SHADER: &str = include_str!("activation.wgsl");
 
-/// 1/√(2π), and what Φ is approximated by (Abramowitz & Stegun, 7.1.26).
+/// 1/√(2π).
 const DENSITY: f32 = 0.398_942_3;
-const ALONG: f32 = 0.231_641_89;
-const P: [f32; 5] = [0.127_414_8, -0.142_248_37, 0.710_706_9, -0.726_576_01, 0.530_702_7];
 
-/// Φ(x).
+/// f′(x).
 #[inline(always)]
-fn normal_cdf<S: Simd>(s: S, x: S::F) -> S::F {
-    let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let positive = s.lt(zero, x);
-    let size = s.select(positive, x, s.sub(zero, x));
-    let u = s.div(one, s.add(one, s.mul(size, s.splat(ALONG))));
-    let sum = P.iter().rev().fold(zero, |sum, c| s.mul(u, s.add(sum, s.splat(*c))));
-    let tail = s.mul(sum, exp(s, s.mul(s.mul(size, size), s.splat(-0.5))));
-    s.select(positive, s.sub(one, tail), tail)
-}
-
-/// f(x) and f′(x).
-#[inline(always)]
-fn unit<S: Simd>(s: S, activation: AnyActivation, x: S::F) -> [S::F; 2] {
+fn slope<S: Simd>(s: S, activation: AnyActivation, x: S::F) -> S::F {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
     let positive = s.lt(zero, x);
     match activation {
-        // A leaky unit with the slope 0, for no other has it here.
-        AnyActivation::Leaky | AnyActivation::Relu => {
-            [s.select(positive, x, zero), s.select(positive, one, zero)]
-        }
+        AnyActivation::Leaky => one,
+        AnyActivation::Relu => s.select(positive, one, zero),
         AnyActivation::Tanh => {
-            let y = tanh(s, x);
-            [y, s.sub(one, s.mul(y, y))]
+            let y = activation.unit(s, x);
+            s.sub(one, s.mul(y, y))
         }
-        AnyActivation::Elu => {
-            let t = tanh(s, s.mul(x, s.splat(0.5)));
-            let below = s.div(s.add(t, t), s.sub(one, t));
-            [s.select(positive, x, below), s.select(positive, one, s.add(below, one))]
-        }
+        AnyActivation::Elu => s.select(positive, one, s.add(activation.unit(s, x), one)),
         AnyActivation::Silu => {
             let p = sigmoid(s, x);
-            [s.mul(x, p), s.mul(p, s.add(one, s.mul(x, s.sub(one, p))))]
+            s.mul(p, s.add(one, s.mul(x, s.sub(one, p))))
         }
         AnyActivation::Gelu => {
-            let p = normal_cdf(s, x);
             let density = s.mul(exp(s, s.mul(s.mul(x, x), s.splat(-0.5))), s.splat(DENSITY));
-            [s.mul(x, p), s.add(p, s.mul(x, density))]
+            s.add(normal_cdf(s, x), s.mul(x, density))
         }
     }
 }
@@ -90,8 +71,12 @@ impl Kernel for Run<'_> {
                 match self.activation {
                     $(AnyActivation::$name => {
                         for (y, x) in S::chunks_mut(self.y).0.iter_mut().zip(S::chunks(self.x).0) {
-                            let [value, slope] = unit(s, AnyActivation::$name, s.load(x));
-                            let new = if self.backward { s.mul(slope, s.load(y)) } else { value };
+                            let (this, x) = (AnyActivation::$name, s.load(x));
+                            let new = if self.backward {
+                                s.mul(slope(s, this, x), s.load(y))
+                            } else {
+                                this.unit(s, x)
+                            };
                             s.store(new, y);
                         }
                     })+
@@ -121,14 +106,15 @@ impl Activation {
                 TANH = AnyActivation::Tanh as u32,
                 ELU = AnyActivation::Elu as u32,
                 SILU = AnyActivation::Silu as u32,
-                ALONG,
+                CDF_SCALE,
                 DENSITY,
-                P0 = P[0],
-                P1 = P[1],
-                P2 = P[2],
-                P3 = P[3],
-                P4 = P[4],
+                P0 = CDF_TAIL[0],
+                P1 = CDF_TAIL[1],
+                P2 = CDF_TAIL[2],
+                P3 = CDF_TAIL[3],
+                P4 = CDF_TAIL[4],
             ],
+            SQUASH.into(),
             SHADER.into(),
         ];
         vec![Launch { sources, entry, arguments: arguments.over(positions), groups }]

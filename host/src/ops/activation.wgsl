@@ -1,20 +1,14 @@
-// tanh: near 0 its series, where a quotient of exponentials would cancel.
-fn tanh_of(r: f32) -> f32 {
-    let q = r * r;
-    let series = r * (1.0 - q * (0.33333334 - q * (0.13333334 - q * (0.053968254 - q * 0.021869488))));
-    let e = exp(-2.0 * abs(r));
-    return select(sign(r) * (1.0 - e) / (1.0 + e), series, abs(r) < 0.25);
-}
+// Before this text stands squash, which is tanh.
 
 // The unit and its slope.
 fn unit_of(x: f32) -> vec2<f32> {
     if (KIND == RELU) { return select(vec2<f32>(0.0, 0.0), vec2<f32>(x, 1.0), x > 0.0); }
     if (KIND == TANH) {
-        let y = tanh_of(x);
+        let y = squash(x);
         return vec2<f32>(y, 1.0 - y * y);
     }
     if (KIND == ELU) {
-        let t = tanh_of(0.5 * x);
+        let t = squash(0.5 * x);
         let below = 2.0 * t / (1.0 - t);
         return select(vec2<f32>(below, below + 1.0), vec2<f32>(x, 1.0), x > 0.0);
     }
@@ -23,7 +17,7 @@ fn unit_of(x: f32) -> vec2<f32> {
         let p = select(e, 1.0, x > 0.0) / (1.0 + e);
         return vec2<f32>(x * p, p * (1.0 + x * (1.0 - p)));
     }
-    let u = 1.0 / (1.0 + ALONG * abs(x));
+    let u = 1.0 / (1.0 + CDF_SCALE * abs(x));
     let bell = exp(-0.5 * x * x);
     let tail = u * (P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))) * bell;
     let p = select(tail, 1.0 - tail, x > 0.0);

@@ -4,7 +4,8 @@
 //! The network gives each coordinate that is moved the parameters of a monotone function of one
 //! variable ([`affine`] or [`rational_quadratic`]). Couplings and autoregressive layers differ in
 //! which coordinates those are, and in the order of the network's rows: two strides say where a
-//! parameter lies. A map is a file pair here ([`Map`]) and a line in [`each_map`]. Both directions add ln |dz/dx| of the map from data x to noise z to ln q.
+//! parameter lies. A map is a file pair here ([`Map`]) and a line in [`each_map`]. Both directions add
+//! ln |dz/dx| of the map from data x to noise z to ln q.
 //!
 //! `raw`, the network's output, is used up: the forward operation leaves there what is cheap to keep
 //! and dear to compute again (exponentials), and the backward operation leaves the gradient.
@@ -126,7 +127,7 @@ impl<S: Simd> pushforward::univariate::Parameters<S> for Parameters<'_, S> {
 
 const SHADER: &str = include_str!("transform.wgsl");
 /// The shader of tanh, for the maps that bound a parameter.
-const SQUASH: &str = include_str!("transform/squash.wgsl");
+pub(super) const SQUASH: &str = include_str!("transform/squash.wgsl");
 /// Samples of a workgroup, here and where a whole layer is one call.
 pub(crate) const SAMPLES: usize = 16;
 /// Coordinates of each that a workgroup moves at a time.

@@ -341,6 +341,11 @@ pub fn annealed(steps: u64) -> u64 {
     (steps / 2).max(1)
 }
 
+/// Numbers of a training row: the coordinates, then the context.
+pub fn row_width(description: &Description) -> usize {
+    description.dim() + description.context()
+}
+
 /// The target that a masked autoregressive flow learns in one pass a step: its networks read what
 /// the step starts from.
 fn fast_for(target: &Target) -> Direction {
@@ -437,7 +442,7 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
             }
         }
         Target::Data { rows } => {
-            let width = dim + context;
+            let width = row_width(description);
             if rows.is_empty() || !rows.len().is_multiple_of(width) {
                 return wrong(
                     "data",
