@@ -5,6 +5,7 @@
 //! two, and draws its batch in the step.
 
 use pushforward_benches::{Settings, case, criterion, time};
+use pushforward_host::device::Device;
 
 fn main() {
     let rows =
@@ -14,7 +15,8 @@ fn main() {
     let mut table = String::new();
     for (name, batch, threads) in rows {
         let case = case(name).expect("a case");
-        let mut job = case.training(batch, threads);
+        let device = Device::cpu(Some(threads)).expect("threads start");
+        let mut job = case.training(batch, &device, 1);
         let id = format!("train/{name}/{batch}/{threads} threads");
         criterion.bench_function(&id, |b| b.iter(|| job.run()));
         if settings.wants(&id) {

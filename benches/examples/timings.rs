@@ -10,6 +10,7 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use pushforward_benches::{Job, Work, case, cases, time};
+use pushforward_host::device::Device;
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -41,7 +42,10 @@ fn run() -> Result<(), String> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut job = match Work::ALL.into_iter().find(|w| w.name() == work) {
         Some(work) => case.job(work, batch, threads),
-        None if work == "train" => case.training(batch, threads),
+        None if work == "train" => {
+            let device = Device::cpu(Some(threads)).expect("threads start");
+            case.training(batch, &device, 1)
+        }
         None => return Err("WORK: expected sample, sample+log_prob, log_prob or train".into()),
     };
     if let Some(seconds) = seconds {

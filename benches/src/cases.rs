@@ -115,10 +115,10 @@ impl Case {
         })
     }
 
-    /// One training step: of maximum likelihood for a flow, of the variational free energy of the
-    /// Ising model for spins. Its multiply-adds are those of one pass forward, and twice as many
+    /// So many training steps: of maximum likelihood for a flow, of the variational free energy of the
+    /// Ising model for spins. A step's multiply-adds are those of one pass forward, and twice as many
     /// backward: for the weights and for what they multiply.
-    pub fn training(&self, batch: usize, threads: usize) -> Job<'_> {
+    pub fn training(&self, batch: usize, device: &Device, steps: usize) -> Job<'_> {
         let model = &self.loaded.model;
         let target = if let (Description::Sites(_), &[rows, columns]) =
             (model.description(), model.description().shape())
@@ -138,12 +138,11 @@ impl Case {
             learning_rate: 1e-4,
             ..TrainOptions::default()
         };
-        let device = Device::cpu(Some(threads)).expect("threads start");
-        let trainer = Trainer::new(model.clone(), target, options, &device);
+        let trainer = Trainer::new(model.clone(), target, options, device);
         let mut trainer = trainer.expect("every case trains");
         let multiply_adds = 3 * model.description().multiply_adds();
-        Job::new(batch, multiply_adds, threads, move || {
-            black_box(trainer.step_block(1).expect("a small step does not diverge"));
+        Job::new(steps * batch, multiply_adds, device.threads(), move || {
+            black_box(trainer.step_block(steps as u64).expect("a small step does not diverge"));
         })
     }
 }

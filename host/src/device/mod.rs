@@ -161,6 +161,14 @@ impl Device {
         }
     }
 
+    /// Threads of this machine that work; one waits for a GPU.
+    pub fn threads(&self) -> usize {
+        match self {
+            Device::Cpu(pool) => pool.current_num_threads(),
+            Device::Gpu(_) => 1,
+        }
+    }
+
     /// A line for people: what it is.
     pub fn description(&self) -> String {
         match self {
