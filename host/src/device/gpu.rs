@@ -255,7 +255,7 @@ impl GpuRunner {
         let floats = |n: usize| 4 * n as u64;
         let n = program.parameters;
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
-        let gradient = gpu.buffer("bytes of gradient", floats(n), storage)?;
+        let gradient = gpu.buffer("bytes of gradient", floats(layout.parts * n), storage)?;
         let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
         let arena = gpu.buffer("bytes of activations", floats(layout.len()), storage)?;
         let readings =
@@ -433,7 +433,10 @@ impl Runner for GpuRunner {
     }
 
     fn gradient(&mut self) -> Result<Vec<f32>, DeviceError> {
-        self.gpu.read(&self.gradient, 0, self.parameters_len)
+        let n = self.parameters_len;
+        let copies = self.gpu.read(&self.gradient, 0, self.layout.parts * n)?;
+        let sum = |i| copies.iter().skip(i).step_by(n).sum();
+        Ok((0..n).map(sum).collect())
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {

@@ -1,20 +1,25 @@
 // One product C[m][n] = Σ_k A(m, k) B(k, n) in three modes, TILE × TILE outputs a workgroup of SIDE × SIDE, 4 × 4 a
 // thread:
 //   0 forward    C = y[o][c]   A = W[o][i]   B = x[i][c]    k < limit(last o)
-//   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   all k, i < limit(o); and the rows' sums, db and dslope
+//   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   k of a part, i < limit(o); and the rows' sums, db and dslope
 //   2 inputs     C = dx[i][c]  A = W[o][i]ᵀ  B = dy[o][c]   k from first(first i)
+// Columns are many and weights few, so the second sum is shared out: part p of `parts` goes to copy p of the gradient.
 // dy is read through the units, if the layer has some. The type Layer, what Rust says of one, comes from there.
 
 var<private> layer: Layer;
 // Places of the gradients of its output and of its input.
 var<private> dy: u32;
 var<private> dx: u32;
+var<private> part: u32;
+var<private> parts: u32;
+// Numbers of a copy of the gradient.
+var<private> copy: u32;
 
 fn limit(o: u32) -> u32 { return tables[layer.limits + o]; }
 fn first(i: u32) -> u32 { return tables[layer.limits + layer.outputs + i]; }
 
-var<workgroup> tile_a: array<f32, TILE * PIECE>;
-var<workgroup> tile_b: array<f32, TILE * PIECE>;
+var<workgroup> tile_a: array<f32, PITCH * PIECE>;
+var<workgroup> tile_b: array<f32, PITCH * PIECE>;
 
 // TILE rows × PIECE columns of W, or of its transpose, from (m0, k). Neighbouring threads read neighbouring
 // addresses.
@@ -34,7 +39,7 @@ fn load_weights(transposed: bool, m0: u32, k: u32, rows: u32, depth: u32, at: u3
                 value = parameters[layer.weight + m * layer.inputs + k + j];
             }
         }
-        tile_a[j * TILE + m - m0] = value;
+        tile_a[j * PITCH + m - m0] = value;
     }
 }
 
@@ -73,7 +78,10 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         depth = limit(min(m0 + TILE, outputs) - 1u);
     } else if (mode == 1u) {
         width = inputs;
-        depth = columns();
+        // Whole pieces, but for the last part.
+        let share = (columns() + parts * PIECE - 1u) / (parts * PIECE) * PIECE;
+        k0 = part * share;
+        depth = min(columns(), k0 + share);
         // The first tile of a row of tiles sums the rows, whatever it sees.
         if (n0 > 0u && limit(min(m0 + TILE, outputs) - 1u) <= n0) { depth = 0u; }
     } else {
@@ -96,16 +104,16 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
                 let c = k + e % PIECE;
                 var value = vec2<f32>(0.0, 0.0);
                 if (o < rows && c < depth) { value = gradient_at(o, c); }
-                tile_a[(e % PIECE) * TILE + e / PIECE] = value.x;
+                tile_a[(e % PIECE) * PITCH + e / PIECE] = value.x;
                 row_sums[i] += value;
-                tile_b[(e % PIECE) * TILE + e / PIECE] = load_b(mode, k + e % PIECE, n0 + e / PIECE, depth, width);
+                tile_b[(e % PIECE) * PITCH + e / PIECE] = load_b(mode, k + e % PIECE, n0 + e / PIECE, depth, width);
             } else {
-                tile_b[e] = load_b(mode, k + e / TILE, n0 + e % TILE, depth, width);
+                tile_b[e / TILE * PITCH + e % TILE] = load_b(mode, k + e / TILE, n0 + e % TILE, depth, width);
             }
         }
         workgroupBarrier();
         for (var j = 0u; j < PIECE; j += 1u) {
-            let row = j * TILE;
+            let row = j * PITCH;
             let b = vec4<f32>(tile_b[row + thread.x], tile_b[row + thread.x + SIDE],
                 tile_b[row + thread.x + 2u * SIDE], tile_b[row + thread.x + 3u * SIDE]);
             for (var i = 0u; i < 4u; i += 1u) {
@@ -129,7 +137,7 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
                 arena[layer.y + place] = z;
                 if (layer.slope != NONE) { arena[layer.units + place] = unit(z, parameters[layer.slope + m]); }
             } else if (mode == 1u) {
-                if (n < limit(m)) { gradient[layer.weight + m * inputs + n] += value; }
+                if (n < limit(m)) { gradient[part * copy + layer.weight + m * inputs + n] += value; }
             } else {
                 arena[dx + place] = value;
             }
@@ -139,14 +147,14 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
     // PIECE threads have summed each row.
     for (var i = 0u; i < 4u; i += 1u) {
         let e = at + i * SIDE * SIDE;
-        tile_a[(e % PIECE) * TILE + e / PIECE] = row_sums[i].x;
-        tile_b[(e % PIECE) * TILE + e / PIECE] = row_sums[i].y;
+        tile_a[(e % PIECE) * PITCH + e / PIECE] = row_sums[i].x;
+        tile_b[(e % PIECE) * PITCH + e / PIECE] = row_sums[i].y;
     }
     workgroupBarrier();
     if (mode == 1u && n0 == 0u && at < TILE && m0 + at < rows) {
         var total = vec2<f32>(0.0, 0.0);
-        for (var j = 0u; j < PIECE; j += 1u) { total += vec2<f32>(tile_a[j * TILE + at], tile_b[j * TILE + at]); }
-        if (layer.bias != NONE) { gradient[layer.bias + m0 + at] += total.x; }
-        if (layer.slope != NONE) { gradient[layer.slope + m0 + at] += total.y; }
+        for (var j = 0u; j < PIECE; j += 1u) { total += vec2<f32>(tile_a[j * PITCH + at], tile_b[j * PITCH + at]); }
+        if (layer.bias != NONE) { gradient[part * copy + layer.bias + m0 + at] += total.x; }
+        if (layer.slope != NONE) { gradient[part * copy + layer.slope + m0 + at] += total.y; }
     }
 }

@@ -22,7 +22,7 @@ fn rows_of_product(transposed: bool, m0: u32, rows: u32, k0: u32, depth: u32, so
         workgroupBarrier();
         let pieces = min(PIECE, depth - k);
         for (var j = 0u; j < pieces; j += 1u) {
-            let w = j * TILE + thread.y * 4u;
+            let w = j * PITCH + thread.y * 4u;
             let weights = vec4<f32>(tile_a[w], tile_a[w + 1u], tile_a[w + 2u], tile_a[w + 3u]);
             sums += weights * held[begin + j * SAMPLES + thread.x];
         }

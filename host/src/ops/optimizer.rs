@@ -39,9 +39,9 @@ pub(crate) fn adam(
     }
 }
 
-/// The WGSL calls for `n` parameters. The partial sums lie behind the readings of a block; every
+/// The WGSL calls for `n` parameters, of which the gradient has so many copies to be added. The partial sums lie behind the readings of a block; every
 /// workgroup of the second call adds them up for itself.
-pub(crate) fn gpu(n: usize) -> Vec<Launch> {
+pub(crate) fn gpu(n: usize, parts: usize) -> Vec<Launch> {
     let first = READINGS * BLOCK;
     let launch = |entry, groups| Launch {
         sources: vec![
@@ -49,7 +49,7 @@ pub(crate) fn gpu(n: usize) -> Vec<Launch> {
             include_str!("optimizer.wgsl").into(),
         ],
         entry,
-        arguments: arguments! { count: n },
+        arguments: arguments! { count: n, parts: parts },
         groups,
     };
     let groups = n.div_ceil(GROUP).min(PARTS) as u32;

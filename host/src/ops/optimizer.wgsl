@@ -1,9 +1,14 @@
-// The partial sums lie in `readings` from FIRST_PART.
+// What copies the gradient has are added here, to the first of them. The partial sums lie in `readings` from FIRST_PART.
 
 @compute @workgroup_size(GROUP)
 fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
     var part = 0.0;
-    for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) { part += gradient[i] * gradient[i]; }
+    for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) {
+        var g = gradient[i];
+        for (var p = 1u; p < call.parts; p += 1u) { g += gradient[p * call.count + i]; }
+        gradient[i] = g;
+        part += g * g;
+    }
     let total = sum_over_group(thread.x, part);
     if (thread.x == 0u) { readings[FIRST_PART + group.x] = total; }
 }

@@ -76,7 +76,8 @@ impl Program {
             operations.iter().flat_map(|o| o.gpu(layout)).collect()
         };
         let (forward, backward) = (list(&self.forward), list(&self.backward));
-        [forward, vec![self.loss.gpu(layout)], backward, optimizer::gpu(self.parameters)]
+        let optimizer = optimizer::gpu(self.parameters, layout.parts);
+        [forward, vec![self.loss.gpu(layout)], backward, optimizer]
     }
 
     /// All WGSL calls of a step, in order.
