@@ -7,15 +7,16 @@
 use std::path::Path;
 use std::{env, error, fs, io, result};
 
+use pushforward::activation::AnyActivation;
 use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
-use pushforward::layer::{LuSpec, PermuteSpec, RotationSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::MlpSpec;
+use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
@@ -75,6 +76,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/linear_fused.safetensors", model(linear(), Fused)?),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
         ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
+        ("codegen/tests/models/residual_fused.safetensors", model(residual(), Fused)?),
+        ("codegen/tests/models/spins_residual_plain.safetensors", model(spins_residual(), Plain)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -180,6 +183,33 @@ fn boxed() -> Description {
     let mut description = preset::flow(&[4], layers, false);
     if let Description::Flow(flow) = &mut description {
         flow.base = UniformSpec { bound: 3.0 }.into();
+    }
+    description
+}
+
+/// A flow of residual networks.
+fn residual() -> Description {
+    let (activation, residual) = (AnyActivation::Silu, true);
+    let univariate: UnivariateSpec = AffineSpec { log_scale_bound: 2.0 }.into();
+    let hidden = vec![12; 3];
+    let masked = MaskedSpec { hidden: hidden.clone(), direct: false, activation, residual };
+    let (order, fast) = (vec![2, 0, 3, 1], Direction::Density);
+    let mask = vec![true, false, false, true];
+    let network = MlpSpec { hidden, activation, residual }.into();
+    let layers: [LayerSpec; 2] = [
+        CouplingSpec { mask, network, univariate }.into(),
+        AutoregressiveSpec { order, fast, network: masked.into(), univariate }.into(),
+    ];
+    preset::flow(&[4], layers, true)
+}
+
+/// Spins of a residual network, whose units are not as many a site.
+fn spins_residual() -> Description {
+    let mut description = made([2, 9], vec![], true, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        let activation = AnyActivation::Tanh;
+        let network = MaskedSpec { hidden: vec![25; 5], direct: true, activation, residual: true };
+        sites.network = network.into();
     }
     description
 }

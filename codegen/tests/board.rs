@@ -147,6 +147,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "spins_given_plain",
         "linear_fused",
         "boxed_fused",
+        "residual_fused",
+        "spins_residual_plain",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

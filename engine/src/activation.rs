@@ -25,6 +25,8 @@ use crate::simd::{Kernel, Simd};
 
 /// What hidden units make of their sums; see the module.
 pub trait Activation: Copy + Send + Sync + 'static {
+    /// Whether it is known when the model is read, as is then all else about its network.
+    const READ: bool = false;
     /// Learned slopes of a layer of `units`: as many, or none.
     fn slopes(&self, units: usize) -> usize;
     /// Replaces sums by units; nothing where slopes did so already.
@@ -202,6 +204,8 @@ impl AnyActivation {
 
 #[cfg(feature = "model")]
 impl Activation for AnyActivation {
+    const READ: bool = true;
+
     #[inline(always)]
     fn slopes(&self, units: usize) -> usize {
         if self.is_leaky() { units } else { 0 }

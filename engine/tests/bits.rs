@@ -210,6 +210,18 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "sites Gelu",
         [(0xa64ce31c832c9765, 0x912c0e930b7c819f), (0xa64ce31c832c9765, 0x69b125b1206e61ad)],
     ),
+    (
+        "residual flow",
+        [(0x0f7dbe699f3892e2, 0x5669bbfafb60fc94), (0x339514a0ff372829, 0x5c22cbb62287230f)],
+    ),
+    (
+        "residual sites 42 5 true",
+        [(0x84e51cf907100a65, 0xc5182b5d914599ce), (0x84e51cf907100a65, 0x15e19b6f52d2f692)],
+    ),
+    (
+        "residual sites 50 3 false",
+        [(0xb664ff77519164e5, 0x35f02e686bd3ada2), (0xb664ff77519164e5, 0x04960a1684ffc691)],
+    ),
     ("lu", [(0xf11169e6dd0deb6f, 0x21f8cb63b313748d), (0x7bf1983d1b5cead8, 0x9b98cfab8e265a30)]),
     ("lu 37", [(0xc3eff9df88c9b09a, 0x80b1f189377d857d), (0x4e51c3906bec1a4d, 0x80b1f189377d857d)]),
     (

@@ -337,18 +337,22 @@ fn gradients_of_categories(device: &Device) {
 }
 
 fn gradients_of_activations(device: &Device) {
-    for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {
-        let network = MlpSpec { hidden: vec![6, 5], activation }.into();
+    let others = AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky);
+    let plain = others.map(|activation| (activation, false));
+    let residual = [AnyActivation::Relu, AnyActivation::Gelu].map(|activation| (activation, true));
+    for (activation, residual) in plain.chain(residual) {
+        // Two blocks, and two layers.
+        let deep = |plain: [usize; 2]| if residual { vec![plain[0]; 5] } else { plain.to_vec() };
+        let network = MlpSpec { hidden: deep([6, 5]), activation, residual }.into();
         let mask = vec![true, false, true, false];
         let coupling = CouplingSpec { mask, network, univariate: AFFINE };
-        let masked =
-            |hidden: &[usize]| MaskedSpec { hidden: hidden.to_vec(), direct: true, activation };
+        let masked = |hidden: Vec<usize>| MaskedSpec { hidden, direct: true, activation, residual };
         let mut spins = made(4, &[], true, Symmetry::Z2);
         if let Description::Sites(spec) = &mut spins {
-            spec.network = masked(&[9, 8]).into();
+            spec.network = masked(deep([9, 8])).into();
         }
         let (order, fast) = (vec![1, 3, 0, 2], Direction::Density);
-        let network = masked(&[7]).into();
+        let network = masked(vec![7]).into();
         let autoregressive = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
         let layers: [LayerSpec; 2] = [coupling.into(), autoregressive.into()];
         for (description, discrete) in [(preset::flow(&[4], layers, true), false), (spins, true)] {
@@ -360,7 +364,12 @@ fn gradients_of_activations(device: &Device) {
             let target = Target::Data { rows: rows.into() };
             let (x, found) = gradient(device, &model, &target, SAMPLES);
             let expected = likelihood_slopes(&model, &samples(&x, 4));
-            assert_close(&format!("{} {activation:?}", device.kind()), &found, &expected, 1e-5);
+            assert_close(
+                &format!("{} {activation:?} {residual}", device.kind()),
+                &found,
+                &expected,
+                1e-5,
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::distribution::Draws;
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
 use crate::layer::{self, Affine, Autoregressive, Coupling};
-use crate::network::{self, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
+use crate::network::{self, Called, CausalNetwork, CausalSizes, Mlp, Network, Visitor};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Simd};
 use crate::univariate::rational_quadratic::AnyRationalQuadratic;
@@ -88,7 +88,7 @@ catalogue! {
     NetworkSpec,
     /// A network's kernel.
     AnyNetwork<'a>, each_network:
-    Mlp(network::MlpSpec, Mlp<'a, f32, AnyActivation>),
+    Mlp(network::MlpSpec, Called<Mlp<'a, f32, AnyActivation>>),
 }
 
 catalogue! {
@@ -280,16 +280,16 @@ impl UnivariateChoice for AnyUnivariate {
         match self {
             Self::Affine(map) => then.with(*map),
             Self::RationalQuadratic(AnyRationalQuadratic::Linear(map)) => then.with(*map),
-            other => then.with(Called(*other)),
+            other => then.with(CalledMap(*other)),
         }
     }
 }
 
 /// A map that is known when it is called, in a function of its own.
 #[derive(Clone, Copy, Debug)]
-struct Called(AnyUnivariate);
+struct CalledMap(AnyUnivariate);
 
-impl Univariate for Called {
+impl Univariate for CalledMap {
     fn parameters(&self) -> usize {
         UnivariateChoice::parameters(&self.0)
     }

@@ -18,7 +18,7 @@ use super::support::{self, Support};
 use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
-use crate::network::{CausalSizes, units_before};
+use crate::network::{CausalSizes, can_be_residual, units_before};
 
 /// Largest extent of anything: keeps sizes of untrusted files far from overflow.
 pub(super) const MAX_EXTENT: usize = 1 << 20;
@@ -102,6 +102,17 @@ impl Faults {
         }
     }
 
+    /// Notes if hidden layers are to be residual and cannot be.
+    pub fn residual(&mut self, residual: bool, hidden: &[usize], activation: AnyActivation) {
+        if residual && activation.slopes(1) > 0 {
+            self.wrong("activation", "leaky", "one without slopes where layers are residual");
+        }
+        if residual && !can_be_residual(hidden, AnyActivation::Relu) {
+            let expected = "an odd number of equal layers where they are residual";
+            self.wrong("hidden", format!("{hidden:?}"), expected);
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
@@ -121,6 +132,11 @@ impl fmt::Display for Faults {
         }
         Ok(())
     }
+}
+
+/// Whether an option is at its default, which files do not name.
+pub(crate) fn is_false(option: &bool) -> bool {
+    !*option
 }
 
 /// The sizes that a layer of a flow is given.
@@ -264,7 +280,8 @@ impl Tensors {
         self.add(name, shape.into(), visible, start);
     }
 
-    /// Hidden layer `l`: weight, bias, and slope where units have one.
+    /// Hidden layer `l`: weight, bias, and slope where units have one. The `second` of a pair that is
+    /// added to a stream starts with little.
     pub fn hidden(
         &mut self,
         l: usize,
@@ -272,10 +289,11 @@ impl Tensors {
         visible: Visible,
         initial: Initial,
         activation: AnyActivation,
+        second: bool,
     ) {
         let slopes = activation.slopes(shape[0]);
         let slope = if slopes > 0 { initial.slope } else { 0.0 };
-        let start = Start::Normal { factor: 1.0, slope };
+        let start = Start::Normal { factor: if second { 0.1 } else { 1.0 }, slope };
         self.matrix(&format!("hidden.{l}.weight"), shape, visible, start);
         self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
         if slopes > 0 {

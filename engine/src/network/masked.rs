@@ -13,7 +13,10 @@
 //! ```
 //!
 //! The last sum, the *direct* terms, is optional. Each parenthesis is one accumulator. In the tensors
-//! the columns of the context stand before those of the inputs.
+//! the columns of the context stand before those of the inputs. A *residual* network adds every second
+//! layer's sums to those of two before, and takes units after that, as [`Mlp`](super::Mlp) says; its
+//! layers are as wide as each other, so that a unit and what is added to it see the same sites (MADE
+//! with residual blocks: Durkan & Nash 2019, arXiv:1904.05626).
 //!
 //! # Why drawing costs what scoring costs
 //! Everything that belongs to site `i` depends only on inputs before `i`. So a walk visits the
@@ -40,13 +43,17 @@ use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
 
-use super::{CausalNetwork, CausalSizes, Visitor};
+#[cfg(feature = "model")]
+use super::Called;
+use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
 use crate::kernel::{Cursor, Dense, Lanes, Weight, leaky, take, take_mut};
 #[cfg(feature = "model")]
-use crate::model::{CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible};
+use crate::model::{
+    CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
+};
 
 /// Sites in a block; see the module.
 pub const BLOCK: usize = 16;
@@ -131,28 +138,33 @@ const WIDTHS: usize = 4;
 /// A masked network over packed weights, borrowed from flash or from a loaded model.
 ///
 /// Whether it has direct terms is in its type: a network without them is walked a tenth quicker for
-/// not asking at each site.
+/// not asking at each site. So is whether it is residual. One that is read with its activation asks.
 #[derive(Clone, Copy, Debug)]
-pub struct Masked<'a, T = f32, const DIRECT: bool = false, U = Leaky> {
+pub struct Masked<'a, T = f32, const DIRECT: bool = false, U = Leaky, const RESIDUAL: bool = false>
+{
     shape: Shape<'a>,
     activation: U,
+    residual: bool,
     /// Units a site of the first layers, where that is a whole number; else 0.
     widths: [usize; WIDTHS],
     weights: &'a [T],
 }
 
-impl<'a, T: Weight, const DIRECT: bool, U: Activation> Masked<'a, T, DIRECT, U> {
+impl<'a, T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
+    Masked<'a, T, DIRECT, U, RESIDUAL>
+{
     /// A network of this `shape` over weights packed as the module says.
     ///
-    /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms, if outputs
-    /// would read nothing, or if there are not
-    /// [`Shape::weights_len`] weights.
+    /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms,
+    /// if outputs would read nothing, if it is residual and its layers
+    /// [cannot be](can_be_residual), or if there are not [`Shape::weights_len`] weights.
     pub fn new(shape: Shape<'a>, activation: U, weights: &'a [T]) -> Option<Self> {
         if shape.sites == 0
             || shape.inputs == 0
             || shape.outputs == 0
-            || shape.direct != DIRECT
-            || (shape.hidden.is_empty() && !DIRECT)
+            || (shape.direct != DIRECT && !U::READ)
+            || (shape.hidden.is_empty() && !shape.direct)
+            || (RESIDUAL && !can_be_residual(shape.hidden, activation))
             || weights.len() != shape.weights_len(activation)
         {
             return None;
@@ -173,7 +185,21 @@ impl<'a, T: Weight, const DIRECT: bool, U: Activation> Masked<'a, T, DIRECT, U> 
             };
             (rest, of) = (tail, later);
         }
-        Self { shape, activation, widths, weights }
+        Self { shape, activation, residual: RESIDUAL, widths, weights }
+    }
+
+    #[inline(always)]
+    fn is_residual(&self) -> bool {
+        if U::READ { self.residual } else { RESIDUAL }
+    }
+
+    /// Values of a site's stream, if the network is residual.
+    #[inline(always)]
+    fn stream(&self) -> usize {
+        match self.shape.hidden.first() {
+            Some(units) if self.is_residual() => units.div_ceil(self.shape.sites.max(1)),
+            _ => 0,
+        }
     }
 
     /// Units of hidden layer `layer` that belong to sites before `site`.
@@ -215,7 +241,9 @@ impl<'a, T: Weight, const DIRECT: bool, U: Activation> Masked<'a, T, DIRECT, U> 
     }
 }
 
-impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, T, DIRECT, U> {
+impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalNetwork
+    for Masked<'_, T, DIRECT, U, RESIDUAL>
+{
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
         let Shape { sites, inputs, outputs, context, .. } = self.shape;
@@ -224,7 +252,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        self.shape.scratch_values()
+        self.stream() + self.shape.scratch_values()
     }
 
     #[inline(always)]
@@ -241,9 +269,12 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
         let Shape { sites, hidden: sizes, .. } = this.shape;
         let [each, outputs] = visitor.sizes();
         let has_slopes = this.activation.slopes(1) > 0;
+        let direct = if U::READ { this.shape.direct } else { DIRECT };
+        let residual = this.is_residual();
         let block = BLOCK.min(sites) * outputs;
         let (outs, scratch) = take_mut(scratch, block);
-        let (directs, hidden) = take_mut(scratch, if DIRECT { block } else { 0 });
+        let (directs, scratch) = take_mut(scratch, if direct { block } else { 0 });
+        let (stream, hidden) = take_mut(scratch, this.stream());
         let mut weights = Cursor::new(this.weights);
         let mut start = 0;
         while start < sites {
@@ -271,7 +302,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
             let (bias, rectangle) = (weights.next(count), weights.next(known * count));
             let dense = Dense { bias, weights: rectangle, slopes: &[] };
             lanes.dense(dense, take(from, known).0, acc);
-            if DIRECT {
+            if direct {
                 let acc = take_mut(directs, count).0;
                 for a in acc.iter_mut() {
                     *a = lanes.splat(0.0);
@@ -291,7 +322,21 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, this.before(l, site), this.before(l, site + 1));
-                    if has_slopes {
+                    if residual {
+                        // The first of a pair is inside it; the second's sums are added to the stream.
+                        let end = l % 2 == 0;
+                        if end {
+                            if l > 0 {
+                                add(lanes, own, stream);
+                            }
+                            for (sum, own) in stream.iter_mut().zip(own.iter()) {
+                                *sum = *own;
+                            }
+                        }
+                        if !end || l + 1 < sizes.len() {
+                            this.activation.apply(lanes, own);
+                        }
+                    } else if has_slopes {
                         leaky(lanes, own, weights.next(own.len()));
                     } else {
                         this.activation.apply(lanes, own);
@@ -305,10 +350,8 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
                     later = rest;
                 }
                 let out = between(outs, here, here + outputs);
-                if DIRECT {
-                    for (out, direct) in out.iter_mut().zip(between(directs, here, count)) {
-                        add(lanes, out, direct);
-                    }
+                if direct {
+                    add(lanes, out, between(directs, here, count));
                 }
                 let own = between(inputs, site * each, (site + 1) * each);
                 visitor.site(lanes, site, out, own);
@@ -316,7 +359,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation> CausalNetwork for Masked<'_, 
                     let acc = between(hidden, this.before(0, site + 1), this.before(0, end));
                     lanes.rectangle(weights.next(each * acc.len()), own, acc);
                 }
-                if DIRECT {
+                if direct {
                     let acc = between(directs, here + outputs, count);
                     lanes.rectangle(weights.next(each * acc.len()), own, acc);
                 }
@@ -332,17 +375,8 @@ fn between<V>(xs: &mut [V], from: usize, to: usize) -> &mut [V] {
     take_mut(take_mut(xs, from).1, to.saturating_sub(from)).0
 }
 
-/// `a += b`.
-#[inline(always)]
-fn add<L: Lanes>(lanes: L, a: &mut L::V, b: &L::V) {
-    use crate::simd::Simd;
-    let s = lanes.s();
-    for (a, b) in a.as_mut().iter_mut().zip(b.as_ref()) {
-        s.store(s.add(s.load(a), s.load(b)), a);
-    }
-}
-
-/// `{"kind": "masked", "hidden": [units, …], "direct": true}`: tensors `hidden.{l}.weight` `[units,
+/// `{"kind": "masked", "hidden": [units, …], "direct": true, "activation": "leaky", "residual": false}`:
+/// tensors `hidden.{l}.weight` `[units,
 /// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`, `output.weight` (where there is a
 /// hidden layer) and `output.bias`, and `direct.weight` `[outputs, inputs]`, if there are direct terms.
 #[cfg(feature = "model")]
@@ -357,10 +391,14 @@ pub struct MaskedSpec {
     /// What hidden units make of their sums.
     #[serde(default, skip_serializing_if = "AnyActivation::is_leaky")]
     pub activation: AnyActivation,
+    /// Whether layers after the first are added to it in pairs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub residual: bool,
 }
 
-/// A masked network with or without direct terms, of leaky units or of others: asking at each site
-/// would cost the walk of small layers some percent.
+/// A masked network of leaky units, with or without direct terms (asking at each site would cost the
+/// walk of small layers some percent), or one of other units, whose walk calls its visitor
+/// ([`Called`]).
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug)]
 pub enum AnyMasked<'a> {
@@ -368,10 +406,8 @@ pub enum AnyMasked<'a> {
     Direct(Masked<'a, f32, true>),
     /// Without.
     Plain(Masked<'a, f32, false>),
-    /// With direct terms, of other units.
-    DirectOther(Masked<'a, f32, true, AnyActivation>),
-    /// Without, of other units.
-    PlainOther(Masked<'a, f32, false, AnyActivation>),
+    /// Of other units.
+    Other(Called<Masked<'a, f32, true, AnyActivation>>),
 }
 
 #[cfg(feature = "model")]
@@ -380,8 +416,7 @@ macro_rules! each_masked {
         match $value {
             AnyMasked::Direct($network) => $then,
             AnyMasked::Plain($network) => $then,
-            AnyMasked::DirectOther($network) => $then,
-            AnyMasked::PlainOther($network) => $then,
+            AnyMasked::Other($network) => $then,
         }
     };
 }
@@ -429,6 +464,7 @@ impl CausalPart for MaskedSpec {
             let expected = "true, or at least one hidden layer";
             faults.wrong("direct", "false with no hidden layer", expected);
         }
+        faults.residual(self.residual, &self.hidden, self.activation);
     }
 
     fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
@@ -438,7 +474,8 @@ impl CausalPart for MaskedSpec {
         let inside = Visible::Staircase { sites, inclusive: true, context: 0 };
         let mut known = (columns, outside);
         for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation);
+            let second = self.residual && l > 0 && l % 2 == 0;
+            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation, second);
             known = (*units, inside);
         }
         if !self.hidden.is_empty() {
@@ -508,12 +545,14 @@ impl CausalPart for MaskedSpec {
 
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
         let shape = self.shape(sizes);
-        let units = self.activation;
+        let (units, residual) = (self.activation, self.residual);
         match (self.direct, units.is_leaky()) {
             (true, true) => AnyMasked::Direct(Masked::trusted(shape, Leaky, weights)),
             (false, true) => AnyMasked::Plain(Masked::trusted(shape, Leaky, weights)),
-            (true, false) => AnyMasked::DirectOther(Masked::trusted(shape, units, weights)),
-            (false, false) => AnyMasked::PlainOther(Masked::trusted(shape, units, weights)),
+            (_, false) => {
+                let network = Masked::trusted(shape, units, weights);
+                AnyMasked::Other(Called(Masked { residual, ..network }))
+            }
         }
     }
 
@@ -528,7 +567,11 @@ impl CausalPart for MaskedSpec {
              outputs: {outputs}, context: {context}, direct: {direct} }}"
         );
         Source {
-            ty: format!("engine::network::Masked<'static, {}, {direct}, {unit}>", sources.weight()),
+            ty: format!(
+                "engine::network::Masked<'static, {}, {direct}, {unit}, {}>",
+                sources.weight(),
+                self.residual
+            ),
             value: format!("engine::network::Masked::trusted({shape}, {unit}, {weights})"),
         }
     }

@@ -4,6 +4,15 @@
 //! h⁰ = unit(b⁰ + W⁰ x),  hˡ = unit(bˡ + Wˡ hˡ⁻¹),  out = b + V h
 //! ```
 //!
+//! A *residual* network (He et al. 2016, arXiv:1603.05027, units before weights, as nflows has it) takes its layers after the
+//! first in pairs, all as wide as the first, and adds each pair to the stream that the first began:
+//!
+//! ```text
+//! s⁰ = b⁰ + W⁰ x,  sᵏ = (b²ᵏ + W²ᵏ unit(b²ᵏ⁻¹ + W²ᵏ⁻¹ unit(sᵏ⁻¹))) + sᵏ⁻¹,  out = b + V s
+//! ```
+//!
+//! It is an option of these networks and no part of its own: tensors, packing and kernels are theirs.
+//!
 //! # Packed order
 //! For each hidden layer biases, rectangle, and slopes where units have them; then the biases and the
 //! rectangle of the outputs.
@@ -13,29 +22,33 @@ use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
 
-use super::Network;
+#[cfg(feature = "model")]
+use super::Called;
+use super::{Network, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
 use crate::kernel::{Cursor, Dense, Lanes, Weight, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
-    Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible,
+    Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible, is_false,
 };
 
 /// A multi-layer perceptron over packed weights, borrowed from flash or from a loaded model.
 #[derive(Clone, Copy, Debug)]
-pub struct Mlp<'a, T = f32, U = Leaky> {
+pub struct Mlp<'a, T = f32, U = Leaky, const RESIDUAL: bool = false> {
     inputs: usize,
     hidden: &'a [usize],
     outputs: usize,
     activation: U,
+    residual: bool,
     weights: &'a [T],
 }
 
-impl<'a, T: Weight, U: Activation> Mlp<'a, T, U> {
+impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL> {
     /// With `hidden` layers of these units, over weights packed as the module says; `None` if there
-    /// are not [`Mlp::weights_len`] of them.
+    /// are not [`Mlp::weights_len`] of them, or if it is residual and its layers
+    /// [cannot be](can_be_residual).
     pub fn new(
         inputs: usize,
         hidden: &'a [usize],
@@ -43,7 +56,8 @@ impl<'a, T: Weight, U: Activation> Mlp<'a, T, U> {
         activation: U,
         weights: &'a [T],
     ) -> Option<Self> {
-        let fits = weights.len() == Self::weights_len(inputs, hidden, outputs, activation);
+        let fits = weights.len() == Self::weights_len(inputs, hidden, outputs, activation)
+            && (!RESIDUAL || can_be_residual(hidden, activation));
         fits.then(|| Self::trusted(inputs, hidden, outputs, activation, weights))
     }
 
@@ -57,7 +71,47 @@ impl<'a, T: Weight, U: Activation> Mlp<'a, T, U> {
         activation: U,
         weights: &'a [T],
     ) -> Self {
-        Self { inputs, hidden, outputs, activation, weights }
+        Self { inputs, hidden, outputs, activation, residual: RESIDUAL, weights }
+    }
+
+    #[inline(always)]
+    fn is_residual(&self) -> bool {
+        if U::READ { self.residual } else { RESIDUAL }
+    }
+
+    /// The outputs of a residual network, and free scratch.
+    #[inline(always)]
+    fn run_residual<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        scratch: &'s mut [L::V],
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
+        let mut weights = Cursor::new(self.weights);
+        let mut dense = |from: &[L::V], to: &mut [L::V]| {
+            let bias = weights.next(to.len());
+            let rectangle = weights.next(from.len() * to.len());
+            lanes.dense(Dense { bias, weights: rectangle, slopes: &[] }, from, to);
+        };
+        let third = scratch.len() / 3;
+        let (inner, rest) = take_mut(scratch, third);
+        let (outer, stream) = take_mut(rest, third);
+        let units = self.hidden.first().copied().unwrap_or(0);
+        let stream = take_mut(stream, units).0;
+        dense(take(inner, self.inputs).0, stream);
+        for _ in 0..self.hidden.len() / 2 {
+            let (inner, outer) = (take_mut(inner, units).0, take_mut(outer, units).0);
+            for (unit, sum) in outer.iter_mut().zip(stream.iter()) {
+                *unit = *sum;
+            }
+            self.activation.apply(lanes, outer);
+            dense(outer, inner);
+            self.activation.apply(lanes, inner);
+            dense(inner, outer);
+            add(lanes, stream, outer);
+        }
+        let out = take_mut(outer, self.outputs).0;
+        dense(stream, out);
+        (out, inner)
     }
 
     /// Packed weights, biases and slopes.
@@ -76,7 +130,7 @@ impl<'a, T: Weight, U: Activation> Mlp<'a, T, U> {
     }
 }
 
-impl<T: Weight, U: Activation> Network for Mlp<'_, T, U> {
+impl<T: Weight, U: Activation, const RESIDUAL: bool> Network for Mlp<'_, T, U, RESIDUAL> {
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -85,9 +139,10 @@ impl<T: Weight, U: Activation> Network for Mlp<'_, T, U> {
         self.outputs
     }
 
-    /// Two layers of the widest.
+    /// Two layers of the widest, and of a residual network the stream.
     fn scratch(&self) -> usize {
-        2 * self.hidden.iter().copied().fold(self.inputs.max(self.outputs), usize::max)
+        let layers = if self.is_residual() { 3 } else { 2 };
+        layers * self.hidden.iter().copied().fold(self.inputs.max(self.outputs), usize::max)
     }
 
     #[inline(always)]
@@ -96,6 +151,9 @@ impl<T: Weight, U: Activation> Network for Mlp<'_, T, U> {
         lanes: L,
         scratch: &'s mut [L::V],
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
+        if self.is_residual() {
+            return self.run_residual(lanes, scratch);
+        }
         let mut weights = Cursor::new(self.weights);
         let half = scratch.len() / 2;
         let (mut inputs, mut outputs) = take_mut(scratch, half);
@@ -119,8 +177,8 @@ impl<T: Weight, U: Activation> Network for Mlp<'_, T, U> {
     }
 }
 
-/// `{"kind": "mlp", "hidden": [units, …], "activation": "leaky"}`: tensors `hidden.{l}.weight` `[units,
-/// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` (of leaky units) `[units]`, `output.weight`
+/// `{"kind": "mlp", "hidden": [units, …], "activation": "leaky", "residual": false}`: tensors
+/// `hidden.{l}.weight` `[units, inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` (of leaky units) `[units]`, `output.weight`
 /// `[outputs, inputs]` and `output.bias`.
 #[cfg(feature = "model")]
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -131,20 +189,25 @@ pub struct MlpSpec {
     /// What they make of their sums.
     #[serde(default, skip_serializing_if = "AnyActivation::is_leaky")]
     pub activation: AnyActivation,
+    /// Whether layers after the first are added to it in pairs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub residual: bool,
 }
 
 #[cfg(feature = "model")]
 impl NetworkPart for MlpSpec {
-    type Built<'a> = Mlp<'a, f32, AnyActivation>;
+    type Built<'a> = Called<Mlp<'a, f32, AnyActivation>>;
 
     fn check(&self, faults: &mut Faults) {
         faults.sizes("hidden", &self.hidden);
+        faults.residual(self.residual, &self.hidden, self.activation);
     }
 
     fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
         let mut known = inputs;
         for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(l, [*units, known], Visible::All, initial, self.activation);
+            let second = self.residual && l > 0 && l % 2 == 0;
+            tensors.hidden(l, [*units, known], Visible::All, initial, self.activation, second);
             known = *units;
         }
         tensors.matrix("output.weight", [outputs, known], Visible::All, initial.output());
@@ -164,17 +227,22 @@ impl NetworkPart for MlpSpec {
     }
 
     fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Self::Built<'a> {
-        Mlp::trusted(inputs, &self.hidden, outputs, self.activation, weights)
+        let network = Mlp::trusted(inputs, &self.hidden, outputs, self.activation, weights);
+        Called(Mlp { residual: self.residual, ..network })
     }
 
     fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
         sources.table(self.hidden.len() + 6);
         let (hidden, activation) = (&self.hidden, self.activation);
-        let len = Mlp::<f32, _>::weights_len(inputs, hidden, outputs, activation);
+        let len = Mlp::<f32, _, false>::weights_len(inputs, hidden, outputs, activation);
         let (weights, unit) = (sources.weights(len), activation.source(sources));
         let unit = format!("engine::activation::{unit}");
         Source {
-            ty: format!("engine::network::Mlp<'static, {}, {unit}>", sources.weight()),
+            ty: format!(
+                "engine::network::Mlp<'static, {}, {unit}, {}>",
+                sources.weight(),
+                self.residual
+            ),
             value: format!(
                 "engine::network::Mlp::trusted({inputs}, &{hidden:?}, {outputs}, {unit}, {weights})"
             ),

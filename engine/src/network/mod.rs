@@ -5,9 +5,13 @@
 //! so a [`Visitor`] may read the inputs, when a row is scored, or make them on the way, when one is
 //! drawn, and both cost one pass over the weights.
 
+#[cfg(feature = "model")]
+mod called;
 mod masked;
 mod mlp;
 
+#[cfg(feature = "model")]
+pub use called::Called;
 #[cfg(feature = "model")]
 pub use masked::{AnyMasked, MaskedSpec};
 pub use masked::{BLOCK, Masked, Shape, units_before};
@@ -15,7 +19,27 @@ pub use mlp::Mlp;
 #[cfg(feature = "model")]
 pub use mlp::MlpSpec;
 
+use crate::activation::Activation;
 use crate::kernel::Lanes;
+use crate::simd::Simd;
+
+/// Whether `hidden` layers can be residual ([`Mlp`]): a first one and pairs that are added to it, of as
+/// many units, none with a slope.
+pub fn can_be_residual(hidden: &[usize], activation: impl Activation) -> bool {
+    let mut widths = hidden.windows(2).map(|two| two.first() == two.last());
+    hidden.len() % 2 == 1 && widths.all(|equal| equal) && activation.slopes(1) == 0
+}
+
+/// `to += from`, feature by feature.
+#[inline(always)]
+fn add<L: Lanes>(lanes: L, to: &mut [L::V], from: &[L::V]) {
+    let s = lanes.s();
+    for (to, from) in to.iter_mut().zip(from) {
+        for (to, from) in to.as_mut().iter_mut().zip(from.as_ref()) {
+            s.store(s.add(s.load(to), s.load(from)), to);
+        }
+    }
+}
 
 /// Values to values.
 pub trait Network {

@@ -181,6 +181,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.push(("permute".into(), among(permute)));
     all.extend(categories());
     all.extend(activations());
+    all.extend(residual());
     all.push(("lu".into(), among(LuSpec {}.into())));
     // Columns of all widths of panels.
     all.push(("lu 37".into(), preset::flow(&[37], [LuSpec {}.into()], true)));
@@ -205,8 +206,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
 fn activations() -> Vec<(String, Description)> {
     let mut all = Vec::new();
     for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {
-        let mlp = |hidden: &[usize]| MlpSpec { hidden: hidden.to_vec(), activation };
-        let masked = MaskedSpec { hidden: vec![19], direct: true, activation };
+        let mlp =
+            |hidden: &[usize]| MlpSpec { hidden: hidden.to_vec(), activation, residual: false };
+        let masked = MaskedSpec { hidden: vec![19], direct: true, activation, residual: false };
         let layers: [LayerSpec; 2] = [
             CouplingSpec {
                 mask: vec![true, false, true, false, false],
@@ -233,6 +235,46 @@ fn activations() -> Vec<(String, Description)> {
             sites.network = MaskedSpec { hidden: vec![42, 30], ..masked }.into();
         }
         all.push((format!("sites {activation:?}"), description));
+    }
+    all
+}
+
+/// Residual networks: in a flow with a context, in an embedding, and over sites, with direct terms and
+/// without, of units that are as many a site or not.
+fn residual() -> Vec<(String, Description)> {
+    let (activation, residual) = (AnyActivation::Elu, true);
+    let mlp = |units, layers| MlpSpec { hidden: vec![units; layers], activation, residual };
+    let masked = |units, layers, direct| {
+        let hidden = vec![units; layers];
+        MaskedSpec { hidden, direct, activation: AnyActivation::Tanh, residual }
+    };
+    let layers: [LayerSpec; 2] = [
+        CouplingSpec {
+            mask: vec![true, false, true, false, false],
+            network: mlp(20, 5).into(),
+            univariate: SPLINE,
+        }
+        .into(),
+        AutoregressiveSpec {
+            order: vec![1, 3, 0, 2, 4],
+            fast: Direction::Density,
+            network: masked(19, 3, false).into(),
+            univariate: AFFINE,
+        }
+        .into(),
+    ];
+    let mut flow = preset::flow(&[5], layers, true);
+    if let Description::Flow(flow) = &mut flow {
+        let network = mlp(6, 1).into();
+        (flow.context, flow.embedding) = (2, Some(EmbeddingSpec { outputs: 3, network }));
+    }
+    let mut all = vec![("residual flow".into(), flow)];
+    for (units, layers, direct) in [(42, 5, true), (50, 3, false)] {
+        let mut description = made(21, &[], true, Symmetry::Z2);
+        if let Description::Sites(sites) = &mut description {
+            sites.network = masked(units, layers, direct).into();
+        }
+        all.push((format!("residual sites {units} {layers} {direct}"), description));
     }
     all
 }

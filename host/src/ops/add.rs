@@ -1,6 +1,7 @@
-//! Sums of gradients: where two operations read one matrix, their shares of its gradient add.
+//! Sums: of a matrix and what a layer made of it (a residual network); of gradients, where two
+//! operations read one matrix and their shares of its gradient add.
 
-use super::{Context, Launch, Layout, NONE, Operation, Slot, arguments};
+use super::{Context, Forward, Launch, Layout, NONE, Operation, Reverse, Slot, arguments};
 
 /// to += from; without, to = 0.
 #[derive(Clone, Copy, Debug)]
@@ -29,5 +30,22 @@ impl Operation for Add {
                 .over(layout.shapes[self.to.0].positions),
             groups: [Layout::groups(columns), layout.shapes[self.to.0].rows as u32, 1],
         }]
+    }
+}
+
+impl Forward for Add {
+    fn reads(&self) -> Vec<Slot> {
+        self.from.into_iter().collect()
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.to]
+    }
+
+    /// What is added to has its gradient from the sum as it is.
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let Some(from) = self.from.filter(|from| reverse.wanted(*from)) else { return };
+        let (sum, to) = (reverse.gradient(self.to), reverse.gradient(from));
+        reverse.push(Add { from: Some(sum), to });
     }
 }

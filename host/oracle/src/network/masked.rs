@@ -2,7 +2,7 @@
 
 use pushforward::network::MaskedSpec;
 
-use super::mlp::hidden;
+use super::mlp::{hidden, residual};
 use crate::weights::Weights;
 
 pub(crate) fn run(
@@ -12,6 +12,7 @@ pub(crate) fn run(
     inputs: &[f64],
 ) -> Vec<f64> {
     let x = [context, inputs].concat();
+    let hidden = if spec.residual { residual } else { hidden };
     let mut outputs = match spec.hidden.len() {
         0 => weights.get("output.bias").to_vec(),
         layers => weights.dense("output", &hidden(weights, layers, spec.activation, x.clone())),

@@ -6,7 +6,27 @@ use pushforward::network::MlpSpec;
 use crate::weights::Weights;
 
 pub(crate) fn run(spec: &MlpSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
+    let hidden = if spec.residual { residual } else { hidden };
     weights.dense("output", &hidden(weights, spec.hidden.len(), spec.activation, x.to_vec()))
+}
+
+/// The stream after `layers` hidden layers, taken in pairs after the first; units have no slopes.
+pub(crate) fn residual(
+    weights: &Weights,
+    layers: usize,
+    activation: AnyActivation,
+    x: Vec<f64>,
+) -> Vec<f64> {
+    let mut stream = weights.dense("hidden.0", &x);
+    for l in (1..layers).step_by(2) {
+        let mut sums = stream.clone();
+        for l in [l, l + 1] {
+            let units: Vec<f64> = sums.iter().map(|x| unit(activation, 0.0, *x)).collect();
+            sums = weights.dense(&format!("hidden.{l}"), &units);
+        }
+        stream.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+    }
+    stream
 }
 
 /// The units of the last of `layers` hidden layers.

@@ -6,7 +6,7 @@ use pushforward::network::MaskedSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Activation, Dense, Leaky, Slot};
+use crate::ops::{Activation, Add, Dense, Leaky, Slot};
 
 /// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
@@ -18,7 +18,8 @@ pub(super) fn run(
 ) -> Result<Slot, TrainError> {
     match spec {
         NetworkSpec::Mlp(spec) => {
-            let (layers, last) = hidden(tape, tensors, path, &spec.hidden, spec.activation, x)?;
+            let units = (spec.activation, spec.residual);
+            let (layers, last) = hidden(tape, tensors, path, &spec.hidden, units, x)?;
             let output = tensors.dense(tape, &format!("{path}output"), last, None)?;
             layers.into_iter().for_each(|layer| layer.push(tape));
             tape.push(output);
@@ -56,19 +57,23 @@ pub(super) fn embedding(
     run(tape, tensors, &spec.network, "embedding.", context).map(Some)
 }
 
-/// A hidden layer: leaky units belong to the dense layer, others are an operation of their own.
+/// A hidden layer: leaky units belong to the dense layer, others are an operation of their own, which
+/// comes before the weights where the network is residual.
 #[derive(Clone, Copy)]
 pub(super) struct Hidden {
+    before: Option<Activation>,
     pub(super) dense: Dense,
-    pub(super) activation: Option<Activation>,
+    after: Option<Activation>,
+    /// The stream that is added to what the layer makes.
+    stream: Option<Add>,
 }
 
 impl Hidden {
     fn push(self, tape: &mut Tape) {
+        self.before.into_iter().for_each(|activation| tape.push(activation));
         tape.push(self.dense);
-        if let Some(activation) = self.activation {
-            tape.push(activation);
-        }
+        self.after.into_iter().for_each(|activation| tape.push(activation));
+        self.stream.into_iter().for_each(|add| tape.push(add));
     }
 }
 
@@ -107,7 +112,8 @@ pub(super) fn masked(
 ) -> Result<Masked, TrainError> {
     let name = format!("{path}output");
     let outputs = tape.slot(tensors.len(&format!("{name}.bias"))?);
-    let (hidden, last) = hidden(tape, tensors, path, &spec.hidden, spec.activation, x)?;
+    let units = (spec.activation, spec.residual);
+    let (hidden, last) = hidden(tape, tensors, path, &spec.hidden, units, x)?;
     let bias = tensors.start(&format!("{name}.bias"))?;
     let mut output = None;
     if !hidden.is_empty() {
@@ -123,30 +129,45 @@ pub(super) fn masked(
     Ok(Masked { hidden, output, direct, outputs, bias })
 }
 
-/// Hidden layers `{path}hidden.{k}` of these sizes on top of `x`, and the last one's units. They are
-/// not pushed.
+/// Hidden layers `{path}hidden.{k}` of these sizes on top of `x`, with an activation, residual or not,
+/// and the last one's units, or the stream. They are not pushed.
 fn hidden(
     tape: &mut Tape,
     tensors: &Tensors,
     path: &str,
     sizes: &[usize],
-    activation: AnyActivation,
+    (activation, residual): (AnyActivation, bool),
     mut x: Slot,
 ) -> Result<(Vec<Hidden>, Slot), TrainError> {
     let mut layers = Vec::with_capacity(sizes.len());
+    let mut stream = x;
     for k in 0..sizes.len() {
         let name = format!("{path}hidden.{k}");
+        let mut before = None;
+        if residual && k > 0 {
+            let y = tape.slot(sizes[k]);
+            before = Some(Activation { activation, x, y });
+            x = y;
+        }
         let dense = tensors.dense(tape, &name, x, None)?;
-        let y = tape.slot(dense.outputs);
-        layers.push(match activation {
-            AnyActivation::Leaky => {
-                let slope = tensors.start(&format!("{name}.slope"))?;
-                let units = Some(Leaky { slope, y });
-                Hidden { dense: Dense { units, ..dense }, activation: None }
+        let mut layer = Hidden { before, dense, after: None, stream: None };
+        x = dense.y;
+        if residual {
+            if k % 2 == 0 {
+                layer.stream = (k > 0).then_some(Add { from: Some(stream), to: x });
+                stream = x;
             }
-            _ => Hidden { dense, activation: Some(Activation { activation, x: dense.y, y }) },
-        });
-        x = y;
+        } else {
+            let y = tape.slot(dense.outputs);
+            if activation == AnyActivation::Leaky {
+                let slope = tensors.start(&format!("{name}.slope"))?;
+                layer.dense.units = Some(Leaky { slope, y });
+            } else {
+                layer.after = Some(Activation { activation, x, y });
+            }
+            x = y;
+        }
+        layers.push(layer);
     }
     Ok((layers, x))
 }
