@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::{env, error, fs, io, result};
 
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
@@ -75,6 +75,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/linear_fused.safetensors", model(linear(), Fused)?),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
         ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
+        ("codegen/tests/models/mixture_fused.safetensors", model(mixture(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -180,6 +181,15 @@ fn boxed() -> Description {
     let mut description = preset::flow(&[4], layers, false);
     if let Description::Flow(flow) = &mut description {
         flow.base = UniformSpec { bound: 3.0 }.into();
+    }
+    description
+}
+
+/// A flow from a mixture.
+fn mixture() -> Description {
+    let mut description = flow(4, true);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = MixtureSpec { components: 3 }.into();
     }
     description
 }

@@ -26,6 +26,8 @@ pushforward_codegen::model! {
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
+    mod mixture_fused = "tests/models/mixture_fused.safetensors";
+    mod mixture_half = "tests/models/mixture_fused.safetensors", weights = "f16";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -184,6 +186,8 @@ compiled_equals_loaded!(categories_fused, load("categories_fused")?);
 compiled_equals_loaded!(linear_fused, load("linear_fused")?);
 compiled_equals_loaded!(linear_half, load("linear_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(boxed_fused, load("boxed_fused")?);
+compiled_equals_loaded!(mixture_fused, load("mixture_fused")?);
+compiled_equals_loaded!(mixture_half, load("mixture_fused")?.rounded_to_f16()?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

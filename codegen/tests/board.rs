@@ -147,6 +147,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "spins_given_plain",
         "linear_fused",
         "boxed_fused",
+        "mixture_fused",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

@@ -245,6 +245,10 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "circular",
         [(0xc5e19e7d8bf64c0a, 0x48915c879b60aaa2), (0x3457d73a6990ede8, 0x1e5fec23e4a1eff9)],
     ),
+    (
+        "mixture",
+        [(0xcee7a48f9987acfa, 0x9f8b04b73921613a), (0x4d75461e669f110a, 0x1ca58346d1c2761f)],
+    ),
 ];
 
 #[test]

@@ -3,9 +3,13 @@
 //! A base draws with a fixed number of noise words a sample and knows its own density in closed
 //! form.
 
+pub mod mixture;
 mod normal;
 mod uniform;
 
+pub use mixture::Mixture;
+#[cfg(feature = "model")]
+pub use mixture::MixtureSpec;
 pub use normal::Normal;
 #[cfg(feature = "model")]
 pub use normal::NormalSpec;

@@ -1,5 +1,6 @@
 //! Bases: ln p(z) (nats).
 
+mod mixture;
 mod normal;
 mod uniform;
 
@@ -7,9 +8,10 @@ use pushforward::model::BaseSpec;
 
 use crate::weights::Weights;
 
-pub(crate) fn log_prob(spec: &BaseSpec, _: &Weights, z: &[f64]) -> f64 {
+pub(crate) fn log_prob(spec: &BaseSpec, weights: &Weights, z: &[f64]) -> f64 {
     match spec {
         BaseSpec::Normal(_) => normal::log_prob(z),
+        BaseSpec::Mixture(spec) => mixture::log_prob(spec, weights, z),
         BaseSpec::Uniform(spec) => uniform::log_prob(spec, z),
     }
 }
