@@ -148,6 +148,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "linear_fused",
         "boxed_fused",
         "mixture_fused",
+        "circle_fused",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

@@ -6,7 +6,7 @@ use common::{
     ARITHMETICS, BOX, CIRCULAR, SPLINE, contexts, descriptions, discrete, draw, randomised,
     scored_small, wide,
 };
-use pushforward::base::{MixtureSpec, UniformSpec};
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::distribution::Error;
 use pushforward::model::{BasePart, BaseSpec, Description, Model, Support, preset};
@@ -182,7 +182,9 @@ fn densities_of_one_coordinate_integrate_to_one() {
 #[test]
 fn noise_is_distributed_as_its_density_says() {
     const CELLS: usize = 200;
-    let bases: [BaseSpec; 1] = [MixtureSpec { components: 4 }.into()];
+    let von_mises = |concentration| VonMisesSpec { concentration }.into();
+    let bases: [BaseSpec; 4] =
+        [MixtureSpec { components: 4 }.into(), von_mises(0.01), von_mises(1.2), von_mises(30.0)];
     for base in bases {
         let bound = match base.support() {
             Support::Line => 30.0,

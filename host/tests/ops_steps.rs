@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::activation::AnyActivation;
-use pushforward::base::{MixtureSpec, UniformSpec};
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
@@ -402,19 +402,30 @@ fn from_base(base: impl Into<BaseSpec>, map: UnivariateSpec, fast: Direction) ->
     description
 }
 
+/// A flow on a torus.
+fn circles(fast: Direction) -> Description {
+    let (bound, tails) = (std::f32::consts::PI, Tails::Circular);
+    let map = RationalQuadraticSpec { bins: 4, bound, tails }.into();
+    from_base(VonMisesSpec { concentration: 2.0 }, map, fast)
+}
+
 fn gradients_of_other_bases(device: &Device) {
-    let closed = |tails| RationalQuadraticSpec { bins: 6, bound: 4.0, tails }.into();
+    let closed = |tails, bound| RationalQuadraticSpec { bins: 6, bound, tails }.into();
     let on_box = BaseSpec::from(UniformSpec { bound: 4.0 });
+    let on_circle = |concentration| BaseSpec::from(VonMisesSpec { concentration });
+    let pi = std::f32::consts::PI;
     let cases = [
-        (on_box.clone(), SPLINE),
-        (on_box.clone(), closed(Tails::Box)),
-        (on_box, closed(Tails::Circular)),
+        (on_box.clone(), SPLINE, 3.9),
+        (on_box.clone(), closed(Tails::Box, 4.0), 3.9),
+        (on_box, closed(Tails::Circular, 4.0), 3.9),
+        (on_circle(1.7), closed(Tails::Circular, pi), 3.1),
+        (on_circle(0.2), closed(Tails::Circular, pi), 3.1),
     ];
-    for (base, map) in cases {
+    for (base, map, size) in cases {
         let what = format!("{} {base:?} {map:?}", device.kind());
         let density = model(from_base(base.clone(), map, Direction::Density));
         // Rows none of which is so near a knot, where slopes jump, that a difference crosses it.
-        let target = Target::Data { rows: numbers(4 * 50, 3.9, 5).into() };
+        let target = Target::Data { rows: numbers(4 * 50, size, 5).into() };
         let (x, found) = gradient(device, &density, &target, SAMPLES);
         let expected = likelihood_slopes(&density, &samples(&x, 4));
         assert_close(&format!("{what} data"), &found, &expected, 2e-5);
@@ -963,6 +974,8 @@ fn every_shader_is_valid() {
         step_program(&among(LuSpec {}.into()), &data),
         step_program(&among(RotationSpec { reflections: 2 }.into()), &data),
         step_program(&from_base(MixtureSpec { components: 3 }, SPLINE, Direction::Density), &data),
+        step_program(&circles(Direction::Density), &data),
+        step_program(&circles(Direction::Sampling), &on(Arc::new(Ring2d::new()))),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();

@@ -127,6 +127,7 @@ catalogue! {
     Normal(base::NormalSpec, Normal),
     Uniform(base::UniformSpec, base::Uniform),
     Mixture(base::MixtureSpec, base::Mixture<'a>),
+    VonMises(base::VonMisesSpec, base::VonMises),
 }
 
 impl LayerPart for LayerSpec {

@@ -1,8 +1,10 @@
 //! Models with made-up weights.
 #![allow(dead_code)]
 
+use std::f32::consts::PI;
+
 use pushforward::activation::AnyActivation;
-use pushforward::base::{MixtureSpec, UniformSpec};
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
@@ -199,6 +201,12 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
         all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
     }
     let mixture = MixtureSpec { components: 3 };
+    let mut on_circle = RationalQuadraticSpec { bins: 5, bound: PI, tails: Tails::Circular };
+    let von_mises = VonMisesSpec { concentration: 2.0 };
+    all.push(("von_mises".into(), from_base(von_mises, on_circle.into())));
+    on_circle.bins = 2;
+    let von_mises = VonMisesSpec { concentration: 1e-2 };
+    all.push(("von_mises nearly uniform".into(), from_base(von_mises, on_circle.into())));
     all.push(("mixture".into(), with_base(realnvp(7, 3, &[33, 21], true), mixture)));
     all
 }

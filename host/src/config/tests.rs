@@ -1,4 +1,4 @@
-use pushforward::base::{MixtureSpec, NormalSpec};
+use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
 use pushforward::model::{CausalNetworkSpec, Description, Symmetry, preset};
 
 use super::*;
@@ -46,6 +46,8 @@ fn bases_have_a_name_or_are_spelled_out() {
     assert_eq!(of("'normal'"), Ok(NormalSpec {}.into()));
     let mixture = of("{ kind = 'mixture', components = 5 }");
     assert_eq!(mixture, Ok(MixtureSpec { components: 5 }.into()));
+    let von_mises = of("{ kind = 'von_mises', concentration = 2 }");
+    assert_eq!(von_mises, Ok(VonMisesSpec { concentration: 2.0 }.into()));
     assert!(of("'mixture'").unwrap_err().contains("components"));
 }
 

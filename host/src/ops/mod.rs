@@ -50,6 +50,7 @@ mod step;
 mod take_rows;
 mod transform;
 mod uniform;
+mod von_mises;
 
 use std::ops::Range;
 
@@ -83,6 +84,7 @@ pub use step::{Readings, StepInputs};
 pub use take_rows::TakeRows;
 pub use transform::{Direction, Transform, TransformBackward};
 pub use uniform::Uniform;
+pub use von_mises::{VonMises, VonMisesBackward};
 
 /// Samples in a shard.
 pub const SHARD: usize = 64;

@@ -3,6 +3,7 @@
 mod mixture;
 mod normal;
 mod uniform;
+mod von_mises;
 
 use pushforward::model::BaseSpec;
 
@@ -13,5 +14,6 @@ pub(crate) fn log_prob(spec: &BaseSpec, weights: &Weights, z: &[f64]) -> f64 {
         BaseSpec::Normal(_) => normal::log_prob(z),
         BaseSpec::Mixture(spec) => mixture::log_prob(spec, weights, z),
         BaseSpec::Uniform(spec) => uniform::log_prob(spec, z),
+        BaseSpec::VonMises(spec) => von_mises::log_prob(spec, z),
     }
 }

@@ -4,7 +4,7 @@ use pushforward::model::BaseSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Gaussian, Mixture, Slot, Uniform};
+use crate::ops::{Gaussian, Mixture, Slot, Uniform, VonMises};
 
 /// Pushes what draws z and sets ln q, or what adds the log-density of z to it.
 ///
@@ -22,6 +22,10 @@ pub(super) fn lower(
         BaseSpec::Normal(_) => tape.push(Gaussian { dim, z, log_q, draw }),
         BaseSpec::Uniform(spec) => {
             tape.push(Uniform { dim, bound: spec.bound, z, log_q, draw });
+        }
+        BaseSpec::VonMises(spec) => {
+            let (concentration, kernel) = (spec.concentration, spec.kernel());
+            tape.push(VonMises { dim, concentration, kernel, z, log_q, draw });
         }
         BaseSpec::Mixture(spec) => {
             if draw {
