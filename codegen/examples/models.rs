@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{env, error, fs, io, result};
 
 use pushforward::activation::AnyActivation;
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
@@ -78,6 +78,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
         ("codegen/tests/models/residual_fused.safetensors", model(residual(), Fused)?),
         ("codegen/tests/models/spins_residual_plain.safetensors", model(spins_residual(), Plain)?),
+        ("codegen/tests/models/mixture_fused.safetensors", model(mixture(), Fused)?),
+        ("codegen/tests/models/circle_fused.safetensors", model(circle(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -210,6 +212,29 @@ fn spins_residual() -> Description {
         let activation = AnyActivation::Tanh;
         let network = MaskedSpec { hidden: vec![25; 5], direct: true, activation, residual: true };
         sites.network = network.into();
+    }
+    description
+}
+
+/// A flow from a mixture.
+fn mixture() -> Description {
+    let mut description = flow(4, true);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = MixtureSpec { components: 3 }.into();
+    }
+    description
+}
+
+/// A flow on a torus, from von Mises noise.
+fn circle() -> Description {
+    let (bound, tails) = (std::f32::consts::PI, Tails::Circular);
+    let map = RationalQuadraticSpec { bins: 4, bound, tails };
+    let mask = [true, false, true];
+    let layers =
+        [preset::coupling(mask, &[12], map), preset::coupling(mask.map(|kept| !kept), &[9], map)];
+    let mut description = preset::flow(&[3], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = VonMisesSpec { concentration: 3.0 }.into();
     }
     description
 }

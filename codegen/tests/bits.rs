@@ -28,6 +28,9 @@ pushforward_codegen::model! {
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
     mod residual_fused = "tests/models/residual_fused.safetensors";
     mod spins_residual = "tests/models/spins_residual_plain.safetensors";
+    mod mixture_fused = "tests/models/mixture_fused.safetensors";
+    mod mixture_half = "tests/models/mixture_fused.safetensors", weights = "f16";
+    mod circle_fused = "tests/models/circle_fused.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -188,6 +191,9 @@ compiled_equals_loaded!(linear_half, load("linear_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(boxed_fused, load("boxed_fused")?);
 compiled_equals_loaded!(residual_fused, load("residual_fused")?);
 compiled_equals_loaded!(spins_residual, load("spins_residual_plain")?);
+compiled_equals_loaded!(mixture_fused, load("mixture_fused")?);
+compiled_equals_loaded!(mixture_half, load("mixture_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(circle_fused, load("circle_fused")?);
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {
     ($name:ident, $model:expr) => {

@@ -149,6 +149,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "boxed_fused",
         "residual_fused",
         "spins_residual_plain",
+        "mixture_fused",
+        "circle_fused",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

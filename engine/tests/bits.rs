@@ -257,6 +257,18 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "circular",
         [(0xc5e19e7d8bf64c0a, 0x48915c879b60aaa2), (0x3457d73a6990ede8, 0x1e5fec23e4a1eff9)],
     ),
+    (
+        "von_mises",
+        [(0x7fa430e7de548139, 0xe66a8f019bb097f4), (0xd515787d452eb5f0, 0xe144b4fda2c727a6)],
+    ),
+    (
+        "von_mises nearly uniform",
+        [(0x534078d041c516dd, 0x1beb94289c9d7e44), (0xd75c96606fa9a711, 0x3fdad79c78350f75)],
+    ),
+    (
+        "mixture",
+        [(0xcee7a48f9987acfa, 0x9f8b04b73921613a), (0x4d75461e669f110a, 0x1ca58346d1c2761f)],
+    ),
 ];
 
 #[test]

@@ -6,10 +6,10 @@ use common::{
     ARITHMETICS, BOX, CIRCULAR, SPLINE, contexts, descriptions, discrete, draw, randomised,
     scored_small, wide,
 };
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::distribution::Error;
-use pushforward::model::{Description, Model, preset};
+use pushforward::model::{BasePart, BaseSpec, Description, Model, Support, preset};
 use pushforward::simd::Level;
 use pushforward_oracle::Oracle;
 
@@ -175,6 +175,55 @@ fn densities_of_one_coordinate_integrate_to_one() {
         if map == CIRCULAR {
             assert!((at(3.0) / at(-3.0) - 1.0).abs() < 1e-9, "no jump at the seam");
         }
+    }
+}
+
+/// A base's density over one coordinate integrates to one, and its draws are distributed so.
+#[test]
+fn noise_is_distributed_as_its_density_says() {
+    const CELLS: usize = 200;
+    let von_mises = |concentration| VonMisesSpec { concentration }.into();
+    let bases: [BaseSpec; 4] =
+        [MixtureSpec { components: 4 }.into(), von_mises(0.01), von_mises(1.2), von_mises(30.0)];
+    for base in bases {
+        let bound = match base.support() {
+            Support::Line => 30.0,
+            Support::Interval { bound } | Support::Circle { bound } => f64::from(bound),
+        };
+        let mut description = preset::flow(&[1], [], false);
+        if let Description::Flow(flow) = &mut description {
+            flow.base = base.clone();
+        }
+        let model = randomised(description, ARITHMETICS[0], 1.5);
+        let oracle = Oracle::new(&model);
+        let (fine, width) = (200, 2.0 * bound / CELLS as f64);
+        let share = |cell: usize| {
+            let at = |i: usize| (cell as f64 + (i as f64 + 0.5) / fine as f64) * width - bound;
+            let sum: f64 = (0..fine).map(|i| oracle.log_prob(&[], &[at(i)]).exp()).sum();
+            sum * width / fine as f64
+        };
+        let shares: Vec<f64> = (0..CELLS).map(share).collect();
+        let total: f64 = shares.iter().sum();
+        assert!((total - 1.0).abs() < 1e-5, "{base:?}: {total}");
+        let n = 1 << 18;
+        let (rows, _) = draw(&model, 5, 0, n);
+        let mut counts = [0.0; CELLS];
+        for z in &rows {
+            let cell = ((f64::from(*z) + bound) / width) as usize;
+            counts[cell.min(CELLS - 1)] += 1.0;
+        }
+        // Cells of few draws together.
+        let (mut chi2, mut cells, mut rest) = (0.0, 0, [0.0; 2]);
+        for (share, count) in shares.iter().zip(counts) {
+            rest = [rest[0] + share * n as f64, rest[1] + count];
+            if rest[0] > 20.0 {
+                chi2 += (rest[1] - rest[0]).powi(2) / rest[0];
+                (cells, rest) = (cells + 1, [0.0; 2]);
+            }
+        }
+        // Of c degrees of freedom: beyond c + 5 √(2c) once in 10⁵ seeds and rarer.
+        let cells = f64::from(cells);
+        assert!(cells > 20.0 && chi2 < cells + 5.0 * (2.0 * cells).sqrt(), "{base:?}: {chi2}");
     }
 }
 

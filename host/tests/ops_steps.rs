@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::activation::AnyActivation;
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
@@ -411,19 +411,30 @@ fn from_base(base: impl Into<BaseSpec>, map: UnivariateSpec, fast: Direction) ->
     description
 }
 
+/// A flow on a torus.
+fn circles(fast: Direction) -> Description {
+    let (bound, tails) = (std::f32::consts::PI, Tails::Circular);
+    let map = RationalQuadraticSpec { bins: 4, bound, tails }.into();
+    from_base(VonMisesSpec { concentration: 2.0 }, map, fast)
+}
+
 fn gradients_of_other_bases(device: &Device) {
-    let closed = |tails| RationalQuadraticSpec { bins: 6, bound: 4.0, tails }.into();
+    let closed = |tails, bound| RationalQuadraticSpec { bins: 6, bound, tails }.into();
     let on_box = BaseSpec::from(UniformSpec { bound: 4.0 });
+    let on_circle = |concentration| BaseSpec::from(VonMisesSpec { concentration });
+    let pi = std::f32::consts::PI;
     let cases = [
-        (on_box.clone(), SPLINE),
-        (on_box.clone(), closed(Tails::Box)),
-        (on_box, closed(Tails::Circular)),
+        (on_box.clone(), SPLINE, 3.9),
+        (on_box.clone(), closed(Tails::Box, 4.0), 3.9),
+        (on_box, closed(Tails::Circular, 4.0), 3.9),
+        (on_circle(1.7), closed(Tails::Circular, pi), 3.1),
+        (on_circle(0.2), closed(Tails::Circular, pi), 3.1),
     ];
-    for (base, map) in cases {
+    for (base, map, size) in cases {
         let what = format!("{} {base:?} {map:?}", device.kind());
         let density = model(from_base(base.clone(), map, Direction::Density));
         // Rows none of which is so near a knot, where slopes jump, that a difference crosses it.
-        let target = Target::Data { rows: numbers(4 * 50, 3.9, 5).into() };
+        let target = Target::Data { rows: numbers(4 * 50, size, 5).into() };
         let (x, found) = gradient(device, &density, &target, SAMPLES);
         let expected = likelihood_slopes(&density, &samples(&x, 4));
         assert_close(&format!("{what} data"), &found, &expected, 2e-5);
@@ -445,6 +456,55 @@ fn gradients_of_other_bases(device: &Device) {
         let z: Vec<f32> = z.into_iter().map(|z| z as f32).collect();
         assert_close(&format!("{what} noise"), &z, &f64s(&rows), 1e-6);
     }
+}
+
+/// Of components, by the density alone: with a map before them, and as the only thing that learns.
+fn gradients_of_mixtures(device: &Device) {
+    let base = MixtureSpec { components: 3 };
+    let mut alone = preset::flow(&[4], [], false);
+    if let Description::Flow(flow) = &mut alone {
+        flow.base = base.into();
+    }
+    for description in [from_base(base, SPLINE, Direction::Density), alone] {
+        let model = model(description);
+        let target = Target::Data { rows: numbers(4 * 50, 3.9, 5).into() };
+        let (x, found) = gradient(device, &model, &target, SAMPLES);
+        let expected = likelihood_slopes(&model, &samples(&x, 4));
+        assert_close(&format!("{} mixture", device.kind()), &found, &expected, 2e-5);
+    }
+}
+
+/// Two far clusters: without layers, which means and scales alone can fit.
+fn mixtures_learn_two_clusters() {
+    let mut description = preset::flow(&[2], [], false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = MixtureSpec { components: 2 }.into();
+    }
+    let mut model = Model::new(description, Arithmetic::Fused).unwrap();
+    initialize(&mut model, 1).unwrap();
+    let mut rows = numbers(2 * 4000, 0.5 * 3f32.sqrt(), 4);
+    for (i, row) in rows.chunks_mut(2).enumerate() {
+        let [x, y] = if i % 4 == 0 { [-2.0, 1.0] } else { [2.0, 0.0] };
+        (row[0], row[1]) = (row[0] + x, row[1] + y);
+    }
+    let learn = TrainOptions { learning_rate: 0.03, ..options(400) };
+    let target = Target::Data { rows: rows.into() };
+    let mut trainer = Trainer::new(model, target, learn, &cpu()).unwrap();
+    trainer.step_block(400).unwrap();
+    let model = trainer.model().unwrap();
+    let [means, log_scales, logits] = ["mean", "log_scale", "logits"]
+        .map(|name| &model.tensor(&format!("base.{name}")).unwrap().data);
+    let few = if means[0] < means[2] { 0 } else { 1 };
+    for (k, mean) in [(few, [-2.0, 1.0]), (1 - few, [2.0, 0.0])] {
+        for d in 0..2 {
+            let off = means[2 * k + d] - mean[d];
+            assert!(off.abs() < 0.1, "{means:?}");
+            let scale = log_scales[2 * k + d].exp();
+            assert!((scale - 0.5).abs() < 0.05, "{scale}");
+        }
+    }
+    let odds = (logits[1 - few] - logits[few]).exp();
+    assert!((odds - 3.0).abs() < 0.4, "{odds}");
 }
 
 fn likelihood_gradient_of_a_flow(device: &Device) {
@@ -798,6 +858,15 @@ fn wrong_settings_are_errors() {
         wrong(autoregressive(Direction::Sampling), data, o.clone()),
         "fast: found sampling, expected density, to learn from data"
     );
+    let mut mixture = flow(2, &[8], true);
+    if let Description::Flow(flow) = &mut mixture {
+        flow.base = MixtureSpec { components: 2 }.into();
+    }
+    assert_eq!(
+        wrong(Model::new(mixture, Arithmetic::Fused).unwrap(), well.clone(), o.clone()),
+        "base: found mixture, expected noise without components, to learn from a Hamiltonian: \
+         which one is drawn has no gradient"
+    );
     let conditional = || Model::new(given(flow(2, &[8], true), None), Arithmetic::Fused).unwrap();
     assert_eq!(
         wrong(conditional(), Target::Data { rows: vec![0.5; 16].into() }, o.clone()),
@@ -913,6 +982,9 @@ fn every_shader_is_valid() {
         step_program(&couplings(4, &[8], SinhSpec { bound: 2.0 }.into(), false), &data),
         step_program(&among(LuSpec {}.into()), &data),
         step_program(&among(RotationSpec { reflections: 2 }.into()), &data),
+        step_program(&from_base(MixtureSpec { components: 3 }, SPLINE, Direction::Density), &data),
+        step_program(&circles(Direction::Density), &data),
+        step_program(&circles(Direction::Sampling), &on(Arc::new(Ring2d::new()))),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();
@@ -948,6 +1020,7 @@ fn main() -> ExitCode {
         gradients_of_layers_among_others,
         gradients_of_conditional_models,
         gradients_of_other_bases,
+        gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,
         gradients_of_activations,
@@ -960,6 +1033,7 @@ fn main() -> ExitCode {
     ];
     let without: &[Named<fn()>] = named![
         splines_learn_two_wells,
+        mixtures_learn_two_clusters,
         training_learns_the_small_ising_model,
         annealing_arrives_half_way_for_any_budget,
         threads_and_pauses_do_not_change_a_bit,

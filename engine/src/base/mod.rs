@@ -1,17 +1,25 @@
 //! Bases: the noise that a flow starts from.
 //!
-//! A base draws with a fixed number of noise words a sample and knows its own density in closed
-//! form.
+//! A base draws by noise words that have fixed numbers, whether it takes as many for each sample or
+//! tries again, and knows its own density in closed form.
 
+pub mod mixture;
 mod normal;
 mod uniform;
+pub mod von_mises;
 
+pub use mixture::Mixture;
+#[cfg(feature = "model")]
+pub use mixture::MixtureSpec;
 pub use normal::Normal;
 #[cfg(feature = "model")]
 pub use normal::NormalSpec;
 pub use uniform::Uniform;
 #[cfg(feature = "model")]
 pub use uniform::UniformSpec;
+pub use von_mises::VonMises;
+#[cfg(feature = "model")]
+pub use von_mises::VonMisesSpec;
 
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};

@@ -79,7 +79,7 @@ impl<'a> Categorical<'a> {
 /// The numbers `n_k` of one vector of a site's categories, in the place of the logits, bit patterns;
 /// 0 stands for `n_m`. Returns m and the sum of the others.
 #[inline(always)]
-fn table<L: Lanes>(
+pub(crate) fn table<L: Lanes>(
     lanes: L,
     logits: &mut [L::V],
     r: usize,
@@ -129,9 +129,28 @@ fn table<L: Lanes>(
     (first, others)
 }
 
+/// The category in whose interval a word lies, given what [`table`] makes.
+#[inline(always)]
+pub(crate) fn pick<S: Simd>(
+    s: S,
+    word: S::U,
+    numbers: impl Iterator<Item = S::U>,
+    (first, others): (S::F, S::U),
+) -> S::F {
+    // Intervals that end at or before the word; that of m, here of no width, is what is left of them
+    // all.
+    let (mut end, mut before) = (s.splat_u(0), s.splat(0.0));
+    for n in numbers {
+        end = s.add_u(end, n);
+        let passed = s.select(s.lt_u(word, end), s.splat(0.0), s.splat(1.0));
+        before = s.add(before, passed);
+    }
+    s.select(s.lt_u(word, others), before, first)
+}
+
 /// ln(n / 2³²) (nats).
 #[inline(always)]
-fn ln<S: Simd>(s: S, n: S::U) -> S::F {
+pub(crate) fn ln<S: Simd>(s: S, n: S::U) -> S::F {
     let half = s.mul(s.i32_to_float(s.shr::<16>(n)), s.splat(1.0 / 65536.0));
     let rest = s.i32_to_float(s.and(n, s.splat_u(0xffff)));
     let rest = s.mul(rest, s.splat(1.0 / 4_294_967_296.0));
@@ -160,17 +179,10 @@ impl<L: Lanes> Kernel for Run<'_, L> {
         for (r, value) in value.as_mut().iter_mut().enumerate() {
             let (first, others) = table(lanes, outputs, r);
             if let Some(word) = words.and_then(|words| words.as_ref().get(r)) {
-                // Intervals that end at or before the word; that of m, here of no width, is what is
-                // left of them all.
-                let (word, mut end, mut before) =
-                    (s.bits(s.load(word)), s.splat_u(0), s.splat(0.0));
-                for n in outputs.iter() {
-                    let Some(n) = n.as_ref().get(r) else { continue };
-                    end = s.add_u(end, s.bits(s.load(n)));
-                    let passed = s.select(s.lt_u(word, end), s.splat(0.0), s.splat(1.0));
-                    before = s.add(before, passed);
-                }
-                s.store(s.select(s.lt_u(word, others), before, first), value);
+                let numbers = outputs.iter().filter_map(|n| n.as_ref().get(r));
+                let numbers = numbers.map(|n| s.bits(s.load(n)));
+                let word = s.bits(s.load(word));
+                s.store(pick(s, word, numbers, (first, others)), value);
             }
             let Some(log_prob) = &mut log_prob else { continue };
             let drawn = s.bits(s.load(value));

@@ -123,9 +123,11 @@ catalogue! {
     /// The noise that a flow starts from; see [`crate::base`].
     BaseSpec,
     /// A base's kernel.
-    AnyBase, each_base:
+    AnyBase<'a>, each_base:
     Normal(base::NormalSpec, Normal),
     Uniform(base::UniformSpec, base::Uniform),
+    Mixture(base::MixtureSpec, base::Mixture<'a>),
+    VonMises(base::VonMisesSpec, base::VonMises),
 }
 
 impl LayerPart for LayerSpec {
@@ -378,7 +380,7 @@ pub(super) trait WithConditional {
 }
 
 impl BasePart for BaseSpec {
-    type Built<'a> = AnyBase;
+    type Built<'a> = AnyBase<'a>;
     fn check(&self, dim: usize, faults: &mut Faults) {
         each_base!(BaseSpec, self, part => part.check(dim, faults));
     }
@@ -391,7 +393,7 @@ impl BasePart for BaseSpec {
     fn pack(&self, dim: usize, packer: &mut Packer<'_>) {
         each_base!(BaseSpec, self, part => part.pack(dim, packer));
     }
-    fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> AnyBase {
+    fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> AnyBase<'a> {
         each_base!(BaseSpec to AnyBase, self, part => part.build(dim, weights))
     }
     fn source(&self, dim: usize, sources: &mut Sources) -> Source {
@@ -399,7 +401,7 @@ impl BasePart for BaseSpec {
     }
 }
 
-impl Base for AnyBase {
+impl Base for AnyBase<'_> {
     fn fits(&self, dim: usize) -> bool {
         each_base!(AnyBase, self, base => base.fits(dim))
     }

@@ -46,7 +46,7 @@ struct Packed {
 enum Kernels<'a> {
     Flow {
         embedding: Option<AnyNetwork<'a>>,
-        base: AnyBase,
+        base: AnyBase<'a>,
         layers: Vec<AnyLayer<'a>>,
         /// Coordinates, context, scratch.
         sizes: [usize; 3],

@@ -2,7 +2,7 @@
 //! firmware's `selftest`.
 
 use pushforward::kernel::{Arith, Fused, Lanes, Plain, Single, Weight};
-use pushforward::math::{exp, ln, log1p, sigmoid, softplus, tanh};
+use pushforward::math::{exp, ln, log1p, sigmoid, sin_reduced, softplus, tanh};
 use pushforward::noise::{block, normal};
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, Simd};
@@ -13,13 +13,14 @@ use pushforward::univariate::{Parameters, Univariate};
 pub(super) type Entry = (&'static str, u64, fn() -> u64);
 
 /// The table.
-pub(super) const TABLE: [Entry; 14] = [
+pub(super) const TABLE: [Entry; 15] = [
     ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
     ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
     ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
     ("tanh", 0xb0b9_91e7_5592_5aba, || function(|x| tanh(Scalar, x))),
     ("sigmoid", 0x8780_8ca1_609a_8260, || function(|x| sigmoid(Scalar, x))),
     ("softplus", 0x0ca1_dc82_bad7_e9e9, || function(|x| softplus(Scalar, x))),
+    ("sin_reduced", 0xb46b_4451_842a_bdc0, || function(|x| sin_reduced(Scalar, x))),
     ("normal", 0xb383_e469_4c7d_99ac, || {
         hash((0..4096).map(|i| normal(Scalar, word(i)).to_bits()))
     }),

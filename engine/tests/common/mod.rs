@@ -1,8 +1,10 @@
 //! Models with made-up weights.
 #![allow(dead_code)]
 
+use std::f32::consts::PI;
+
 use pushforward::activation::AnyActivation;
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
@@ -199,6 +201,14 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     for (name, map) in [("uniform", SPLINE), ("box", BOX), ("circular", CIRCULAR)] {
         all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
     }
+    let mixture = MixtureSpec { components: 3 };
+    let mut on_circle = RationalQuadraticSpec { bins: 5, bound: PI, tails: Tails::Circular };
+    let von_mises = VonMisesSpec { concentration: 2.0 };
+    all.push(("von_mises".into(), from_base(von_mises, on_circle.into())));
+    on_circle.bins = 2;
+    let von_mises = VonMisesSpec { concentration: 1e-2 };
+    all.push(("von_mises nearly uniform".into(), from_base(von_mises, on_circle.into())));
+    all.push(("mixture".into(), with_base(realnvp(7, 3, &[33, 21], true), mixture)));
     all
 }
 
@@ -298,6 +308,14 @@ fn categories() -> Vec<(String, Description)> {
     .into()
 }
 
+/// A flow with other noise than it had.
+fn with_base(mut description: Description, base: impl Into<BaseSpec>) -> Description {
+    if let Description::Flow(flow) = &mut description {
+        flow.base = base.into();
+    }
+    description
+}
+
 /// A flow from noise that is not on the real line, with maps that leave it where it is.
 pub(crate) fn from_base(base: impl Into<BaseSpec>, univariate: UnivariateSpec) -> Description {
     let mask = [true, false, true, false, false];
@@ -306,11 +324,7 @@ pub(crate) fn from_base(base: impl Into<BaseSpec>, univariate: UnivariateSpec) -
         PermuteSpec { order: vec![2, 4, 1, 0, 3] }.into(),
         preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[15], univariate),
     ];
-    let mut description = preset::flow(&[5], layers, false);
-    if let Description::Flow(flow) = &mut description {
-        flow.base = base.into();
-    }
-    description
+    with_base(preset::flow(&[5], layers, false), base)
 }
 
 /// A layer over five coordinates between others.

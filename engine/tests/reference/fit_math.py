@@ -80,6 +80,14 @@ def ln():
     return x, g, x**3 / values(mp.log1p, x)
 
 
+def sine():
+    """(sin r - r)/r^3 as a function of r^2, up to a quarter turn; relative to sin r."""
+    y = grid(0, float(mp.pi / 2) ** 2 * 1.0005)
+    r = np.sqrt(y)
+    g = values(lambda t: (mp.sin(mp.sqrt(t)) / mp.sqrt(t) - 1) / t if t else -mp.mpf(1) / 6, y)
+    return y, g, np.where(r > 0, r**3 / np.maximum(np.sin(r), 1e-300), 0.0)
+
+
 def quantile_ratio(w):
     """Phi^-1(1 - p) / (1 - 2p) as a function of w = -ln(4p(1-p))."""
     if w == 0:
@@ -143,4 +151,5 @@ def normal(slope, n, m):
 if __name__ == "__main__":
     show("EXP", rounded(*exp(), 4))
     show("LN", rounded(*ln(), 7))
+    show("SIN", rounded(*sine(), 3))
     normal(0.25, 5, 5)

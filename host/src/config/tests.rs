@@ -1,3 +1,4 @@
+use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
 use pushforward::model::{CausalNetworkSpec, Description, Symmetry, preset};
 
 use super::*;
@@ -37,6 +38,17 @@ fn data_paths_are_relative_to_the_config_and_not_recorded() {
 fn flow() -> Description {
     let map = AffineSpec { log_scale_bound: 3.0 };
     preset::flow(&[2], [preset::autoregressive(vec![0, 1], Direction::Density, &[4], map)], true)
+}
+
+#[test]
+fn bases_have_a_name_or_are_spelled_out() {
+    let of = |text: &str| base(&format!("base = {text}").parse::<toml::Table>().unwrap()["base"]);
+    assert_eq!(of("'normal'"), Ok(NormalSpec {}.into()));
+    let mixture = of("{ kind = 'mixture', components = 5 }");
+    assert_eq!(mixture, Ok(MixtureSpec { components: 5 }.into()));
+    let von_mises = of("{ kind = 'von_mises', concentration = 2 }");
+    assert_eq!(von_mises, Ok(VonMisesSpec { concentration: 2.0 }.into()));
+    assert!(of("'mixture'").unwrap_err().contains("components"));
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod leaky;
 mod loss;
 mod lu;
 mod made_sample;
+mod mixture;
 mod noise;
 pub(crate) mod optimizer;
 mod program;
@@ -49,6 +50,7 @@ mod step;
 mod take_rows;
 mod transform;
 mod uniform;
+mod von_mises;
 
 use std::ops::Range;
 
@@ -66,6 +68,7 @@ pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
 pub use lu::{Lu, LuBackward};
 pub use made_sample::MadeSample;
+pub use mixture::{Mixture, MixtureBackward};
 pub use noise::Words;
 pub use program::Program;
 pub use reverse::{Forward, Reverse, as_type};
@@ -81,6 +84,7 @@ pub use step::{Readings, StepInputs};
 pub use take_rows::TakeRows;
 pub use transform::{Direction, Transform, TransformBackward};
 pub use uniform::Uniform;
+pub use von_mises::{VonMises, VonMisesBackward};
 
 /// Samples in a shard.
 pub const SHARD: usize = 64;

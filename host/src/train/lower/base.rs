@@ -3,15 +3,46 @@
 use pushforward::model::BaseSpec;
 
 use super::super::tape::Tape;
-use crate::ops::{Gaussian, Slot, Uniform};
+use super::{Tensors, TrainError};
+use crate::ops::{Gaussian, Mixture, Slot, Uniform, VonMises};
 
 /// Pushes what draws z and sets ln q, or what adds the log-density of z to it.
-pub(super) fn lower(tape: &mut Tape, spec: &BaseSpec, dim: usize, z: Slot, draw: bool) {
-    let log_q = tape.log_q();
+///
+/// # Errors
+/// [`TrainError::Setting`] for a base that learns by its density alone and is to be drawn.
+pub(super) fn lower(
+    tape: &mut Tape,
+    tensors: &Tensors,
+    spec: &BaseSpec,
+    z: Slot,
+    draw: bool,
+) -> Result<(), TrainError> {
+    let (dim, log_q) = (tape.rows(z), tape.log_q());
     match spec {
         BaseSpec::Normal(_) => tape.push(Gaussian { dim, z, log_q, draw }),
         BaseSpec::Uniform(spec) => {
             tape.push(Uniform { dim, bound: spec.bound, z, log_q, draw });
         }
+        BaseSpec::VonMises(spec) => {
+            let (concentration, kernel) = (spec.concentration, spec.kernel());
+            tape.push(VonMises { dim, concentration, kernel, z, log_q, draw });
+        }
+        BaseSpec::Mixture(spec) => {
+            if draw {
+                return Err(TrainError::Setting {
+                    field: "base",
+                    found: "mixture".into(),
+                    expected:
+                        "noise without components, to learn from a Hamiltonian: which one is \
+                               drawn has no gradient"
+                            .into(),
+                });
+            }
+            let start = |name: &str| tensors.start(&format!("base.{name}"));
+            let (logits, mean, log_scale) = (start("logits")?, start("mean")?, start("log_scale")?);
+            let (components, shares) = (spec.components, tape.slot(spec.components));
+            tape.push(Mixture { dim, components, logits, mean, log_scale, z, shares, log_q });
+        }
     }
+    Ok(())
 }

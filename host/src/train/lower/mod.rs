@@ -62,7 +62,7 @@ fn flow(
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(1, tensors.parameters(), kind);
-    let (mut x, given) = target::start_of_flow(&mut tape, target, spec, dim);
+    let (mut x, given) = target::start_of_flow(&mut tape, tensors, target, spec, dim)?;
     let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
     let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim, context };
     let layers = spec.layers.iter().enumerate();
@@ -73,7 +73,7 @@ fn flow(
     for (l, layer) in order {
         x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
-    target::end_of_flow(&mut tape, target, &spec.base, dim, x);
+    target::end_of_flow(&mut tape, tensors, target, &spec.base, x)?;
     Ok(tape)
 }
 

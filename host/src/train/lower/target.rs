@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pushforward::model::{BaseSpec, FlowSpec};
 
 use super::super::tape::Tape;
-use super::{Target, base};
+use super::{Target, Tensors, TrainError, base};
 use crate::energy::Energy;
 use crate::ops::{Direction, Energies, LossKind, Slot, TakeRows};
 
@@ -20,25 +20,33 @@ pub(super) fn of_flow(target: &Target) -> (LossKind, Direction) {
 /// Noise, or data with its context; sets ln q.
 pub(super) fn start_of_flow(
     tape: &mut Tape,
+    tensors: &Tensors,
     target: &Target,
     spec: &FlowSpec,
     dim: usize,
-) -> (Slot, Option<Slot>) {
+) -> Result<(Slot, Option<Slot>), TrainError> {
     let x = tape.slot(dim);
     let context = (spec.context > 0).then(|| tape.slot(spec.context));
     match target {
-        Target::Energy { .. } => base::lower(tape, &spec.base, dim, x, true),
+        Target::Energy { .. } => base::lower(tape, tensors, &spec.base, x, true)?,
         Target::Data { rows } => data(tape, rows, x, context),
     }
-    (x, context)
+    Ok((x, context))
 }
 
 /// The energy of samples, or the density of noise.
-pub(super) fn end_of_flow(tape: &mut Tape, target: &Target, base: &BaseSpec, dim: usize, x: Slot) {
+pub(super) fn end_of_flow(
+    tape: &mut Tape,
+    tensors: &Tensors,
+    target: &Target,
+    base: &BaseSpec,
+    x: Slot,
+) -> Result<(), TrainError> {
     match target {
         Target::Energy { energy, .. } => energies(tape, energy, x),
-        Target::Data { .. } => base::lower(tape, base, dim, x, false),
+        Target::Data { .. } => base::lower(tape, tensors, base, x, false)?,
     }
+    Ok(())
 }
 
 /// Rows of data to x and its context.
