@@ -165,9 +165,11 @@ impl Module {
         let engine = self.options.engine.as_deref().unwrap_or("::pushforward");
         let engine: TokenStream = engine.parse().unwrap_or_default();
 
+        // A bound of π is written in digits, as every number of a description.
         quote! {
             #item {
                 #(#![doc = #docs])*
+                #![allow(clippy::approx_constant)]
                 #tracking
                 use #engine as engine;
 

@@ -1,11 +1,15 @@
-// What copies the gradient has are added here, to the first of them. The partial sums lie in `readings` from FIRST_PART.
+// The copies of the gradient are added, and what is left is in the first of them. The partial sums of its norm lie in
+// `readings` from FIRST_PART.
 
 @compute @workgroup_size(GROUP)
 fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
     var part = 0.0;
     for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) {
         var g = gradient[i];
-        for (var p = 1u; p < call.parts; p += 1u) { g += gradient[p * call.count + i]; }
+        for (var p = 1u; p < call.parts; p += 1u) {
+            g += gradient[p * call.count + i];
+            gradient[p * call.count + i] = 0.0;
+        }
         gradient[i] = g;
         part += g * g;
     }

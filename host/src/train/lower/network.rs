@@ -141,11 +141,11 @@ fn hidden(
 ) -> Result<(Vec<Hidden>, Slot), TrainError> {
     let mut layers = Vec::with_capacity(sizes.len());
     let mut stream = x;
-    for k in 0..sizes.len() {
+    for (k, units) in sizes.iter().enumerate() {
         let name = format!("{path}hidden.{k}");
         let mut before = None;
         if residual && k > 0 {
-            let y = tape.slot(sizes[k]);
+            let y = tape.slot(*units);
             before = Some(Activation { activation, x, y });
             x = y;
         }
