@@ -133,7 +133,7 @@ fn columns_and_layers_that_make_no_sense_are_named() {
         ("'condition'", "1, 2, 3", "all columns are context"),
         ("'table.csv'", "'bare.csv'", "has no header, expected one with 'condition'"),
         ("'coupling'", "'cuppling'", "[[model.layers]] number 1: unknown variant `cuppling`"),
-        ("hidden = [12]", "hiden = [12]", "number 1: unknown field `hiden`, expected `hidden`"),
+        ("hidden = [12]", "hiden = [12]", "number 1: unknown field `hiden`, expected one of"),
         ("'permute'", "'permute'\norder = [0, 0]", "`layers.1.order`: found [0, 0], expected a"),
         ("[target]", "[target]\nstandardise = true", "did you mean 'standardize'"),
     ] {
