@@ -25,7 +25,8 @@ use crate::simd::{Kernel, Simd};
 
 /// What hidden units make of their sums; see the module.
 pub trait Activation: Copy + Send + Sync + 'static {
-    /// Whether it is known when the model is read, as is then all else about its network.
+    /// Whether the type does not say what it is: it was read with the model, and so was the rest of its
+    /// network that a type would say.
     const READ: bool = false;
     /// Learned slopes of a layer of `units`: as many, or none.
     fn slopes(&self, units: usize) -> usize;

@@ -24,11 +24,22 @@ pub use von_mises::VonMisesSpec;
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 use crate::noise::Noise;
+use crate::simd::Simd;
+
+/// `ln_p` where `|z| ≤ bound`, −∞ beyond; compared as integers, so that a NaN is beyond.
+#[inline(always)]
+fn within<S: Simd>(s: S, bound: f32, z: S::F, ln_p: S::F) -> S::F {
+    let magnitude = s.and(s.bits(z), s.splat_u(0x7fff_ffff));
+    let inside = s.lt_u(magnitude, s.splat_u(bound.to_bits().wrapping_add(1)));
+    s.select(inside, ln_p, s.splat(f32::NEG_INFINITY))
+}
 
 /// A distribution of noise over the coordinates of a flow.
 pub trait Base {
-    /// Whether it can be drawn over `dim` coordinates.
-    fn fits(&self, dim: usize) -> bool;
+    /// Whether it can be drawn over `dim` coordinates: over any, unless it says otherwise.
+    fn fits(&self, _: usize) -> bool {
+        true
+    }
     /// Draws a tile of noise into `z`, one value a coordinate.
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]);
     /// Adds ln p(z) (nats) to `log_prob`.

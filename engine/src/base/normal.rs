@@ -6,7 +6,7 @@ use super::Base;
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 #[cfg(feature = "model")]
-use crate::model::{BasePart, Faults, Packer, Source, Sources, Tensors};
+use crate::model::{BasePart, Faults, Source, Sources};
 use crate::noise::{Noise, normal};
 use crate::simd::Simd;
 
@@ -18,10 +18,6 @@ const LN_SQRT_2PI: f32 = 0.918_938_5;
 pub struct Normal;
 
 impl Base for Normal {
-    fn fits(&self, _: usize) -> bool {
-        true
-    }
-
     #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         for (d, z) in z.iter_mut().enumerate() {
@@ -56,10 +52,6 @@ impl BasePart for NormalSpec {
     type Built<'a> = Normal;
 
     fn check(&self, _: usize, _: &mut Faults) {}
-
-    fn tensors(&self, _: usize, _: &mut Tensors) {}
-
-    fn pack(&self, _: usize, _: &mut Packer<'_>) {}
 
     fn build<'a>(&'a self, _: usize, _: &'a [f32]) -> Normal {
         Normal

@@ -10,12 +10,12 @@
 #[cfg(feature = "model")]
 use alloc::format;
 
-use super::Base;
+use super::{Base, within};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 use crate::math;
 #[cfg(feature = "model")]
-use crate::model::{BasePart, Faults, Packer, Source, Sources, Support, Tensors};
+use crate::model::{BasePart, Faults, Source, Sources, Support};
 use crate::noise::Noise;
 use crate::simd::{Scalar, Simd};
 use crate::univariate::rational_quadratic::{MAX_BOUND, MIN_BOUND};
@@ -48,10 +48,6 @@ fn log_density(bound: f32) -> f32 {
 }
 
 impl Base for Uniform {
-    fn fits(&self, _: usize) -> bool {
-        true
-    }
-
     #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         for (d, z) in z.iter_mut().enumerate() {
@@ -71,12 +67,8 @@ impl Base for Uniform {
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        let beyond = e.splat_u(self.bound.to_bits().wrapping_add(1));
         for i in 0..L::vectors(z.len()) {
-            // As integers, so that a NaN is outside.
-            let magnitude = e.and(e.bits(lanes.get(z, i)), e.splat_u(0x7fff_ffff));
-            let inside = e.lt_u(magnitude, beyond);
-            let ln_p = e.select(inside, e.splat(self.log_density), e.splat(f32::NEG_INFINITY));
+            let ln_p = within(e, self.bound, lanes.get(z, i), e.splat(self.log_density));
             lanes.sum(log_prob, i, z.len(), ln_p);
         }
     }
@@ -104,10 +96,6 @@ impl BasePart for UniformSpec {
     fn support(&self) -> Support {
         Support::Interval { bound: self.bound }
     }
-
-    fn tensors(&self, _: usize, _: &mut Tensors) {}
-
-    fn pack(&self, _: usize, _: &mut Packer<'_>) {}
 
     fn build<'a>(&'a self, _: usize, _: &'a [f32]) -> Uniform {
         Uniform::trusted(self.bound, log_density(self.bound))

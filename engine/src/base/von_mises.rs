@@ -27,12 +27,12 @@
 use alloc::format;
 use core::f32::consts::PI;
 
-use super::Base;
+use super::{Base, within};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 use crate::math;
 #[cfg(feature = "model")]
-use crate::model::{BasePart, Faults, Packer, Source, Sources, Support, Tensors};
+use crate::model::{BasePart, Faults, Source, Sources, Support};
 use crate::noise::Noise;
 use crate::simd::{Kernel, Simd};
 
@@ -68,6 +68,11 @@ impl VonMises {
     #[doc(hidden)]
     pub const fn trusted(concentration: f32, extent: f32, log_density: f32) -> Self {
         Self { concentration, extent, log_density }
+    }
+
+    /// κ.
+    pub fn concentration(&self) -> f32 {
+        self.concentration
     }
 
     /// v*, the bound of v.
@@ -180,10 +185,6 @@ impl<L: Lanes, N: Noise> Kernel for Draw<'_, '_, '_, L, N> {
 }
 
 impl Base for VonMises {
-    fn fits(&self, _: usize) -> bool {
-        true
-    }
-
     #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         lanes.call(Draw { base: self, lanes, draws, z });
@@ -192,15 +193,11 @@ impl Base for VonMises {
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        let beyond = e.splat_u(PI.to_bits().wrapping_add(1));
         for i in 0..L::vectors(z.len()) {
             let x = lanes.get(z, i);
             let half = self.half(e, x);
             let ln_p = e.add(e.add(half, half), e.splat(self.log_density));
-            // As integers, so that a NaN is outside.
-            let inside = e.lt_u(e.and(e.bits(x), e.splat_u(0x7fff_ffff)), beyond);
-            let ln_p = e.select(inside, ln_p, e.splat(f32::NEG_INFINITY));
-            lanes.sum(log_prob, i, z.len(), ln_p);
+            lanes.sum(log_prob, i, z.len(), within(e, PI, x, ln_p));
         }
     }
 }
@@ -237,10 +234,6 @@ impl BasePart for VonMisesSpec {
     fn support(&self) -> Support {
         Support::Circle { bound: PI }
     }
-
-    fn tensors(&self, _: usize, _: &mut Tensors) {}
-
-    fn pack(&self, _: usize, _: &mut Packer<'_>) {}
 
     fn build<'a>(&'a self, _: usize, _: &'a [f32]) -> VonMises {
         self.kernel()

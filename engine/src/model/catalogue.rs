@@ -298,8 +298,8 @@ impl Univariate for CalledMap {
 
     #[inline(always)]
     fn density<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F) {
-        let (map, direction) = (self.0, Direction::Density);
-        s.vectorize(Call { s, map, direction, value: x, parameters })
+        let apply = Apply { s, direction: Direction::Density, value: x, parameters };
+        s.vectorize(Call { map: self.0, apply })
     }
 
     #[inline(always)]
@@ -309,28 +309,22 @@ impl Univariate for CalledMap {
         z: S::F,
         parameters: &mut impl Parameters<S>,
     ) -> (S::F, S::F) {
-        let (map, direction) = (self.0, Direction::Sampling);
-        s.vectorize(Call { s, map, direction, value: z, parameters })
+        let apply = Apply { s, direction: Direction::Sampling, value: z, parameters };
+        s.vectorize(Call { map: self.0, apply })
     }
 }
 
 /// A call of a map.
 struct Call<'p, S: Simd, P> {
-    s: S,
     map: AnyUnivariate,
-    direction: Direction,
-    value: S::F,
-    parameters: &'p mut P,
+    apply: Apply<'p, S, P>,
 }
 
 impl<S: Simd, P: Parameters<S>> Kernel for Call<'_, S, P> {
     type Output = (S::F, S::F);
     #[inline(always)]
     fn run<Level: Simd>(self, _: Level) -> Self::Output {
-        let Self { s, map, direction, value, parameters } = self;
-        each_univariate!(AnyUnivariate, map, map => {
-            map.choose(Apply { s, direction, value, parameters })
-        })
+        each_univariate!(AnyUnivariate, self.map, map => map.choose(self.apply))
     }
 }
 

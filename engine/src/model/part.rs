@@ -18,7 +18,7 @@ use super::support::{self, Support};
 use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
-use crate::network::{CausalSizes, can_be_residual, units_before};
+use crate::network::{CausalSizes, in_pairs, units_before};
 
 /// Largest extent of anything: keeps sizes of untrusted files far from overflow.
 pub(super) const MAX_EXTENT: usize = 1 << 20;
@@ -105,9 +105,10 @@ impl Faults {
     /// Notes if hidden layers are to be residual and cannot be.
     pub fn residual(&mut self, residual: bool, hidden: &[usize], activation: AnyActivation) {
         if residual && activation.slopes(1) > 0 {
-            self.wrong("activation", "leaky", "one without slopes where layers are residual");
+            let expected = "relu, tanh, elu, silu or gelu where layers are residual";
+            self.wrong("activation", "leaky", expected);
         }
-        if residual && !can_be_residual(hidden, AnyActivation::Relu) {
+        if residual && !in_pairs(hidden) {
             let expected = "an odd number of equal layers where they are residual";
             self.wrong("hidden", format!("{hidden:?}"), expected);
         }
@@ -280,8 +281,8 @@ impl Tensors {
         self.add(name, shape.into(), visible, start);
     }
 
-    /// Hidden layer `l`: weight, bias, and slope where units have one. The `second` of a pair that is
-    /// added to a stream starts with little.
+    /// Hidden layer `l`: weight, bias, and slope where units have one. Of a `residual` network what is
+    /// added to the stream starts with little.
     pub fn hidden(
         &mut self,
         l: usize,
@@ -289,11 +290,12 @@ impl Tensors {
         visible: Visible,
         initial: Initial,
         activation: AnyActivation,
-        second: bool,
+        residual: bool,
     ) {
         let slopes = activation.slopes(shape[0]);
         let slope = if slopes > 0 { initial.slope } else { 0.0 };
-        let start = Start::Normal { factor: if second { 0.1 } else { 1.0 }, slope };
+        let added = residual && l > 0 && l.is_multiple_of(2);
+        let start = Start::Normal { factor: if added { 0.1 } else { 1.0 }, slope };
         self.matrix(&format!("hidden.{l}.weight"), shape, visible, start);
         self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
         if slopes > 0 {
@@ -555,10 +557,10 @@ pub trait BasePart {
     fn support(&self) -> Support {
         Support::Line
     }
-    /// Names its tensors.
-    fn tensors(&self, dim: usize, tensors: &mut Tensors);
+    /// Names its tensors, if it has any.
+    fn tensors(&self, _: usize, _: &mut Tensors) {}
     /// Packs them.
-    fn pack(&self, dim: usize, packer: &mut Packer<'_>);
+    fn pack(&self, _: usize, _: &mut Packer<'_>) {}
     /// Its kernel over its packed weights.
     fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> Self::Built<'a>;
     /// Its kernel as Rust.

@@ -188,6 +188,7 @@ impl<'a, T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
         Self { shape, activation, residual: RESIDUAL, widths, weights }
     }
 
+    /// As the type says, or what was read.
     #[inline(always)]
     fn is_residual(&self) -> bool {
         if U::READ { self.residual } else { RESIDUAL }
@@ -376,9 +377,9 @@ fn between<V>(xs: &mut [V], from: usize, to: usize) -> &mut [V] {
 }
 
 /// `{"kind": "masked", "hidden": [units, …], "direct": true, "activation": "leaky", "residual": false}`:
-/// tensors `hidden.{l}.weight` `[units,
-/// inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`, `output.weight` (where there is a
-/// hidden layer) and `output.bias`, and `direct.weight` `[outputs, inputs]`, if there are direct terms.
+/// tensors `hidden.{l}.weight` `[units, inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`,
+/// `output.weight` (where there is a hidden layer) and `output.bias`, and `direct.weight` `[outputs,
+/// inputs]`, if there are direct terms.
 #[cfg(feature = "model")]
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -474,8 +475,7 @@ impl CausalPart for MaskedSpec {
         let inside = Visible::Staircase { sites, inclusive: true, context: 0 };
         let mut known = (columns, outside);
         for (l, units) in self.hidden.iter().enumerate() {
-            let second = self.residual && l > 0 && l % 2 == 0;
-            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation, second);
+            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation, self.residual);
             known = (*units, inside);
         }
         if !self.hidden.is_empty() {

@@ -4,8 +4,9 @@
 //! h⁰ = unit(b⁰ + W⁰ x),  hˡ = unit(bˡ + Wˡ hˡ⁻¹),  out = b + V h
 //! ```
 //!
-//! A *residual* network (He et al. 2016, arXiv:1603.05027, units before weights, as nflows has it) takes its layers after the
-//! first in pairs, all as wide as the first, and adds each pair to the stream that the first began:
+//! A *residual* network (He et al. 2016, arXiv:1603.05027, units before weights, as nflows has it)
+//! takes its layers after the first in pairs, all as wide as the first, and adds each pair to the
+//! stream that the first began:
 //!
 //! ```text
 //! s⁰ = b⁰ + W⁰ x,  sᵏ = (b²ᵏ + W²ᵏ unit(b²ᵏ⁻¹ + W²ᵏ⁻¹ unit(sᵏ⁻¹))) + sᵏ⁻¹,  out = b + V s
@@ -74,6 +75,7 @@ impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL>
         Self { inputs, hidden, outputs, activation, residual: RESIDUAL, weights }
     }
 
+    /// As the type says, or what was read.
     #[inline(always)]
     fn is_residual(&self) -> bool {
         if U::READ { self.residual } else { RESIDUAL }
@@ -206,8 +208,14 @@ impl NetworkPart for MlpSpec {
     fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
         let mut known = inputs;
         for (l, units) in self.hidden.iter().enumerate() {
-            let second = self.residual && l > 0 && l % 2 == 0;
-            tensors.hidden(l, [*units, known], Visible::All, initial, self.activation, second);
+            tensors.hidden(
+                l,
+                [*units, known],
+                Visible::All,
+                initial,
+                self.activation,
+                self.residual,
+            );
             known = *units;
         }
         tensors.matrix("output.weight", [outputs, known], Visible::All, initial.output());

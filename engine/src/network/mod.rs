@@ -23,11 +23,15 @@ use crate::activation::Activation;
 use crate::kernel::Lanes;
 use crate::simd::Simd;
 
-/// Whether `hidden` layers can be residual ([`Mlp`]): a first one and pairs that are added to it, of as
-/// many units, none with a slope.
+/// Whether `hidden` layers can be residual ([`Mlp`]): as [`in_pairs`] says, and of units without slopes.
 pub fn can_be_residual(hidden: &[usize], activation: impl Activation) -> bool {
+    in_pairs(hidden) && activation.slopes(1) == 0
+}
+
+/// Whether `hidden` layers are a first one and pairs that can be added to it, of as many units.
+pub fn in_pairs(hidden: &[usize]) -> bool {
     let mut widths = hidden.windows(2).map(|two| two.first() == two.last());
-    hidden.len() % 2 == 1 && widths.all(|equal| equal) && activation.slopes(1) == 0
+    hidden.len() % 2 == 1 && widths.all(|equal| equal)
 }
 
 /// `to += from`, feature by feature.
