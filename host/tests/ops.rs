@@ -615,9 +615,9 @@ fn gaussian(device: &Device) {
     let mut p = program(1, 1);
     let (sz, sd) = (p.slot(dim), p.slot(dim));
     let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
-    let gaussian = Gaussian { dim, z: sz, log_q, draw: true };
+    let gaussian = Gaussian { base: Base { dim, z: sz, log_q, draw: true } };
     p.forward.push(Box::new(gaussian));
-    p.backward.push(Box::new(GaussianBackward { gaussian, coefficient: coefficient_slot, dz: sd }));
+    p.backward.push(Box::new(GaussianBackward { gaussian, gradients: [coefficient_slot, sd] }));
     let inputs = [(coefficient_slot, coefficient.clone())];
     let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[sz, log_q, sd]);
     assert_close("z", &found[0], &z, TOLERANCE);

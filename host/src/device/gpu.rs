@@ -226,7 +226,6 @@ struct Call {
 pub(crate) struct GpuRunner {
     gpu: Arc<Gpu>,
     layout: Layout,
-    parameters_len: usize,
     parameters: wgpu::Buffer,
     gradient: wgpu::Buffer,
     moments: wgpu::Buffer,
@@ -253,7 +252,7 @@ impl GpuRunner {
 
         let storage = wgpu::BufferUsages::STORAGE;
         let floats = |n: usize| 4 * n as u64;
-        let n = program.parameters;
+        let n = layout.parameters;
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
         let gradient = gpu.buffer("bytes of gradient", floats(layout.parts * n), storage)?;
         let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
@@ -348,7 +347,6 @@ impl GpuRunner {
         Ok(Self {
             gpu,
             layout,
-            parameters_len: n,
             parameters,
             gradient,
             moments,
@@ -418,7 +416,7 @@ impl Runner for GpuRunner {
     }
 
     fn state(&mut self) -> Result<[Vec<f32>; 3], DeviceError> {
-        let n = self.parameters_len;
+        let n = self.layout.parameters;
         Ok([
             self.gpu.read(&self.parameters, 0, n)?,
             self.gpu.read(&self.moments, 0, n)?,
@@ -433,7 +431,7 @@ impl Runner for GpuRunner {
     }
 
     fn gradient(&mut self) -> Result<Vec<f32>, DeviceError> {
-        let n = self.parameters_len;
+        let n = self.layout.parameters;
         let copies = self.gpu.read(&self.gradient, 0, self.layout.parts * n)?;
         let sum = |i| copies.iter().skip(i).step_by(n).sum();
         Ok((0..n).map(sum).collect())

@@ -16,23 +16,10 @@ fn normal(word: u32) -> f32 {
     return select(x, -x, word >= 0x80000000u);
 }
 
-@compute @workgroup_size(GROUP)
-fn gaussian(@builtin(global_invocation_id) id: vec3<u32>) {
-    let c = id.x;
-    if (c >= columns()) { return; }
-    var sum = 0.0;
-    if (call.draw == 0u) { sum = arena[call.log_q + c]; }
-    for (var d = 0u; d < call.dim; d += 1u) {
-        let at = call.z + d * columns() + c;
-        if (call.draw == 1u) { arena[at] = normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]); }
-        sum -= 0.5 * arena[at] * arena[at] + HALF_LN_TAU;
-    }
-    arena[call.log_q + c] = sum;
+fn drawn(c: u32, d: u32) -> f32 {
+    return normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]);
 }
 
-@compute @workgroup_size(GROUP)
-fn gaussian_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= columns()) { return; }
-    let at = id.y * columns() + id.x;
-    arena[call.dz + at] = -arena[call.coefficient + id.x] * arena[call.z + at];
-}
+fn log_density(z: f32) -> f32 { return -(0.5 * z * z + HALF_LN_TAU); }
+
+fn slope(z: f32) -> f32 { return -z; }

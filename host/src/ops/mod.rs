@@ -27,6 +27,7 @@
 mod activation;
 mod add;
 mod affine;
+mod base;
 mod categories;
 mod dense;
 mod energy;
@@ -59,6 +60,7 @@ use pushforward::simd::{Kernel, Level, Simd, dispatch};
 pub use activation::{Activation, ActivationBackward};
 pub use add::Add;
 pub use affine::{Affine, AffineBackward};
+pub use base::Base;
 pub use categories::{Categories, CategoriesBackward, OneHot};
 pub use dense::{Dense, DenseBackward};
 pub use energy::{Energies, EnergyBackward};

@@ -4,22 +4,16 @@
 //! starts. Coordinate d of a sample is made of word d of its stream as the engine does it: a sign and
 //! 31 bits. The density has no slope, so nothing flows back.
 
-use super::noise::fill_words;
+use super::base::Base;
 use super::{Context, Forward, Launch, Layout, Operation, Slot, arguments};
 
-/// Draws z and sets ln q, or adds the log-density of a z that is there.
+/// The uniform distribution on a box.
 #[derive(Clone, Copy, Debug)]
 pub struct Uniform {
-    /// Coordinates.
-    pub dim: usize,
+    /// What it draws or scores.
+    pub base: Base,
     /// B.
     pub bound: f32,
-    /// The base point.
-    pub z: Slot,
-    /// One row: ln q.
-    pub log_q: Slot,
-    /// Whether z is drawn.
-    pub draw: bool,
 }
 
 const NOISE: &str = include_str!("noise.wgsl");
@@ -31,40 +25,28 @@ impl Uniform {
         self.bound / (1u32 << 31) as f32
     }
 
+    /// Of all coordinates.
     fn log_density(&self) -> f32 {
-        (-(2.0 * f64::from(self.bound)).ln() * self.dim as f64) as f32
+        (-(2.0 * f64::from(self.bound)).ln() * self.base.dim as f64) as f32
     }
 }
 
 impl Operation for Uniform {
     fn cpu(&self, context: &mut Context<'_>) {
-        let n = context.columns();
-        if self.draw {
-            context.writing(self.z, |context, z| {
-                let mut words = vec![0; n];
-                for (d, out) in z.chunks_exact_mut(n).enumerate() {
-                    fill_words(context.level, context.step.key, context.first, d, &mut words);
-                    for (out, word) in out.iter_mut().zip(&words) {
-                        let magnitude = ((word & 0x7fff_ffff) as f32 + 0.5) * self.unit();
-                        *out = if word >> 31 == 1 { -magnitude } else { magnitude };
-                    }
-                }
-            });
-        }
-        for l in &mut context.slots[self.log_q.0] {
-            *l = self.log_density() + if self.draw { 0.0 } else { *l };
+        self.base.draw(context, |words, out| {
+            for (out, word) in out.iter_mut().zip(words) {
+                let magnitude = ((word & 0x7fff_ffff) as f32 + 0.5) * self.unit();
+                *out = if word >> 31 == 1 { -magnitude } else { magnitude };
+            }
+        });
+        for l in &mut context.slots[self.base.log_q.0] {
+            *l = self.log_density() + if self.base.draw { 0.0 } else { *l };
         }
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let arguments = arguments! {
-            dim: self.dim,
-            draw: self.draw,
-            unit: self.unit(),
-            log_density: self.log_density(),
-            z: layout.offset(self.z),
-            log_q: layout.offset(self.log_q),
-        };
+        let own = arguments! { unit: self.unit(), log_density: self.log_density() };
+        let arguments = self.base.arguments(layout, [self.base.z; 2]).and(own);
         let groups = [Layout::groups(layout.columns()), 1, 1];
         let sources = vec![NOISE.into(), SHADER.into()];
         vec![Launch { sources, entry: "uniform_base", arguments, groups }]
@@ -73,10 +55,10 @@ impl Operation for Uniform {
 
 impl Forward for Uniform {
     fn reads(&self) -> Vec<Slot> {
-        if self.draw { Vec::new() } else { vec![self.z] }
+        self.base.reads()
     }
 
     fn writes(&self) -> Vec<Slot> {
-        if self.draw { vec![self.z, self.log_q] } else { vec![self.log_q] }
+        self.base.writes()
     }
 }

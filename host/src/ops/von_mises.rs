@@ -11,30 +11,20 @@ use pushforward::base::von_mises::ATTEMPTS;
 use pushforward::math::sin_reduced;
 use pushforward::simd::{self, Scalar, Simd, dispatch};
 
+use super::base::Base;
 use super::noise::fill_words;
 use super::{
     Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants, wide,
 };
 
-/// Draws z and sets ln q, or adds the log-density of a z that is there.
+/// The von Mises distribution.
 #[derive(Clone, Copy, Debug)]
 pub struct VonMises {
-    /// Coordinates.
-    pub dim: usize,
-    /// κ.
-    pub concentration: f32,
-    /// What draws and scores one.
+    /// What it draws or scores.
+    pub base: Base,
+    /// What draws and scores a coordinate.
     pub kernel: Kernel,
-    /// The base point.
-    pub z: Slot,
-    /// One row: ln q.
-    pub log_q: Slot,
-    /// Whether z is drawn.
-    pub draw: bool,
 }
-
-const NOISE: &str = include_str!("noise.wgsl");
-const SHADER: &str = include_str!("von_mises.wgsl");
 
 /// An attempt for all columns that are ∞ yet.
 struct Attempt<'a> {
@@ -58,48 +48,32 @@ impl simd::Kernel for Attempt<'_> {
 }
 
 impl VonMises {
-    fn launch(
-        &self,
-        layout: &Layout,
-        [coefficient, dz]: [Slot; 2],
-        entry: &'static str,
-        groups: [u32; 3],
-    ) -> Launch {
-        let arguments = arguments! {
-            dim: self.dim,
-            draw: self.draw,
-            concentration: self.concentration,
+    fn launch(&self, layout: &Layout, gradients: Option<[Slot; 2]>) -> Vec<Launch> {
+        let own = arguments! {
+            concentration: self.kernel.concentration(),
             extent: self.kernel.extent(),
             log_density: self.kernel.log_density(),
-            z: layout.offset(self.z),
-            log_q: layout.offset(self.log_q),
-            coefficient: layout.offset(coefficient),
-            dz: layout.offset(dz),
         };
-        Launch {
-            sources: vec![constants![ATTEMPTS], NOISE.into(), SHADER.into()],
-            entry,
-            arguments,
-            groups,
-        }
+        let text = vec![constants![ATTEMPTS], include_str!("von_mises.wgsl").into()];
+        vec![self.base.launch(layout, text, own, gradients)]
     }
 }
 
 impl Operation for VonMises {
     fn cpu(&self, context: &mut Context<'_>) {
-        let n = context.columns();
-        if self.draw {
-            context.writing(self.z, |context, z| {
-                let (level, key, first) = (context.level, context.step.key, context.first);
+        let Base { dim, z, draw, .. } = self.base;
+        let (n, level, kernel) = (context.columns(), context.level, self.kernel);
+        if draw {
+            context.writing(z, |context, z| {
+                let (key, first) = (context.step.key, context.first);
                 let (mut v, mut u) = (vec![0; n], vec![0; n]);
                 z.fill(f32::INFINITY);
                 for (d, out) in z.chunks_exact_mut(n).enumerate() {
                     for attempt in 0..ATTEMPTS as usize {
-                        let word = 2 * (attempt * self.dim + d);
+                        let word = 2 * (attempt * dim + d);
                         fill_words(level, key, first, word, &mut v);
                         fill_words(level, key, first, word + 1, &mut u);
-                        let (kernel, words) = (self.kernel, [&v[..], &u[..]]);
-                        dispatch(level, Attempt { kernel, words, out });
+                        dispatch(level, Attempt { kernel, words: [&v, &u], out });
                         if out.iter().all(|z| z.is_finite()) {
                             break;
                         }
@@ -108,20 +82,15 @@ impl Operation for VonMises {
                 }
             });
         }
-        context.writing(self.log_q, |context, log_q| {
-            if self.draw {
-                log_q.fill(0.0);
-            }
-            let (slope, constant) = (-2.0 * self.concentration, self.kernel.log_density());
+        let (slope, constant) = (-2.0 * kernel.concentration(), kernel.log_density());
+        self.base.score(context, |row, log_q| {
             wide(
-                context.level,
+                level,
                 #[inline(always)]
                 || {
-                    for row in context.slot(self.z).chunks_exact(n) {
-                        for (l, z) in log_q.iter_mut().zip(row) {
-                            let sine = sin_reduced(Scalar, 0.5 * z);
-                            *l += slope * sine * sine + constant;
-                        }
+                    for (l, z) in log_q.iter_mut().zip(row) {
+                        let sine = sin_reduced(Scalar, 0.5 * z);
+                        *l += slope * sine * sine + constant;
                     }
                 },
             );
@@ -129,27 +98,23 @@ impl Operation for VonMises {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let groups = [Layout::groups(layout.columns()), 1, 1];
-        vec![self.launch(layout, [self.z; 2], "von_mises", groups)]
+        self.launch(layout, None)
     }
 }
 
 impl Forward for VonMises {
     fn reads(&self) -> Vec<Slot> {
-        if self.draw { Vec::new() } else { vec![self.z] }
+        self.base.reads()
     }
 
     fn writes(&self) -> Vec<Slot> {
-        if self.draw { vec![self.z, self.log_q] } else { vec![self.log_q] }
+        self.base.writes()
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        if self.draw || !reverse.wanted(self.z) {
-            return;
+        if let Some(gradients) = self.base.reversed(reverse) {
+            reverse.push(VonMisesBackward { von_mises: *self, gradients });
         }
-        let (coefficient, dz) = (reverse.gradient(self.log_q), reverse.fresh(self.z));
-        reverse.give(self.z, dz);
-        reverse.push(VonMisesBackward { von_mises: *self, coefficient, dz });
     }
 }
 
@@ -158,28 +123,17 @@ impl Forward for VonMises {
 pub struct VonMisesBackward {
     /// The forward operation, of a z that was not drawn.
     pub von_mises: VonMises,
-    /// One row: c.
-    pub coefficient: Slot,
-    /// Gradient of z, overwritten.
-    pub dz: Slot,
+    /// One row, c; and the gradient of z, overwritten.
+    pub gradients: [Slot; 2],
 }
 
 impl Operation for VonMisesBackward {
     fn cpu(&self, context: &mut Context<'_>) {
-        let (n, kappa) = (context.columns(), self.von_mises.concentration);
-        context.writing(self.dz, |context, dz| {
-            let rows = context.slot(self.von_mises.z).chunks_exact(n);
-            for (dz, z) in dz.chunks_exact_mut(n).zip(rows) {
-                for ((d, z), c) in dz.iter_mut().zip(z).zip(context.slot(self.coefficient)) {
-                    *d = -c * kappa * z.sin();
-                }
-            }
-        });
+        let kappa = self.von_mises.kernel.concentration();
+        self.von_mises.base.slopes(context, self.gradients, |c, z| -c * kappa * z.sin());
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let groups = [Layout::groups(layout.columns()), self.von_mises.dim as u32, 1];
-        let others = [self.coefficient, self.dz];
-        vec![self.von_mises.launch(layout, others, "von_mises_backward", groups)]
+        self.von_mises.launch(layout, Some(self.gradients))
     }
 }

@@ -4,7 +4,7 @@ use pushforward::model::BaseSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Gaussian, Mixture, Slot, Uniform, VonMises};
+use crate::ops::{Base, Gaussian, Mixture, Slot, Uniform, VonMises};
 
 /// Pushes what draws z and sets ln q, or what adds the log-density of z to it.
 ///
@@ -18,15 +18,11 @@ pub(super) fn lower(
     draw: bool,
 ) -> Result<(), TrainError> {
     let (dim, log_q) = (tape.rows(z), tape.log_q());
+    let base = Base { dim, z, log_q, draw };
     match spec {
-        BaseSpec::Normal(_) => tape.push(Gaussian { dim, z, log_q, draw }),
-        BaseSpec::Uniform(spec) => {
-            tape.push(Uniform { dim, bound: spec.bound, z, log_q, draw });
-        }
-        BaseSpec::VonMises(spec) => {
-            let (concentration, kernel) = (spec.concentration, spec.kernel());
-            tape.push(VonMises { dim, concentration, kernel, z, log_q, draw });
-        }
+        BaseSpec::Normal(_) => tape.push(Gaussian { base }),
+        BaseSpec::Uniform(spec) => tape.push(Uniform { base, bound: spec.bound }),
+        BaseSpec::VonMises(spec) => tape.push(VonMises { base, kernel: spec.kernel() }),
         BaseSpec::Mixture(spec) => {
             if draw {
                 return Err(TrainError::Setting {
