@@ -255,7 +255,7 @@ impl GpuRunner {
         let floats = |n: usize| 4 * n as u64;
         let n = program.parameters;
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
-        let gradient = gpu.buffer("bytes of gradient", floats(n), storage)?;
+        let gradient = gpu.buffer("bytes of gradient", floats(layout.parts * n), storage)?;
         let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
         let arena = gpu.buffer("bytes of activations", floats(layout.len()), storage)?;
         let readings =
@@ -336,7 +336,10 @@ impl GpuRunner {
                             layout: Some(&pipeline_layout),
                             module: &module,
                             entry_point: Some(entry),
-                            compilation_options: wgpu::PipelineCompilationOptions::default(),
+                            compilation_options: wgpu::PipelineCompilationOptions {
+                                zero_initialize_workgroup_memory: false,
+                                ..Default::default()
+                            },
                             cache: None,
                         })
                     });

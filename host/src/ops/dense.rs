@@ -109,7 +109,10 @@ impl Dense {
         groups: [u32; 3],
     ) -> Launch {
         let layer = table(&[*self], layout);
-        let arguments = arguments! { layer: layer, from_column: from_column, dy: dy, dx: dx };
+        let (parts, copy) = (layout.parts, layout.parameters);
+        let arguments = arguments! {
+            layer: layer, from_column: from_column, dy: dy, dx: dx, parts: parts, copy: copy
+        };
         let arguments = arguments.over(layout.shapes[self.x.0].positions);
         let mut sources = sources();
         sources.push(include_str!("dense_calls.wgsl").into());
@@ -124,6 +127,8 @@ record! {
 
 /// Rows and columns of the part of a product that a workgroup computes.
 pub(crate) const TILE: usize = 64;
+/// How far apart the vectors of two summands lie in a workgroup's memory: not all in the same banks.
+pub(crate) const PITCH: usize = TILE / 4 + 1;
 /// Length of the sums that it adds at a time.
 pub(crate) const PIECE: usize = 16;
 /// Threads of a workgroup along both of its dimensions.
@@ -131,7 +136,7 @@ const SIDE: usize = 16;
 
 /// The text of the product.
 pub(crate) fn sources() -> Vec<Cow<'static, str>> {
-    vec![constants![TILE, PIECE, SIDE], Layer::wgsl(), include_str!("dense.wgsl").into()]
+    vec![constants![TILE, PITCH, PIECE, SIDE], Layer::wgsl(), include_str!("dense.wgsl").into()]
 }
 
 /// The table of some layers.
@@ -280,11 +285,12 @@ impl Operation for DenseBackward {
         let Dense { inputs, outputs, .. } = self.dense;
         let (dy, dx) = (layout.offset(self.dy), self.dx.map_or(0, |dx| layout.offset(dx)));
         let parameters = [tiles(inputs).max(1), tiles(outputs)];
+        let parts = layout.parts as u32;
         let [x, y, z] = match self.dx {
-            None => [parameters[0], parameters[1], 1],
+            None => [parameters[0], parameters[1], parts],
             Some(_) => {
                 let input = [tiles(layout.columns_of(self.dense.x)), tiles(inputs)];
-                [parameters[0].max(input[0]), parameters[1].max(input[1]), 2]
+                [parameters[0].max(input[0]), parameters[1].max(input[1]), parts + 1]
             }
         };
         vec![self.dense.launch(layout, "dense_backward", [0, dy, dx], [x, y, z])]

@@ -4,11 +4,14 @@ fn dense(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) 
     product(0u, call.from_column, group, thread);
 }
 
-// z = 0 the gradients of parameters, z = 1 that of the input.
+// z < parts are the gradients of parameters, z = parts that of the input.
 @compute @workgroup_size(SIDE, SIDE)
 fn dense_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
     layer = layer_at(call.layer, 0u);
     dy = call.dy;
     dx = call.dx;
-    product(1u + group.z, 0u, group, thread);
+    part = group.z;
+    parts = call.parts;
+    copy = call.copy;
+    product(select(1u, 2u, group.z == call.parts), 0u, group, thread);
 }

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::dense::{self, PIECE, TILE, tiles};
+use super::dense::{self, PIECE, PITCH, tiles};
 use super::transform::SAMPLES;
 use super::{
     Context, Dense, DenseBackward, Forward, Launch, Layout, Operation, Reverse, Select,
@@ -38,7 +38,7 @@ impl FlowLayer {
     fn width(&self, layout: &Layout) -> Option<usize> {
         let widest = self.network.iter().map(|dense| dense.inputs).max()?;
         let width = *WIDTHS.iter().find(|width| widest <= **width)?;
-        let bytes = size_of::<f32>() * (2 * width * SAMPLES + TILE * PIECE);
+        let bytes = size_of::<f32>() * (2 * width * SAMPLES + 4 * PITCH * PIECE);
         (bytes <= layout.workgroup_memory as usize).then_some(width)
     }
 
@@ -160,8 +160,17 @@ impl Operation for FlowLayerBackward {
             Launch {
                 sources,
                 entry: "parameter_gradients",
-                arguments: arguments! { network: network_table, gradients: gradients },
-                groups: [most(|d| d.inputs).max(1), most(|d| d.outputs), network.len() as u32],
+                arguments: arguments! {
+                    network: network_table,
+                    gradients: gradients,
+                    parts: layout.parts,
+                    copy: layout.parameters,
+                },
+                groups: [
+                    most(|d| d.inputs).max(1),
+                    most(|d| d.outputs),
+                    (network.len() * layout.parts) as u32,
+                ],
             },
         ]
     }

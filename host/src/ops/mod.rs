@@ -208,11 +208,25 @@ pub struct Layout {
     pub data_rows: usize,
     /// Bytes that the threads of a workgroup may share.
     pub workgroup_memory: u32,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Copies of the gradient: a sum over the columns of a batch is shared out among so many
+    /// workgroups, or a layer of few weights would keep few of them busy. The last call of the
+    /// backward pass adds them to the first.
+    pub parts: usize,
 }
+
+/// Columns that a part has at least, and parts at most.
+const PART: usize = 64;
+const PARTS: usize = 64;
+/// Numbers of all copies of the gradient together at most, where there are several.
+const COPIES: usize = 1 << 24;
 
 impl Layout {
     /// The layout of a batch of `samples`.
     pub fn new(program: &Program, samples: usize, workgroup_memory: u32) -> Self {
+        let parameters = program.parameters;
+        let parts = (samples * program.copies / PART).min(PARTS).min(COPIES / parameters.max(1));
         Self {
             shapes: program.shapes.clone(),
             tables: program.tables.clone(),
@@ -220,6 +234,8 @@ impl Layout {
             copies: program.copies,
             data_rows: program.data.len() / program.width.max(1),
             workgroup_memory,
+            parameters,
+            parts: parts.max(1),
         }
     }
 

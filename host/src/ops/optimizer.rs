@@ -39,9 +39,10 @@ pub(crate) fn adam(
     }
 }
 
-/// The WGSL calls for `n` parameters. The partial sums lie behind the readings of a block; every
-/// workgroup of the second call adds them up for itself.
-pub(crate) fn gpu(n: usize) -> Vec<Launch> {
+/// The WGSL calls for `n` parameters, whose gradient lies there in so many parts. The first, which
+/// ends the backward pass, adds them up. The partial sums of the norm lie behind the readings of a
+/// block; every workgroup of the second call adds these up for itself.
+pub(crate) fn gpu(n: usize, parts: usize) -> [Launch; 2] {
     let first = READINGS * BLOCK;
     let launch = |entry, groups| Launch {
         sources: vec![
@@ -49,9 +50,9 @@ pub(crate) fn gpu(n: usize) -> Vec<Launch> {
             include_str!("optimizer.wgsl").into(),
         ],
         entry,
-        arguments: arguments! { count: n },
+        arguments: arguments! { count: n, parts: parts },
         groups,
     };
     let groups = n.div_ceil(GROUP).min(PARTS) as u32;
-    vec![launch("norm_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
+    [launch("sum_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
 }

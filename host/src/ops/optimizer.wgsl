@@ -1,10 +1,22 @@
-// The partial sums lie in `readings` from FIRST_PART.
+// The partial sums of the norm lie in `readings` from FIRST_PART. Those of the gradient are added here, to the first.
 
 @compute @workgroup_size(GROUP)
-fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    var part = 0.0;
-    for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) { part += gradient[i] * gradient[i]; }
-    let total = sum_over_group(thread.x, part);
+fn sum_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
+    var squares = 0.0;
+    for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) {
+        var g = gradient[i];
+        var part = 1u;
+        // Four at a time are on their way together.
+        for (; part + 3u < call.parts; part += 4u) {
+            let at = part * call.count + i;
+            g += (gradient[at] + gradient[at + call.count])
+                + (gradient[at + 2u * call.count] + gradient[at + 3u * call.count]);
+        }
+        for (; part < call.parts; part += 1u) { g += gradient[part * call.count + i]; }
+        gradient[i] = g;
+        squares += g * g;
+    }
+    let total = sum_over_group(thread.x, squares);
     if (thread.x == 0u) { readings[FIRST_PART + group.x] = total; }
 }
 
