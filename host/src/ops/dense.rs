@@ -127,8 +127,8 @@ record! {
 
 /// Rows and columns of the part of a product that a workgroup computes.
 pub(crate) const TILE: usize = 64;
-/// What its rows are apart in a workgroup's memory, so that they begin in different banks.
-pub(crate) const PITCH: usize = TILE + 1;
+/// How far apart the vectors of two summands lie in a workgroup's memory: not all in the same banks.
+pub(crate) const PITCH: usize = TILE / 4 + 1;
 /// Length of the sums that it adds at a time.
 pub(crate) const PIECE: usize = 16;
 /// Threads of a workgroup along both of its dimensions.

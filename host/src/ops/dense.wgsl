@@ -18,50 +18,102 @@ var<private> copy: u32;
 fn limit(o: u32) -> u32 { return tables[layer.limits + o]; }
 fn first(i: u32) -> u32 { return tables[layer.limits + layer.outputs + i]; }
 
-var<workgroup> tile_a: array<f32, PITCH * PIECE>;
-var<workgroup> tile_b: array<f32, PITCH * PIECE>;
+// SIDE vectors of four for each of PIECE values of k, which lie PITCH apart.
+var<workgroup> tile_a: array<vec4<f32>, PITCH * PIECE>;
+var<workgroup> tile_b: array<vec4<f32>, PITCH * PIECE>;
 
-// TILE rows × PIECE columns of W, or of its transpose, from (m0, k). Neighbouring threads read neighbouring
-// addresses.
-fn load_weights(transposed: bool, m0: u32, k: u32, rows: u32, depth: u32, at: u32) {
-    for (var e = at; e < TILE * PIECE; e += SIDE * SIDE) {
-        var m = m0 + e / PIECE;
-        var j = e % PIECE;
-        if (transposed) {
-            m = m0 + e % TILE;
-            j = e / TILE;
-        }
-        var value = 0.0;
-        if (m < rows && k + j < depth) {
-            if (transposed) {
-                value = parameters[layer.weight + (k + j) * layer.inputs + m];
-            } else {
-                value = parameters[layer.weight + m * layer.inputs + k + j];
-            }
-        }
-        tile_a[j * PITCH + m - m0] = value;
-    }
+// i to i + 3. Those from n on, which nobody asks for, become the last one.
+fn four(i: u32, n: u32) -> vec4<u32> { return min(i + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(n - 1u)); }
+
+fn parameters_at(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
-fn unit(z: f32, slope: f32) -> f32 { return select(slope * z, z, z > 0.0); }
+fn arena_at(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(arena[at.x], arena[at.y], arena[at.z], arena[at.w]);
+}
 
-// The gradient of output o before its unit, and its share in that of the unit's slope.
-fn gradient_at(o: u32, c: u32) -> vec2<f32> {
+// Writes four rows from m of column c, as far as there are such rows.
+fn keep_rows(at: u32, m: u32, rows: u32, c: u32, values: vec4<f32>) {
+    let n = columns();
+    let place = at + m * n + c;
+    if (m < rows) { arena[place] = values.x; }
+    if (m + 1u < rows) { arena[place + n] = values.y; }
+    if (m + 2u < rows) { arena[place + 2u * n] = values.z; }
+    if (m + 3u < rows) { arena[place + 3u * n] = values.w; }
+}
+
+// Four rows from m of column k of W, or of its transpose; 0 from `depth` on.
+fn weights_at(transposed: bool, m: u32, k: u32, rows: u32, depth: u32) -> vec4<f32> {
+    if (k >= depth) { return vec4<f32>(); }
+    let row = four(m, rows);
+    if (transposed) { return parameters_at(layer.weight + k * layer.inputs + row); }
+    return parameters_at(layer.weight + row * layer.inputs + k);
+}
+
+fn unit(z: vec4<f32>, slope: vec4<f32>) -> vec4<f32> { return select(slope * z, z, z > vec4<f32>()); }
+
+// Gradients of outputs before their units, and the shares in those of the units' slopes.
+fn gradient_at(o: vec4<u32>, c: vec4<u32>) -> mat2x4<f32> {
     let at = o * columns() + c;
-    let up = arena[dy + at];
-    if (layer.slope == NONE) { return vec2<f32>(up, 0.0); }
-    let z = arena[layer.y + at];
-    if (z > 0.0) { return vec2<f32>(up, 0.0); }
-    return vec2<f32>(parameters[layer.slope + o] * up, z * up);
+    let up = arena_at(dy + at);
+    if (layer.slope == NONE) { return mat2x4<f32>(up, vec4<f32>()); }
+    let z = arena_at(layer.y + at);
+    let is_above = z > vec4<f32>();
+    return mat2x4<f32>(select(parameters_at(layer.slope + o) * up, up, is_above), select(z * up, vec4<f32>(), is_above));
 }
 
-fn load_b(mode: u32, k: u32, n: u32, depth: u32, width: u32) -> f32 {
-    if (k >= depth || n >= width) { return 0.0; }
+// Four rows from m of column k of A; in mode 1 with the shares in the slopes' gradients.
+fn a_at(mode: u32, m: u32, k: u32, rows: u32, depth: u32) -> mat2x4<f32> {
+    if (mode != 1u) { return mat2x4<f32>(weights_at(mode == 2u, m, k, rows, depth), vec4<f32>()); }
+    if (k >= depth || m >= rows) { return mat2x4<f32>(); }
+    return gradient_at(four(m, rows), vec4<u32>(k));
+}
+
+// Four columns from n of row k of B.
+fn b_at(mode: u32, k: u32, n: u32, depth: u32, width: u32) -> vec4<f32> {
+    if (k >= depth || n >= width) { return vec4<f32>(); }
+    let column = four(n, width);
     switch mode {
-        case 0u: { return arena[layer.x + k * columns() + n]; }
-        case 1u: { return arena[layer.x + n * columns() + k]; }
-        default: { return gradient_at(k, n).x; }
+        case 0u: { return arena_at(layer.x + k * columns() + column); }
+        case 1u: { return arena_at(layer.x + column * columns() + k); }
+        default: { return gradient_at(vec4<u32>(k), column)[0]; }
     }
+}
+
+fn keep(mode: u32, m: u32, n: u32, value: f32) {
+    let place = m * columns() + n;
+    if (mode == 0u) {
+        var z = value;
+        if (layer.bias == NONE) { z += arena[layer.y + place]; } else { z += parameters[layer.bias + m]; }
+        arena[layer.y + place] = z;
+        if (layer.slope != NONE) { arena[layer.units + place] = select(parameters[layer.slope + m] * z, z, z > 0.0); }
+    } else if (mode == 1u) {
+        if (n < limit(m)) { gradient[part * copy + layer.weight + m * layer.inputs + n] += value; }
+    } else {
+        arena[dx + place] = value;
+    }
+}
+
+fn keep_row(mode: u32, m: u32, n: u32, rows: u32, width: u32, values: vec4<f32>) {
+    if (m >= rows) { return; }
+    if (n < width) { keep(mode, m, n, values.x); }
+    if (n + 1u < width) { keep(mode, m, n + 1u, values.y); }
+    if (n + 2u < width) { keep(mode, m, n + 2u, values.z); }
+    if (n + 3u < width) { keep(mode, m, n + 3u, values.w); }
+}
+
+fn keep_row_sum(m: u32, sum: f32, slope_sum: f32) {
+    if (m >= layer.outputs) { return; }
+    if (layer.bias != NONE) { gradient[part * copy + layer.bias + m] += sum; }
+    if (layer.slope != NONE) { gradient[part * copy + layer.slope + m] += slope_sum; }
+}
+
+// The share of number j of a piece in 4 × 4 outputs.
+fn outer_product(j: u32, thread: vec3<u32>) -> mat4x4<f32> {
+    let left = tile_a[j * PITCH + thread.y];
+    let right = tile_b[j * PITCH + thread.x];
+    return mat4x4<f32>(left.x * right, left.y * right, left.z * right, left.w * right);
 }
 
 fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
@@ -92,69 +144,51 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
     // Calls share their groups among products of several sizes: some have nothing to do.
     if (m0 >= rows || (n0 >= width && n0 > 0u)) { depth = 0u; }
 
-    var sums: array<vec4<f32>, 4>;
-    var row_sums: array<vec2<f32>, 4>;
-    let at = thread.y * SIDE + thread.x;
+    // What a thread reads: which four, and which of a piece. Neighbouring threads read neighbouring addresses. A piece is
+    // on its way while the one before it is multiplied. A loop costs a counter that bounds it, hence four in its body.
+    let of_a = select(thread.yx, thread.xy, mode == 2u);
+    let of_b = select(thread.xy, thread.yx, mode == 1u);
+    var a = a_at(mode, m0 + 4u * of_a.x, k0 + of_a.y, rows, depth);
+    var b = b_at(mode, k0 + of_b.y, n0 + 4u * of_b.x, depth, width);
+    var sums: mat4x4<f32>;
+    var row_sums: mat2x4<f32>;
     for (var k = k0; k < depth; k += PIECE) {
-        if (mode != 1u) { load_weights(mode == 2u, m0, k, rows, depth, at); }
-        for (var i = 0u; i < 4u; i += 1u) {
-            let e = at + i * SIDE * SIDE;
-            if (mode == 1u) {
-                let o = m0 + e / PIECE;
-                let c = k + e % PIECE;
-                var value = vec2<f32>(0.0, 0.0);
-                if (o < rows && c < depth) { value = gradient_at(o, c); }
-                tile_a[(e % PIECE) * PITCH + e / PIECE] = value.x;
-                row_sums[i] += value;
-                tile_b[(e % PIECE) * PITCH + e / PIECE] = load_b(mode, k + e % PIECE, n0 + e / PIECE, depth, width);
-            } else {
-                tile_b[e / TILE * PITCH + e % TILE] = load_b(mode, k + e / TILE, n0 + e % TILE, depth, width);
-            }
-        }
+        tile_a[of_a.y * PITCH + of_a.x] = a[0];
+        tile_b[of_b.y * PITCH + of_b.x] = b;
+        row_sums += a;
         workgroupBarrier();
-        for (var j = 0u; j < PIECE; j += 1u) {
-            let row = j * PITCH;
-            let b = vec4<f32>(tile_b[row + thread.x], tile_b[row + thread.x + SIDE],
-                tile_b[row + thread.x + 2u * SIDE], tile_b[row + thread.x + 3u * SIDE]);
-            for (var i = 0u; i < 4u; i += 1u) {
-                sums[i] += tile_a[row + thread.y * 4u + i] * b;
-            }
+        a = a_at(mode, m0 + 4u * of_a.x, k + PIECE + of_a.y, rows, depth);
+        b = b_at(mode, k + PIECE + of_b.y, n0 + 4u * of_b.x, depth, width);
+        for (var j = 0u; j < PIECE; j += 4u) {
+            sums += outer_product(j, thread);
+            sums += outer_product(j + 1u, thread);
+            sums += outer_product(j + 2u, thread);
+            sums += outer_product(j + 3u, thread);
         }
         workgroupBarrier();
     }
 
-    for (var i = 0u; i < 4u; i += 1u) {
-        let m = m0 + thread.y * 4u + i;
-        if (m >= rows) { continue; }
-        for (var j = 0u; j < 4u; j += 1u) {
-            let n = n0 + thread.x + SIDE * j;
-            if (n >= width) { continue; }
-            let value = sums[i][j];
-            let place = m * columns() + n;
-            if (mode == 0u) {
-                var z = value;
-                if (layer.bias == NONE) { z += arena[layer.y + place]; } else { z += parameters[layer.bias + m]; }
-                arena[layer.y + place] = z;
-                if (layer.slope != NONE) { arena[layer.units + place] = unit(z, parameters[layer.slope + m]); }
-            } else if (mode == 1u) {
-                if (n < limit(m)) { gradient[part * copy + layer.weight + m * inputs + n] += value; }
-            } else {
-                arena[dx + place] = value;
-            }
-        }
-    }
+    let m = m0 + 4u * thread.y;
+    let n = n0 + 4u * thread.x;
+    keep_row(mode, m, n, rows, width, sums[0]);
+    keep_row(mode, m + 1u, n, rows, width, sums[1]);
+    keep_row(mode, m + 2u, n, rows, width, sums[2]);
+    keep_row(mode, m + 3u, n, rows, width, sums[3]);
+    if (mode != 1u || n0 > 0u) { return; }
 
     // PIECE threads have summed each row.
-    for (var i = 0u; i < 4u; i += 1u) {
-        let e = at + i * SIDE * SIDE;
-        tile_a[(e % PIECE) * PITCH + e / PIECE] = row_sums[i].x;
-        tile_b[(e % PIECE) * PITCH + e / PIECE] = row_sums[i].y;
-    }
+    tile_a[of_a.y * PITCH + of_a.x] = row_sums[0];
+    tile_b[of_a.y * PITCH + of_a.x] = row_sums[1];
     workgroupBarrier();
-    if (mode == 1u && n0 == 0u && at < TILE && m0 + at < rows) {
-        var total = vec2<f32>(0.0, 0.0);
-        for (var j = 0u; j < PIECE; j += 1u) { total += vec2<f32>(tile_a[j * PITCH + at], tile_b[j * PITCH + at]); }
-        if (layer.bias != NONE) { gradient[part * copy + layer.bias + m0 + at] += total.x; }
-        if (layer.slope != NONE) { gradient[part * copy + layer.slope + m0 + at] += total.y; }
+    if (thread.y == 0u) {
+        let four_rows = m0 + 4u * thread.x;
+        var total: mat2x4<f32>;
+        for (var j = 0u; j < PIECE; j += 1u) {
+            total += mat2x4<f32>(tile_a[j * PITCH + thread.x], tile_b[j * PITCH + thread.x]);
+        }
+        keep_row_sum(four_rows, total[0].x, total[1].x);
+        keep_row_sum(four_rows + 1u, total[0].y, total[1].y);
+        keep_row_sum(four_rows + 2u, total[0].z, total[1].z);
+        keep_row_sum(four_rows + 3u, total[0].w, total[1].w);
     }
 }

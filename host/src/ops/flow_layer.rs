@@ -38,7 +38,7 @@ impl FlowLayer {
     fn width(&self, layout: &Layout) -> Option<usize> {
         let widest = self.network.iter().map(|dense| dense.inputs).max()?;
         let width = *WIDTHS.iter().find(|width| widest <= **width)?;
-        let bytes = size_of::<f32>() * (2 * width * SAMPLES + PITCH * PIECE);
+        let bytes = size_of::<f32>() * (2 * width * SAMPLES + 4 * PITCH * PIECE);
         (bytes <= layout.workgroup_memory as usize).then_some(width)
     }
 

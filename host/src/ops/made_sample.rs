@@ -8,15 +8,19 @@
 //!     s_i = +1 with probability σ(logit), by word i of the sample's stream
 //! ```
 //! What it leaves behind, the activations and logits of the first copy, is the forward pass of that
-//! copy, which therefore is not run again. On the GPU a thread draws one whole sample in a single
-//! dispatch; its neighbours read the same weights at the same time.
+//! copy, which therefore is not run again. On the GPU all sites are one dispatch: a few threads draw
+//! a sample together, and each has its share of every sum.
 
 use pushforward::conditional::bernoulli;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::dense::Layer;
+use super::dense;
 use super::noise::fill_words;
-use super::{Context, Dense, Forward, Launch, Layout, NONE, Operation, Slot, arguments};
+use super::{Context, Dense, Forward, Launch, Layout, NONE, Operation, Slot, arguments, constants};
+
+/// Samples of a workgroup, and threads of a sample.
+const SAMPLES: usize = 8;
+const LANES: usize = 32;
 
 /// Draws x, and leaves activations and logits of the first copy; the second copy is −x.
 #[derive(Clone, Debug)]
@@ -94,7 +98,7 @@ impl Operation for MadeSample {
         let arguments = arguments! {
             sites: self.sites,
             layers: self.layers.len(),
-            network: super::dense::table(&self.layers, layout),
+            network: dense::table(&self.layers, layout),
             x: layout.offset(self.x),
             logits: layout.offset(self.logits),
             bias: self.bias,
@@ -102,15 +106,17 @@ impl Operation for MadeSample {
             output_limits: self.output.map_or(0, |d| d.limits.start),
             pairwise: weight(&self.pairwise),
         };
+        let mut sources = dense::sources();
+        sources.extend([
+            constants![SAMPLES, LANES],
+            include_str!("noise.wgsl").into(),
+            include_str!("made_sample.wgsl").into(),
+        ]);
         vec![Launch {
-            sources: vec![
-                Layer::wgsl(),
-                include_str!("noise.wgsl").into(),
-                include_str!("made_sample.wgsl").into(),
-            ],
+            sources,
             entry: "made_sample",
             arguments,
-            groups: [Layout::groups(layout.samples), 1, 1],
+            groups: [layout.samples.div_ceil(SAMPLES) as u32, 1, 1],
         }]
     }
 }

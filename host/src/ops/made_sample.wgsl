@@ -1,36 +1,51 @@
-// A thread draws one sample, site after site.
+// SAMPLES samples a workgroup, site after site. Each of the LANES threads of a sample has every LANES-th summand.
+
+var<workgroup> summands: array<vec4<f32>, SAMPLES * LANES>;
 
 fn first_unit(i: u32, units: u32) -> u32 { return (i * units + call.sites - 1u) / call.sites; }
 
-fn row_times(weight: u32, at: u32, n: u32, c: u32) -> f32 {
-    var sum = 0.0;
-    for (var k = 0u; k < n; k += 1u) { sum += parameters[weight + k] * arena[at + k * columns() + c]; }
-    return sum;
+// Four rows of a matrix, which start there in the parameters, times n rows of the arena from `at`, for sample c.
+fn rows_times(rows: vec4<u32>, at: u32, n: u32, c: u32, thread: vec3<u32>) -> vec4<f32> {
+    var sum: vec4<f32>;
+    for (var k = thread.y; k < n; k += LANES) { sum += parameters_at(rows + k) * arena[at + k * columns() + c]; }
+    summands[thread.y * SAMPLES + thread.x] = sum;
+    workgroupBarrier();
+    var total: vec4<f32>;
+    for (var y = 0u; y < LANES; y += 1u) { total += summands[y * SAMPLES + thread.x]; }
+    workgroupBarrier();
+    return total;
 }
 
-@compute @workgroup_size(GROUP)
-fn made_sample(@builtin(global_invocation_id) id: vec3<u32>) {
-    let c = id.x;
-    if (c >= call.samples) { return; }
+@compute @workgroup_size(SAMPLES, LANES)
+fn made_sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
     let sites = call.sites;
+    let writes = group.x * SAMPLES + thread.x < call.samples && thread.y == 0u;
+    let c = min(group.x * SAMPLES + thread.x, call.samples - 1u);
     for (var i = 0u; i < sites; i += 1u) {
         var below = call.x;
         var units = 0u;
         for (var l = 0u; l < call.layers; l += 1u) {
             let layer = layer_at(call.network, l);
             units = layer.outputs;
-            for (var u = first_unit(i, units); u < first_unit(i + 1u, units); u += 1u) {
-                let v = parameters[layer.bias + u]
-                    + row_times(layer.weight + u * layer.inputs, below, tables[layer.limits + u], c);
-                arena[layer.y + u * columns() + c] = v;
-                arena[layer.units + u * columns() + c] = select(parameters[layer.slope + u] * v, v, v > 0.0);
+            let end = first_unit(i + 1u, units);
+            for (var u = first_unit(i, units); u < end; u += 4u) {
+                let row = four(u, end);
+                let weights = layer.weight + row * layer.inputs;
+                // The units of a site see the same.
+                let v = parameters_at(layer.bias + row) + rows_times(weights, below, tables[layer.limits + u], c, thread);
+                if (writes) {
+                    keep_rows(layer.y, u, end, c, v);
+                    keep_rows(layer.units, u, end, c, unit(v, parameters_at(layer.slope + row)));
+                }
             }
             below = layer.units;
+            storageBarrier();
         }
         var logit = parameters[call.bias + i];
-        if (call.output != NONE) { logit += row_times(call.output + i * units, below, tables[call.output_limits + i], c); }
-        if (call.pairwise != NONE) { logit += row_times(call.pairwise + i * sites, call.x, i, c); }
-        arena[call.logits + i * columns() + c] = logit;
+        if (call.output != NONE) {
+            logit += rows_times(vec4<u32>(call.output + i * units), below, tables[call.output_limits + i], c, thread).x;
+        }
+        if (call.pairwise != NONE) { logit += rows_times(vec4<u32>(call.pairwise + i * sites), call.x, i, c, thread).x; }
 
         // The less likely value has probability ⌊2³² σ(−|logit|)⌋ / 2³².
         let e = exp(-min(abs(logit), 22.0));
@@ -40,7 +55,11 @@ fn made_sample(@builtin(global_invocation_id) id: vec3<u32>) {
         let word = threefry(step_inputs.key, vec2<u32>(c, i / 2u))[i % 2u];
         let likely = select(1.0, -1.0, logit < 0.0);
         let s = select(likely, -likely, word < threshold);
-        arena[call.x + i * columns() + c] = s;
-        if (call.copies == 2u) { arena[call.x + i * columns() + call.samples + c] = -s; }
+        if (writes) {
+            arena[call.logits + i * columns() + c] = logit;
+            arena[call.x + i * columns() + c] = s;
+            if (call.copies == 2u) { arena[call.x + i * columns() + call.samples + c] = -s; }
+        }
+        storageBarrier();
     }
 }

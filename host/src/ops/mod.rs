@@ -217,7 +217,8 @@ pub struct Layout {
     /// Number of parameters.
     pub parameters: usize,
     /// Copies of the gradient: a sum over the columns of a batch is shared out among so many
-    /// workgroups, or a layer of few weights would keep few of them busy. The optimiser adds them.
+    /// workgroups, or a layer of few weights would keep few of them busy. The last call of the
+    /// backward pass adds them to the first.
     pub parts: usize,
 }
 

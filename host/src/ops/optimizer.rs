@@ -39,9 +39,10 @@ pub(crate) fn adam(
     }
 }
 
-/// The WGSL calls for `n` parameters, of which the gradient has so many copies to be added. The partial sums lie behind the readings of a block; every
-/// workgroup of the second call adds them up for itself.
-pub(crate) fn gpu(n: usize, parts: usize) -> Vec<Launch> {
+/// The WGSL calls for `n` parameters, whose gradient lies there in so many parts. The first, which
+/// ends the backward pass, adds them up. The partial sums of the norm lie behind the readings of a
+/// block; every workgroup of the second call adds these up for itself.
+pub(crate) fn gpu(n: usize, parts: usize) -> [Launch; 2] {
     let first = READINGS * BLOCK;
     let launch = |entry, groups| Launch {
         sources: vec![
@@ -53,5 +54,5 @@ pub(crate) fn gpu(n: usize, parts: usize) -> Vec<Launch> {
         groups,
     };
     let groups = n.div_ceil(GROUP).min(PARTS) as u32;
-    vec![launch("norm_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
+    [launch("sum_parts", [PARTS as u32, 1, 1]), launch("adam", [groups, 1, 1])]
 }

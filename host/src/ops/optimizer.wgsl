@@ -1,19 +1,22 @@
-// The copies of the gradient are added, and what is left is in the first of them. The partial sums of its norm lie in
-// `readings` from FIRST_PART.
+// The partial sums of the norm lie in `readings` from FIRST_PART. Those of the gradient are added here, to the first.
 
 @compute @workgroup_size(GROUP)
-fn norm_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-    var part = 0.0;
+fn sum_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
+    var squares = 0.0;
     for (var i = group.x * GROUP + thread.x; i < call.count; i += GROUP * PARTS) {
         var g = gradient[i];
-        for (var p = 1u; p < call.parts; p += 1u) {
-            g += gradient[p * call.count + i];
-            gradient[p * call.count + i] = 0.0;
+        var part = 1u;
+        // Four at a time are on their way together.
+        for (; part + 3u < call.parts; part += 4u) {
+            let at = part * call.count + i;
+            g += (gradient[at] + gradient[at + call.count])
+                + (gradient[at + 2u * call.count] + gradient[at + 3u * call.count]);
         }
+        for (; part < call.parts; part += 1u) { g += gradient[part * call.count + i]; }
         gradient[i] = g;
-        part += g * g;
+        squares += g * g;
     }
-    let total = sum_over_group(thread.x, part);
+    let total = sum_over_group(thread.x, squares);
     if (thread.x == 0u) { readings[FIRST_PART + group.x] = total; }
 }
 

@@ -72,12 +72,13 @@ impl Program {
 
     /// The WGSL calls of a step: forward, loss, backward, optimiser.
     pub(crate) fn phases(&self, layout: &mut Layout) -> [Vec<Launch>; 4] {
-        let mut list = |operations: &[Box<dyn Operation>]| {
+        let mut list = |operations: &[Box<dyn Operation>]| -> Vec<Launch> {
             operations.iter().flat_map(|o| o.gpu(layout)).collect()
         };
-        let (forward, backward) = (list(&self.forward), list(&self.backward));
-        let optimizer = optimizer::gpu(self.parameters, layout.parts);
-        [forward, vec![self.loss.gpu(layout)], backward, optimizer]
+        let (forward, mut backward) = (list(&self.forward), list(&self.backward));
+        let [sum, adam] = optimizer::gpu(self.parameters, layout.parts);
+        backward.push(sum);
+        [forward, vec![self.loss.gpu(layout)], backward, vec![adam]]
     }
 
     /// All WGSL calls of a step, in order.

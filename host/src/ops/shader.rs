@@ -10,7 +10,7 @@ use std::fmt::Write;
 use super::Layout;
 
 /// Threads of a workgroup that has one dimension.
-pub(crate) const GROUP: usize = 64;
+pub(crate) const GROUP: usize = 256;
 /// No parameter, no matrix.
 pub(crate) const NONE: u32 = u32::MAX;
 
