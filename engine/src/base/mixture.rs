@@ -38,7 +38,7 @@ use alloc::format;
 use super::Base;
 use crate::conditional::categorical;
 use crate::distribution::Draws;
-use crate::kernel::{Cursor, Lanes, Plain, Single, Sum, Weight, take, take_mut};
+use crate::kernel::{Lanes, Plain, Single, Sum, Weight, next, take, take_mut};
 use crate::math;
 #[cfg(feature = "model")]
 use crate::model::{BasePart, Faults, Packer, Source, Sources, Start, Tensors, Visible};
@@ -76,11 +76,10 @@ impl<'a, T: Weight> Mixture<'a, T> {
 
     /// Means and log-scales of each component over `dim` coordinates.
     #[inline(always)]
-    fn parts(&self, dim: usize) -> [Cursor<'a, T>; 2] {
-        let mut weights = Cursor::new(self.weights);
-        weights.next(self.components);
-        let means = weights.next(self.components.wrapping_mul(dim));
-        [means, weights.next(means.len())].map(Cursor::new)
+    fn parts(&self, dim: usize) -> [&'a [T]; 2] {
+        let rest = take(self.weights, self.components).1;
+        let (means, rest) = take(rest, self.components.wrapping_mul(dim));
+        [means, take(rest, means.len()).0]
     }
 }
 
@@ -145,7 +144,8 @@ impl<L: Lanes, T: Weight> Kernel for Draw<'_, '_, L, T> {
                 let (mut mean, mut log_scale) = (s.splat(0.0), s.splat(0.0));
                 let [mut means, mut log_scales] = base.parts(dim);
                 for k in 0..base.components {
-                    let (Some(m), Some(a)) = (means.next(dim).get(d), log_scales.next(dim).get(d))
+                    let (Some(m), Some(a)) =
+                        (next(&mut means, dim).get(d), next(&mut log_scales, dim).get(d))
                     else {
                         return;
                     };
@@ -184,7 +184,9 @@ impl<L: Lanes, T: Weight> Kernel for Density<'_, '_, L, T> {
             for r in 0..total.as_ref().len() {
                 term.add(lanes, r, weight);
             }
-            for ((z, mean), log_scale) in z.iter().zip(means.next(dim)).zip(log_scales.next(dim)) {
+            for ((z, mean), log_scale) in
+                z.iter().zip(next(&mut means, dim)).zip(next(&mut log_scales, dim))
+            {
                 let log_scale = bounded(log_scale.widen());
                 let (mean, inverse) =
                     (s.splat(mean.widen()), s.splat(math::exp(Scalar, -log_scale)));

@@ -1,7 +1,7 @@
 //! Many samples at once: lanes are samples, a weight is broadcast.
 
 use super::dense::{Layer, constant, leaky_unit};
-use super::{Arith, Cursor, Dense, Lanes, PANEL, STRIP, Sum, Weight};
+use super::{Arith, Dense, Lanes, PANEL, STRIP, Store, Sum, Weight, next};
 use crate::simd::{Kernel, Simd};
 
 /// `R` vectors of samples a feature, lanes = samples.
@@ -71,9 +71,9 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
 
     /// A panel of width `W`, `O` outputs at a time.
     #[inline(always)]
-    fn panel<T: Weight, const W: usize, const O: usize>(
+    fn panel<'w, T: Store<'w>, const W: usize, const O: usize>(
         self,
-        mut dense: Dense<'_, T>,
+        mut dense: Dense<'w, T>,
         x: &[[S::Array; R]],
         out: &mut [[S::Array; R]; W],
     ) {
@@ -101,18 +101,18 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
 
     /// `O` panels of width 1 side by side, so that enough accumulators are in flight.
     #[inline(always)]
-    fn columns<T: Weight, const O: usize>(
+    fn columns<'w, T: Store<'w>, const O: usize>(
         self,
-        dense: Dense<'_, T>,
+        dense: Dense<'w, T>,
         x: &[[S::Array; R]],
         out: &mut [[S::Array; R]],
     ) {
         let s = self.s;
         let Some(out) = out.first_chunk_mut::<O>() else { return };
-        let mut weights = Cursor::new(dense.weights);
-        let mut columns: [&[T]; O] = [&[]; O];
+        let mut weights = dense.weights;
+        let mut columns: [&[T::Matrix]; O] = [&[]; O];
         for column in &mut columns {
-            *column = weights.next(x.len());
+            *column = next(&mut weights, x.len());
         }
         let mut c = self.begin(dense.bias, out);
         for (i, x) in x.iter().enumerate() {
@@ -185,17 +185,17 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 
     #[inline(always)]
-    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+    fn dense<'w, T: Store<'w>>(self, dense: Dense<'w, T>, x: &[Self::V], out: &mut [Self::V]) {
         if !out.is_empty() {
-            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, T, true> { lanes: self, dense, x, out });
         }
     }
 
     #[inline(always)]
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]) {
         if !acc.is_empty() && !x.is_empty() {
-            let dense = Dense { bias: &[], weights, slopes: &[] };
-            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
+            let dense = Dense::<&[T]> { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, &[T], false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -205,8 +205,8 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const R: usize, const ENDS: bool> Kernel
-    for Layer<'_, Batch<S, A, R>, T, ENDS>
+impl<'w, S: Simd, A: Arith, T: Store<'w>, const R: usize, const ENDS: bool> Kernel
+    for Layer<'w, '_, Batch<S, A, R>, T, ENDS>
 {
     type Output = ();
     #[inline(always)]

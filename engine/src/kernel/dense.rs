@@ -1,21 +1,21 @@
 //! A dense layer, and the leaky units at its end.
 
-use super::{Lanes, Weight, take};
+use super::{Lanes, Store, Weight, take};
 use crate::simd::Simd;
 
 /// A dense layer: `out[o] = leaky(bias[o] + Σ_i w[i][o] x[i])`, one accumulator an output, inputs
 /// ascending.
 #[derive(Clone, Copy, Debug)]
-pub struct Dense<'a, T> {
+pub struct Dense<'a, W: Store<'a>> {
     /// One an output; empty where the accumulators hold their start already.
-    pub bias: &'a [T],
+    pub bias: &'a [W::Bias],
     /// Packed as [`kernel`](super) says.
-    pub weights: &'a [T],
+    pub weights: &'a [W::Matrix],
     /// One an output; empty where the sums are the outputs.
-    pub slopes: &'a [T],
+    pub slopes: &'a [W::Slope],
 }
 
-impl<'a, T> Dense<'a, T> {
+impl<'a, W: Store<'a>> Dense<'a, W> {
     /// Without what only the first and the last strip of inputs have.
     #[inline(always)]
     pub(super) fn strip(self, first: bool, last: bool) -> Self {
@@ -36,16 +36,20 @@ impl<'a, T> Dense<'a, T> {
 
 /// A layer with its values, to be run as one [`Kernel`](crate::simd::Kernel): one copy of its loops for all layers, and
 /// one without `ENDS` (biases and slopes) for rectangles, many of which are small.
-pub(super) struct Layer<'a, L: Lanes, T, const ENDS: bool> {
+pub(super) struct Layer<'w, 'x, L: Lanes, W: Store<'w>, const ENDS: bool> {
     pub(super) lanes: L,
-    pub(super) dense: Dense<'a, T>,
-    pub(super) x: &'a [L::V],
-    pub(super) out: &'a mut [L::V],
+    pub(super) dense: Dense<'w, W>,
+    pub(super) x: &'x [L::V],
+    pub(super) out: &'x mut [L::V],
 }
 
 /// A layer that has no inputs.
 #[inline(always)]
-pub(super) fn constant<L: Lanes, T: Weight>(lanes: L, dense: Dense<'_, T>, out: &mut [L::V]) {
+pub(super) fn constant<'a, L: Lanes, W: Store<'a>>(
+    lanes: L,
+    dense: Dense<'a, W>,
+    out: &mut [L::V],
+) {
     for (out, bias) in out.iter_mut().zip(dense.bias) {
         *out = lanes.splat(bias.widen());
     }

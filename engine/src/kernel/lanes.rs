@@ -1,6 +1,6 @@
 //! How one feature is held: what a model is written over.
 
-use super::{Dense, Sum, Weight};
+use super::{Dense, Store, Sum, Weight};
 use crate::simd::{Kernel, Simd};
 
 /// How one feature is held, and the kernels on features; see [`kernel`](super).
@@ -35,7 +35,7 @@ pub trait Lanes: Copy {
     fn sum(self, sum: &mut Sum<Self::V>, i: usize, n: usize, x: <Self::E as Simd>::F);
 
     /// Runs a layer of `x.len()` inputs and `out.len()` outputs.
-    fn dense<T: Weight>(self, layer: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]);
+    fn dense<'w, W: Store<'w>>(self, layer: Dense<'w, W>, x: &[Self::V], out: &mut [Self::V]);
 
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.

@@ -30,6 +30,7 @@ mod batch;
 mod dense;
 mod lanes;
 mod single;
+mod store;
 mod sum;
 mod weight;
 
@@ -38,8 +39,9 @@ pub use batch::Batch;
 pub use dense::{Dense, leaky};
 pub use lanes::Lanes;
 pub use single::Single;
+pub use store::{Counts, Mixed, Store};
 pub use sum::Sum;
-pub use weight::{Cursor, Weight, take, take_mut};
+pub use weight::{Weight, next, take, take_mut};
 
 /// Outputs in the widest panel.
 pub const PANEL: usize = 16;

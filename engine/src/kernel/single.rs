@@ -1,7 +1,7 @@
 //! One sample: lanes are outputs, a row of weights is a vector.
 
 use super::dense::{Layer, constant, leaky_unit};
-use super::{Arith, Cursor, Dense, Lanes, PANEL, STRIP, Sum, Weight, take, take_mut};
+use super::{Arith, Dense, Lanes, PANEL, STRIP, Store, Sum, Weight, next, take, take_mut};
 use crate::simd::{Kernel, Scalar, Simd};
 
 /// One sample, lanes = outputs.
@@ -28,9 +28,9 @@ impl<S: Simd, A: Arith> Single<S, A> {
 
     /// Panels of width `W`, up to four side by side: one alone would be one chain of additions.
     #[inline(always)]
-    fn groups<T: Weight, const W: usize>(
+    fn groups<'w, T: Store<'w>, const W: usize>(
         self,
-        dense: &mut Dense<'_, T>,
+        dense: &mut Dense<'w, T>,
         x: &[f32],
         mut out: &mut [[f32; W]],
     ) {
@@ -53,19 +53,19 @@ impl<S: Simd, A: Arith> Single<S, A> {
 
     /// `P` panels of width `W` side by side.
     #[inline(always)]
-    fn panels<T: Weight, const W: usize, const P: usize>(
+    fn panels<'w, T: Store<'w>, const W: usize, const P: usize>(
         self,
-        dense: Dense<'_, T>,
+        dense: Dense<'w, T>,
         x: &[f32],
         out: &mut [[f32; W]],
     ) {
         let Some(out) = out.first_chunk_mut::<P>() else { return };
         let s = self.s;
         let vectors = W.div_ceil(S::LANES);
-        let mut streams: [&[[T; W]]; P] = [&[]; P];
-        let mut weights = Cursor::new(dense.weights);
+        let mut streams: [&[[T::Matrix; W]]; P] = [&[]; P];
+        let mut weights = dense.weights;
         for stream in &mut streams {
-            *stream = weights.next(W * x.len()).as_chunks::<W>().0;
+            *stream = next(&mut weights, W * x.len()).as_chunks::<W>().0;
             if stream.len() != x.len() {
                 return;
             }
@@ -76,7 +76,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
             let mut wide = [0.0; W];
             let start = match biases.get(i) {
                 Some(bias) => {
-                    T::widen_all(bias, &mut wide);
+                    T::Bias::widen_all(bias, &mut wide);
                     &wide
                 }
                 None => out,
@@ -90,7 +90,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
             for (c, stream) in c.iter_mut().zip(&streams) {
                 let Some(row) = stream.get(i) else { return };
                 let mut wide = [0.0; W];
-                T::widen_all(row, &mut wide);
+                T::Matrix::widen_all(row, &mut wide);
                 for (j, c) in c.iter_mut().enumerate().take(vectors) {
                     *c = A::mul_add(s, load_part(s, &wide, j), x, *c);
                 }
@@ -99,7 +99,7 @@ impl<S: Simd, A: Arith> Single<S, A> {
         for (i, (c, out)) in c.iter_mut().zip(out).enumerate() {
             if let Some(slopes) = slopes.get(i) {
                 let mut wide = [0.0; W];
-                T::widen_all(slopes, &mut wide);
+                T::Slope::widen_all(slopes, &mut wide);
                 for (j, c) in c.iter_mut().enumerate().take(vectors) {
                     *c = leaky_unit(s, *c, load_part(s, &wide, j));
                 }
@@ -133,9 +133,9 @@ fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
 /// units.
 #[cfg(cortex_m_fpu)]
 #[inline(always)]
-fn dense_thumb<A: Arith, T: Weight>(dense: Dense<'_, T>, x: &[f32], out: &mut [f32]) {
-    T::widen_all(dense.bias, out);
-    T::rectangle_thumb::<A>(dense.weights, x, out);
+fn dense_thumb<'w, A: Arith, T: Store<'w>>(dense: Dense<'w, T>, x: &[f32], out: &mut [f32]) {
+    T::Bias::widen_all(dense.bias, out);
+    T::Matrix::rectangle_thumb::<A>(dense.weights, x, out);
     for (out, slope) in out.iter_mut().zip(dense.slopes) {
         *out = leaky_unit(Scalar, *out, slope.widen());
     }
@@ -202,12 +202,12 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 
     #[inline(always)]
-    fn dense<T: Weight>(self, dense: Dense<'_, T>, x: &[Self::V], out: &mut [Self::V]) {
+    fn dense<'w, T: Store<'w>>(self, dense: Dense<'w, T>, x: &[Self::V], out: &mut [Self::V]) {
         #[cfg(cortex_m_fpu)]
         dense_thumb::<A, T>(dense, flat(x), flat_mut(out));
         #[cfg(not(cortex_m_fpu))]
         if !out.is_empty() {
-            self.s.vectorize(Layer::<_, _, true> { lanes: self, dense, x, out });
+            self.s.vectorize(Layer::<_, T, true> { lanes: self, dense, x, out });
         }
     }
 
@@ -217,8 +217,8 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
         T::rectangle_thumb::<A>(weights, flat(x), flat_mut(acc));
         #[cfg(not(cortex_m_fpu))]
         if !acc.is_empty() && !x.is_empty() {
-            let dense = Dense { bias: &[], weights, slopes: &[] };
-            self.s.vectorize(Layer::<_, _, false> { lanes: self, dense, x, out: acc });
+            let dense = Dense::<&[T]> { bias: &[], weights, slopes: &[] };
+            self.s.vectorize(Layer::<_, &[T], false> { lanes: self, dense, x, out: acc });
         }
     }
 
@@ -228,7 +228,9 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     }
 }
 
-impl<S: Simd, A: Arith, T: Weight, const ENDS: bool> Kernel for Layer<'_, Single<S, A>, T, ENDS> {
+impl<'w, S: Simd, A: Arith, T: Store<'w>, const ENDS: bool> Kernel
+    for Layer<'w, '_, Single<S, A>, T, ENDS>
+{
     type Output = ();
     #[inline(always)]
     fn run<S2: Simd>(self, _: S2) {

@@ -4,7 +4,7 @@
 use crate::simd::thumb;
 
 /// A stored weight; widening to `f32` is exact.
-pub trait Weight: Copy + Send + Sync + 'static {
+pub trait Weight: Copy + core::fmt::Debug + Send + Sync + 'static {
     /// Bytes of one weight in flash.
     const BYTES: usize;
     /// The value as `f32`.
@@ -75,22 +75,10 @@ pub fn take_mut<T>(xs: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
     xs.split_at_mut_checked(n).unwrap_or_default()
 }
 
-/// Reads a model's packed weights in the order in which a kernel needs them.
-#[derive(Clone, Copy, Debug)]
-pub struct Cursor<'a, T>(&'a [T]);
-
-impl<'a, T> Cursor<'a, T> {
-    /// A cursor at the start of `weights`.
-    #[inline(always)]
-    pub fn new(weights: &'a [T]) -> Self {
-        Self(weights)
-    }
-
-    /// The next `n` weights.
-    #[inline(always)]
-    pub fn next(&mut self, n: usize) -> &'a [T] {
-        let (now, later) = take(self.0, n);
-        self.0 = later;
-        now
-    }
+/// Takes the next `n` off a slice; fewer when there are fewer.
+#[inline(always)]
+pub fn next<'a, T>(rest: &mut &'a [T], n: usize) -> &'a [T] {
+    let (now, later) = take(rest, n);
+    *rest = later;
+    now
 }

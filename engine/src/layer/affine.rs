@@ -9,7 +9,7 @@
 use alloc::format;
 
 use crate::bijection::{Bijection, Direction, Tile};
-use crate::kernel::{Cursor, Lanes, Weight};
+use crate::kernel::{Lanes, Weight, take};
 #[cfg(feature = "model")]
 use crate::model::{Faults, LayerPart, Packer, Sizes, Source, Sources, Start, Tensors};
 use crate::simd::{Kernel, Simd};
@@ -57,8 +57,8 @@ impl<L: Lanes, T: Weight> Kernel for Run<'_, '_, '_, L, T> {
     fn run<S: Simd>(self, _: S) {
         let Self { layer, lanes, direction, tile } = self;
         let dim = tile.x.len();
-        let mut weights = Cursor::new(layer.weights);
-        let (scales, shifts) = (weights.next(dim), weights.next(dim));
+        let (scales, rest) = take(layer.weights, dim);
+        let shifts = take(rest, dim).0;
         let e = lanes.e();
         for i in 0..L::vectors(dim) {
             let (a, b) = (lanes.weights(scales, i), lanes.weights(shifts, i));

@@ -31,7 +31,7 @@ use alloc::format;
 use core::slice;
 
 use crate::bijection::{Bijection, Direction, Tile};
-use crate::kernel::{Cursor, Lanes, Weight, take, take_mut};
+use crate::kernel::{Lanes, Weight, next, take, take_mut};
 use crate::math::exp;
 #[cfg(feature = "model")]
 use crate::model::{Faults, LayerPart, Packer, Sizes, Source, Sources, Start, Tensors, Visible};
@@ -85,9 +85,9 @@ impl<L: Lanes, T: Weight> Kernel for Run<'_, '_, '_, L, T> {
         let Self { layer, lanes, direction, tile } = self;
         let (s, x) = (lanes.s(), &mut *tile.x);
         let dim = x.len();
-        let mut weights = Cursor::new(layer.weights);
-        let (logs, shifts) = (weights.next(dim), weights.next(dim));
-        let (upper, lower) = (weights.next(triangle(dim)), weights.next(triangle(dim)));
+        let mut weights = layer.weights;
+        let (logs, shifts) = (next(&mut weights, dim), next(&mut weights, dim));
+        let (upper, lower) = (next(&mut weights, triangle(dim)), next(&mut weights, triangle(dim)));
         for i in 0..L::vectors(dim) {
             lanes.sum(tile.log_prob, i, dim, lanes.weights(logs, i));
         }

@@ -88,7 +88,7 @@ catalogue! {
     NetworkSpec,
     /// A network's kernel.
     AnyNetwork<'a>, each_network:
-    Mlp(network::MlpSpec, Called<Mlp<'a, f32, AnyActivation>>),
+    Mlp(network::MlpSpec, Called<Mlp<'a, &'a [f32], AnyActivation>>),
 }
 
 catalogue! {

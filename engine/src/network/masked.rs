@@ -49,7 +49,7 @@ use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
-use crate::kernel::{Cursor, Dense, Lanes, Weight, leaky, take, take_mut};
+use crate::kernel::{Counts, Dense, Lanes, Store, leaky, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -86,11 +86,13 @@ pub struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Packed weights, biases and slopes.
-    pub fn weights_len(&self, activation: impl Activation) -> usize {
-        let of_units = |units: &usize| units + activation.slopes(*units);
-        let biases = self.sites * self.outputs + self.hidden.iter().map(of_units).sum::<usize>();
-        biases + self.multiply_adds()
+    /// Its weights, biases and slopes.
+    pub fn counts(&self, activation: impl Activation) -> Counts {
+        Counts {
+            matrix: self.multiply_adds(),
+            bias: self.sites * self.outputs + self.hidden.iter().sum::<usize>(),
+            slopes: self.hidden.iter().map(|units| activation.slopes(*units)).sum(),
+        }
     }
 
     /// Multiply-adds of one walk: each unmasked weight once.
@@ -140,32 +142,37 @@ const WIDTHS: usize = 4;
 /// Whether it has direct terms is in its type: a network without them is walked a tenth quicker for
 /// not asking at each site. So is whether it is residual. One that is read with its activation asks.
 #[derive(Clone, Copy, Debug)]
-pub struct Masked<'a, T = f32, const DIRECT: bool = false, U = Leaky, const RESIDUAL: bool = false>
-{
+pub struct Masked<
+    'a,
+    W = &'a [f32],
+    const DIRECT: bool = false,
+    U = Leaky,
+    const RESIDUAL: bool = false,
+> {
     shape: Shape<'a>,
     activation: U,
     residual: bool,
     /// Units a site of the first layers, where that is a whole number; else 0.
     widths: [usize; WIDTHS],
-    weights: &'a [T],
+    weights: W,
 }
 
-impl<'a, T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
-    Masked<'a, T, DIRECT, U, RESIDUAL>
+impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
+    Masked<'a, W, DIRECT, U, RESIDUAL>
 {
     /// A network of this `shape` over weights packed as the module says.
     ///
     /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms,
     /// if outputs would read nothing, if it is residual and its layers
-    /// [cannot be](can_be_residual), or if there are not [`Shape::weights_len`] weights.
-    pub fn new(shape: Shape<'a>, activation: U, weights: &'a [T]) -> Option<Self> {
+    /// [cannot be](can_be_residual), or if there are not [as many](Shape::counts) weights.
+    pub fn new(shape: Shape<'a>, activation: U, weights: W) -> Option<Self> {
         if shape.sites == 0
             || shape.inputs == 0
             || shape.outputs == 0
             || (shape.direct != DIRECT && !U::READ)
             || (shape.hidden.is_empty() && !shape.direct)
             || (RESIDUAL && !can_be_residual(shape.hidden, activation))
-            || weights.len() != shape.weights_len(activation)
+            || !weights.fits(shape.counts(activation))
         {
             return None;
         }
@@ -175,7 +182,7 @@ impl<'a, T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
     /// give wrong values and no panic.
     #[doc(hidden)]
-    pub const fn trusted(shape: Shape<'a>, activation: U, weights: &'a [T]) -> Self {
+    pub const fn trusted(shape: Shape<'a>, activation: U, weights: W) -> Self {
         let mut widths = [0; WIDTHS];
         let (mut rest, mut of) = (shape.hidden, widths.as_mut_slice());
         while let ([units, tail @ ..], [width, later @ ..]) = (rest, of) {
@@ -225,25 +232,26 @@ impl<'a, T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     #[inline(always)]
     fn start<L: Lanes>(
         lanes: L,
-        weights: &mut Cursor<'a, T>,
-        bias: &'a [T],
+        weights: &mut W,
+        bias: &'a [W::Bias],
         context: &[L::V],
         inputs: &[L::V],
         acc: &mut [L::V],
     ) {
         let n = acc.len();
         let Some(_) = context.first() else {
-            let dense = Dense { bias, weights: weights.next(inputs.len() * n), slopes: &[] };
+            let rectangle = weights.matrix(inputs.len() * n);
+            let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
             return lanes.dense(dense, inputs, acc);
         };
-        let dense = Dense { bias, weights: weights.next(context.len() * n), slopes: &[] };
-        lanes.dense(dense, context, acc);
-        lanes.rectangle(weights.next(inputs.len() * n), inputs, acc);
+        let rectangle = weights.matrix(context.len() * n);
+        lanes.dense(Dense::<W> { bias, weights: rectangle, slopes: &[] }, context, acc);
+        lanes.rectangle(weights.matrix(inputs.len() * n), inputs, acc);
     }
 }
 
-impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalNetwork
-    for Masked<'_, T, DIRECT, U, RESIDUAL>
+impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalNetwork
+    for Masked<'a, W, DIRECT, U, RESIDUAL>
 {
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
@@ -276,7 +284,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
         let (outs, scratch) = take_mut(scratch, block);
         let (directs, scratch) = take_mut(scratch, if direct { block } else { 0 });
         let (stream, hidden) = take_mut(scratch, this.stream());
-        let mut weights = Cursor::new(this.weights);
+        let mut weights = this.weights;
         let mut start = 0;
         while start < sites {
             let end = (start + BLOCK).min(sites);
@@ -291,7 +299,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
                 let (before, through) = (this.before(l, start), this.before(l, end));
                 let n = through - before;
                 let acc = between(layer, before, through);
-                let bias = weights.next(n);
+                let bias = weights.bias(n);
                 let above = if l == 0 { context } else { &[] };
                 Self::start(lanes, &mut weights, bias, above, take(from, known).0, acc);
                 (from, known) = (layer, before);
@@ -300,17 +308,18 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
             let acc = take_mut(outs, count).0;
             // Without hidden layers the outputs read nothing but the direct terms.
             let known = if sizes.is_empty() { 0 } else { known };
-            let (bias, rectangle) = (weights.next(count), weights.next(known * count));
-            let dense = Dense { bias, weights: rectangle, slopes: &[] };
+            let bias = weights.bias(count);
+            let rectangle = weights.matrix(known * count);
+            let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
             lanes.dense(dense, take(from, known).0, acc);
             if direct {
                 let acc = take_mut(directs, count).0;
                 for a in acc.iter_mut() {
                     *a = lanes.splat(0.0);
                 }
-                lanes.rectangle(weights.next(context.len() * count), context, acc);
+                lanes.rectangle(weights.matrix(context.len() * count), context, acc);
                 lanes.rectangle(
-                    weights.next(start * each * count),
+                    weights.matrix(start * each * count),
                     take(inputs, start * each).0,
                     acc,
                 );
@@ -338,7 +347,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
                             this.activation.apply(lanes, own);
                         }
                     } else if has_slopes {
-                        leaky(lanes, own, weights.next(own.len()));
+                        leaky(lanes, own, weights.slopes(own.len()));
                     } else {
                         this.activation.apply(lanes, own);
                     }
@@ -347,7 +356,7 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
                     } else {
                         between(outs, here, count)
                     };
-                    lanes.rectangle(weights.next(own.len() * acc.len()), own, acc);
+                    lanes.rectangle(weights.matrix(own.len() * acc.len()), own, acc);
                     later = rest;
                 }
                 let out = between(outs, here, here + outputs);
@@ -358,11 +367,11 @@ impl<T: Weight, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalN
                 visitor.site(lanes, site, out, own);
                 if !sizes.is_empty() {
                     let acc = between(hidden, this.before(0, site + 1), this.before(0, end));
-                    lanes.rectangle(weights.next(each * acc.len()), own, acc);
+                    lanes.rectangle(weights.matrix(each * acc.len()), own, acc);
                 }
                 if direct {
                     let acc = between(directs, here + outputs, count);
-                    lanes.rectangle(weights.next(each * acc.len()), own, acc);
+                    lanes.rectangle(weights.matrix(each * acc.len()), own, acc);
                 }
             }
             start = end;
@@ -404,11 +413,11 @@ pub struct MaskedSpec {
 #[derive(Clone, Copy, Debug)]
 pub enum AnyMasked<'a> {
     /// With direct terms.
-    Direct(Masked<'a, f32, true>),
+    Direct(Masked<'a, &'a [f32], true>),
     /// Without.
-    Plain(Masked<'a, f32, false>),
+    Plain(Masked<'a, &'a [f32], false>),
     /// Of other units.
-    Other(Called<Masked<'a, f32, true, AnyActivation>>),
+    Other(Called<Masked<'a, &'a [f32], true, AnyActivation>>),
 }
 
 #[cfg(feature = "model")]
@@ -560,7 +569,7 @@ impl CausalPart for MaskedSpec {
         let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
         sources.code("network masked", 3);
         sources.table(hidden.len() + 13);
-        let weights = sources.weights(self.shape(sizes).weights_len(self.activation));
+        let weights = sources.weights(self.shape(sizes).counts(self.activation).total());
         let unit = format!("engine::activation::{}", self.activation.source(sources));
         let shape = format!(
             "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \
@@ -568,7 +577,7 @@ impl CausalPart for MaskedSpec {
         );
         Source {
             ty: format!(
-                "engine::network::Masked<'static, {}, {direct}, {unit}, {}>",
+                "engine::network::Masked<'static, &'static [{}], {direct}, {unit}, {}>",
                 sources.weight(),
                 self.residual
             ),

@@ -29,7 +29,7 @@ use super::{Network, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
-use crate::kernel::{Cursor, Dense, Lanes, Weight, take, take_mut};
+use crate::kernel::{Counts, Dense, Lanes, Store, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -37,27 +37,27 @@ use crate::model::{
 
 /// A multi-layer perceptron over packed weights, borrowed from flash or from a loaded model.
 #[derive(Clone, Copy, Debug)]
-pub struct Mlp<'a, T = f32, U = Leaky, const RESIDUAL: bool = false> {
+pub struct Mlp<'a, W = &'a [f32], U = Leaky, const RESIDUAL: bool = false> {
     inputs: usize,
     hidden: &'a [usize],
     outputs: usize,
     activation: U,
     residual: bool,
-    weights: &'a [T],
+    weights: W,
 }
 
-impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL> {
+impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Mlp<'a, W, U, RESIDUAL> {
     /// With `hidden` layers of these units, over weights packed as the module says; `None` if there
-    /// are not [`Mlp::weights_len`] of them, or if it is residual and its layers
+    /// are not [as many](Mlp::counts), or if it is residual and its layers
     /// [cannot be](can_be_residual).
     pub fn new(
         inputs: usize,
         hidden: &'a [usize],
         outputs: usize,
         activation: U,
-        weights: &'a [T],
+        weights: W,
     ) -> Option<Self> {
-        let fits = weights.len() == Self::weights_len(inputs, hidden, outputs, activation)
+        let fits = weights.fits(Self::counts(inputs, hidden, outputs, activation))
             && (!RESIDUAL || can_be_residual(hidden, activation));
         fits.then(|| Self::trusted(inputs, hidden, outputs, activation, weights))
     }
@@ -70,7 +70,7 @@ impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL>
         hidden: &'a [usize],
         outputs: usize,
         activation: U,
-        weights: &'a [T],
+        weights: W,
     ) -> Self {
         Self { inputs, hidden, outputs, activation, residual: RESIDUAL, weights }
     }
@@ -88,11 +88,11 @@ impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL>
         lanes: L,
         scratch: &'s mut [L::V],
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
-        let mut weights = Cursor::new(self.weights);
+        let mut weights = self.weights;
         let mut dense = |from: &[L::V], to: &mut [L::V]| {
-            let bias = weights.next(to.len());
-            let rectangle = weights.next(from.len() * to.len());
-            lanes.dense(Dense { bias, weights: rectangle, slopes: &[] }, from, to);
+            let bias = weights.bias(to.len());
+            let rectangle = weights.matrix(from.len() * to.len());
+            lanes.dense(Dense::<W> { bias, weights: rectangle, slopes: &[] }, from, to);
         };
         let third = scratch.len() / 3;
         let (inner, rest) = take_mut(scratch, third);
@@ -116,23 +116,22 @@ impl<'a, T: Weight, U: Activation, const RESIDUAL: bool> Mlp<'a, T, U, RESIDUAL>
         (out, inner)
     }
 
-    /// Packed weights, biases and slopes.
-    pub fn weights_len(
-        mut inputs: usize,
-        hidden: &[usize],
-        outputs: usize,
-        activation: U,
-    ) -> usize {
-        let mut total = 0;
+    /// Its weights, biases and slopes.
+    pub fn counts(inputs: usize, hidden: &[usize], outputs: usize, activation: U) -> Counts {
+        let mut counts = Counts { matrix: 0, bias: outputs, slopes: 0 };
+        let mut known = inputs;
         for units in hidden {
-            total += (inputs + 1) * units + activation.slopes(*units);
-            inputs = *units;
+            counts.matrix += known * units;
+            counts.bias += units;
+            counts.slopes += activation.slopes(*units);
+            known = *units;
         }
-        total + (inputs + 1) * outputs
+        counts.matrix += known * outputs;
+        counts
     }
 }
 
-impl<T: Weight, U: Activation, const RESIDUAL: bool> Network for Mlp<'_, T, U, RESIDUAL> {
+impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Network for Mlp<'a, W, U, RESIDUAL> {
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -156,24 +155,25 @@ impl<T: Weight, U: Activation, const RESIDUAL: bool> Network for Mlp<'_, T, U, R
         if self.is_residual() {
             return self.run_residual(lanes, scratch);
         }
-        let mut weights = Cursor::new(self.weights);
+        let mut weights = self.weights;
         let half = scratch.len() / 2;
         let (mut inputs, mut outputs) = take_mut(scratch, half);
         let mut known = self.inputs;
         for units in self.hidden {
             let layer = take_mut(outputs, *units).0;
-            let bias = weights.next(*units);
-            let rectangle = weights.next(known * *units);
-            let slopes = weights.next(self.activation.slopes(*units));
-            let dense = Dense { bias, weights: rectangle, slopes };
+            let bias = weights.bias(*units);
+            let rectangle = weights.matrix(known * *units);
+            let slopes = weights.slopes(self.activation.slopes(*units));
+            let dense = Dense::<W> { bias, weights: rectangle, slopes };
             lanes.dense(dense, take(inputs, known).0, layer);
             self.activation.apply(lanes, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let out = take_mut(outputs, self.outputs).0;
-        let (bias, rectangle) = (weights.next(self.outputs), weights.next(known * self.outputs));
-        let dense = Dense { bias, weights: rectangle, slopes: &[] };
+        let bias = weights.bias(self.outputs);
+        let rectangle = weights.matrix(known * self.outputs);
+        let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
         lanes.dense(dense, take(inputs, known).0, out);
         (out, inputs)
     }
@@ -198,7 +198,7 @@ pub struct MlpSpec {
 
 #[cfg(feature = "model")]
 impl NetworkPart for MlpSpec {
-    type Built<'a> = Called<Mlp<'a, f32, AnyActivation>>;
+    type Built<'a> = Called<Mlp<'a, &'a [f32], AnyActivation>>;
 
     fn check(&self, faults: &mut Faults) {
         faults.sizes("hidden", &self.hidden);
@@ -242,12 +242,12 @@ impl NetworkPart for MlpSpec {
     fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
         sources.table(self.hidden.len() + 6);
         let (hidden, activation) = (&self.hidden, self.activation);
-        let len = Mlp::<f32, _, false>::weights_len(inputs, hidden, outputs, activation);
-        let (weights, unit) = (sources.weights(len), activation.source(sources));
+        let counts = Mlp::<&[f32], _>::counts(inputs, hidden, outputs, activation);
+        let (weights, unit) = (sources.weights(counts.total()), activation.source(sources));
         let unit = format!("engine::activation::{unit}");
         Source {
             ty: format!(
-                "engine::network::Mlp<'static, {}, {unit}, {}>",
+                "engine::network::Mlp<'static, &'static [{}], {unit}, {}>",
                 sources.weight(),
                 self.residual
             ),
