@@ -189,7 +189,7 @@ fn a_network_over_three_types_of_weights_has_the_bits_of_their_values() {
     let tanh = Mlp::<&[f32], _>::counts(5, &hidden, 7, Tanh);
     assert_eq!(tanh.slopes, 0);
     let byte = |x: f32| Byte((x * 127.0) as i8);
-    agrees!(tanh, byte, |w| All(Mlp::<_>::new(5, &hidden, 7, Tanh, w).unwrap()));
+    agrees!(tanh, byte, |w| All(Mlp::<_, _>::new(5, &hidden, 7, Tanh, w).unwrap()));
 }
 
 #[test]
