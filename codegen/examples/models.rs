@@ -20,7 +20,7 @@ use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
+use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
@@ -80,6 +80,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/spins_residual_plain.safetensors", model(spins_residual(), Plain)?),
         ("codegen/tests/models/mixture_fused.safetensors", model(mixture(), Fused)?),
         ("codegen/tests/models/circle_fused.safetensors", model(circle(), Fused)?),
+        ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -214,6 +215,29 @@ fn spins_residual() -> Description {
         sites.network = network.into();
     }
     description
+}
+
+/// A flow of analytic maps, each made by a network of other units.
+fn analytic() -> Description {
+    let mask = [true, false, false, true, false];
+    let coupling = |mask: [bool; 5], activation, univariate| -> LayerSpec {
+        let network = MlpSpec { hidden: vec![11, 7], activation, residual: false }.into();
+        CouplingSpec { mask: mask.to_vec(), network, univariate }.into()
+    };
+    let autoregressive = |fast, activation, univariate| -> LayerSpec {
+        let network = MaskedSpec { hidden: vec![13], direct: true, activation, residual: false };
+        let (network, order) = (network.into(), vec![2, 0, 4, 3, 1]);
+        AutoregressiveSpec { order, fast, network, univariate }.into()
+    };
+    let sinh: UnivariateSpec = SinhSpec { bound: 2.0 }.into();
+    let cubic: UnivariateSpec = CubicRationalSpec {}.into();
+    let layers = [
+        coupling(mask, AnyActivation::Relu, sinh),
+        autoregressive(Direction::Density, AnyActivation::Elu, cubic),
+        coupling(mask.map(|kept| !kept), AnyActivation::Gelu, cubic),
+        autoregressive(Direction::Sampling, AnyActivation::Tanh, sinh),
+    ];
+    preset::flow(&[5], layers, false)
 }
 
 /// A flow from a mixture.

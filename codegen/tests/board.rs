@@ -135,22 +135,23 @@ fn rows(lines: &[Vec<String>]) -> Lines {
 fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
     let board = Folder::of_default(&firmware())?;
     for name in [
-        "spins_fused",
-        "flow_plain",
+        "v1/spins_fused",
+        "v1/flow_plain",
         "spins_plain",
         "flow_fused",
-        "nsf_fused",
-        "maf_plain",
+        "v1/nsf_fused",
+        "v1/maf_plain",
         "iaf_fused",
         "categories_fused",
         "given_fused",
-        "spins_given_plain",
         "linear_fused",
         "boxed_fused",
         "residual_fused",
         "spins_residual_plain",
         "mixture_fused",
         "circle_fused",
+        "analytic_plain",
+        "spins_given_plain",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

@@ -213,16 +213,15 @@ impl LayerPart for AutoregressiveSpec {
     }
 
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
-        sources.code("autoregressive", 2);
         sources.table(self.order.len() + 3);
         let network = self.network.source(self.network_sizes(sizes), sources);
         let univariate = self.univariate.source(sources);
         let (order, fast) = (&self.order, self.fast);
+        let (network_ty, map_ty) = (network.ty, univariate.ty);
+        let ty = format!("engine::layer::Autoregressive<'static, {network_ty}, {map_ty}>");
+        sources.code(&ty, 2);
         Source {
-            ty: format!(
-                "engine::layer::Autoregressive<'static, {}, {}>",
-                network.ty, univariate.ty
-            ),
+            ty,
             value: format!(
                 "engine::layer::Autoregressive::trusted(&{order:?}, \
                  engine::bijection::Direction::{fast:?}, {}, {})",

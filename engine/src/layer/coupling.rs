@@ -208,15 +208,16 @@ impl LayerPart for CouplingSpec {
     }
 
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
-        sources.code("coupling", 2);
         sources.table_bytes(self.mask.len());
         sources.table(3);
         let (inputs, outputs) = self.network_sizes(sizes);
         let network = self.network.source(inputs, outputs, sources);
         let univariate = self.univariate.source(sources);
         let (mask, moved) = (&self.mask, moved(&self.mask));
+        let ty = format!("engine::layer::Coupling<'static, {}, {}>", network.ty, univariate.ty);
+        sources.code(&ty, 2);
         Source {
-            ty: format!("engine::layer::Coupling<'static, {}, {}>", network.ty, univariate.ty),
+            ty,
             value: format!(
                 "engine::layer::Coupling::trusted(&{mask:?}, {moved}, {}, {})",
                 network.value, univariate.value

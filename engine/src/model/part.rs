@@ -399,7 +399,7 @@ pub struct Sources {
     weight: &'static str,
     next: usize,
     tables: usize,
-    code: BTreeMap<&'static str, usize>,
+    code: BTreeMap<String, usize>,
 }
 
 /// Bytes of a pointer, and of a size, on the targets that have flash.
@@ -433,9 +433,10 @@ impl Sources {
         self.tables += bytes;
     }
 
-    /// The code of this kind of part takes so many KiB on a Cortex-M4F, at most; counted once.
-    pub fn code(&mut self, kind: &'static str, kib: usize) {
-        self.code.insert(kind, kib << 10);
+    /// The code of this kind of part, or of a part of this type, takes so many KiB on a Cortex-M4F, at
+    /// most; counted once.
+    pub fn code(&mut self, kind: &str, kib: usize) {
+        self.code.insert(kind.into(), kib << 10);
     }
 
     /// Bytes of tables in all.

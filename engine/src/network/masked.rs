@@ -567,7 +567,6 @@ impl CausalPart for MaskedSpec {
 
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
         let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
-        sources.code("network masked", 3);
         sources.table(hidden.len() + 13);
         let weights = sources.weights(self.shape(sizes).counts(self.activation).total());
         let unit = format!("engine::activation::{}", self.activation.source(sources));
@@ -575,12 +574,13 @@ impl CausalPart for MaskedSpec {
             "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \
              outputs: {outputs}, context: {context}, direct: {direct} }}"
         );
+        let (weight, residual) = (sources.weight(), self.residual);
+        let ty = format!(
+            "engine::network::Masked<'static, &'static [{weight}], {direct}, {unit}, {residual}>"
+        );
+        sources.code(&ty, 3);
         Source {
-            ty: format!(
-                "engine::network::Masked<'static, &'static [{}], {direct}, {unit}, {}>",
-                sources.weight(),
-                self.residual
-            ),
+            ty,
             value: format!("engine::network::Masked::trusted({shape}, {unit}, {weights})"),
         }
     }
