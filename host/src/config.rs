@@ -11,11 +11,12 @@ mod section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
 use pushforward::conditional::{Categorical, CategoricalSpec};
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{ConditionalPart, EmbeddingSpec, UnivariateSpec};
+use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
 use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
 use pushforward::univariate::{
@@ -39,10 +40,34 @@ const TABLES: [(&str, Keys); 3] = [
         "model",
         &[
             ("", &["kind", "arithmetic", "context", "embedding"]),
-            ("made", &["hidden", "symmetry", "pairwise", "domain", "categories"]),
-            ("realnvp", &["layers", "hidden", "log_scale_bound", "mask"]),
-            ("nsf", &["layers", "hidden", "bins", "bound", "mode", "mask", "fast"]),
-            ("maf", &["layers", "hidden", "fast", "log_scale_bound"]),
+            (
+                "made",
+                &[
+                    "hidden",
+                    "activation",
+                    "residual",
+                    "symmetry",
+                    "pairwise",
+                    "domain",
+                    "categories",
+                ],
+            ),
+            ("realnvp", &["layers", "hidden", "activation", "residual", "log_scale_bound", "mask"]),
+            (
+                "nsf",
+                &[
+                    "layers",
+                    "hidden",
+                    "activation",
+                    "residual",
+                    "bins",
+                    "bound",
+                    "mode",
+                    "mask",
+                    "fast",
+                ],
+            ),
+            ("maf", &["layers", "hidden", "activation", "residual", "fast", "log_scale_bound"]),
             ("flow", &["base", "layers"]),
         ],
     ),
@@ -95,6 +120,11 @@ pub struct Config {
 pub struct ModelConfig {
     /// The family and its sizes.
     pub family: Family,
+    /// What hidden units of the family's networks make of their sums; leaky in `flow`, whose layers
+    /// have their own.
+    pub activation: AnyActivation,
+    /// Whether hidden layers after a network's first are added to it in pairs.
+    pub residual: bool,
     /// Whether dense multiply-adds are fused (the default) or plain.
     pub plain: bool,
     /// What the context passes before anything else reads it.
@@ -285,6 +315,16 @@ impl Config {
 }
 
 impl Family {
+    /// Units of each hidden layer of its networks, if they are alike; one layer where the target says
+    /// how many.
+    fn hidden(&self) -> Option<&[usize]> {
+        match self {
+            Family::Made { hidden, .. } => Some(hidden.as_deref().unwrap_or(&[1])),
+            Family::Coupling { hidden, .. } | Family::Autoregressive { hidden, .. } => Some(hidden),
+            Family::Layers { .. } => None,
+        }
+    }
+
     /// Where the values of its rows lie.
     pub fn domain(&self) -> Domain<'_> {
         match self {
@@ -398,7 +438,18 @@ fn model<'a>(
             }
         }
     };
-    Ok((ModelConfig { family, plain, embedding }, kind))
+    let (mut activation, mut residual) = (AnyActivation::Leaky, false);
+    if let Some(hidden) = family.hidden() {
+        activation = section.get("activation")?.unwrap_or_default();
+        residual = section.get("residual")?.unwrap_or_default();
+        let mut faults = Faults::default();
+        faults.residual(residual, hidden, activation);
+        if let Some(fault) = faults.all().first() {
+            let message = format!("found {}, expected {}", fault.found, fault.expected);
+            return Err(section.fault(&fault.field, message));
+        }
+    }
+    Ok((ModelConfig { family, activation, residual, plain, embedding }, kind))
 }
 
 /// `embedding = { outputs = 8, hidden = [16] }`.

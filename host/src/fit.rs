@@ -16,9 +16,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pushforward::conditional::BernoulliSpec;
 use pushforward::domain::Domain;
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::file::fnv;
-use pushforward::model::{Arithmetic, Description, LayerSpec, Model, Symmetry, preset};
+use pushforward::model::{
+    Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, SitesSpec, Symmetry, preset,
+};
+use pushforward::network::{MaskedSpec, MlpSpec};
 
 use crate::checkpoint::{self, Best};
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -203,19 +208,33 @@ fn unconditional(
 ) -> std::result::Result<Description, String> {
     let dim: usize = shape.iter().product();
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
+    let (activation, residual) = (config.activation, config.residual);
+    let masked = |hidden: &[usize], direct| -> CausalNetworkSpec {
+        MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual }.into()
+    };
     Ok(match &config.family {
         Family::Made { hidden, z2, pairwise, categories } => {
             let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
             let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
-            let mut description = preset::made(shape, &hidden, *pairwise, symmetry);
-            if let (Some(categories), Description::Sites(sites)) = (categories, &mut description) {
-                sites.conditional = categories.clone().into();
-            }
-            description
+            let conditional = match categories {
+                Some(categories) => categories.clone().into(),
+                None => BernoulliSpec {}.into(),
+            };
+            Description::Sites(SitesSpec {
+                shape: shape.to_vec(),
+                context: 0,
+                embedding: None,
+                network: masked(&hidden, *pairwise),
+                conditional,
+                symmetry,
+            })
         }
         Family::Coupling { layers, hidden, univariate, mask } => {
-            let mask = |l| (0..dim).map(move |d| mask.keeps(d, l, shape));
-            let layer = |l| preset::coupling(mask(l), hidden, *univariate);
+            let layer = |l| -> LayerSpec {
+                let mask = (0..dim).map(|d| mask.keeps(d, l, shape)).collect();
+                let network = MlpSpec { hidden: hidden.clone(), activation, residual }.into();
+                CouplingSpec { mask, network, univariate: *univariate }.into()
+            };
             preset::flow(shape, (0..*layers).map(layer), affine)
         }
         Family::Autoregressive { layers, hidden, univariate, fast } => {
@@ -223,7 +242,10 @@ fn unconditional(
                 0 => (0..dim).collect(),
                 _ => (0..dim).rev().collect(),
             };
-            let layer = |l| preset::autoregressive(order(l), *fast, hidden, *univariate);
+            let layer = |l| -> LayerSpec {
+                let (network, order) = (masked(hidden, false), order(l));
+                AutoregressiveSpec { order, fast: *fast, network, univariate: *univariate }.into()
+            };
             preset::flow(shape, (0..*layers).map(layer), affine)
         }
         Family::Layers { base, layers, fast } => {

@@ -14,8 +14,8 @@ use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec,
-    preset,
+    Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, LayerSpec, Model,
+    Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::univariate::rational_quadratic::Tails;
@@ -68,6 +68,15 @@ fn maf(dim: usize, hidden: &[usize], fast: Direction, spline: bool) -> Descripti
     let layer = |order| preset::autoregressive(order, fast, hidden, map);
     let layers = [layer((0..dim).collect()), layer((0..dim).rev().collect())];
     preset::flow(&[dim], layers, fast == Direction::Density)
+}
+
+/// Sites of other units.
+fn with_units(mut sites: Description, activation: AnyActivation, residual: bool) -> Description {
+    if let Description::Sites(spec) = &mut sites {
+        let CausalNetworkSpec::Masked(network) = &mut spec.network;
+        (network.activation, network.residual) = (activation, residual);
+    }
+    sites
 }
 
 /// A model with no parameter at rest: the usual start plus a little of everything.
@@ -131,6 +140,8 @@ fn free_energy_gradient_of_spins(device: &Device) {
         made(6, &[4], true, Symmetry::Z2),
         made(6, &[13, 8], true, Symmetry::Z2),
         made(6, &[8, 17], false, Symmetry::None),
+        with_units(made(6, &[13, 8], true, Symmetry::Z2), AnyActivation::Tanh, false),
+        with_units(made(6, &[9; 5], true, Symmetry::Z2), AnyActivation::Silu, true),
     ] {
         let model = model(description.clone());
         let target = ising([2, 3]);
@@ -347,10 +358,8 @@ fn gradients_of_activations(device: &Device) {
         let mask = vec![true, false, true, false];
         let coupling = CouplingSpec { mask, network, univariate: AFFINE };
         let masked = |hidden: Vec<usize>| MaskedSpec { hidden, direct: true, activation, residual };
-        let mut spins = made(4, &[], true, Symmetry::Z2);
-        if let Description::Sites(spec) = &mut spins {
-            spec.network = masked(deep([9, 8])).into();
-        }
+        let spins = made(4, &deep([9, 8]), true, Symmetry::Z2);
+        let spins = with_units(spins, activation, residual);
         let (order, fast) = (vec![1, 3, 0, 2], Direction::Density);
         let network = masked(vec![7]).into();
         let autoregressive = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
@@ -609,16 +618,25 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
 
 fn sampling_draws_the_rows_of_the_engine(device: &Device) {
     // Same words, same conditionals: rows differ only where a probability differs in its last bits.
-    let model = model(made(16, &[32], true, Symmetry::None));
-    let [low, high] = step().key;
-    let seed = u64::from(high) << 32 | u64::from(low);
-    let mut rows = vec![0i8; 16 * BATCH];
-    model.sampler().unwrap().sample(seed, 0, &mut rows, None);
-    let (x, _) = gradient(device, &model, &ising([4, 4]), SAMPLES);
-    let equal = (0..BATCH)
-        .filter(|c| (0..16).all(|d| x[d * BATCH + c] == f32::from(rows[c * 16 + d])))
-        .count();
-    assert!(equal >= BATCH - 1, "{}: {equal} of {BATCH} rows are equal", device.kind());
+    let of = |hidden: &[usize], activation, residual| {
+        with_units(made(16, hidden, true, Symmetry::None), activation, residual)
+    };
+    for description in [
+        of(&[32], AnyActivation::Leaky, false),
+        of(&[32, 21], AnyActivation::Gelu, false),
+        of(&[40; 3], AnyActivation::Relu, true),
+    ] {
+        let model = model(description);
+        let [low, high] = step().key;
+        let seed = u64::from(high) << 32 | u64::from(low);
+        let mut rows = vec![0i8; 16 * BATCH];
+        model.sampler().unwrap().sample(seed, 0, &mut rows, None);
+        let (x, _) = gradient(device, &model, &ising([4, 4]), SAMPLES);
+        let equal = (0..BATCH)
+            .filter(|c| (0..16).all(|d| x[d * BATCH + c] == f32::from(rows[c * 16 + d])))
+            .count();
+        assert!(equal >= BATCH - 1, "{}: {equal} of {BATCH} rows are equal", device.kind());
+    }
 }
 
 fn options(steps: u64) -> TrainOptions {

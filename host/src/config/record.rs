@@ -7,7 +7,6 @@ use pushforward::bijection::Direction;
 use pushforward::model::{
     CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, Symmetry, UnivariateSpec,
 };
-use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use toml::{Table, Value};
 
 use crate::data::Column;
@@ -41,6 +40,10 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
         let hidden = sizes(&network.hidden);
         let embedding = table! { outputs = *outputs as i64, hidden = hidden };
         table.insert("embedding".into(), embedding.into());
+    }
+    if !matches!(config.family, Family::Layers { .. }) {
+        let activation = written(&config.activation);
+        table.extend(table! { activation = activation, residual = config.residual });
     }
     table.extend(match &config.family {
         Family::Made { hidden, z2, pairwise, categories } => {
@@ -98,14 +101,14 @@ fn layered(
     layers: usize,
     hidden: &[usize],
 ) -> Table {
-    let mut table = if let UnivariateSpec::Affine(AffineSpec { log_scale_bound }) = univariate {
-        table! { kind = affine, log_scale_bound = decimal(log_scale_bound) }
-    } else if let UnivariateSpec::RationalQuadratic(spline) = univariate {
-        let RationalQuadraticSpec { bins, bound, .. } = spline;
-        table! { kind = "nsf", mode = mode, bins = bins as i64, bound = decimal(bound) }
-    } else {
-        unreachable!("configs have families of these two maps, not of {univariate:?}")
+    let mut table = match written(&univariate) {
+        Value::Table(map) => map,
+        _ => Table::new(),
     };
+    table.extend(match univariate {
+        UnivariateSpec::Affine(_) => table! { kind = affine },
+        _ => table! { kind = "nsf", mode = mode },
+    });
     table.extend(table! { layers = layers as i64, hidden = sizes(hidden) });
     table
 }

@@ -71,6 +71,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         ),
         (format!("[model]\nkind = 'realnvp'\nlog_scale_bound = 0.1\n{phi4}"), flow(), "patience"),
         (format!("[model]\nkind = 'nsf'\nmask = 'halves'\n{data}"), flow(), "anneal"),
+        (format!("[model]\nkind = 'nsf'\nhidden = [8, 8, 8]\n{UNITS}{data}"), flow(), "anneal"),
         (format!("[model]\nkind = 'nsf'\nmode = 'autoregressive'\n{data}"), flow(), "anneal"),
         (
             format!("[model]\nkind = 'maf'\n{data}[train]\nsteps = 9\nweight_decay = 0.1"),
@@ -130,6 +131,27 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             }
         }
     }
+}
+
+/// Keys of a residual network.
+const UNITS: &str = "activation = 'gelu'\nresidual = true\n";
+
+#[test]
+fn networks_have_units_of_a_name_and_may_be_residual() {
+    let model = parse(&format!("[model]\nkind = 'made'\n{UNITS}[target]\ndata = 'x.csv'"), &[])
+        .unwrap()
+        .model;
+    assert_eq!((model.activation, model.residual), (AnyActivation::Gelu, true));
+    for (setting, expected) in [
+        ("residual=true", "[model] activation: found leaky, expected relu, tanh,"),
+        ("activation=sigmoid", "[model] activation: unknown variant `sigmoid`, expected one of"),
+    ] {
+        let message = parse(ISING, &[setting]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    let settings = ["residual=true", "activation=tanh", "hidden=[8, 8]"];
+    let message = parse(ISING, &settings).unwrap_err().to_string();
+    assert!(message.contains("[model] hidden: found [8, 8], expected an odd number"), "{message}");
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! Backward: dx = f′(x) dy, with f′ = 1 or 0 for `relu`, 1 − y² for `tanh`, 1 or y + 1 for `elu`,
 //! σ (1 + x (1 − σ)) for `silu` and Φ + x φ for `gelu`.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use pushforward::activation::{AnyActivation, CDF_SCALE, CDF_TAIL, normal_cdf};
 use pushforward::math::{exp, sigmoid};
 use pushforward::simd::{Kernel, Simd, dispatch};
@@ -23,7 +26,24 @@ pub struct Activation {
     pub y: Slot,
 }
 
-const SHADER: &str = include_str!("activation.wgsl");
+/// The text of one unit and its slope.
+pub(crate) fn sources(activation: AnyActivation) -> [Cow<'static, str>; 3] {
+    let constants = constants![
+        KIND = activation as u32,
+        RELU = AnyActivation::Relu as u32,
+        TANH = AnyActivation::Tanh as u32,
+        ELU = AnyActivation::Elu as u32,
+        SILU = AnyActivation::Silu as u32,
+        CDF_SCALE,
+        DENSITY,
+        P0 = CDF_TAIL[0],
+        P1 = CDF_TAIL[1],
+        P2 = CDF_TAIL[2],
+        P3 = CDF_TAIL[3],
+        P4 = CDF_TAIL[4],
+    ];
+    [constants, SQUASH.into(), include_str!("activation.wgsl").into()]
+}
 
 /// 1/√(2π).
 const DENSITY: f32 = 0.398_942_3;
@@ -88,6 +108,18 @@ impl Kernel for Run<'_> {
 }
 
 impl Activation {
+    /// Computes rows `rows` of the first `columns` columns.
+    pub(crate) fn rows(&self, context: &mut Context<'_>, rows: Range<usize>, columns: usize) {
+        let (n, activation) = (context.columns_of(self.x), self.activation);
+        context.writing(self.y, |context, y| {
+            for start in rows.map(|row| row * n) {
+                let columns = start..start + columns;
+                let (x, y) = (&context.slot(self.x)[columns.clone()], &mut y[columns]);
+                dispatch(context.level, Run { activation, x, y, backward: false });
+            }
+        });
+    }
+
     fn launch(&self, layout: &Layout, dy: Slot, entry: &'static str) -> Vec<Launch> {
         let arguments = arguments! {
             x: layout.offset(self.x),
@@ -98,25 +130,8 @@ impl Activation {
         let positions = layout.shapes[self.x.0].positions;
         let rows = layout.shapes[self.x.0].rows as u32;
         let groups = [Layout::groups(layout.columns_of(self.x)), rows, 1];
-        let kind = self.activation as u32;
-        let sources = vec![
-            constants![
-                KIND = kind,
-                RELU = AnyActivation::Relu as u32,
-                TANH = AnyActivation::Tanh as u32,
-                ELU = AnyActivation::Elu as u32,
-                SILU = AnyActivation::Silu as u32,
-                CDF_SCALE,
-                DENSITY,
-                P0 = CDF_TAIL[0],
-                P1 = CDF_TAIL[1],
-                P2 = CDF_TAIL[2],
-                P3 = CDF_TAIL[3],
-                P4 = CDF_TAIL[4],
-            ],
-            SQUASH.into(),
-            SHADER.into(),
-        ];
+        let mut sources = sources(self.activation).to_vec();
+        sources.push(include_str!("activation_calls.wgsl").into());
         vec![Launch { sources, entry, arguments: arguments.over(positions), groups }]
     }
 }

@@ -23,17 +23,3 @@ fn unit_of(x: f32) -> vec2<f32> {
     let p = select(tail, 1.0 - tail, x > 0.0);
     return vec2<f32>(x * p, p + x * DENSITY * bell);
 }
-
-@compute @workgroup_size(GROUP)
-fn activation(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= columns()) { return; }
-    let at = id.y * columns() + id.x;
-    arena[call.y + at] = unit_of(arena[call.x + at]).x;
-}
-
-@compute @workgroup_size(GROUP)
-fn activation_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= columns()) { return; }
-    let at = id.y * columns() + id.x;
-    arena[call.dy + at] *= unit_of(arena[call.x + at]).y;
-}

@@ -1,6 +1,8 @@
 //! Sums: of a matrix and what a layer made of it (a residual network); of gradients, where two
 //! operations read one matrix and their shares of its gradient add.
 
+use std::ops::Range;
+
 use super::{Context, Forward, Launch, Layout, NONE, Operation, Reverse, Slot, arguments};
 
 /// to += from; without, to = 0.
@@ -12,12 +14,29 @@ pub struct Add {
     pub to: Slot,
 }
 
+impl Add {
+    /// Adds rows `rows` of the first `columns` columns.
+    pub(crate) fn rows(&self, context: &mut Context<'_>, rows: Range<usize>, columns: usize) {
+        let n = context.columns_of(self.to);
+        context.writing(self.to, |context, to| {
+            for start in rows.map(|row| row * n) {
+                let to = &mut to[start..start + columns];
+                match self.from {
+                    Some(from) => {
+                        let from = &context.slot(from)[start..start + columns];
+                        to.iter_mut().zip(from).for_each(|(to, v)| *to += v);
+                    }
+                    None => to.fill(0.0),
+                }
+            }
+        });
+    }
+}
+
 impl Operation for Add {
     fn cpu(&self, context: &mut Context<'_>) {
-        context.writing(self.to, |context, to| match self.from {
-            Some(from) => to.iter_mut().zip(context.slot(from)).for_each(|(to, v)| *to += v),
-            None => to.fill(0.0),
-        });
+        let (rows, columns) = (context.shapes[self.to.0].rows, context.columns_of(self.to));
+        self.rows(context, 0..rows, columns);
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {

@@ -22,28 +22,31 @@ fn made_sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     let writes = group.x * SAMPLES + thread.x < call.samples && thread.y == 0u;
     let c = min(group.x * SAMPLES + thread.x, call.samples - 1u);
     for (var i = 0u; i < sites; i += 1u) {
-        var below = call.x;
-        var units = 0u;
         for (var l = 0u; l < call.layers; l += 1u) {
             let layer = layer_at(call.network, l);
-            units = layer.outputs;
-            let end = first_unit(i + 1u, units);
-            for (var u = first_unit(i, units); u < end; u += 4u) {
+            let ends = ends_at(call.ends, l);
+            let end = first_unit(i + 1u, layer.outputs);
+            for (var u = first_unit(i, layer.outputs); u < end; u += 4u) {
                 let row = four(u, end);
                 let weights = layer.weight + row * layer.inputs;
                 // The units of a site see the same.
-                let v = parameters_at(layer.bias + row) + rows_times(weights, below, tables[layer.limits + u], c, thread);
+                var v = parameters_at(layer.bias + row) + rows_times(weights, layer.x, tables[layer.limits + u], c, thread);
                 if (writes) {
+                    if (ends.added != NONE) { v += arena_at(ends.added + row * columns() + c); }
                     keep_rows(layer.y, u, end, c, v);
-                    keep_rows(layer.units, u, end, c, unit(v, parameters_at(layer.slope + row)));
+                    if (layer.slope != NONE) {
+                        keep_rows(ends.units, u, end, c, unit(v, parameters_at(layer.slope + row)));
+                    } else if (ends.units != NONE) {
+                        let y = vec4<f32>(unit_of(v.x).x, unit_of(v.y).x, unit_of(v.z).x, unit_of(v.w).x);
+                        keep_rows(ends.units, u, end, c, y);
+                    }
                 }
             }
-            below = layer.units;
             storageBarrier();
         }
         var logit = parameters[call.bias + i];
         if (call.output != NONE) {
-            logit += rows_times(vec4<u32>(call.output + i * units), below, tables[call.output_limits + i], c, thread).x;
+            logit += rows_times(vec4<u32>(call.output + i * call.output_inputs), call.output_x, tables[call.output_limits + i], c, thread).x;
         }
         if (call.pairwise != NONE) { logit += rows_times(vec4<u32>(call.pairwise + i * sites), call.x, i, c, thread).x; }
 

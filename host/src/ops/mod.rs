@@ -69,7 +69,7 @@ pub use gaussian::{Gaussian, GaussianBackward};
 pub use leaky::Leaky;
 pub use loss::{Loss, LossKind};
 pub use lu::{Lu, LuBackward};
-pub use made_sample::MadeSample;
+pub use made_sample::{MadeLayer, MadeSample};
 pub use mixture::{Mixture, MixtureBackward};
 pub use noise::Words;
 pub use program::Program;

@@ -22,12 +22,9 @@ mod tape;
 
 use std::sync::Arc;
 
-use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{
-    CausalNetworkSpec, Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
-};
+use pushforward::model::{Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
 use crate::device::{Device, DeviceError, Runner};
@@ -397,15 +394,6 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                 return wrong("fast", found.into(), learned.into());
             }
         }
-    }
-    if let Description::Sites(SitesSpec { network: CausalNetworkSpec::Masked(spec), .. }) =
-        description
-        && matches!(target, Target::Energy { .. })
-        && spec.activation != AnyActivation::Leaky
-    {
-        let found = format!("{:?}", spec.activation).to_lowercase();
-        let expected = "leaky: spins are drawn in a step that knows no other units yet";
-        return wrong("activation", found, expected.into());
     }
     match target {
         Target::Energy { energy, beta, anneal } => {

@@ -6,7 +6,7 @@ use pushforward::network::MaskedSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Activation, Add, Dense, Leaky, Slot};
+use crate::ops::{Activation, Add, Dense, Leaky, MadeLayer, Slot};
 
 /// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
@@ -75,6 +75,18 @@ impl Hidden {
         self.after.into_iter().for_each(|activation| tape.push(activation));
         self.stream.into_iter().for_each(|add| tape.push(add));
     }
+}
+
+/// The layers as ancestral sampling takes them: each with the units that are read of it, which may be
+/// the next layer's to make.
+pub(super) fn sampled(hidden: &[Hidden]) -> Vec<MadeLayer> {
+    let next = hidden.iter().skip(1).map(|layer| layer.before).chain([None]);
+    let layer = |(layer, before): (&Hidden, Option<Activation>)| MadeLayer {
+        dense: layer.dense,
+        add: layer.stream,
+        activation: layer.after.or(before),
+    };
+    hidden.iter().zip(next).map(layer).collect()
 }
 
 /// A masked network.

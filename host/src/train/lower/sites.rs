@@ -1,5 +1,6 @@
 //! Sites, one after another: a masked network, whose outputs are the logits of the conditionals.
 
+use pushforward::activation::AnyActivation;
 use pushforward::domain::Kind;
 use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
 
@@ -43,17 +44,21 @@ pub(super) fn lower(
             read = to;
         }
     }
+    let leaky = network.activation == AnyActivation::Leaky;
     let network = network::masked(&mut tape, tensors, network, "network.", read)?;
     let logits = network.outputs;
 
     if let Target::Energy { energy, .. } = target {
         let Masked { hidden, output, direct, bias, .. } = &network;
-        let layers = hidden.iter().map(|layer| layer.dense).collect();
+        let layers = network::sampled(hidden);
         let (output, pairwise, bias) = (*output, *direct, *bias);
         tape.push(MadeSample { sites, layers, output, pairwise, bias, x, logits });
         target::energies(&mut tape, energy, x);
     }
-    network.push(&mut tape, usize::from(kind == LossKind::Score));
+    // Leaky units of the first copy are there; others are computed again, and what is added to sums
+    // would be added twice.
+    let is_there = kind == LossKind::Score && leaky;
+    network.push(&mut tape, usize::from(is_there));
     let log_q = tape.log_q();
     match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => tape.push(Spins { sites, x, logits, log_q }),
