@@ -310,8 +310,9 @@ pub fn sample_rows<'a, D: Distribution + 'a, N: Noise>(
 /// use pushforward::{noise::Stream, simd::Level, univariate::RationalQuadratic};
 ///
 /// // A spline of two bins moves the second coordinate by the first.
-/// let (mask, weights) = ([true, false], [0.1, -0.2, 0.3, 0.0, 0.5, 0.4, -0.3, 0.2, 0.1, -1.0]);
-/// let network: Mlp = Mlp::new(1, &[], 5, Leaky, &weights).unwrap();
+/// let weights: &[f32] = &[0.1, -0.2, 0.3, 0.0, 0.5, 0.4, -0.3, 0.2, 0.1, -1.0];
+/// let network: Mlp = Mlp::new(1, &[], 5, Leaky, weights).unwrap();
+/// let mask = [true, false];
 /// let spline = RationalQuadratic::new(2, 3.0).unwrap();
 /// let coupling = Coupling::new(&mask, network, spline).unwrap();
 /// let flow = Flow::<_, _, Plain>::new(2, 0, Normal, coupling).unwrap();

@@ -35,9 +35,9 @@
 //! use pushforward::{conditional::Bernoulli, kernel::Plain, noise::Stream, simd::Level, sites::Sites};
 //!
 //! // Two spins: a bias each, and one direct term that aligns the second with the first.
-//! let weights = [0.0, 0.0, 1.5];
+//! let weights: &[f32] = &[0.0, 0.0, 1.5];
 //! let shape = Shape { sites: 2, inputs: 1, hidden: &[], outputs: 1, context: 0, direct: true };
-//! let network = Masked::<_, true>::new(shape, Leaky, &weights).unwrap();
+//! let network = Masked::<_, true>::new(shape, Leaky, weights).unwrap();
 //! let model = Sites::<_, _, Plain>::new(network, Bernoulli).unwrap();
 //! let (mut rows, mut lp) = ([0i8; 8], [0.0; 4]);
 //! let mut scratch = [0.0; 64];
