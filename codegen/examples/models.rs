@@ -20,7 +20,9 @@ use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{
+    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+};
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
@@ -81,6 +83,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/mixture_fused.safetensors", model(mixture(), Fused)?),
         ("codegen/tests/models/circle_fused.safetensors", model(circle(), Fused)?),
         ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
+        ("codegen/tests/models/scales_fused.safetensors", model(scales(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -236,6 +239,23 @@ fn analytic() -> Description {
         autoregressive(Direction::Density, AnyActivation::Elu, cubic),
         coupling(mask.map(|kept| !kept), AnyActivation::Gelu, cubic),
         autoregressive(Direction::Sampling, AnyActivation::Tanh, sinh),
+    ];
+    preset::flow(&[5], layers, false)
+}
+
+/// A flow of the affine maps of other libraries.
+fn scales() -> Description {
+    use Direction::{Density, Sampling};
+    let map = |scale, multiplies| LocationScaleSpec { scale, multiplies };
+    let mask = [true, false, false, true, false];
+    let (exp, sigmoid) = (ScaleSpec::Exp, ScaleSpec::Sigmoid { least: 1e-3 });
+    let soft = ScaleSpec::SoftExp { bound: 6.907_755 };
+    let softplus = ScaleSpec::Softplus { least: 1e-3, most: 3.0 };
+    let layers = [
+        preset::coupling(mask, &[12], map(exp, Sampling)),
+        preset::autoregressive(vec![2, 0, 4, 3, 1], Density, &[12], map(softplus, Density)),
+        preset::coupling(mask.map(|kept| !kept), &[12], map(sigmoid, Density)),
+        preset::autoregressive(vec![1, 3, 2, 0, 4], Density, &[12], map(soft, Density)),
     ];
     preset::flow(&[5], layers, false)
 }

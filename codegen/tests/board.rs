@@ -151,6 +151,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "mixture_fused",
         "circle_fused",
         "analytic_plain",
+        "scales_fused",
         "spins_given_plain",
     ] {
         let model = built(&[], name)?;

@@ -241,6 +241,22 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         [(0x9aa5f7bed069555f, 0xa1d98d57c5cbb410), (0xfa81c82f1fd5fba1, 0xa9dc61ab6004aefe)],
     ),
     (
+        "location_scale exp",
+        [(0x0c639936d026b2b4, 0x4ea1454ab74e3069), (0x69ee8140f890637c, 0x3beba7fcfa823a08)],
+    ),
+    (
+        "location_scale soft_exp",
+        [(0x089541f9ccfdfa13, 0x8730ca09e2e73cad), (0x7b102205e6e07081, 0xbf0ecdf31240bcda)],
+    ),
+    (
+        "location_scale softplus",
+        [(0x5a0f0d3dd7d44ace, 0x148b153b28ece829), (0x5a3c334ffdfbe05a, 0x03a9d9ac11d97c7f)],
+    ),
+    (
+        "location_scale sigmoid",
+        [(0xc289f9452e76df8a, 0xdc5a61a5be027ca0), (0x497066ae3a3f46f2, 0xdc5a61a5be027ca0)],
+    ),
+    (
         "cubic couplings",
         [(0x6c994e423f341126, 0xf54f45f777d25714), (0xb5aeef85465b3886, 0xff0ce14359a5b572)],
     ),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use ops_common::*;
 use pushforward::model::UnivariateSpec;
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{
+    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -459,7 +461,14 @@ fn transforms(device: &Device) {
     let closed = |bins, bound, tails| {
         UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, tails })
     };
+    let located =
+        |scale, multiplies| UnivariateSpec::LocationScale(LocationScaleSpec { scale, multiplies });
+    let soft = ScaleSpec::SoftExp { bound: 2.0 };
     let cases = [
+        (located(ScaleSpec::Exp, Direction::Density), coupling(2)),
+        (located(soft, Direction::Sampling), autoregressive(2)),
+        (located(ScaleSpec::Softplus { least: 1e-3, most: 1.5 }, Direction::Sampling), coupling(2)),
+        (located(ScaleSpec::Sigmoid { least: 1e-3 }, Direction::Density), autoregressive(2)),
         (affine, coupling(2)),
         (affine, autoregressive(2)),
         (CubicRationalSpec {}.into(), coupling(3)),

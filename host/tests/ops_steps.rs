@@ -19,7 +19,9 @@ use pushforward::model::{
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{
+    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
@@ -78,6 +80,16 @@ fn with_units(mut sites: Description, activation: AnyActivation, residual: bool)
     }
     sites
 }
+
+/// Maps of other libraries.
+const EXP: UnivariateSpec = UnivariateSpec::LocationScale(LocationScaleSpec {
+    scale: ScaleSpec::Exp,
+    multiplies: Direction::Density,
+});
+const SOFTPLUS: UnivariateSpec = UnivariateSpec::LocationScale(LocationScaleSpec {
+    scale: ScaleSpec::Softplus { least: 1e-3, most: 1e6 },
+    multiplies: Direction::Density,
+});
 
 /// A model with no parameter at rest: the usual start plus a little of everything.
 fn model(description: Description) -> Model {
@@ -566,6 +578,8 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
         (couplings(4, &[9, 8], sinh, false), &ring),
         (couplings(4, &[9, 8], CubicRationalSpec {}.into(), true), &data),
         (couplings(4, &[9, 8], CubicRationalSpec {}.into(), false), &ring),
+        (couplings(4, &[9, 8], EXP, true), &data),
+        (couplings(4, &[9, 8], SOFTPLUS, false), &ring),
         (autoregressive(Direction::Density), &data),
         (autoregressive(Direction::Sampling), &ring),
         (nsf(4, &[9, 8], true), &data),
@@ -998,6 +1012,7 @@ fn every_shader_is_valid() {
         step_program(&maf(4, &[8], Direction::Density, false), &data),
         step_program(&couplings(4, &[8], CubicRationalSpec {}.into(), false), &data),
         step_program(&couplings(4, &[8], SinhSpec { bound: 2.0 }.into(), false), &data),
+        step_program(&couplings(4, &[8], EXP, false), &data),
         step_program(&among(LuSpec {}.into()), &data),
         step_program(&among(RotationSpec { reflections: 2 }.into()), &data),
         step_program(&from_base(MixtureSpec { components: 3 }, SPLINE, Direction::Density), &data),

@@ -107,6 +107,7 @@ catalogue! {
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
     RationalQuadratic(univariate::RationalQuadraticSpec, AnyRationalQuadratic),
+    LocationScale(univariate::LocationScaleSpec, univariate::AnyLocationScale),
     Sinh(univariate::SinhSpec, univariate::Sinh),
     CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }

@@ -13,6 +13,7 @@
 
 mod affine;
 pub mod cubic_rational;
+pub mod location_scale;
 pub mod rational_quadratic;
 mod sinh;
 
@@ -23,6 +24,8 @@ pub(crate) use affine::{scale, unscale};
 pub use cubic_rational::CubicRational;
 #[cfg(feature = "model")]
 pub use cubic_rational::CubicRationalSpec;
+#[cfg(feature = "model")]
+pub use location_scale::{AnyLocationScale, LocationScaleSpec, ScaleSpec};
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
 pub use rational_quadratic::{AnyRationalQuadratic, RationalQuadraticSpec};

@@ -18,7 +18,9 @@ use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
+use pushforward::univariate::{
+    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+};
 use pushforward_oracle::Oracle;
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
@@ -195,6 +197,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let sinh = UnivariateSpec::from(SinhSpec { bound: 3.0 });
     all.push(("sinh couplings".into(), couplings(7, 3, &[33, 21], sinh, true)));
     all.push(("sinh maf".into(), maf(5, 3, &[24], Direction::Density, sinh, false)));
+    all.extend(location_scales());
     let cubic = UnivariateSpec::from(CubicRationalSpec {});
     all.push(("cubic couplings".into(), couplings(7, 3, &[33, 21], cubic, true)));
     all.push(("cubic maf".into(), maf(5, 3, &[24], Direction::Density, cubic, false)));
@@ -213,6 +216,25 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
 }
 
 /// Networks of each kind of unit: in a flow that reads both ways, in an embedding and over sites.
+/// The maps of other libraries, in couplings and autoregressive layers.
+fn location_scales() -> impl Iterator<Item = (String, Description)> {
+    use Direction::{Density, Sampling};
+    let maps = [
+        ("exp", ScaleSpec::Exp, Density),
+        ("soft_exp", ScaleSpec::SoftExp { bound: 6.907_755 }, Sampling),
+        ("softplus", ScaleSpec::Softplus { least: 1e-3, most: 3.0 }, Density),
+        ("sigmoid", ScaleSpec::Sigmoid { least: 1e-3 }, Sampling),
+    ];
+    maps.into_iter().map(|(name, scale, multiplies)| {
+        let map = LocationScaleSpec { scale, multiplies };
+        let layers = [
+            preset::coupling([true, false, true, false, false], &[20, 17], map),
+            preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[19], map),
+        ];
+        (format!("location_scale {name}"), preset::flow(&[5], layers, false))
+    })
+}
+
 fn activations() -> Vec<(String, Description)> {
     let mut all = Vec::new();
     for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {

@@ -12,6 +12,7 @@
 
 mod affine;
 mod cubic_rational;
+mod location_scale;
 mod rational_quadratic;
 mod sinh;
 
@@ -63,6 +64,7 @@ macro_rules! each_map {
         match $univariate {
             UnivariateSpec::Affine($map) => $then,
             UnivariateSpec::RationalQuadratic($map) => $then,
+            UnivariateSpec::LocationScale($map) => $then,
             UnivariateSpec::Sinh($map) => $then,
             UnivariateSpec::CubicRational($map) => $then,
         }

@@ -2,6 +2,7 @@
 
 mod affine;
 mod cubic_rational;
+mod location_scale;
 mod rational_quadratic;
 mod sinh;
 
@@ -19,6 +20,9 @@ pub fn univariate(
         UnivariateSpec::Affine(spec) => affine::apply(spec, parameters, direction, value),
         UnivariateSpec::RationalQuadratic(spec) => {
             rational_quadratic::apply(spec, parameters, direction, value)
+        }
+        UnivariateSpec::LocationScale(spec) => {
+            location_scale::apply(spec, parameters, direction, value)
         }
         UnivariateSpec::CubicRational(_) => cubic_rational::apply(parameters, direction, value),
         UnivariateSpec::Sinh(spec) => sinh::apply(spec, parameters, direction, value),
