@@ -68,6 +68,17 @@ macro_rules! catalogue {
     };
 }
 
+/// Methods of a kind that are its part's.
+macro_rules! delegate {
+    ($each:ident, $enum:ident: $($(#[$attribute:meta])* $visibility:vis fn $method:ident(
+        $($argument:ident: $type:ty),*
+    ) $(-> $output:ty)?;)+) => {
+        $($(#[$attribute])* $visibility fn $method(&self, $($argument: $type),*) $(-> $output)? {
+            $each!($enum, self, part => part.$method($($argument),*))
+        })+
+    };
+}
+
 catalogue! {
     /// A layer of a flow; see [`crate::layer`].
     LayerSpec,
@@ -133,32 +144,22 @@ catalogue! {
 
 impl LayerPart for LayerSpec {
     type Built<'a> = AnyLayer<'a>;
-    fn check(&self, sizes: Sizes, faults: &mut Faults) {
-        each_layer!(LayerSpec, self, part => part.check(sizes, faults));
-    }
-    fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
-        each_layer!(LayerSpec, self, part => part.supports(supports, faults));
-    }
-    fn tensors(&self, sizes: Sizes, tensors: &mut Tensors) {
-        each_layer!(LayerSpec, self, part => part.tensors(sizes, tensors));
-    }
-    fn pack(&self, sizes: Sizes, packer: &mut Packer<'_>) {
-        each_layer!(LayerSpec, self, part => part.pack(sizes, packer));
+    delegate! { each_layer, LayerSpec:
+        fn check(sizes: Sizes, faults: &mut Faults);
+        fn supports(supports: &mut [Support], faults: &mut Faults);
+        fn tensors(sizes: Sizes, tensors: &mut Tensors);
+        fn pack(sizes: Sizes, packer: &mut Packer<'_>);
+        fn source(sizes: Sizes, sources: &mut Sources) -> Source;
     }
     fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> AnyLayer<'a> {
         each_layer!(LayerSpec to AnyLayer, self, part => part.build(sizes, weights))
     }
-    fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
-        each_layer!(LayerSpec, self, part => part.source(sizes, sources))
-    }
 }
 
 impl Bijection for AnyLayer<'_> {
-    fn fits(&self, dim: usize, context: usize) -> bool {
-        each_layer!(AnyLayer, self, layer => layer.fits(dim, context))
-    }
-    fn scratch(&self) -> usize {
-        each_layer!(AnyLayer, self, layer => layer.scratch())
+    delegate! { each_layer, AnyLayer:
+        fn fits(dim: usize, context: usize) -> bool;
+        fn scratch() -> usize;
     }
     #[inline(always)]
     fn apply<L: Lanes>(&self, lanes: L, direction: Direction, tile: &mut Tile<'_, L>) {
@@ -168,32 +169,22 @@ impl Bijection for AnyLayer<'_> {
 
 impl NetworkPart for NetworkSpec {
     type Built<'a> = AnyNetwork<'a>;
-    fn check(&self, faults: &mut Faults) {
-        each_network!(NetworkSpec, self, part => part.check(faults));
-    }
-    fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
-        each_network!(NetworkSpec, self, part => part.tensors(inputs, outputs, initial, tensors));
-    }
-    fn pack(&self, inputs: usize, outputs: usize, packer: &mut Packer<'_>) {
-        each_network!(NetworkSpec, self, part => part.pack(inputs, outputs, packer));
+    delegate! { each_network, NetworkSpec:
+        fn check(faults: &mut Faults);
+        fn tensors(inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors);
+        fn pack(inputs: usize, outputs: usize, packer: &mut Packer<'_>);
+        fn source(inputs: usize, outputs: usize, sources: &mut Sources) -> Source;
     }
     fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> AnyNetwork<'a> {
         each_network!(NetworkSpec to AnyNetwork, self, part => part.build(inputs, outputs, weights))
     }
-    fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
-        each_network!(NetworkSpec, self, part => part.source(inputs, outputs, sources))
-    }
 }
 
 impl Network for AnyNetwork<'_> {
-    fn inputs(&self) -> usize {
-        each_network!(AnyNetwork, self, network => network.inputs())
-    }
-    fn outputs(&self) -> usize {
-        each_network!(AnyNetwork, self, network => network.outputs())
-    }
-    fn scratch(&self) -> usize {
-        each_network!(AnyNetwork, self, network => network.scratch())
+    delegate! { each_network, AnyNetwork:
+        fn inputs() -> usize;
+        fn outputs() -> usize;
+        fn scratch() -> usize;
     }
     #[inline(always)]
     fn run<'s, L: Lanes>(
@@ -207,31 +198,23 @@ impl Network for AnyNetwork<'_> {
 
 impl CausalPart for CausalNetworkSpec {
     type Built<'a> = AnyCausalNetwork<'a>;
-    fn check(&self, faults: &mut Faults) {
-        each_causal!(CausalNetworkSpec, self, part => part.check(faults));
-    }
-    fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
-        each_causal!(CausalNetworkSpec, self, part => part.tensors(sizes, initial, tensors));
-    }
-    fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
-        each_causal!(CausalNetworkSpec, self, part => part.pack(sizes, packer));
+    delegate! { each_causal, CausalNetworkSpec:
+        fn check(faults: &mut Faults);
+        fn tensors(sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
+        fn pack(sizes: CausalSizes, packer: &mut Packer<'_>);
+        fn source(sizes: CausalSizes, sources: &mut Sources) -> Source;
     }
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyCausalNetwork<'a> {
         each_causal!(CausalNetworkSpec to AnyCausalNetwork, self, part => part.build(sizes, weights))
     }
-    fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
-        each_causal!(CausalNetworkSpec, self, part => part.source(sizes, sources))
-    }
 }
 
 impl CausalNetwork for AnyCausalNetwork<'_> {
-    #[inline(always)]
-    fn sizes(&self) -> CausalSizes {
-        each_causal!(AnyCausalNetwork, self, network => network.sizes())
-    }
-    #[inline(always)]
-    fn scratch(&self) -> usize {
-        each_causal!(AnyCausalNetwork, self, network => network.scratch())
+    delegate! { each_causal, AnyCausalNetwork:
+        #[inline(always)]
+        fn sizes() -> CausalSizes;
+        #[inline(always)]
+        fn scratch() -> usize;
     }
     #[inline(always)]
     fn walk<L: Lanes>(
@@ -249,8 +232,11 @@ impl CausalNetwork for AnyCausalNetwork<'_> {
 }
 
 impl UnivariateSpec {
-    pub(crate) fn check(&self, faults: &mut Faults) {
-        each_univariate!(UnivariateSpec, self, part => part.check(faults));
+    delegate! { each_univariate, UnivariateSpec:
+        pub(crate) fn check(faults: &mut Faults);
+        /// Parameters a coordinate.
+        pub fn parameters() -> usize;
+        pub(crate) fn source(sources: &mut Sources) -> Source;
     }
     /// Notes which of the supports of coordinates that it moves it is no bijection of.
     pub(crate) fn supports(&self, moved: impl Iterator<Item = Support>, faults: &mut Faults) {
@@ -258,16 +244,9 @@ impl UnivariateSpec {
             each_univariate!(UnivariateSpec, self, part => part.support(support, faults));
         }
     }
-    /// Parameters a coordinate.
-    pub fn parameters(&self) -> usize {
-        each_univariate!(UnivariateSpec, self, part => part.parameters())
-    }
     pub(crate) fn build(&self) -> AnyUnivariate {
         let valid = "validated when the model was built";
         each_univariate!(UnivariateSpec to AnyUnivariate, self, part => part.build().expect(valid))
-    }
-    pub(crate) fn source(&self, sources: &mut Sources) -> Source {
-        each_univariate!(UnivariateSpec, self, part => part.source(sources))
     }
 }
 
@@ -346,8 +325,11 @@ impl<S: Simd, P: Parameters<S>> WithUnivariate for Apply<'_, S, P> {
 }
 
 impl ConditionalSpec {
-    pub(super) fn check(&self, sites: usize, faults: &mut Faults) {
-        each_conditional!(ConditionalSpec, self, part => part.check(sites, faults));
+    delegate! { each_conditional, ConditionalSpec:
+        pub(super) fn check(sites: usize, faults: &mut Faults);
+        /// Where values lie.
+        pub fn domain() -> Domain<'_>;
+        pub(super) fn source(sources: &mut Sources) -> Source;
     }
     /// Inputs and outputs of a site.
     pub fn sizes(&self) -> [usize; 2] {
@@ -356,15 +338,8 @@ impl ConditionalSpec {
             [built.inputs(), built.outputs()]
         })
     }
-    /// Where values lie.
-    pub fn domain(&self) -> Domain<'_> {
-        each_conditional!(ConditionalSpec, self, part => part.domain())
-    }
     pub(super) fn with<U: WithConditional>(&self, then: U) -> U::Output {
         each_conditional!(ConditionalSpec, self, part => then.with(part.build()))
-    }
-    pub(super) fn source(&self, sources: &mut Sources) -> Source {
-        each_conditional!(ConditionalSpec, self, part => part.source(sources))
     }
 }
 
@@ -376,29 +351,21 @@ pub(super) trait WithConditional {
 
 impl BasePart for BaseSpec {
     type Built<'a> = AnyBase<'a>;
-    fn check(&self, dim: usize, faults: &mut Faults) {
-        each_base!(BaseSpec, self, part => part.check(dim, faults));
-    }
-    fn support(&self) -> Support {
-        each_base!(BaseSpec, self, part => part.support())
-    }
-    fn tensors(&self, dim: usize, tensors: &mut Tensors) {
-        each_base!(BaseSpec, self, part => part.tensors(dim, tensors));
-    }
-    fn pack(&self, dim: usize, packer: &mut Packer<'_>) {
-        each_base!(BaseSpec, self, part => part.pack(dim, packer));
+    delegate! { each_base, BaseSpec:
+        fn check(dim: usize, faults: &mut Faults);
+        fn support() -> Support;
+        fn tensors(dim: usize, tensors: &mut Tensors);
+        fn pack(dim: usize, packer: &mut Packer<'_>);
+        fn source(dim: usize, sources: &mut Sources) -> Source;
     }
     fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> AnyBase<'a> {
         each_base!(BaseSpec to AnyBase, self, part => part.build(dim, weights))
     }
-    fn source(&self, dim: usize, sources: &mut Sources) -> Source {
-        each_base!(BaseSpec, self, part => part.source(dim, sources))
-    }
 }
 
 impl Base for AnyBase<'_> {
-    fn fits(&self, dim: usize) -> bool {
-        each_base!(AnyBase, self, base => base.fits(dim))
+    delegate! { each_base, AnyBase:
+        fn fits(dim: usize) -> bool;
     }
     #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
