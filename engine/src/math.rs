@@ -65,6 +65,18 @@ pub(crate) fn polynomial<S: Simd, const N: usize>(s: S, x: S::F, c: [f32; N]) ->
     y
 }
 
+/// The magnitude.
+#[inline(always)]
+pub(crate) fn abs<S: Simd>(s: S, x: S::F) -> S::F {
+    s.from_bits(s.and(s.bits(x), s.splat_u(!SIGN)))
+}
+
+/// `sign` of one number on a magnitude that has none.
+#[inline(always)]
+pub(crate) fn with_sign<S: Simd>(s: S, magnitude: S::F, sign: S::F) -> S::F {
+    s.from_bits(s.or(s.bits(magnitude), s.and(s.bits(sign), s.splat_u(SIGN))))
+}
+
 #[inline(always)]
 fn negative_abs<S: Simd>(s: S, x: S::F) -> S::F {
     s.from_bits(s.or(s.bits(x), s.splat_u(SIGN)))

@@ -22,7 +22,7 @@ const CLAMP: f32 = 22.0;
 /// The threshold `k` of the less likely value as two halves, `(k >> 16, k & 0xffff)`.
 #[inline(always)]
 fn halves<S: Simd>(s: S, logit: S::F) -> (S::U, S::U) {
-    let a = s.from_bits(s.and(s.bits(logit), s.splat_u(0x7fff_ffff)));
+    let a = math::abs(s, logit);
     let clamp = s.splat(CLAMP);
     let a = s.select(s.lt(a, clamp), a, clamp);
     let e = math::exp(s, s.sub(s.splat(0.0), a));

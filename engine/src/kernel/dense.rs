@@ -1,6 +1,6 @@
 //! A dense layer, and the leaky units at its end.
 
-use super::{Lanes, Store, Weight, take};
+use super::{Lanes, Store, Weight, next};
 use crate::simd::Simd;
 
 /// A dense layer: `out[o] = leaky(bias[o] + Σ_i w[i][o] x[i])`, one accumulator an output, inputs
@@ -27,10 +27,11 @@ impl<'a, W: Store<'a>> Dense<'a, W> {
     /// The next `outputs`, which have `n` weights.
     #[inline(always)]
     pub(super) fn next(&mut self, outputs: usize, n: usize) -> Self {
-        let ((bias, biases), (weights, rest), (slopes, later)) =
-            (take(self.bias, outputs), take(self.weights, n), take(self.slopes, outputs));
-        *self = Self { bias: biases, weights: rest, slopes: later };
-        Self { bias, weights, slopes }
+        Self {
+            bias: next(&mut self.bias, outputs),
+            weights: next(&mut self.weights, n),
+            slopes: next(&mut self.slopes, outputs),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use core::fmt::Debug;
 
-use super::{Weight, next};
+use super::{Dense, Weight, next};
 
 /// How many weights of each kind a network has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,13 @@ pub trait Store<'a>: Copy + Debug {
     fn bias(&mut self, n: usize) -> &'a [Self::Bias];
     /// The next `n` slopes.
     fn slopes(&mut self, n: usize) -> &'a [Self::Slope];
+
+    /// The next layer: biases, a rectangle, and so many slopes.
+    #[inline(always)]
+    fn dense(&mut self, inputs: usize, outputs: usize, slopes: usize) -> Dense<'a, Self> {
+        let (bias, weights) = (self.bias(outputs), self.matrix(inputs * outputs));
+        Dense { bias, weights, slopes: self.slopes(slopes) }
+    }
 }
 
 impl<'a, T: Weight> Store<'a> for &'a [T] {

@@ -49,7 +49,7 @@ use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
-use crate::kernel::{Counts, Dense, Lanes, Store, leaky, take, take_mut};
+use crate::kernel::{Counts, Lanes, Store, leaky, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -233,19 +233,15 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     fn start<L: Lanes>(
         lanes: L,
         weights: &mut W,
-        bias: &'a [W::Bias],
         context: &[L::V],
         inputs: &[L::V],
         acc: &mut [L::V],
     ) {
         let n = acc.len();
         let Some(_) = context.first() else {
-            let rectangle = weights.matrix(inputs.len() * n);
-            let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
-            return lanes.dense(dense, inputs, acc);
+            return lanes.dense(weights.dense(inputs.len(), n, 0), inputs, acc);
         };
-        let rectangle = weights.matrix(context.len() * n);
-        lanes.dense(Dense::<W> { bias, weights: rectangle, slopes: &[] }, context, acc);
+        lanes.dense(weights.dense(context.len(), n, 0), context, acc);
         lanes.rectangle(weights.matrix(inputs.len() * n), inputs, acc);
     }
 }
@@ -297,21 +293,16 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> 
             for (l, units) in (0..sizes.len()).zip(sizes) {
                 let (layer, rest) = take_mut(later, *units);
                 let (before, through) = (this.before(l, start), this.before(l, end));
-                let n = through - before;
                 let acc = between(layer, before, through);
-                let bias = weights.bias(n);
                 let above = if l == 0 { context } else { &[] };
-                Self::start(lanes, &mut weights, bias, above, take(from, known).0, acc);
+                Self::start(lanes, &mut weights, above, take(from, known).0, acc);
                 (from, known) = (layer, before);
                 later = rest;
             }
             let acc = take_mut(outs, count).0;
             // Without hidden layers the outputs read nothing but the direct terms.
             let known = if sizes.is_empty() { 0 } else { known };
-            let bias = weights.bias(count);
-            let rectangle = weights.matrix(known * count);
-            let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
-            lanes.dense(dense, take(from, known).0, acc);
+            lanes.dense(weights.dense(known, count, 0), take(from, known).0, acc);
             if direct {
                 let acc = take_mut(directs, count).0;
                 for a in acc.iter_mut() {

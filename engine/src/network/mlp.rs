@@ -29,7 +29,7 @@ use super::{Network, add, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
-use crate::kernel::{Counts, Dense, Lanes, Store, take, take_mut};
+use crate::kernel::{Counts, Lanes, Store, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -90,9 +90,7 @@ impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Mlp<'a, W, U, RESIDU
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
         let mut weights = self.weights;
         let mut dense = |from: &[L::V], to: &mut [L::V]| {
-            let bias = weights.bias(to.len());
-            let rectangle = weights.matrix(from.len() * to.len());
-            lanes.dense(Dense::<W> { bias, weights: rectangle, slopes: &[] }, from, to);
+            lanes.dense(weights.dense(from.len(), to.len(), 0), from, to);
         };
         let third = scratch.len() / 3;
         let (inner, rest) = take_mut(scratch, third);
@@ -161,20 +159,14 @@ impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Network for Mlp<'a, 
         let mut known = self.inputs;
         for units in self.hidden {
             let layer = take_mut(outputs, *units).0;
-            let bias = weights.bias(*units);
-            let rectangle = weights.matrix(known * *units);
-            let slopes = weights.slopes(self.activation.slopes(*units));
-            let dense = Dense::<W> { bias, weights: rectangle, slopes };
+            let dense = weights.dense(known, *units, self.activation.slopes(*units));
             lanes.dense(dense, take(inputs, known).0, layer);
             self.activation.apply(lanes, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let out = take_mut(outputs, self.outputs).0;
-        let bias = weights.bias(self.outputs);
-        let rectangle = weights.matrix(known * self.outputs);
-        let dense = Dense::<W> { bias, weights: rectangle, slopes: &[] };
-        lanes.dense(dense, take(inputs, known).0, out);
+        lanes.dense(weights.dense(known, self.outputs, 0), take(inputs, known).0, out);
         (out, inputs)
     }
 }

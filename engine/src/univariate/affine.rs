@@ -129,17 +129,6 @@ mod tests {
     use crate::bijection::Direction;
     use crate::simd::Scalar;
 
-    /// The two parameters of one coordinate.
-    struct Given([f32; 2]);
-    impl Parameters<Scalar> for Given {
-        fn get(&self, p: usize) -> f32 {
-            self.0[p]
-        }
-        fn set(&mut self, p: usize, value: f32) {
-            self.0[p] = value;
-        }
-    }
-
     #[test]
     fn bounds_that_give_nan_are_refused_and_no_other_gives_any() {
         for bound in [f32::NAN, 0.0, -1.0, 1e-40, 9e-4, 81.0, 3e38, f32::INFINITY] {
@@ -150,7 +139,7 @@ mod tests {
             for raw in [0.0, 1e-30, 0.3, -50.0, 1e10, -f32::MAX, f32::MAX] {
                 for value in [0.0, -1e-30, 6.0] {
                     for direction in [Direction::Sampling, Direction::Density] {
-                        let mut given = Given([raw, 0.5]);
+                        let mut given = [raw, 0.5];
                         let (new, slope) = affine.apply(Scalar, direction, value, &mut given);
                         assert!(new.is_finite(), "{bound} {raw} {value} {direction:?}: {new}");
                         assert!(slope.abs() <= bound, "{bound} {raw} {value} {direction:?}");

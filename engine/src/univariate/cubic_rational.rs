@@ -190,19 +190,8 @@ mod tests {
     use crate::noise::{block, normal};
     use crate::simd::Scalar;
 
-    /// The three parameters of one coordinate.
-    struct Given([f32; 3]);
-    impl Parameters<Scalar> for Given {
-        fn get(&self, p: usize) -> f32 {
-            self.0[p]
-        }
-        fn set(&mut self, p: usize, value: f32) {
-            self.0[p] = value;
-        }
-    }
-
     fn at(raw: [f32; 3], direction: Direction, value: f32) -> (f32, f32) {
-        CubicRational.apply(Scalar, direction, value, &mut Given(raw))
+        CubicRational.apply(Scalar, direction, value, &mut { raw })
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::{Parameters, Univariate};
 #[cfg(feature = "model")]
 use super::{UnivariateChoice, WithUnivariate};
 use crate::bijection::Direction;
-use crate::math::{exp, ln, sigmoid, softplus};
+use crate::math::{abs, exp, ln, sigmoid, softplus, with_sign};
 #[cfg(feature = "model")]
 use crate::model::{Faults, Source, Sources};
 use crate::simd::Simd;
@@ -101,12 +101,10 @@ impl ScaleMap for Exp {
 impl ScaleMap for SoftExp {
     #[inline(always)]
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
-        let size = s.from_bits(s.and(s.bits(raw), s.splat_u(0x7fff_ffff)));
         // The greatest numbers over a small bound are infinite, and over that infinity they would be 0.
-        let size = below(s, size, 1e30);
-        let sign = s.and(s.bits(raw), s.splat_u(0x8000_0000));
+        let size = below(s, abs(s, raw), 1e30);
         let log = s.div(size, s.add(s.splat(1.0), s.div(size, s.splat(self.0))));
-        let log = s.from_bits(s.or(s.bits(log), sign));
+        let log = with_sign(s, log, raw);
         (exp(s, log), log)
     }
 }
@@ -325,17 +323,6 @@ mod tests {
     use crate::noise::{block, normal};
     use crate::simd::Scalar;
 
-    /// The two parameters of one coordinate.
-    struct Given([f32; 2]);
-    impl Parameters<Scalar> for Given {
-        fn get(&self, p: usize) -> f32 {
-            self.0[p]
-        }
-        fn set(&mut self, p: usize, value: f32) {
-            self.0[p] = value;
-        }
-    }
-
     fn all() -> impl Iterator<Item = LocationScale<ScaleSpec>> {
         let maps = [
             ScaleSpec::Exp,
@@ -373,7 +360,7 @@ mod tests {
         for i in 0..2000u32 {
             let [a, b] = block([4, 5], [i, 0]).map(|word| normal(Scalar, word));
             for map in all() {
-                let mut given = Given([2.0 * a, b]);
+                let mut given = [2.0 * a, b];
                 let x = 3.0 * b - a;
                 let (z, slope) = map.apply(Scalar, Density, x, &mut given);
                 let (back, again) = map.apply(Scalar, Sampling, z, &mut given);

@@ -151,3 +151,15 @@ impl<L: Lanes> Parameters<L::S> for One<'_, L> {
         }
     }
 }
+
+/// The parameters of one coordinate, in tests.
+#[cfg(test)]
+impl<const N: usize> Parameters<crate::simd::Scalar> for [f32; N] {
+    fn get(&self, p: usize) -> f32 {
+        self[p]
+    }
+
+    fn set(&mut self, p: usize, value: f32) {
+        self[p] = value;
+    }
+}

@@ -33,7 +33,7 @@
 use alloc::format;
 
 use super::{Parameters, Univariate};
-use crate::math::{exp, ln, log1p, tanh};
+use crate::math::{abs, exp, ln, log1p, tanh, with_sign};
 #[cfg(feature = "model")]
 use crate::model::{Faults, Source, Sources};
 use crate::simd::Simd;
@@ -74,17 +74,6 @@ impl Sinh {
         }
         all
     }
-}
-
-#[inline(always)]
-fn abs<S: Simd>(s: S, x: S::F) -> S::F {
-    s.from_bits(s.and(s.bits(x), s.splat_u(0x7fff_ffff)))
-}
-
-/// `sign` of one number on a magnitude that has none.
-#[inline(always)]
-fn with_sign<S: Simd>(s: S, magnitude: S::F, sign: S::F) -> S::F {
-    s.from_bits(s.or(s.bits(magnitude), s.and(s.bits(sign), s.splat_u(0x8000_0000))))
 }
 
 /// The value and the logarithm of the slope.
@@ -184,19 +173,8 @@ mod tests {
     use crate::noise::{block, normal};
     use crate::simd::Scalar;
 
-    /// The three parameters of one coordinate.
-    struct Given([f32; 3]);
-    impl Parameters<Scalar> for Given {
-        fn get(&self, p: usize) -> f32 {
-            self.0[p]
-        }
-        fn set(&mut self, p: usize, value: f32) {
-            self.0[p] = value;
-        }
-    }
-
     fn at(bound: f32, raw: [f32; 3], direction: Direction, value: f32) -> (f32, f32) {
-        Sinh::new(bound).unwrap().apply(Scalar, direction, value, &mut Given(raw))
+        Sinh::new(bound).unwrap().apply(Scalar, direction, value, &mut { raw })
     }
 
     #[test]

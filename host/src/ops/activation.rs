@@ -138,10 +138,8 @@ impl Activation {
 
 impl Operation for Activation {
     fn cpu(&self, context: &mut Context<'_>) {
-        context.writing(self.y, |context, y| {
-            let (activation, x) = (self.activation, context.slot(self.x));
-            dispatch(context.level, Run { activation, x, y, backward: false });
-        });
+        let (rows, columns) = (context.shapes[self.x.0].rows, context.columns_of(self.x));
+        self.rows(context, 0..rows, columns);
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {

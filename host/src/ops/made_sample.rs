@@ -38,7 +38,7 @@ pub struct MadeLayer {
 }
 
 record! {
-    /// Where the matrix that is added to a layer's sums is, and the one of the units on top of them.
+    /// Where the matrix that is added to a layer's sums is, and the one of units that are not its own.
     Ends, ends_at { added, units }
 }
 
@@ -122,13 +122,9 @@ impl Operation for MadeSample {
         let weight = |d: &Option<Dense>| d.map_or(NONE, |d| d.weight as u32);
         let layers: Vec<Dense> = self.layers.iter().map(|layer| layer.dense).collect();
         let place = |slot: Option<Slot>| slot.map_or(NONE, |slot| layout.offset(slot));
-        let ends = self.layers.iter().flat_map(|layer| {
-            let leaky = layer.dense.units.map(|units| units.y);
-            Ends {
-                added: place(layer.add.and_then(|add| add.from)),
-                units: place(layer.activation.map(|activation| activation.y).or(leaky)),
-            }
-            .words()
+        let ends = self.layers.iter().flat_map(|MadeLayer { add, activation, .. }| {
+            let added = place(add.and_then(|add| add.from));
+            Ends { added, units: place(activation.map(|activation| activation.y)) }.words()
         });
         let ends: Vec<u32> = ends.collect();
         let units = self.layers.iter().find_map(|layer| layer.activation);

@@ -35,7 +35,7 @@ fn made_sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
                     if (ends.added != NONE) { v += arena_at(ends.added + row * columns() + c); }
                     keep_rows(layer.y, u, end, c, v);
                     if (layer.slope != NONE) {
-                        keep_rows(ends.units, u, end, c, unit(v, parameters_at(layer.slope + row)));
+                        keep_rows(layer.units, u, end, c, unit(v, parameters_at(layer.slope + row)));
                     } else if (ends.units != NONE) {
                         let y = vec4<f32>(unit_of(v.x).x, unit_of(v.y).x, unit_of(v.z).x, unit_of(v.w).x);
                         keep_rows(ends.units, u, end, c, y);

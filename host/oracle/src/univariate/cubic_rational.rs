@@ -2,10 +2,11 @@
 
 use pushforward::bijection::Direction;
 
+use super::softplus;
+
 const LEAST: f64 = 1e-3;
 
 pub(crate) fn apply(raw: &[f64], direction: Direction, value: f64) -> (f64, f64) {
-    let softplus = |u: f64| u.max(0.0) + (-u.abs()).exp().ln_1p();
     // Zeros are a = β = 1.
     let share = (1.0 / 9.0 - LEAST) / (1.0 - 2.0 * LEAST);
     let shift = (share / (1.0 - share)).ln();

@@ -3,6 +3,8 @@
 use pushforward::bijection::Direction;
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
+use super::softplus;
+
 pub(crate) fn apply(
     spec: &LocationScaleSpec,
     parameters: &[f64],
@@ -14,7 +16,7 @@ pub(crate) fn apply(
         ScaleSpec::Exp => raw.exp(),
         ScaleSpec::SoftExp { bound } => (raw / (1.0 + raw.abs() / f64::from(bound))).exp(),
         ScaleSpec::Softplus { least, most } => {
-            (raw.max(0.0) + (-raw.abs()).exp().ln_1p() + f64::from(least)).min(f64::from(most))
+            (softplus(raw) + f64::from(least)).min(f64::from(most))
         }
         ScaleSpec::Sigmoid { least } => 1.0 / (1.0 + (-raw - 2.0).exp()) + f64::from(least),
     };

@@ -9,6 +9,11 @@ mod sinh;
 use pushforward::bijection::Direction;
 use pushforward::model::UnivariateSpec;
 
+/// ln(1 + eᵘ), without overflow.
+fn softplus(u: f64) -> f64 {
+    u.max(0.0) + (-u.abs()).exp().ln_1p()
+}
+
 /// The value on the other side, and ln |dz/dx| (nats).
 pub fn univariate(
     spec: &UnivariateSpec,

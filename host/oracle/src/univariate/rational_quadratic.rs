@@ -5,6 +5,8 @@ use pushforward::bijection::Direction;
 use pushforward::univariate::RationalQuadraticSpec;
 use pushforward::univariate::rational_quadratic::Tails;
 
+use super::softplus;
+
 const LEAST: f64 = 1e-3;
 
 pub(crate) fn apply(
@@ -30,7 +32,7 @@ pub(crate) fn apply(
                 Tails::Box => slopes[k],
                 Tails::Circular => slopes[k % bins],
             };
-        LEAST + u.max(0.0) + (-u.abs()).exp().ln_1p()
+        LEAST + softplus(u)
     };
     let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
     let from = if direction == Direction::Density { &xs } else { &ys };

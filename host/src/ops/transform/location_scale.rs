@@ -20,7 +20,7 @@ use pushforward::univariate::location_scale::{
     LocationScale, LocationScaleSpec, MAX_RAW, SIGMOID_SHIFT, ScaleMap, ScaleSpec,
 };
 
-use super::{Arguments, Direction, Map, Parameters, arguments};
+use super::{Arguments, Direction, LOG_1P, Map, Parameters, arguments};
 
 /// dl/dr.
 #[inline(always)]
@@ -98,6 +98,6 @@ impl Map for LocationScaleSpec {
     }
 
     fn sources(self) -> Vec<Cow<'static, str>> {
-        vec![include_str!("location_scale.wgsl").into()]
+        vec![LOG_1P.into(), include_str!("location_scale.wgsl").into()]
     }
 }

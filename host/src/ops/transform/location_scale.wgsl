@@ -13,11 +13,8 @@ fn scale_of(r: f32) -> vec3<f32> {
         }
         case 2u: {
             let e = exp(-abs(raw));
-            let u = 1.0 + e;
-            // ln(1 + e), also where u is rounded.
-            let rest = select(log(u) * (e / (u - 1.0)), e, u == 1.0);
-            let scale = max(raw, 0.0) + rest + call.least;
-            let p = select(e, 1.0, raw > 0.0) / u;
+            let scale = max(raw, 0.0) + log_1p(e) + call.least;
+            let p = select(e, 1.0, raw > 0.0) / (1.0 + e);
             if (scale < call.bound) { return vec3<f32>(scale, log(scale), inside * p / scale); }
             return vec3<f32>(call.bound, log(call.bound), 0.0);
         }

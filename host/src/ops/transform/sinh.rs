@@ -21,7 +21,7 @@ use pushforward::math::{exp, log1p, tanh};
 use pushforward::simd::Simd;
 use pushforward::univariate::{Sinh, SinhSpec, Univariate};
 
-use super::{Arguments, Direction, Map, Parameters, SQUASH, arguments};
+use super::{Arguments, Direction, LOG_1P, Map, Parameters, SQUASH, arguments};
 
 /// ln cosh, but for ln 2.
 #[inline(always)]
@@ -97,6 +97,6 @@ impl Map for SinhSpec {
     }
 
     fn sources(self) -> Vec<Cow<'static, str>> {
-        vec![SQUASH.into(), include_str!("sinh.wgsl").into()]
+        vec![SQUASH.into(), LOG_1P.into(), include_str!("sinh.wgsl").into()]
     }
 }

@@ -1,9 +1,3 @@
-fn log_1p(x: f32) -> f32 {
-    let u = 1.0 + x;
-    // Where u is rounded, so is ln u, by the same share.
-    return select(log(u) * (x / (u - 1.0)), x, u == 1.0);
-}
-
 // ln cosh, but for ln 2.
 fn log_cosh(x: f32) -> f32 {
     return abs(x) + log_1p(exp(-2.0 * abs(x)));
