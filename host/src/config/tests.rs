@@ -1,5 +1,6 @@
 use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
 use pushforward::model::{CausalNetworkSpec, Description, Symmetry, preset};
+use pushforward::univariate::AffineSpec;
 
 use super::*;
 

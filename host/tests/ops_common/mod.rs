@@ -4,6 +4,8 @@
 #[path = "../../../engine/tests/needs/mod.rs"]
 mod needs;
 
+pub(crate) mod models;
+
 use std::process::ExitCode;
 use std::sync::OnceLock;
 

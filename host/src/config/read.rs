@@ -1,0 +1,259 @@
+//! The tables of a config, read key by key: what is not given takes its default.
+
+use std::path::Path;
+
+use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
+use pushforward::conditional::categorical::CATEGORIES;
+use pushforward::conditional::{Categorical, CategoricalSpec};
+use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
+use pushforward::network::MlpSpec;
+use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
+use pushforward::univariate::{
+    AffineSpec, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND, RationalQuadraticSpec,
+};
+
+use super::section::{self, Section};
+use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+use crate::error::Result;
+
+/// `[model]`, and its kind.
+pub(super) fn model<'a>(
+    path: &'a Path,
+    root: &'a toml::Table,
+    target: &TargetConfig,
+) -> Result<(ModelConfig, &'a str)> {
+    let section = Section::open(path, root, "model")?;
+    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf", "flow"])?;
+    section.known(kind)?;
+    let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
+    let given = match target {
+        TargetConfig::Data { context, .. } => context.len(),
+        TargetConfig::Hamiltonian(_) => 0,
+    };
+    if let Some(found) = section.get::<usize>("context")?.filter(|found| *found != given) {
+        let message = format!("found {found}, expected {given}, the columns of [target] context");
+        return Err(section.fault("context", message));
+    }
+    let embedding = embedding(&section)?;
+    if embedding.is_some() && given == 0 {
+        return Err(section.fault("embedding", "there is no [target] context to embed"));
+    }
+    let family = match kind {
+        "made" => made(&section)?,
+        "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
+        "maf" => autoregressive(&section, 5, affine(&section, 3.0)?, target)?,
+        "flow" => Family::Layers {
+            base: section.get("base")?.unwrap_or("normal".into()),
+            layers: section.need("layers", section.get("layers")?)?,
+            fast: fast(target),
+        },
+        _ => {
+            let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
+            let bound =
+                section.number("bound", MIN_BOUND.into()..=MAX_BOUND.into())?.unwrap_or(5.0) as f32;
+            let spline =
+                UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(bins, bound));
+            let modes = ["coupling", "autoregressive"];
+            let mode = section.choice("mode", &modes)?.unwrap_or("coupling");
+            let other = if mode == "coupling" { "fast" } else { "mask" };
+            if section::has(root, "model", other) {
+                return Err(section.fault(other, format!("mode '{mode}' does not take it")));
+            }
+            match mode {
+                "coupling" => coupling(&section, 8, spline)?,
+                _ => autoregressive(&section, 8, spline, target)?,
+            }
+        }
+    };
+    let (mut activation, mut residual) = (AnyActivation::Leaky, false);
+    if let Some(hidden) = family.hidden() {
+        activation = section.get("activation")?.unwrap_or_default();
+        residual = section.get("residual")?.unwrap_or_default();
+        let mut faults = Faults::default();
+        faults.residual(residual, hidden, activation);
+        if let Some(fault) = faults.all().first() {
+            let message = format!("found {}, expected {}", fault.found, fault.expected);
+            return Err(section.fault(&fault.field, message));
+        }
+    }
+    Ok((ModelConfig { family, activation, residual, plain, embedding }, kind))
+}
+
+/// `embedding = { outputs = 8, hidden = [16] }`.
+fn embedding(section: &Section<'_>) -> Result<Option<EmbeddingSpec>> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Embedding {
+        outputs: usize,
+        hidden: Vec<usize>,
+    }
+    let embedding = section.get::<Embedding>("embedding")?;
+    Ok(embedding.map(|Embedding { outputs, hidden }| {
+        let network = MlpSpec { hidden, ..Default::default() }.into();
+        EmbeddingSpec { outputs, network }
+    }))
+}
+
+fn made(section: &Section<'_>) -> Result<Family> {
+    let hidden = section.sizes("hidden", 0)?;
+    let z2 = section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2");
+    let pairwise = section.get("pairwise")?.unwrap_or(true);
+    if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
+        return Err(section.fault("pairwise", "found false, expected true where hidden is empty"));
+    }
+    let categories = section.get("categories")?;
+    let categories = categories.map(|categories| CategoricalSpec { categories });
+    if categories.as_ref().is_some_and(|spec| Categorical::new(spec.domain()).is_none()) {
+        let [fewest, most] = CATEGORIES;
+        return Err(section.fault("categories", format!("expected {fewest} to {most} a site")));
+    }
+    let domain = section.choice("domain", &["spin", "category"])?;
+    match (domain, &categories) {
+        (Some("category"), None) => {
+            return Err(section.fault("categories", "is missing for the domain 'category'"));
+        }
+        (None | Some("spin"), Some(_)) => {
+            return Err(section.fault("categories", "expected domain = 'category' beside it"));
+        }
+        (_, Some(_)) if z2 == Some(true) => {
+            return Err(section.fault("symmetry", "found 'z2', expected 'none' for categories"));
+        }
+        _ => {}
+    }
+    Ok(Family::Made { hidden, z2, pairwise, categories })
+}
+
+fn affine(section: &Section<'_>, bound: f64) -> Result<UnivariateSpec> {
+    let bounds = MIN_LOG_SCALE_BOUND.into()..=MAX_LOG_SCALE_BOUND.into();
+    let bound = section.number("log_scale_bound", bounds)?.unwrap_or(bound);
+    Ok(UnivariateSpec::Affine(AffineSpec { log_scale_bound: bound as f32 }))
+}
+
+/// How many layers, and the hidden units of each one's network.
+fn sizes(section: &Section<'_>, layers: usize) -> Result<(usize, Vec<usize>)> {
+    let layers = section.within("layers", 1..=256)?.unwrap_or(layers);
+    Ok((layers, section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64])))
+}
+
+fn coupling(section: &Section<'_>, layers: usize, univariate: UnivariateSpec) -> Result<Family> {
+    let (layers, hidden) = sizes(section, layers)?;
+    let mask = section.choice("mask", &["checkerboard", "halves"])?;
+    let mask = mask.and_then(Mask::of).unwrap_or(Mask::Checkerboard);
+    Ok(Family::Coupling { layers, hidden, univariate, mask })
+}
+
+/// The side that the networks read follows from the target: a step has what it starts from whole,
+/// and would have to make the other side coordinate by coordinate.
+fn autoregressive(
+    section: &Section<'_>,
+    layers: usize,
+    univariate: UnivariateSpec,
+    target: &TargetConfig,
+) -> Result<Family> {
+    let (layers, hidden) = sizes(section, layers)?;
+    let fast = fast(target);
+    let (word, source) = match fast {
+        Direction::Sampling => ("sampling", "a Hamiltonian"),
+        Direction::Density => ("density", "data"),
+    };
+    let given = section.choice("fast", &["density", "sampling"])?;
+    if let Some(given) = given.filter(|given| *given != word) {
+        let message = format!("found '{given}', expected '{word}' to learn from {source}");
+        return Err(section.fault("fast", message));
+    }
+    Ok(Family::Autoregressive { layers, hidden, univariate, fast })
+}
+
+/// The side that a step starts from.
+fn fast(target: &TargetConfig) -> Direction {
+    match target {
+        TargetConfig::Hamiltonian(_) => Direction::Sampling,
+        TargetConfig::Data { .. } => Direction::Density,
+    }
+}
+
+/// `[target]`.
+pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
+    let section = Section::open(path, root, "target")?;
+    if let Some(file) = section.get::<String>("data")? {
+        if section.get::<toml::Value>("hamiltonian")?.is_some() {
+            return Err(
+                section.fault("hamiltonian", "found beside 'data', expected one of the two")
+            );
+        }
+        section.known("data")?;
+        return Ok(TargetConfig::Data {
+            path: path.parent().unwrap_or(Path::new("")).join(file),
+            validation: section.number("validation", 0.0..=0.9)?.unwrap_or(0.1),
+            standardize: section.get("standardize")?.unwrap_or(true),
+            shape: section.sizes("shape", 1)?,
+            context: section.get("context")?.unwrap_or_default(),
+        });
+    }
+    let kind = section.kind("hamiltonian", &["ising2d", "phi4", "ring2d", "double_well"])?;
+    section.known(kind)?;
+    let finite = f64::MIN..=f64::MAX;
+    let hamiltonian = match kind {
+        "ising2d" => Hamiltonian::Ising2d {
+            size: section.need("size", section.within("size", 2..=1024)?)?,
+            beta: section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+            coupling: section.number("coupling", finite)?.unwrap_or(1.0),
+            periodic: section.choice("boundary", &["periodic", "open"])?.unwrap_or("periodic")
+                == "periodic",
+        },
+        "phi4" => {
+            let m2 = section.need("m2", section.number("m2", finite.clone())?)?;
+            let lambda = section.need("lambda", section.number("lambda", 0.0..=f64::MAX)?)?;
+            if lambda == 0.0 && m2 <= 0.0 {
+                return Err(section.fault(
+                    "lambda",
+                    "found 0, expected more (or m2 > 0): the weight is not normalisable",
+                ));
+            }
+            let size = section.need("size", section.within("size", 2..=1024)?)?;
+            Hamiltonian::Phi4 { size, m2, lambda }
+        }
+        "ring2d" => Hamiltonian::Ring2d,
+        _ => Hamiltonian::DoubleWell,
+    };
+    hamiltonian.energy().map_err(|e| {
+        section.fault(e.parameter, format!("found {}, expected {}", e.found, e.expected))
+    })?;
+    Ok(TargetConfig::Hamiltonian(hamiltonian))
+}
+
+/// `[train]`.
+pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> Result<TrainConfig> {
+    let section = Section::open_or_empty(path, root, "train");
+    section.known("")?;
+    let most = 1 << 40;
+    let steps = section.within("steps", 1..=most)?.unwrap_or(2000) as u64;
+    let learns_data = matches!(target, TargetConfig::Data { .. });
+    let anneal = section.number("anneal", 0.0..=1.0 - 1e-9)?;
+    if anneal.is_some_and(|a| a > 0.0) && learns_data {
+        return Err(
+            section.fault("anneal", "there is no temperature to anneal when learning from data")
+        );
+    }
+    let patience = section.within("patience", 1..=most)?;
+    if patience.is_some() && !learns_data {
+        return Err(section.fault("patience", "a Hamiltonian has no rows to hold out"));
+    }
+    let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
+    Ok(TrainConfig {
+        steps,
+        batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
+        learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
+        cosine: section.choice("schedule", &["cosine", "constant"])?.unwrap_or("cosine")
+            == "cosine",
+        weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
+        anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
+        patience: patience.map_or((steps / 2).max(1), |p| p as u64),
+        clip: section.number("clip", f64::MIN_POSITIVE..=f64::MAX)?.unwrap_or(1.0),
+        seed: section.get("seed")?.unwrap_or(1),
+        log_every: section.within("log_every", 1..=most)?.unwrap_or(10) as u64,
+        checkpoint_every: section.within("checkpoint_every", 1..=most)?.unwrap_or(200) as u64,
+        evaluate: section.within("evaluate", 2..=most)?.unwrap_or(20_000) as u64,
+    })
+}

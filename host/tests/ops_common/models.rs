@@ -1,0 +1,180 @@
+//! Small models and targets, and what a step makes of them.
+
+use std::sync::Arc;
+
+use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
+use pushforward::model::{
+    Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, Model, Symmetry,
+    UnivariateSpec, preset,
+};
+use pushforward::network::MlpSpec;
+use pushforward::univariate::{AffineSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
+use pushforward_host::device::Device;
+use pushforward_host::device::Phase::{Backward, Forward, Loss};
+use pushforward_host::energy::{Boundary, Ising2d};
+use pushforward_host::ops::{Program, Slot};
+use pushforward_host::train::{Fusing, Target, initialize};
+
+use super::{evaluate, numbers};
+
+pub(crate) const BATCH: usize = 70;
+
+pub(crate) const AFFINE: UnivariateSpec =
+    UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
+pub(crate) const SPLINE: UnivariateSpec =
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 4.0));
+
+/// The step that a trainer takes.
+pub(crate) fn step_program(description: &Description, target: &Target) -> Program {
+    pushforward_host::train::step_program(description, target, Fusing::On).unwrap()
+}
+
+pub(crate) fn made(
+    sites: usize,
+    hidden: &[usize],
+    pairwise: bool,
+    symmetry: Symmetry,
+) -> Description {
+    preset::made(&[2, sites / 2], hidden, pairwise, symmetry)
+}
+
+/// Three couplings, of which the second moves what the others keep.
+pub(crate) fn couplings(
+    dim: usize,
+    hidden: &[usize],
+    map: UnivariateSpec,
+    affine: bool,
+) -> Description {
+    let mask = |k: usize| (0..dim).map(move |d| (d + k).is_multiple_of(2));
+    preset::flow(&[dim], (0..3).map(|k| preset::coupling(mask(k), hidden, map)), affine)
+}
+
+pub(crate) fn flow(dim: usize, hidden: &[usize], affine: bool) -> Description {
+    couplings(dim, hidden, AFFINE, affine)
+}
+
+pub(crate) fn nsf(dim: usize, hidden: &[usize], affine: bool) -> Description {
+    couplings(dim, hidden, SPLINE, affine)
+}
+
+pub(crate) fn maf(dim: usize, hidden: &[usize], fast: Direction, spline: bool) -> Description {
+    let map = if spline {
+        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(6, 5.0))
+    } else {
+        UnivariateSpec::Affine(AffineSpec { log_scale_bound: 2.0 })
+    };
+    let layer = |order| preset::autoregressive(order, fast, hidden, map);
+    let layers = [layer((0..dim).collect()), layer((0..dim).rev().collect())];
+    preset::flow(&[dim], layers, fast == Direction::Density)
+}
+
+/// Sites of other units.
+pub(crate) fn with_units(
+    mut sites: Description,
+    activation: AnyActivation,
+    residual: bool,
+) -> Description {
+    if let Description::Sites(spec) = &mut sites {
+        let CausalNetworkSpec::Masked(network) = &mut spec.network;
+        (network.activation, network.residual) = (activation, residual);
+    }
+    sites
+}
+
+/// Maps of other libraries.
+pub(crate) const EXP: UnivariateSpec = UnivariateSpec::LocationScale(LocationScaleSpec {
+    scale: ScaleSpec::Exp,
+    multiplies: Direction::Density,
+});
+pub(crate) const SOFTPLUS: UnivariateSpec = UnivariateSpec::LocationScale(LocationScaleSpec {
+    scale: ScaleSpec::Softplus { least: 1e-3, most: 1e6 },
+    multiplies: Direction::Density,
+});
+
+/// A model with no parameter at rest: the usual start plus a little of everything.
+pub(crate) fn model(description: Description) -> Model {
+    let mut model = Model::new(description, Arithmetic::Fused).unwrap();
+    initialize(&mut model, 3).unwrap();
+    let mut parameters = model.parameters();
+    let extra = numbers(parameters.len(), 0.15, 8);
+    parameters.iter_mut().zip(extra).for_each(|(p, e)| *p += e);
+    model.set_parameters(&parameters).unwrap();
+    model
+}
+
+pub(crate) fn ising(shape: [usize; 2]) -> Target {
+    let energy = Arc::new(Ising2d::new(shape, 1.0, Boundary::Periodic).unwrap());
+    Target::Energy { energy, beta: 0.9, anneal: None }
+}
+
+/// Runs a step's forward, loss and backward; returns slot `slot` and the gradient.
+pub(crate) fn gradient(
+    device: &Device,
+    model: &Model,
+    target: &Target,
+    slot: Slot,
+) -> (Vec<f32>, Vec<f32>) {
+    let program = step_program(model.description(), target);
+    let parameters = model.parameters();
+    let mut found =
+        evaluate(device, program, BATCH, &parameters, &[], &[Forward, Loss, Backward], &[slot]);
+    let gradient = found.pop().unwrap();
+    (found.remove(0), gradient)
+}
+
+/// Columns of the first copy, as samples in `f64`.
+pub(crate) fn samples(x: &[f32], dim: usize) -> Vec<Vec<f64>> {
+    let n = x.len() / dim;
+    (0..BATCH).map(|c| (0..dim).map(|d| f64::from(x[d * n + c])).collect()).collect()
+}
+
+/// Unmasked slopes only: the models never move the others.
+pub(crate) fn visible(description: &Description, mut slopes: Vec<f64>) -> Vec<f64> {
+    let mut start = 0;
+    for spec in description.tensors() {
+        if let &[rows, columns] = &spec.shape[..] {
+            for row in 0..rows {
+                let row_start = start + row * columns;
+                slopes[row_start + spec.visible(row)..row_start + columns].fill(0.0);
+            }
+        }
+        start += spec.size();
+    }
+    slopes
+}
+
+/// The first slot behind ln q and its coefficient: the samples.
+pub(crate) const SAMPLES: Slot = Slot(2);
+/// The one behind them: their contexts, of a conditional model.
+pub(crate) const CONTEXTS: Slot = Slot(3);
+
+/// A model given three values, embedded or not.
+pub(crate) fn given(mut description: Description, embedded: Option<usize>) -> Description {
+    let embedding = embedded.map(|outputs| {
+        let network = MlpSpec { hidden: vec![5], ..Default::default() }.into();
+        EmbeddingSpec { outputs, network }
+    });
+    match &mut description {
+        Description::Flow(spec) => (spec.context, spec.embedding) = (3, embedding),
+        Description::Sites(spec) => (spec.context, spec.embedding) = (3, embedding),
+    }
+    description
+}
+
+/// A flow from noise that is not normal, over four coordinates.
+pub(crate) fn from_base(
+    base: impl Into<BaseSpec>,
+    map: UnivariateSpec,
+    fast: Direction,
+) -> Description {
+    let layers = [
+        preset::coupling([true, false, true, false], &[6], map),
+        preset::autoregressive(vec![2, 0, 3, 1], fast, &[5], map),
+    ];
+    let mut description = preset::flow(&[4], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = base.into();
+    }
+    description
+}
