@@ -164,6 +164,9 @@ fn damage_is_named() {
     );
     let shape = error("\\\"hidden\\\":[7]", "\\\"hidden\\\":[8]");
     assert!(shape.to_string().contains("found shape [7, 5], expected [8, 5]"), "{shape}");
+    let sizes = error("\"shape\":[7]", "\"shape\":[8]").to_string();
+    let expected = "found 28 bytes, expected 32 for shape [8] of F32";
+    assert!(sizes.contains("tensor `network.hidden.0.") && sizes.contains(expected), "{sizes}");
     let huge = error("\\\"shape\\\":[5]", "\\\"shape\\\":[5000000000]");
     assert!(huge.to_string().contains("`shape`"), "{huge}");
     assert!(matches!(Model::from_bytes(b"").unwrap_err(), ModelError::Container(_)));

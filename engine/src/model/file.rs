@@ -81,6 +81,9 @@ impl Model {
                  something follows it",
                 bytes.len()
             )),
+            SafeTensorError::TensorInvalidInfo => {
+                container(&of_two_sizes(bytes).unwrap_or_else(|| e.to_string()))
+            }
             e => container(&e),
         })?;
         let (json, data) = bytes[LENGTH..].split_at(length);
@@ -237,6 +240,24 @@ fn field<T: de::DeserializeOwned>(
     let value =
         fields.remove(key).ok_or_else(|| ModelError::Metadata(format!("`{key}`: missing")))?;
     serde_json::from_value(value).map_err(|e| ModelError::Metadata(format!("`{key}`: {e}")))
+}
+
+/// What is wrong with the first tensor in the header whose shape and data have not the same size: the
+/// container's reader does not say which it is.
+fn of_two_sizes(bytes: &[u8]) -> Option<String> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
+    let header = rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).ok()?;
+    header.into_iter().find_map(|(name, value)| {
+        // The metadata are no tensor.
+        let TensorInfo { dtype, shape, data_offsets } = serde_json::from_value(value).ok()?;
+        let found = data_offsets.1.checked_sub(data_offsets.0)?;
+        let bits = shape.iter().try_fold(dtype.bitsize(), |n, extent| n.checked_mul(*extent))?;
+        (found != bits / 8).then(|| {
+            let expected = format!("expected {} for shape {shape:?} of {dtype}", bits / 8);
+            format!("tensor `{name}`: found {found} bytes, {expected}")
+        })
+    })
 }
 
 /// JSON in which no object has a key twice. Parsers of maps silently keep one of the two.
