@@ -178,7 +178,7 @@ fn given() -> Description {
 
 /// A flow on a box, from uniform noise.
 fn boxed() -> Description {
-    let closed = |tails| RationalQuadraticSpec { bins: 4, bound: 3.0, tails };
+    let closed = |tails| RationalQuadraticSpec::linear(4, 3.0).with_tails(tails);
     let order = vec![2, 0, 3, 1];
     let layers = [
         preset::coupling([true, false, false, true], &[16], RationalQuadraticSpec::linear(5, 2.5)),
@@ -198,13 +198,19 @@ fn residual() -> Description {
     let (activation, residual) = (AnyActivation::Silu, true);
     let univariate: UnivariateSpec = AffineSpec { log_scale_bound: 2.0 }.into();
     let hidden = vec![12; 3];
-    let masked = MaskedSpec { hidden: hidden.clone(), direct: false, activation, residual };
+    let masked = MaskedSpec {
+        hidden: hidden.clone(),
+        direct: false,
+        activation,
+        residual,
+        ..Default::default()
+    };
     let (order, fast) = (vec![2, 0, 3, 1], Direction::Density);
     let mask = vec![true, false, false, true];
     let network = MlpSpec { hidden, activation, residual }.into();
     let layers: [LayerSpec; 2] = [
         CouplingSpec { mask, network, univariate }.into(),
-        AutoregressiveSpec { order, fast, network: masked.into(), univariate }.into(),
+        AutoregressiveSpec { order, kept: 0, fast, network: masked.into(), univariate }.into(),
     ];
     preset::flow(&[4], layers, true)
 }
@@ -214,7 +220,13 @@ fn spins_residual() -> Description {
     let mut description = made([2, 9], vec![], true, Symmetry::None);
     if let Description::Sites(sites) = &mut description {
         let activation = AnyActivation::Tanh;
-        let network = MaskedSpec { hidden: vec![25; 5], direct: true, activation, residual: true };
+        let network = MaskedSpec {
+            hidden: vec![25; 5],
+            direct: true,
+            activation,
+            residual: true,
+            ..Default::default()
+        };
         sites.network = network.into();
     }
     description
@@ -228,9 +240,15 @@ fn analytic() -> Description {
         CouplingSpec { mask: mask.to_vec(), network, univariate }.into()
     };
     let autoregressive = |fast, activation, univariate| -> LayerSpec {
-        let network = MaskedSpec { hidden: vec![13], direct: true, activation, residual: false };
+        let network = MaskedSpec {
+            hidden: vec![13],
+            direct: true,
+            activation,
+            residual: false,
+            ..Default::default()
+        };
         let (network, order) = (network.into(), vec![2, 0, 4, 3, 1]);
-        AutoregressiveSpec { order, fast, network, univariate }.into()
+        AutoregressiveSpec { order, kept: 0, fast, network, univariate }.into()
     };
     let sinh: UnivariateSpec = SinhSpec { bound: 2.0 }.into();
     let cubic: UnivariateSpec = CubicRationalSpec {}.into();
@@ -249,7 +267,7 @@ fn scales() -> Description {
     let map = |scale, multiplies| LocationScaleSpec { scale, multiplies };
     let mask = [true, false, false, true, false];
     let (exp, sigmoid) = (ScaleSpec::Exp, ScaleSpec::Sigmoid { least: 1e-3 });
-    let soft = ScaleSpec::SoftExp { bound: 6.907_755 };
+    let soft = ScaleSpec::SoftExp { least: 1e-3 };
     let softplus = ScaleSpec::Softplus { least: 1e-3, most: 3.0 };
     let layers = [
         preset::coupling(mask, &[12], map(exp, Sampling)),
@@ -272,7 +290,7 @@ fn mixture() -> Description {
 /// A flow on a torus, from von Mises noise.
 fn circle() -> Description {
     let (bound, tails) = (std::f32::consts::PI, Tails::Circular);
-    let map = RationalQuadraticSpec { bins: 4, bound, tails };
+    let map = RationalQuadraticSpec::linear(4, bound).with_tails(tails);
     let mask = [true, false, true];
     let layers =
         [preset::coupling(mask, &[12], map), preset::coupling(mask.map(|kept| !kept), &[9], map)];

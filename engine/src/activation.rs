@@ -122,6 +122,10 @@ units! {
     Gelu(s, x) {
         s.mul(x, normal_cdf(s, x))
     }
+    /// σ(x), the logistic function: what gates are made of, and no activation of hidden units.
+    Logistic(s, x) {
+        sigmoid(s, x)
+    }
 }
 
 /// Φ(x) as the module says.

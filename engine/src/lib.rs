@@ -31,12 +31,13 @@
 //! ```
 //! use pushforward::distribution::{sample, log_prob};
 //! use pushforward::activation::Leaky;
-//! use pushforward::network::{Masked, Shape};
+//! use pushforward::network::{Evenly, Masked, Shape};
 //! use pushforward::{conditional::Bernoulli, kernel::Plain, noise::Stream, simd::Level, sites::Sites};
 //!
 //! // Two spins: a bias each, and one direct term that aligns the second with the first.
 //! let weights: &[f32] = &[0.0, 0.0, 1.5];
-//! let shape = Shape { sites: 2, inputs: 1, hidden: &[], outputs: 1, context: 0, direct: true };
+//! let (hidden, owners) = (&[], Evenly);
+//! let shape = Shape { sites: 2, inputs: 1, hidden, outputs: 1, context: 0, direct: true, owners };
 //! let network = Masked::<_, true>::new(shape, Leaky, weights).unwrap();
 //! let model = Sites::<_, _, Plain>::new(network, Bernoulli).unwrap();
 //! let (mut rows, mut lp) = ([0i8; 8], [0.0; 4]);

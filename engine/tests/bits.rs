@@ -246,7 +246,7 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     ),
     (
         "location_scale soft_exp",
-        [(0x089541f9ccfdfa13, 0x8730ca09e2e73cad), (0x7b102205e6e07081, 0xbf0ecdf31240bcda)],
+        [(0xb38664013f048ef2, 0x8730ca09e2e73cad), (0x782eb769057d0a76, 0xbf0ecdf31240bcda)],
     ),
     (
         "location_scale softplus",
@@ -284,6 +284,22 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "mixture",
         [(0xcee7a48f9987acfa, 0x9f8b04b73921613a), (0x4d75461e669f110a, 0x1ca58346d1c2761f)],
+    ),
+    (
+        "listed units",
+        [(0x489324b21751d3e6, 0x278f751a8270cb2b), (0xccd8644590e936ce, 0x0f8c795ba45e72d7)],
+    ),
+    (
+        "listed units, soft-clipped box",
+        [(0x310ccfc2c3ba9aa2, 0x7a972be45dddc9a7), (0x6f5f0f3658fd2859, 0xd1e458af6dad475c)],
+    ),
+    (
+        "context added",
+        [(0x980c186c219c60f4, 0xd3791b078eec6424), (0xd89c2ac2553cf3f2, 0x44c498a3d4d677c1)],
+    ),
+    (
+        "context gates",
+        [(0xc0925cc28108f01c, 0x652fd3042859ac17), (0x410f9d767481e2ca, 0xbbcdd1830c77939a)],
     ),
 ];
 

@@ -180,7 +180,7 @@ fn round_trips_err_by_no_more_than_stated() {
 fn closed<T: KnownTails>(bins: usize, bound: f32, sd: f32) {
     let n = 50_000;
     let spline = RationalQuadratic::<T>::with_tails(bins, bound).unwrap();
-    let spec = RationalQuadraticSpec { bins, bound, tails: T::TAILS }.into();
+    let spec = RationalQuadraticSpec::linear(bins, bound).with_tails(T::TAILS).into();
     let p = spline.parameters();
     assert_eq!(p, T::TAILS.parameters(bins));
     let mut at = points(3, n, bound);

@@ -8,7 +8,7 @@ use pushforward::activation::{Leaky, Tanh};
 use pushforward::kernel::{
     Batch, Counts, Fused, Lanes, Mixed, Plain, Single, Store, Weight, take_mut,
 };
-use pushforward::network::{CausalNetwork, Masked, Mlp, Network, Shape, Visitor};
+use pushforward::network::{CausalNetwork, Evenly, Masked, Mlp, Network, Shape, Visitor};
 use pushforward::noise::block;
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
@@ -195,8 +195,9 @@ fn a_network_over_three_types_of_weights_has_the_bits_of_their_values() {
 #[test]
 fn a_walk_over_three_types_of_weights_has_the_bits_of_their_values() {
     let hidden = [40, 60];
-    let shape =
-        Shape { sites: 20, inputs: 1, hidden: &hidden, outputs: 2, context: 3, direct: true };
+    let [inputs, outputs, context] = [1, 2, 3];
+    let (direct, owners) = (true, Evenly);
+    let shape = Shape { sites: 20, inputs, hidden: &hidden, outputs, context, direct, owners };
     let counts = shape.counts(Leaky);
     agrees!(counts, f16::from_f32, |w| Sites(Masked::<_, true>::new(shape, Leaky, w).unwrap()));
     let byte = |x: f32| Byte((x * 127.0) as i8);

@@ -164,8 +164,9 @@ fn layers_that_move_their_support_are_refused() {
     let on_three = BaseSpec::from(UniformSpec { bound: 3.0 });
     let coupling = |map| preset::coupling([true, false], &[], map);
     let up_to = |bound| UnivariateSpec::from(RationalQuadraticSpec::linear(4, bound));
-    let closed =
-        |bound, tails| UnivariateSpec::from(RationalQuadraticSpec { bins: 4, bound, tails });
+    let closed = |bound, tails| {
+        UnivariateSpec::from(RationalQuadraticSpec::linear(4, bound).with_tails(tails))
+    };
     for (base, layer, expected) in [
         (
             on_three.clone(),

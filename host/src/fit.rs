@@ -210,7 +210,8 @@ fn unconditional(
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
     let (activation, residual) = (config.activation, config.residual);
     let masked = |hidden: &[usize], direct| -> CausalNetworkSpec {
-        MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual }.into()
+        MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual, ..Default::default() }
+            .into()
     };
     Ok(match &config.family {
         Family::Made { hidden, z2, pairwise, categories } => {
@@ -244,7 +245,8 @@ fn unconditional(
             };
             let layer = |l| -> LayerSpec {
                 let (network, order) = (masked(hidden, false), order(l));
-                AutoregressiveSpec { order, fast: *fast, network, univariate: *univariate }.into()
+                AutoregressiveSpec { order, kept: 0, fast: *fast, network, univariate: *univariate }
+                    .into()
             };
             preset::flow(shape, (0..*layers).map(layer), affine)
         }

@@ -9,7 +9,8 @@ use ops_common::*;
 use pushforward::model::UnivariateSpec;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
-    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
+    SinhSpec,
 };
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
@@ -131,7 +132,7 @@ fn flow_layers(gpu: &Device) {
     let affine = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.5 });
     let spline = UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(4, 3.0));
     let tails = Tails::Circular;
-    let circular = RationalQuadraticSpec { bins: 4, bound: 3.0, tails }.into();
+    let circular = RationalQuadraticSpec::linear(4, 3.0).with_tails(tails).into();
     for (univariate, hidden, masked, calls) in [
         (affine, vec![], false, 1),
         (spline, vec![], true, 1),
@@ -207,7 +208,18 @@ fn flow_layers(gpu: &Device) {
                 let strides = if masked { [per, 1] } else { [1, moved.len] };
                 p.push(Select { context: None, indices, from: x, to: picked });
                 network.into_iter().for_each(|dense| p.push(dense));
-                p.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
+                p.push(Transform {
+                    univariate,
+                    direction,
+                    moved,
+                    kept,
+                    strides,
+                    x,
+                    raw,
+                    skip: 0,
+                    y,
+                    log_q,
+                });
                 p.given(y, dy);
                 if wanted {
                     p.want(x);
@@ -388,7 +400,18 @@ fn layers_that_share_a_weight_are_not_fused() {
         }
         let univariate = UnivariateSpec::Affine(AffineSpec { log_scale_bound: 1.0 });
         let (direction, strides) = (Direction::Sampling, [1, 1]);
-        p.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
+        p.push(Transform {
+            univariate,
+            direction,
+            moved,
+            kept,
+            strides,
+            x,
+            raw,
+            skip: 0,
+            y,
+            log_q,
+        });
         p.finish(Fusing::On)
     };
     assert_eq!(program([0, 10]).forward.len(), 1);
@@ -459,11 +482,17 @@ fn transforms(device: &Device) {
     let spline_of =
         |bins, bound| UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(bins, bound));
     let closed = |bins, bound, tails| {
-        UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins, bound, tails })
+        UnivariateSpec::RationalQuadratic(
+            RationalQuadraticSpec::linear(bins, bound).with_tails(tails),
+        )
+    };
+    let clipped = |bins, bound, tails, least| {
+        let spline = RationalQuadraticSpec::linear(bins, bound).with_tails(tails);
+        spline.with_knots(KnotsSpec::SoftClipped { least }).into()
     };
     let located =
         |scale, multiplies| UnivariateSpec::LocationScale(LocationScaleSpec { scale, multiplies });
-    let soft = ScaleSpec::SoftExp { bound: 2.0 };
+    let soft = ScaleSpec::SoftExp { least: 0.135 };
     let cases = [
         (located(ScaleSpec::Exp, Direction::Density), coupling(2)),
         (located(soft, Direction::Sampling), autoregressive(2)),
@@ -481,6 +510,10 @@ fn transforms(device: &Device) {
         (closed(2, 2.1, Tails::Box), autoregressive(7)),
         (closed(4, 2.1, Tails::Circular), coupling(12)),
         (closed(2, 2.1, Tails::Circular), autoregressive(6)),
+        (clipped(5, 3.0, Tails::Linear, 1e-3), coupling(14)),
+        (clipped(2, 1.7, Tails::Linear, 0.1), autoregressive(5)),
+        (clipped(4, 2.1, Tails::Circular, 1e-2), coupling(12)),
+        (clipped(2, 2.1, Tails::Box, 1e-3), autoregressive(7)),
     ];
     let directions = [Direction::Sampling, Direction::Density];
     for ((univariate, (dim, moved, kept, strides, per)), direction) in
@@ -531,6 +564,7 @@ fn transforms(device: &Device) {
             strides,
             x: sx,
             raw: sr,
+            skip: 0,
             y: sy,
             log_q: log_q_slot,
         };

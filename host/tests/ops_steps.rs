@@ -17,6 +17,7 @@ use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, 
 use pushforward::model::{
     Arithmetic, BaseSpec, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
+use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
@@ -170,6 +171,10 @@ fn gradients_of_conditional_models(device: &Device) {
         (given(among(layer.clone()), None), false),
         (given(among(layer), Some(4)), false),
         (given(flow(4, &[], false), None), false),
+        (given(conditioned(AnyConditioning::Added, false), None), false),
+        (given(conditioned(AnyConditioning::Added, true), Some(4)), false),
+        (given(conditioned(AnyConditioning::Gated, true), None), false),
+        (given(conditioned(AnyConditioning::Gated, true), Some(4)), false),
         (given(made(4, &[], true, Symmetry::None), None), true),
         (given(made(4, &[9], true, Symmetry::Z2), Some(2)), true),
         (given(made(4, &[9, 8], false, Symmetry::Z2), None), true),
@@ -240,12 +245,19 @@ fn gradients_of_activations(device: &Device) {
         let network = MlpSpec { hidden: deep([6, 5]), activation, residual }.into();
         let mask = vec![true, false, true, false];
         let coupling = CouplingSpec { mask, network, univariate: AFFINE };
-        let masked = |hidden: Vec<usize>| MaskedSpec { hidden, direct: true, activation, residual };
+        let masked = |hidden: Vec<usize>| MaskedSpec {
+            hidden,
+            direct: true,
+            activation,
+            residual,
+            ..Default::default()
+        };
         let spins = made(4, &deep([9, 8]), true, Symmetry::Z2);
         let spins = with_units(spins, activation, residual);
         let (order, fast) = (vec![1, 3, 0, 2], Direction::Density);
         let network = masked(vec![7]).into();
-        let autoregressive = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
+        let autoregressive =
+            AutoregressiveSpec { order, kept: 0, fast, network, univariate: AFFINE };
         let layers: [LayerSpec; 2] = [coupling.into(), autoregressive.into()];
         for (description, discrete) in [(preset::flow(&[4], layers, true), false), (spins, true)] {
             let model = model(description.clone());
@@ -272,7 +284,7 @@ fn gradients_of_direct_terms(device: &Device) {
             let network =
                 MaskedSpec { hidden: hidden.clone(), direct: true, ..Default::default() }.into();
             let order = vec![1, 3, 0, 2];
-            let layer = AutoregressiveSpec { order, fast, network, univariate: AFFINE };
+            let layer = AutoregressiveSpec { order, kept: 0, fast, network, univariate: AFFINE };
             model(among(layer.into()))
         };
         let what = format!("{} {hidden:?}", device.kind());
@@ -293,12 +305,12 @@ fn gradients_of_direct_terms(device: &Device) {
 /// A flow on a torus.
 fn circles(fast: Direction) -> Description {
     let (bound, tails) = (std::f32::consts::PI, Tails::Circular);
-    let map = RationalQuadraticSpec { bins: 4, bound, tails }.into();
+    let map = RationalQuadraticSpec::linear(4, bound).with_tails(tails).into();
     from_base(VonMisesSpec { concentration: 2.0 }, map, fast)
 }
 
 fn gradients_of_other_bases(device: &Device) {
-    let closed = |tails, bound| RationalQuadraticSpec { bins: 6, bound, tails }.into();
+    let closed = |tails, bound| RationalQuadraticSpec::linear(6, bound).with_tails(tails).into();
     let on_box = BaseSpec::from(UniformSpec { bound: 4.0 });
     let on_circle = |concentration| BaseSpec::from(VonMisesSpec { concentration });
     let pi = std::f32::consts::PI;
@@ -405,6 +417,7 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
         (couplings(4, &[9, 8], CubicRationalSpec {}.into(), false), &ring),
         (couplings(4, &[9, 8], EXP, true), &data),
         (couplings(4, &[9, 8], SOFTPLUS, false), &ring),
+        (listed(4), &data),
         (autoregressive(Direction::Density), &data),
         (autoregressive(Direction::Sampling), &ring),
         (nsf(4, &[9, 8], true), &data),

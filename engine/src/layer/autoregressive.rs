@@ -12,6 +12,11 @@
 //! ln |det ∂z/∂x| = Σ_i ln f′(x_i; θ_i)
 //! ```
 //!
+//! The first so many coordinates of the order may be *kept*: they are read and stay as they are. With one
+//! group of units that reads them all, that is a coupling ([`Coupling`](super::Coupling) is its dense
+//! form), and the networks of other libraries' couplings that take a context in other ways than by
+//! reading it are walked so.
+//!
 //! # Both directions cost the same
 //! Libraries that know only whole matrix products need one pass of the network in the fast direction
 //! and one a coordinate in the other, which is what the two families are named after. Here the
@@ -24,6 +29,8 @@
 
 #[cfg(feature = "model")]
 use alloc::format;
+#[cfg(feature = "model")]
+use alloc::string::String;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
 
@@ -41,8 +48,9 @@ use crate::univariate::{One, Univariate, UnivariateChoice, WithUnivariate};
 
 /// An autoregressive layer; see the module.
 #[derive(Clone, Copy, Debug)]
-pub struct Autoregressive<'a, N, U> {
+pub struct Autoregressive<'a, N, U, const KEPT: bool = false> {
     order: &'a [usize],
+    kept: usize,
     fast: Direction,
     network: N,
     univariate: U,
@@ -66,11 +74,27 @@ impl<'a, N, U> Autoregressive<'a, N, U> {
     /// give wrong values and no panic.
     #[doc(hidden)]
     pub const fn trusted(order: &'a [usize], fast: Direction, network: N, univariate: U) -> Self {
-        Self { order, fast, network, univariate }
+        Self { order, kept: 0, fast, network, univariate }
     }
 }
 
-impl<N: CausalNetwork, U: UnivariateChoice> Bijection for Autoregressive<'_, N, U> {
+impl<'a, N, U> Autoregressive<'a, N, U, true> {
+    /// The same, with the first `kept` coordinates of the order kept.
+    #[doc(hidden)]
+    pub const fn trusted_keeping(
+        order: &'a [usize],
+        kept: usize,
+        fast: Direction,
+        network: N,
+        univariate: U,
+    ) -> Self {
+        Self { order, kept, fast, network, univariate }
+    }
+}
+
+impl<N: CausalNetwork, U: UnivariateChoice, const KEPT: bool> Bijection
+    for Autoregressive<'_, N, U, KEPT>
+{
     fn fits(&self, dim: usize, context: usize) -> bool {
         self.order.len() == dim && self.network.sizes().context == context
     }
@@ -83,14 +107,17 @@ impl<N: CausalNetwork, U: UnivariateChoice> Bijection for Autoregressive<'_, N, 
     #[inline(always)]
     fn apply<L: Lanes>(&self, lanes: L, direction: Direction, tile: &mut Tile<'_, L>) {
         let Self { order, fast, network, .. } = self;
-        let run = Run { order, fast: *fast, network, lanes, direction, tile, univariate: () };
+        let (kept, fast) = (self.kept, *fast);
+        let run: Run<'_, '_, _, _, _, KEPT> =
+            Run { order, kept, fast, network, lanes, direction, tile, univariate: () };
         self.univariate.choose(run);
     }
 }
 
 /// The layer at work, in a function of its own: one copy for both directions.
-struct Run<'r, 't, L: Lanes, N, U> {
+struct Run<'r, 't, L: Lanes, N, U, const KEPT: bool> {
     order: &'r [usize],
+    kept: usize,
     fast: Direction,
     network: &'r N,
     lanes: L,
@@ -99,20 +126,24 @@ struct Run<'r, 't, L: Lanes, N, U> {
     univariate: U,
 }
 
-impl<L: Lanes, N: CausalNetwork> WithUnivariate for Run<'_, '_, L, N, ()> {
+impl<L: Lanes, N: CausalNetwork, const KEPT: bool> WithUnivariate for Run<'_, '_, L, N, (), KEPT> {
     type Output = ();
     #[inline(always)]
     fn with<U: Univariate>(self, univariate: U) {
-        let Self { order, fast, network, lanes, direction, tile, .. } = self;
-        lanes.call(Run { order, fast, network, lanes, direction, tile, univariate });
+        let Self { order, kept, fast, network, lanes, direction, tile, .. } = self;
+        let run: Run<'_, '_, _, _, _, KEPT> =
+            Run { order, kept, fast, network, lanes, direction, tile, univariate };
+        lanes.call(run);
     }
 }
 
-impl<L: Lanes, N: CausalNetwork, U: Univariate> Kernel for Run<'_, '_, L, N, U> {
+impl<L: Lanes, N: CausalNetwork, U: Univariate, const KEPT: bool> Kernel
+    for Run<'_, '_, L, N, U, KEPT>
+{
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { order, fast, network, lanes, direction, tile, univariate } = self;
+        let Self { order, kept, fast, network, lanes, direction, tile, univariate } = self;
         let Tile { x, log_prob, context, scratch } = tile;
         let (inputs, scratch) = take_mut(scratch, x.len());
         for (input, coordinate) in inputs.iter_mut().zip(order) {
@@ -121,23 +152,25 @@ impl<L: Lanes, N: CausalNetwork, U: Univariate> Kernel for Run<'_, '_, L, N, U> 
             }
         }
         let given = fast == direction;
-        let mut sites = Sites { univariate, direction, given, order, x, log_prob };
+        let mut sites: Sites<'_, _, _, KEPT> =
+            Sites { univariate, direction, given, order, kept, x, log_prob };
         network.walk(lanes, &mut sites, context, inputs, scratch);
     }
 }
 
 /// Moves a coordinate once its parameters are known, and makes the other side the network's input
 /// where that is what it reads.
-struct Sites<'a, L: Lanes, U> {
+struct Sites<'a, L: Lanes, U, const KEPT: bool> {
     univariate: U,
     direction: Direction,
     given: bool,
     order: &'a [usize],
+    kept: usize,
     x: &'a mut [L::V],
     log_prob: &'a mut Sum<L::V>,
 }
 
-impl<L: Lanes, U: Univariate> Visitor<L> for Sites<'_, L, U> {
+impl<L: Lanes, U: Univariate, const KEPT: bool> Visitor<L> for Sites<'_, L, U, KEPT> {
     #[inline(always)]
     fn sizes(&self) -> [usize; 2] {
         [1, Univariate::parameters(&self.univariate)]
@@ -146,6 +179,10 @@ impl<L: Lanes, U: Univariate> Visitor<L> for Sites<'_, L, U> {
     #[inline(always)]
     fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
         let s = lanes.s();
+        if KEPT && site < self.kept {
+            // The network's input is the same on either side.
+            return;
+        }
         let Some(x) = self.order.get(site).and_then(|d| self.x.get_mut(*d)) else { return };
         for (r, x) in x.as_mut().iter_mut().enumerate() {
             let mut parameters = One { lanes, values: &mut *outputs, r };
@@ -160,14 +197,17 @@ impl<L: Lanes, U: Univariate> Visitor<L> for Sites<'_, L, U> {
     }
 }
 
-/// `{"kind": "autoregressive", "order": [3, 0, …], "fast": "density", "network": …, "univariate":
-/// …}`: the network's tensors.
+/// `{"kind": "autoregressive", "order": [3, 0, …], "kept": 0, "fast": "density", "network": …,
+/// "univariate": …}`: the network's tensors.
 #[cfg(feature = "model")]
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoregressiveSpec {
     /// The coordinate at each site: a permutation of `0..dim`.
     pub order: Vec<usize>,
+    /// How many of them, the first, stay as they are.
+    #[serde(default, skip_serializing_if = "crate::model::is_zero")]
+    pub kept: usize,
     /// The direction whose input the network reads.
     pub fast: Direction,
     /// What makes the parameters.
@@ -186,16 +226,19 @@ impl AutoregressiveSpec {
 
 #[cfg(feature = "model")]
 impl LayerPart for AutoregressiveSpec {
-    type Built<'a> = Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate>;
+    type Built<'a> = Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate, true>;
 
     fn check(&self, sizes: Sizes, faults: &mut Faults) {
         faults.permutation("order", &self.order, sizes.dim);
-        faults.within("network", |faults| self.network.check(faults));
+        if self.kept >= sizes.dim {
+            faults.wrong("kept", self.kept, format!("less than {} coordinates", sizes.dim));
+        }
+        faults.within("network", |faults| self.network.check(sizes.dim, faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
     }
 
     fn supports(&self, supports: &mut [Support], faults: &mut Faults) {
-        let moved = supports.iter().copied();
+        let moved = self.order.iter().skip(self.kept).filter_map(|d| supports.get(*d).copied());
         faults.within("univariate", |faults| self.univariate.supports(moved, faults));
     }
 
@@ -209,21 +252,28 @@ impl LayerPart for AutoregressiveSpec {
 
     fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> Self::Built<'a> {
         let network = self.network.build(self.network_sizes(sizes), weights);
-        Autoregressive::trusted(&self.order, self.fast, network, self.univariate.build())
+        let univariate = self.univariate.build();
+        Autoregressive::trusted_keeping(&self.order, self.kept, self.fast, network, univariate)
     }
 
     fn source(&self, sizes: Sizes, sources: &mut Sources) -> Source {
         sources.table(self.order.len() + 3);
         let network = self.network.source(self.network_sizes(sizes), sources);
         let univariate = self.univariate.source(sources);
-        let (order, fast) = (&self.order, self.fast);
-        let (network_ty, map_ty) = (network.ty, univariate.ty);
-        let ty = format!("engine::layer::Autoregressive<'static, {network_ty}, {map_ty}>");
+        let Self { order, kept, fast, .. } = self;
+        let (keeping, new, kept) = match kept {
+            0 => ("", "trusted", String::new()),
+            kept => (", true", "trusted_keeping", format!("{kept}, ")),
+        };
+        let ty = format!(
+            "engine::layer::Autoregressive<'static, {}, {}{keeping}>",
+            network.ty, univariate.ty
+        );
         sources.code(&ty, 2);
         Source {
             ty,
             value: format!(
-                "engine::layer::Autoregressive::trusted(&{order:?}, \
+                "engine::layer::Autoregressive::{new}(&{order:?}, {kept}\
                  engine::bijection::Direction::{fast:?}, {}, {})",
                 network.value, univariate.value
             ),

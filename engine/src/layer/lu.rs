@@ -173,7 +173,7 @@ impl LayerPart for LuSpec {
         let below = Visible::Staircase { sites: dim, inclusive: false, context: 0 };
         tensors.vector("log_diagonal", dim, zero);
         tensors.vector("shift", dim, zero);
-        tensors.matrix("lower", [dim, dim], below, zero);
+        tensors.matrix("lower", [dim, dim], below.clone(), zero);
         tensors.matrix("upper_transposed", [dim, dim], below, zero);
     }
 

@@ -86,7 +86,7 @@ catalogue! {
     AnyLayer<'a>, each_layer:
     Coupling(layer::CouplingSpec, Coupling<'a, AnyNetwork<'a>, AnyUnivariate>),
     Autoregressive(
-        layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate>
+        layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate, true>
     ),
     Affine(layer::AffineSpec, Affine<'a>),
     Permute(layer::PermuteSpec, layer::Permute<'a>),
@@ -199,7 +199,7 @@ impl Network for AnyNetwork<'_> {
 impl CausalPart for CausalNetworkSpec {
     type Built<'a> = AnyCausalNetwork<'a>;
     delegate! { each_causal, CausalNetworkSpec:
-        fn check(faults: &mut Faults);
+        fn check(sites: usize, faults: &mut Faults);
         fn tensors(sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
         fn pack(sizes: CausalSizes, packer: &mut Packer<'_>);
         fn source(sizes: CausalSizes, sources: &mut Sources) -> Source;
@@ -261,7 +261,7 @@ impl UnivariateChoice for AnyUnivariate {
     fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
         match self {
             Self::Affine(map) => then.with(*map),
-            Self::RationalQuadratic(AnyRationalQuadratic::Linear(map)) => then.with(*map),
+            Self::RationalQuadratic(AnyRationalQuadratic::Floored(map)) => then.with(*map),
             other => then.with(CalledMap(*other)),
         }
     }

@@ -97,10 +97,6 @@ impl Symmetry {
     }
 }
 
-fn is_zero(n: &usize) -> bool {
-    *n == 0
-}
-
 /// Masks are written as text, `"0101"`: short, and readable in a header dump.
 pub(crate) mod mask_text {
     use super::*;
@@ -268,8 +264,8 @@ impl Description {
                 }
             }
             Description::Sites(sites) => {
-                faults.within("network", |faults| sites.network.check(faults));
                 let n = product(&sites.shape);
+                faults.within("network", |faults| sites.network.check(n, faults));
                 faults.within("conditional", |faults| sites.conditional.check(n, faults));
                 if sites.symmetry == Symmetry::Z2
                     && sites.conditional.domain() != Domain::Uniform(Kind::Spin)

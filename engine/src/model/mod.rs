@@ -32,11 +32,11 @@ pub use catalogue::{
 pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
 pub use error::ModelError;
-pub(crate) use part::is_false;
 pub use part::{
     BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Packer,
     Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
 };
+pub(crate) use part::{is_false, is_zero};
 pub use sampler::Sampler;
 pub use support::Support;
 

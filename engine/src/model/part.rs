@@ -8,6 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -140,6 +141,11 @@ pub(crate) fn is_false(option: &bool) -> bool {
     !*option
 }
 
+/// The same of a number.
+pub(crate) fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 /// The sizes that a layer of a flow is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizes {
@@ -191,10 +197,12 @@ pub enum Start {
 }
 
 /// Which entries of a matrix may differ from zero: of each row a prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Visible {
     /// All.
     All,
+    /// Of each row so many.
+    Prefixes(Arc<[usize]>),
     /// Rows and columns after the context's belong to sites, as many to each as to any other; a row
     /// sees the context and the columns of sites before its own.
     Staircase {
@@ -233,6 +241,7 @@ impl TensorSpec {
         };
         match self.visible {
             Visible::All => columns,
+            Visible::Prefixes(ref prefixes) => prefixes.get(row).copied().unwrap_or(0),
             Visible::Staircase { sites, inclusive, context } => {
                 let site = row * sites / rows.max(1);
                 context + units_before(columns - context, sites, site + usize::from(inclusive))
@@ -242,15 +251,16 @@ impl TensorSpec {
 
     /// Entries that may differ from zero.
     pub fn stored(&self) -> usize {
-        match (self.visible, &self.shape[..]) {
-            (Visible::Staircase { .. }, [rows, _]) => (0..*rows).map(|row| self.visible(row)).sum(),
-            _ => self.size(),
+        match (&self.visible, &self.shape[..]) {
+            (Visible::All, _) => self.size(),
+            (_, [rows, ..]) => (0..*rows).map(|row| self.visible(row)).sum(),
+            (_, []) => 0,
         }
     }
 
     /// Sets the masked entries to zero.
     pub(super) fn mask(&self, data: &mut [f32]) {
-        let (Visible::Staircase { .. }, &[_, columns]) = (self.visible, &self.shape[..]) else {
+        let (false, &[_, columns]) = (self.visible == Visible::All, &self.shape[..]) else {
             return;
         };
         for (row, weights) in data.chunks_mut(columns.max(1)).enumerate() {
@@ -499,8 +509,8 @@ pub trait CausalPart {
     type Built<'a>
     where
         Self: 'a;
-    /// Notes what is wrong with it.
-    fn check(&self, faults: &mut Faults);
+    /// Notes what is wrong with it, for this many sites.
+    fn check(&self, sites: usize, faults: &mut Faults);
     /// Names its tensors.
     fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
     /// Packs them.

@@ -63,6 +63,7 @@ pub fn autoregressive(
 ) -> LayerSpec {
     LayerSpec::Autoregressive(AutoregressiveSpec {
         order,
+        kept: 0,
         fast,
         network: MaskedSpec { hidden: hidden.to_vec(), ..Default::default() }.into(),
         univariate: univariate.into(),

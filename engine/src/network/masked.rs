@@ -3,7 +3,8 @@
 //! Each site has `I` inputs and `P` outputs; the outputs of site `i` read only inputs of sites
 //! before `i` (MADE: Germain et al. 2015, arXiv:1502.03509). Hidden units are sorted by the site
 //! that they belong to; unit `u` of a layer with `H` units belongs to site `⌊u N / H⌋`, so
-//! `H = w N` is `w` channels a site and any other `H` is allowed. All first-layer units and all direct
+//! `H = w N` is `w` channels a site and any other `H` is allowed; or the description lists how many
+//! units each site has ([`Listed`]), as masks of other libraries demand. All first-layer units and all direct
 //! terms read the context `c`, if there is any:
 //!
 //! ```text
@@ -16,7 +17,8 @@
 //! the columns of the context stand before those of the inputs. A *residual* network adds every second
 //! layer's sums to those of two before, and takes units after that, as [`Mlp`](super::Mlp) says; its
 //! layers are as wide as each other, so that a unit and what is added to it see the same sites (MADE
-//! with residual blocks: Durkan & Nash 2019, arXiv:1904.05626).
+//! with residual blocks: Durkan & Nash 2019, arXiv:1904.05626). Networks of other libraries take their
+//! context in other ways ([`Conditioning`](super::conditioning)).
 //!
 //! # Why drawing costs what scoring costs
 //! Everything that belongs to site `i` depends only on inputs before `i`. So a walk visits the
@@ -31,7 +33,8 @@
 //! so the block size is a matter of layout and not of bits.
 //!
 //! # Packed order
-//! For each block: for each hidden layer the biases and the rectangle (the first layer's from the
+//! For each hidden layer that does more with the context than read it the biases and the rectangle of
+//! what is made of the context. For each block: for each hidden layer the biases and the rectangle (the first layer's from the
 //! context before that from the inputs); the biases of the outputs and their rectangle; the direct
 //! rectangles, from the context and from the inputs. Then for each site: for each hidden layer the slopes
 //! of its units and the rectangle from them to the next layer's units (or the outputs) of this and
@@ -41,14 +44,19 @@
 #[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
+use alloc::string::String;
+#[cfg(feature = "model")]
 use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::Called;
-use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual};
+#[cfg(feature = "model")]
+use super::conditioning::AnyConditioning;
+use super::conditioning::{Conditioning, Join, Read};
+use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual, multiply};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
-use crate::activation::{Activation, Leaky};
+use crate::activation::{Activation, Leaky, Logistic};
 use crate::kernel::{Counts, Lanes, Store, leaky, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
@@ -68,9 +76,89 @@ pub const fn units_before(units: usize, sites: usize, site: usize) -> usize {
     }
 }
 
+/// The sites that hidden units belong to; see the module.
+pub trait Owners: Copy + core::fmt::Debug + Send + Sync {
+    /// Whether they are those of hidden layers of these sizes.
+    fn fits(self, sites: usize, hidden: &[usize]) -> bool;
+    /// Units of hidden layer `layer` that belong to sites before `site`; `None` if all sites have
+    /// equally many.
+    fn before(self, layer: usize, site: usize) -> Option<usize>;
+    /// Most units of hidden layer `layer` that belong to one site; `None` likewise.
+    fn most(self, layer: usize) -> Option<usize>;
+}
+
+/// Unit `u` of a layer with `H` units belongs to site `⌊u N / H⌋`.
+#[derive(Clone, Copy, Debug)]
+pub struct Evenly;
+
+impl Owners for Evenly {
+    fn fits(self, _: usize, _: &[usize]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn before(self, _: usize, _: usize) -> Option<usize> {
+        None
+    }
+
+    #[inline(always)]
+    fn most(self, _: usize) -> Option<usize> {
+        None
+    }
+}
+
+/// As listed: for each hidden layer, for each site, the units that belong to it and to those before;
+/// [`Evenly`] if there are no lists.
+#[derive(Debug)]
+pub struct Listed<'a, T = &'a [usize]>(pub &'a [T]);
+
+impl<T> Clone for Listed<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Listed<'_, T> {}
+
+impl<T: AsRef<[usize]>> Listed<'_, T> {
+    #[inline(always)]
+    fn list(&self, layer: usize) -> Option<&[usize]> {
+        self.0.get(layer).map(AsRef::as_ref)
+    }
+}
+
+impl<T: AsRef<[usize]> + core::fmt::Debug + Send + Sync> Owners for Listed<'_, T> {
+    fn fits(self, sites: usize, hidden: &[usize]) -> bool {
+        let each = |(list, units): (&T, &usize)| lists(list.as_ref(), sites, *units);
+        self.0.is_empty() || (self.0.len() == hidden.len() && self.0.iter().zip(hidden).all(each))
+    }
+
+    #[inline(always)]
+    fn before(self, layer: usize, site: usize) -> Option<usize> {
+        let list = self.list(layer)?;
+        let last = site.checked_sub(1).and_then(|last| list.get(last));
+        Some(last.copied().unwrap_or(0))
+    }
+
+    fn most(self, layer: usize) -> Option<usize> {
+        let mut before = 0;
+        let own = self.list(layer)?.iter().map(|through| {
+            let own = through.saturating_sub(before);
+            before = *through;
+            own
+        });
+        own.max()
+    }
+}
+
+/// Whether this is the list of a layer of so many units.
+fn lists(list: &[usize], sites: usize, units: usize) -> bool {
+    list.len() == sites && list.is_sorted() && list.last() == Some(&units)
+}
+
 /// The sizes of a masked network.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape<'a> {
+pub struct Shape<'a, O = Evenly> {
     /// Sites, N.
     pub sites: usize,
     /// Inputs of a site, I.
@@ -83,9 +171,20 @@ pub struct Shape<'a> {
     pub context: usize,
     /// Direct terms from context and inputs to outputs.
     pub direct: bool,
+    /// The sites of hidden units.
+    pub owners: O,
 }
 
-impl Shape<'_> {
+impl<O: Owners> Shape<'_, O> {
+    /// Units of hidden layer `layer`, which has so many, that belong to sites before `site`.
+    #[inline(always)]
+    pub fn before(&self, layer: usize, units: usize, site: usize) -> usize {
+        match self.owners.before(layer, site) {
+            Some(units) => units,
+            None => units_before(units, self.sites, site),
+        }
+    }
+
     /// Its weights, biases and slopes.
     pub fn counts(&self, activation: impl Activation) -> Counts {
         Counts {
@@ -96,26 +195,22 @@ impl Shape<'_> {
     }
 
     /// Multiply-adds of one walk: each unmasked weight once.
-    pub const fn multiply_adds(&self) -> usize {
-        let Self { sites, inputs, hidden, outputs, context, direct } = *self;
+    pub fn multiply_adds(&self) -> usize {
+        let Self { sites, inputs, hidden, outputs, context, direct, .. } = *self;
         let mut total = 0;
-        let mut site = 0;
-        while site < sites {
+        for site in 0..sites {
             let mut known = context + site * inputs;
             if direct {
                 total += known * outputs;
             }
-            let mut rest = hidden;
-            while let [units, tail @ ..] = rest {
-                let through = units_before(*units, sites, site + 1);
-                total += (through - units_before(*units, sites, site)) * known;
+            for (layer, units) in hidden.iter().enumerate() {
+                let through = self.before(layer, *units, site + 1);
+                total += (through - self.before(layer, *units, site)) * known;
                 known = through;
-                rest = tail;
             }
             if !hidden.is_empty() {
                 total += known * outputs;
             }
-            site += 1;
         }
         total
     }
@@ -148,41 +243,78 @@ pub struct Masked<
     const DIRECT: bool = false,
     U = Leaky,
     const RESIDUAL: bool = false,
+    O = Evenly,
+    C = Read,
 > {
-    shape: Shape<'a>,
+    shape: Shape<'a, O>,
     activation: U,
     residual: bool,
+    conditioning: C,
     /// Units a site of the first layers, where that is a whole number; else 0.
     widths: [usize; WIDTHS],
     weights: W,
 }
 
-impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
-    Masked<'a, W, DIRECT, U, RESIDUAL>
+impl<'a, W, const DIRECT: bool, U, const RESIDUAL: bool, O> Masked<'a, W, DIRECT, U, RESIDUAL, O>
+where
+    W: Store<'a>,
+    U: Activation,
+    O: Owners,
 {
-    /// A network of this `shape` over weights packed as the module says.
+    /// [`Masked::with_conditioning`] of a network that reads its context.
+    pub fn new(shape: Shape<'a, O>, activation: U, weights: W) -> Option<Self> {
+        Self::with_conditioning(shape, activation, Read, weights)
+    }
+
+    /// [`Masked::trusted_with`] of a network that reads its context.
+    #[doc(hidden)]
+    pub const fn trusted(shape: Shape<'a, O>, activation: U, weights: W) -> Self {
+        Self::trusted_with(shape, activation, Read, weights)
+    }
+}
+
+impl<'a, W, const DIRECT: bool, U, const RESIDUAL: bool, O, C>
+    Masked<'a, W, DIRECT, U, RESIDUAL, O, C>
+where
+    W: Store<'a>,
+    U: Activation,
+    O: Owners,
+    C: Conditioning,
+{
+    /// A network of this `shape` that takes its context so, over weights packed as the module says.
     ///
     /// `None` if it has no sites, no inputs or no outputs, if its type says otherwise of direct terms,
     /// if outputs would read nothing, if it is residual and its layers
-    /// [cannot be](can_be_residual), or if there are not [as many](Shape::counts) weights.
-    pub fn new(shape: Shape<'a>, activation: U, weights: W) -> Option<Self> {
+    /// [cannot be](can_be_residual), or if there are not [as many](Masked::counts) weights.
+    pub fn with_conditioning(
+        shape: Shape<'a, O>,
+        activation: U,
+        conditioning: C,
+        weights: W,
+    ) -> Option<Self> {
         if shape.sites == 0
             || shape.inputs == 0
             || shape.outputs == 0
             || (shape.direct != DIRECT && !U::READ)
             || (shape.hidden.is_empty() && !shape.direct)
             || (RESIDUAL && !can_be_residual(shape.hidden, activation))
-            || !weights.fits(shape.counts(activation))
+            || !shape.owners.fits(shape.sites, shape.hidden)
         {
             return None;
         }
-        Some(Self::trusted(shape, activation, weights))
+        let network = Self::trusted_with(shape, activation, conditioning, weights);
+        weights.fits(network.counts()).then_some(network)
     }
 
     /// A network whose sizes were checked before, by `model!` or when the model was read. Wrong sizes
     /// give wrong values and no panic.
     #[doc(hidden)]
-    pub const fn trusted(shape: Shape<'a>, activation: U, weights: W) -> Self {
+    pub const fn trusted_with(
+        shape: Shape<'a, O>,
+        activation: U,
+        conditioning: C,
+        weights: W,
+    ) -> Self {
         let mut widths = [0; WIDTHS];
         let (mut rest, mut of) = (shape.hidden, widths.as_mut_slice());
         while let ([units, tail @ ..], [width, later @ ..]) = (rest, of) {
@@ -192,7 +324,54 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
             };
             (rest, of) = (tail, later);
         }
-        Self { shape, activation, residual: RESIDUAL, widths, weights }
+        Self { shape, activation, residual: RESIDUAL, conditioning, widths, weights }
+    }
+
+    /// Its weights, biases and slopes.
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.shape.counts(self.activation);
+        let first = self.shape.hidden.first().copied().unwrap_or(0);
+        if !self.conditioning.reads() {
+            counts.matrix -= self.shape.context * first;
+        }
+        let joined = self.joined();
+        counts.matrix += self.shape.context * joined;
+        counts.bias += joined;
+        counts
+    }
+
+    /// Units of all layers that do more with the context than read it.
+    #[inline(always)]
+    fn joined(&self) -> usize {
+        let mut units = 0;
+        for (l, of) in self.shape.hidden.iter().enumerate() {
+            if self.conditioning.join(l, self.is_residual()).is_some() {
+                units += *of;
+            }
+        }
+        units
+    }
+
+    /// What the layers make of the context, layer after layer.
+    #[inline(always)]
+    fn make_of_context<L: Lanes>(
+        &self,
+        lanes: L,
+        weights: &mut W,
+        context: &[L::V],
+        mut made: &mut [L::V],
+    ) {
+        for (l, units) in (0..self.shape.hidden.len()).zip(self.shape.hidden) {
+            let Some(join) = self.conditioning.join(l, self.is_residual()) else { continue };
+            let (own, rest) = take_mut(made, *units);
+            lanes.dense(weights.dense(context.len(), *units, 0), context, own);
+            match join {
+                Join::AddUnit => self.activation.apply(lanes, own),
+                Join::Add => {}
+                Join::Gate => Logistic.apply(lanes, own),
+            }
+            made = rest;
+        }
     }
 
     /// As the type says, or what was read.
@@ -205,7 +384,10 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     #[inline(always)]
     fn stream(&self) -> usize {
         match self.shape.hidden.first() {
-            Some(units) if self.is_residual() => units.div_ceil(self.shape.sites.max(1)),
+            Some(units) if self.is_residual() => {
+                let evenly = units.div_ceil(self.shape.sites.max(1));
+                self.shape.owners.most(0).unwrap_or(evenly)
+            }
             _ => 0,
         }
     }
@@ -213,6 +395,9 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     /// Units of hidden layer `layer` that belong to sites before `site`.
     #[inline(always)]
     fn before(&self, layer: usize, site: usize) -> usize {
+        if let Some(units) = self.shape.owners.before(layer, site) {
+            return units;
+        }
         match self.widths.get(layer) {
             Some(width) if *width > 0 => *width * site,
             _ => {
@@ -224,7 +409,7 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
 
     /// Its sizes.
     #[inline(always)]
-    pub const fn shape(&self) -> Shape<'a> {
+    pub const fn shape(&self) -> Shape<'a, O> {
         self.shape
     }
 
@@ -246,8 +431,13 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool>
     }
 }
 
-impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> CausalNetwork
-    for Masked<'a, W, DIRECT, U, RESIDUAL>
+impl<'a, W, const DIRECT: bool, U, const RESIDUAL: bool, O, C> CausalNetwork
+    for Masked<'a, W, DIRECT, U, RESIDUAL, O, C>
+where
+    W: Store<'a>,
+    U: Activation,
+    O: Owners,
+    C: Conditioning,
 {
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
@@ -257,7 +447,7 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> 
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        self.stream() + self.shape.scratch_values()
+        self.stream() + self.joined() + self.shape.scratch_values()
     }
 
     #[inline(always)]
@@ -279,8 +469,10 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> 
         let block = BLOCK.min(sites) * outputs;
         let (outs, scratch) = take_mut(scratch, block);
         let (directs, scratch) = take_mut(scratch, if direct { block } else { 0 });
-        let (stream, hidden) = take_mut(scratch, this.stream());
+        let (stream, scratch) = take_mut(scratch, this.stream());
+        let (made, hidden) = take_mut(scratch, this.joined());
         let mut weights = this.weights;
+        this.make_of_context(lanes, &mut weights, context, made);
         let mut start = 0;
         while start < sites {
             let end = (start + BLOCK).min(sites);
@@ -294,7 +486,7 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> 
                 let (layer, rest) = take_mut(later, *units);
                 let (before, through) = (this.before(l, start), this.before(l, end));
                 let acc = between(layer, before, through);
-                let above = if l == 0 { context } else { &[] };
+                let above = if l == 0 && this.conditioning.reads() { context } else { &[] };
                 Self::start(lanes, &mut weights, above, take(from, known).0, acc);
                 (from, known) = (layer, before);
                 later = rest;
@@ -320,9 +512,20 @@ impl<'a, W: Store<'a>, const DIRECT: bool, U: Activation, const RESIDUAL: bool> 
             for site in start..end {
                 let here = (site - start) * outputs;
                 let mut later = &mut *hidden;
+                let mut of_context = &mut *made;
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
-                    let own = between(layer, this.before(l, site), this.before(l, site + 1));
+                    let (from, through) = (this.before(l, site), this.before(l, site + 1));
+                    let own = between(layer, from, through);
+                    if let Some(join) = this.conditioning.join(l, residual) {
+                        let (of_layer, others) = take_mut(of_context, *units);
+                        let of_layer = between(of_layer, from, through);
+                        match join {
+                            Join::AddUnit | Join::Add => add(lanes, own, of_layer),
+                            Join::Gate => multiply(lanes, own, of_layer),
+                        }
+                        of_context = others;
+                    }
                     if residual {
                         // The first of a pair is inside it; the second's sums are added to the stream.
                         let end = l % 2 == 0;
@@ -376,7 +579,9 @@ fn between<V>(xs: &mut [V], from: usize, to: usize) -> &mut [V] {
     take_mut(take_mut(xs, from).1, to.saturating_sub(from)).0
 }
 
-/// `{"kind": "masked", "hidden": [units, …], "direct": true, "activation": "leaky", "residual": false}`:
+/// `{"kind": "masked", "hidden": [units, …], "direct": true, "activation": "leaky", "residual": false,
+/// "through": [[units, …], …], "conditioning": "read"}`: for each hidden layer that does more with the
+/// context than read it `context.{l}.weight` `[units, context]` and `context.{l}.bias`; then
 /// tensors `hidden.{l}.weight` `[units, inputs]`, `hidden.{l}.bias`, `hidden.{l}.slope` `[units]`,
 /// `output.weight` (where there is a hidden layer) and `output.bias`, and `direct.weight` `[outputs,
 /// inputs]`, if there are direct terms.
@@ -395,10 +600,22 @@ pub struct MaskedSpec {
     /// Whether layers after the first are added to it in pairs.
     #[serde(default, skip_serializing_if = "is_false")]
     pub residual: bool,
+    /// For each hidden layer, for each site, the units that belong to it and to sites before it; if
+    /// there is none, all sites have equally many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Vec<usize>>,
+    /// How it takes a context.
+    #[serde(default, skip_serializing_if = "AnyConditioning::is_read")]
+    pub conditioning: AnyConditioning,
 }
 
+/// A masked network of which nothing is known but what was read.
+#[cfg(feature = "model")]
+type AnyOther<'a> =
+    Masked<'a, &'a [f32], true, AnyActivation, false, Listed<'a, Vec<usize>>, AnyConditioning>;
+
 /// A masked network of leaky units, with or without direct terms (asking at each site would cost the
-/// walk of small layers some percent), or one of other units, whose walk calls its visitor
+/// walk of small layers some percent), or one of any other kind, whose walk calls its visitor
 /// ([`Called`]).
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug)]
@@ -407,8 +624,8 @@ pub enum AnyMasked<'a> {
     Direct(Masked<'a, &'a [f32], true>),
     /// Without.
     Plain(Masked<'a, &'a [f32], false>),
-    /// Of other units.
-    Other(Called<Masked<'a, &'a [f32], true, AnyActivation>>),
+    /// Of other units, units that are listed, or of another conditioning.
+    Other(Called<AnyOther<'a>>),
 }
 
 #[cfg(feature = "model")]
@@ -449,9 +666,63 @@ impl CausalNetwork for AnyMasked<'_> {
 
 #[cfg(feature = "model")]
 impl MaskedSpec {
-    fn shape(&self, sizes: CausalSizes) -> Shape<'_> {
+    fn shape<O>(&self, sizes: CausalSizes, owners: O) -> Shape<'_, O> {
         let CausalSizes { sites, inputs, outputs, context } = sizes;
-        Shape { sites, inputs, hidden: &self.hidden, outputs, context, direct: self.direct }
+        Shape { sites, inputs, hidden: &self.hidden, outputs, context, direct: self.direct, owners }
+    }
+
+    fn listed(&self, sizes: CausalSizes) -> Shape<'_, Listed<'_, Vec<usize>>> {
+        self.shape(sizes, Listed(&self.through))
+    }
+
+    fn other<'a>(&'a self, sizes: CausalSizes, residual: bool, weights: &'a [f32]) -> AnyOther<'a> {
+        let (units, conditioning) = (self.activation, self.conditioning(sizes.context));
+        let network = Masked::trusted_with(self.listed(sizes), units, conditioning, weights);
+        Masked { residual, ..network }
+    }
+
+    /// Units of layer `layer` that sites before `site` own; layer `depth` is the outputs.
+    fn before(&self, sizes: CausalSizes, layer: usize, site: usize) -> usize {
+        match self.hidden.get(layer) {
+            Some(units) => self.listed(sizes).before(layer, *units, site),
+            None => site * sizes.outputs,
+        }
+    }
+
+    /// How it takes a context of so many values: without one there is nothing to do.
+    fn conditioning(&self, context: usize) -> AnyConditioning {
+        if context == 0 { AnyConditioning::Read } else { self.conditioning }
+    }
+
+    /// Values of context that the first hidden layer reads.
+    fn read(&self, context: usize) -> usize {
+        if self.conditioning.reads() { context } else { 0 }
+    }
+
+    /// The hidden layers that do more with a context than read it.
+    fn joining(&self, context: usize) -> impl Iterator<Item = (usize, usize)> {
+        let conditioning = self.conditioning(context);
+        let joins = move |l: usize| conditioning.join(l, self.residual).is_some();
+        self.hidden.iter().copied().enumerate().filter(move |(l, _)| joins(*l))
+    }
+
+    /// What rows of layer `rows` see of hidden layer `columns`, or of the context and the inputs.
+    fn visible(&self, sizes: CausalSizes, rows: usize, columns: Option<usize>) -> Visible {
+        let CausalSizes { sites, inputs, context, .. } = sizes;
+        let context = if rows == 0 { self.read(context) } else { context };
+        if self.through.is_empty() {
+            let (inclusive, context) = columns.map_or((false, context), |_| (true, 0));
+            return Visible::Staircase { sites, inclusive, context };
+        }
+        let mut visible = Vec::new();
+        for site in 0..sites {
+            let seen = match columns {
+                Some(layer) => self.before(sizes, layer, site + 1),
+                None => context + site * inputs,
+            };
+            visible.resize(self.before(sizes, rows, site + 1), seen);
+        }
+        Visible::Prefixes(visible.into())
     }
 }
 
@@ -459,47 +730,77 @@ impl MaskedSpec {
 impl CausalPart for MaskedSpec {
     type Built<'a> = AnyMasked<'a>;
 
-    fn check(&self, faults: &mut Faults) {
+    fn check(&self, sites: usize, faults: &mut Faults) {
         faults.sizes("hidden", &self.hidden);
+        if !Listed(&self.through).fits(sites, &self.hidden) {
+            let expected = format!(
+                "for each hidden layer a list that ascends to its units, with one for each of {sites} sites"
+            );
+            faults.wrong("through", format!("{:?}", self.through), expected);
+        }
+        if self.residual && self.through.windows(2).any(|pair| pair.first() != pair.last()) {
+            faults.wrong("through", "lists that differ", "equal ones where layers are residual");
+        }
         if self.hidden.is_empty() && !self.direct {
             let expected = "true, or at least one hidden layer";
             faults.wrong("direct", "false with no hidden layer", expected);
         }
         faults.residual(self.residual, &self.hidden, self.activation);
+        if !self.conditioning.is_read() {
+            if self.activation.is_leaky() {
+                let expected = "relu, tanh, elu, silu or gelu where a context is added or gates";
+                faults.wrong("activation", "leaky", expected);
+            }
+            if self.conditioning == AnyConditioning::Gated && !self.residual {
+                faults.wrong("conditioning", "gated", "read or added, as it is not residual");
+            }
+            if self.direct {
+                faults.wrong("direct", "true", "false where a context is added or gates");
+            }
+        }
     }
 
     fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
         let CausalSizes { sites, inputs, outputs, context } = sizes;
         let (rows, columns) = (sites * outputs, context + sites * inputs);
-        let outside = Visible::Staircase { sites, inclusive: false, context };
-        let inside = Visible::Staircase { sites, inclusive: true, context: 0 };
-        let mut known = (columns, outside);
-        for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(l, [*units, known.0], known.1, initial, self.activation, self.residual);
-            known = (*units, inside);
+        let depth = self.hidden.len();
+        for (l, units) in self.joining(context) {
+            let start = Start::Normal { factor: 1.0, slope: 0.0 };
+            let weight = format!("context.{l}.weight");
+            tensors.matrix(&weight, [units, context], Visible::All, start);
+            tensors.vector(&format!("context.{l}.bias"), units, Start::Value(0.0));
         }
-        if !self.hidden.is_empty() {
-            tensors.matrix("output.weight", [rows, known.0], inside, initial.output());
+        let mut known = self.read(context) + sites * inputs;
+        for (l, units) in self.hidden.iter().enumerate() {
+            let visible = self.visible(sizes, l, l.checked_sub(1));
+            tensors.hidden(l, [*units, known], visible, initial, self.activation, self.residual);
+            known = *units;
+        }
+        if let Some(last) = depth.checked_sub(1) {
+            let visible = self.visible(sizes, depth, Some(last));
+            tensors.matrix("output.weight", [rows, known], visible, initial.output());
         }
         tensors.vector("output.bias", rows, Start::Value(0.0));
         if self.direct {
-            tensors.matrix("direct.weight", [rows, columns], outside, Start::Value(0.0));
+            let visible = self.visible(sizes, depth, None);
+            tensors.matrix("direct.weight", [rows, columns], visible, Start::Value(0.0));
         }
     }
 
     fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
         let CausalSizes { sites, inputs, outputs, context } = sizes;
-        let (depth, first) = (self.hidden.len(), context);
-        // Units of layer `layer` that sites before `site` own; layer `depth` is the outputs.
-        let before = |layer: usize, site: usize| match self.hidden.get(layer) {
-            Some(units) => units_before(*units, sites, site),
-            None => site * outputs,
-        };
+        let depth = self.hidden.len();
+        for (l, units) in self.joining(context) {
+            packer.vector(&format!("context.{l}.bias"), 0..units);
+            packer.rectangle(&format!("context.{l}.weight"), 0..units, 0..context);
+        }
+        let read = self.read(context);
+        let before = |layer: usize, site: usize| self.before(sizes, layer, site);
         let name = |layer: usize, what: &str| match self.hidden.get(layer) {
             Some(_) => format!("hidden.{layer}.{what}"),
             None => format!("output.{what}"),
         };
-        let columns = |from: usize, to: usize| first + from * inputs..first + to * inputs;
+        let columns = |from: usize, to: usize| read + from * inputs..read + to * inputs;
         for start in (0..sites).step_by(BLOCK) {
             let end = (start + BLOCK).min(sites);
             for l in 0..=depth {
@@ -510,7 +811,7 @@ impl CausalPart for MaskedSpec {
                         packer.rectangle(&name(l, "weight"), units, 0..before(below, start));
                     }
                     None if depth > 0 => {
-                        packer.rectangle(&name(l, "weight"), units.clone(), 0..context);
+                        packer.rectangle(&name(l, "weight"), units.clone(), 0..read);
                         packer.rectangle(&name(l, "weight"), units, columns(0, start));
                     }
                     None => {}
@@ -544,35 +845,57 @@ impl CausalPart for MaskedSpec {
     }
 
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
-        let shape = self.shape(sizes);
+        let even = self.shape(sizes, Evenly);
         let (units, residual) = (self.activation, self.residual);
-        match (self.direct, units.is_leaky()) {
-            (true, true) => AnyMasked::Direct(Masked::trusted(shape, Leaky, weights)),
-            (false, true) => AnyMasked::Plain(Masked::trusted(shape, Leaky, weights)),
-            (_, false) => {
-                let network = Masked::trusted(shape, units, weights);
-                AnyMasked::Other(Called(Masked { residual, ..network }))
-            }
+        let usual = units.is_leaky() && self.through.is_empty() && self.conditioning.is_read();
+        match (self.direct, usual) {
+            (true, true) => AnyMasked::Direct(Masked::trusted(even, Leaky, weights)),
+            (false, true) => AnyMasked::Plain(Masked::trusted(even, Leaky, weights)),
+            (_, false) => AnyMasked::Other(Called(self.other(sizes, residual, weights))),
         }
     }
 
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
-        let Shape { sites, inputs, hidden, outputs, context, direct } = self.shape(sizes);
+        let shape = self.listed(sizes);
+        let Shape { sites, inputs, hidden, outputs, context, direct, .. } = shape;
         sources.table(hidden.len() + 13);
-        let weights = sources.weights(self.shape(sizes).counts(self.activation).total());
+        let counts = self.other(sizes, self.residual, &[]).counts();
+        let weights = sources.weights(counts.total());
         let unit = format!("engine::activation::{}", self.activation.source(sources));
+        let (mut owners_ty, owners) = if self.through.is_empty() {
+            (String::new(), "engine::network::Evenly".into())
+        } else {
+            sources.table(self.through.iter().map(|list| list.len() + 2).sum());
+            let lists: String = self.through.iter().map(|list| format!("&{list:?}, ")).collect();
+            let owners = format!("engine::network::Listed(&[{lists}])");
+            (", engine::network::Listed<'static>".into(), owners)
+        };
         let shape = format!(
             "engine::network::Shape {{ sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, \
-             outputs: {outputs}, context: {context}, direct: {direct} }}"
+             outputs: {outputs}, context: {context}, direct: {direct}, owners: {owners} }}"
         );
         let (weight, residual) = (sources.weight(), self.residual);
-        let ty = format!(
-            "engine::network::Masked<'static, &'static [{weight}], {direct}, {unit}, {residual}>"
-        );
+        let masked = |rest: &str| {
+            format!(
+                "engine::network::Masked<'static, &'static [{weight}], {direct}, {unit}, \
+                 {residual}{rest}>"
+            )
+        };
+        let conditioning = self.conditioning(context);
+        let (ty, value) = if conditioning.is_read() {
+            let value = format!("engine::network::Masked::trusted({shape}, {unit}, {weights})");
+            (masked(&owners_ty), value)
+        } else {
+            let path = "engine::network::conditioning";
+            if owners_ty.is_empty() {
+                owners_ty = ", engine::network::Evenly".into();
+            }
+            let value = format!(
+                "engine::network::Masked::trusted_with({shape}, {unit}, {path}::{conditioning:?}, {weights})"
+            );
+            (masked(&format!("{owners_ty}, {path}::{conditioning:?}")), value)
+        };
         sources.code(&ty, 3);
-        Source {
-            ty,
-            value: format!("engine::network::Masked::trusted({shape}, {unit}, {weights})"),
-        }
+        Source { ty, value }
     }
 }

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "model")]
 mod called;
+pub mod conditioning;
 mod masked;
 mod mlp;
 
@@ -14,7 +15,7 @@ mod mlp;
 pub use called::Called;
 #[cfg(feature = "model")]
 pub use masked::{AnyMasked, MaskedSpec};
-pub use masked::{BLOCK, Masked, Shape, units_before};
+pub use masked::{BLOCK, Evenly, Listed, Masked, Owners, Shape, units_before};
 pub use mlp::Mlp;
 #[cfg(feature = "model")]
 pub use mlp::MlpSpec;
@@ -41,6 +42,17 @@ fn add<L: Lanes>(lanes: L, to: &mut [L::V], from: &[L::V]) {
     for (to, from) in to.iter_mut().zip(from) {
         for (to, from) in to.as_mut().iter_mut().zip(from.as_ref()) {
             s.store(s.add(s.load(to), s.load(from)), to);
+        }
+    }
+}
+
+/// `to *= from`, feature by feature.
+#[inline(always)]
+fn multiply<L: Lanes>(lanes: L, to: &mut [L::V], from: &[L::V]) {
+    let s = lanes.s();
+    for (to, from) in to.iter_mut().zip(from) {
+        for (to, from) in to.as_mut().iter_mut().zip(from.as_ref()) {
+            s.store(s.mul(s.load(to), s.load(from)), to);
         }
     }
 }

@@ -9,7 +9,7 @@
 //! multiplies in sampling:   x = a z + t,   z = (x − t) / a,   ln f′ = −ln a
 //!
 //! exp        a = exp(r)
-//! soft_exp   a = exp(r / (1 + |r| / B))        zuko, with B = ln 1000
+//! soft_exp   a = exp(r / (1 + |r| / B))        zuko, with B = −ln ε, ε = 1/1000 (in some versions 1/10000)
 //! softplus   a = min(ln(1 + exp(r)) + ε, A)    nflows, ε = 1/1000, with or without A = 3
 //! sigmoid    a = 1 / (1 + exp(−r − 2)) + ε     nflows and normflows, ε = 1/1000 or 0
 //! ```
@@ -23,11 +23,14 @@
 use alloc::format;
 use core::fmt::Debug;
 
+use super::soft_clip::soft_clip;
+#[cfg(feature = "model")]
+use super::soft_clip::{self, soft_bound};
 use super::{Parameters, Univariate};
 #[cfg(feature = "model")]
 use super::{UnivariateChoice, WithUnivariate};
 use crate::bijection::Direction;
-use crate::math::{abs, exp, ln, sigmoid, softplus, with_sign};
+use crate::math::{exp, ln, sigmoid, softplus};
 #[cfg(feature = "model")]
 use crate::model::{Faults, Source, Sources};
 use crate::simd::Simd;
@@ -36,8 +39,6 @@ use crate::simd::Simd;
 pub const MAX_RAW: f32 = 80.0;
 /// What `sigmoid` adds to a raw scale, so that networks start near the identity.
 pub const SIGMOID_SHIFT: f32 = 2.0;
-/// Least and largest `B` of `soft_exp`.
-pub const SOFT_BOUNDS: [f32; 2] = [1.0 / 1024.0, 80.0];
 /// Largest `ε`.
 pub const MAX_LEAST: f32 = 1.0;
 /// Least and largest `A` of `softplus`; the largest stands for none.
@@ -53,7 +54,7 @@ pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exp;
 
-/// `exp(r / (1 + |r| / B))`, of [`SOFT_BOUNDS`].
+/// `exp(r / (1 + |r| / B))`, of [`SOFT_BOUNDS`](super::soft_clip::SOFT_BOUNDS).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftExp(
     /// `B`.
@@ -101,10 +102,7 @@ impl ScaleMap for Exp {
 impl ScaleMap for SoftExp {
     #[inline(always)]
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
-        // The greatest numbers over a small bound are infinite, and over that infinity they would be 0.
-        let size = below(s, abs(s, raw), 1e30);
-        let log = s.div(size, s.add(s.splat(1.0), s.div(size, s.splat(self.0))));
-        let log = with_sign(s, log, raw);
+        let log = soft_clip(s, raw, self.0);
         (exp(s, log), log)
     }
 }
@@ -187,7 +185,7 @@ impl<M: ScaleMap> Univariate for LocationScale<M> {
     }
 }
 
-/// A function of a raw scale, by its name in files: `"exp"`, `{"soft_exp": {"bound": B}}`,
+/// A function of a raw scale, by its name in files: `"exp"`, `{"soft_exp": {"least": ε}}`,
 /// `{"softplus": {"least": ε, "most": A}}` (without `most` there is no largest scale), `{"sigmoid":
 /// {"least": ε}}`.
 #[cfg(feature = "model")]
@@ -198,8 +196,8 @@ pub enum ScaleSpec {
     Exp,
     /// [`SoftExp`]
     SoftExp {
-        /// `B`.
-        bound: f32,
+        /// ε, the least scale.
+        least: f32,
     },
     /// [`Softplus`]
     Softplus {
@@ -232,7 +230,7 @@ impl ScaleMap for ScaleSpec {
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
         match self {
             Self::Exp => Exp.scale(s, raw),
-            Self::SoftExp { bound } => SoftExp(bound).scale(s, raw),
+            Self::SoftExp { least } => SoftExp(soft_bound(least)).scale(s, raw),
             Self::Softplus { least, most } => Softplus(least, most).scale(s, raw),
             Self::Sigmoid { least } => Sigmoid(least).scale(s, raw),
         }
@@ -281,7 +279,9 @@ impl crate::model::UnivariatePart for LocationScaleSpec {
         };
         match self.scale {
             ScaleSpec::Exp => {}
-            ScaleSpec::SoftExp { bound } => within("scale.bound", bound, SOFT_BOUNDS),
+            ScaleSpec::SoftExp { least } => {
+                within("scale.soft_exp.least", least, soft_clip::SOFT_LEAST);
+            }
             ScaleSpec::Sigmoid { least } => within("scale.least", least, [0.0, MAX_LEAST]),
             ScaleSpec::Softplus { least, most } => {
                 within("scale.least", least, [0.0, MAX_LEAST]);
@@ -302,7 +302,9 @@ impl crate::model::UnivariatePart for LocationScaleSpec {
         let path = "engine::univariate::location_scale";
         let (ty, value) = match self.scale {
             ScaleSpec::Exp => ("Exp", format!("{path}::Exp")),
-            ScaleSpec::SoftExp { bound } => ("SoftExp", format!("{path}::SoftExp({bound:?})")),
+            ScaleSpec::SoftExp { least } => {
+                ("SoftExp", format!("{path}::SoftExp({:?})", soft_bound(least)))
+            }
             ScaleSpec::Softplus { least, most } => {
                 ("Softplus", format!("{path}::Softplus({least:?}, {most:?})"))
             }
@@ -326,8 +328,8 @@ mod tests {
     fn all() -> impl Iterator<Item = LocationScale<ScaleSpec>> {
         let maps = [
             ScaleSpec::Exp,
-            ScaleSpec::SoftExp { bound: 6.907_755 },
-            ScaleSpec::SoftExp { bound: 0.25 },
+            ScaleSpec::SoftExp { least: 1e-3 },
+            ScaleSpec::SoftExp { least: 0.75 },
             ScaleSpec::Softplus { least: 1e-3, most: no_most() },
             ScaleSpec::Softplus { least: 1e-3, most: 3.0 },
             ScaleSpec::Softplus { least: 0.0, most: no_most() },

@@ -16,6 +16,7 @@ pub mod cubic_rational;
 pub mod location_scale;
 pub mod rational_quadratic;
 mod sinh;
+pub mod soft_clip;
 
 #[cfg(feature = "model")]
 pub use affine::AffineSpec;
@@ -28,7 +29,7 @@ pub use cubic_rational::CubicRationalSpec;
 pub use location_scale::{AnyLocationScale, LocationScaleSpec, ScaleSpec};
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
-pub use rational_quadratic::{AnyRationalQuadratic, RationalQuadraticSpec};
+pub use rational_quadratic::{AnyRationalQuadratic, KnotsSpec, RationalQuadraticSpec};
 #[cfg(feature = "model")]
 pub use sinh::SinhSpec;
 pub use sinh::{MAX_SINH_BOUND, MIN_SINH_BOUND, Sinh};

@@ -19,6 +19,19 @@
 //!
 //! and `t + v = 1` in both. All parameters zero is the identity.
 //!
+//! # Other libraries
+//! What makes knots of parameters is a type, as the tails are. [`Floored`], above, is that of nflows,
+//! normflows and of what is trained here; nflows' couplings divide widths and heights by the root of
+//! the conditioner's width, which is a factor of its last layer's weights, and add no `c` to slopes,
+//! which is a part of their biases. [`SoftClipped`] is zuko's, where no bin has a least width:
+//!
+//! ```text
+//! B' = −ln ε,   soft(r, b) = r / (1 + |r| / b)                        ε = 10⁻³
+//! X_k = X_{k−1} + 2B softmax(soft(widths, B'/2))_k,   Y_k the same,   δ_k = exp(soft(slope_k, B'))
+//! ```
+//!
+//! A bin is then narrower than another by a factor ε at most, and slopes are from ε to 1/ε.
+//!
 //! # Tails
 //! | tails | P | slopes | beyond `[−B, B]` |
 //! |---|---|---|---|
@@ -69,6 +82,9 @@ use alloc::format;
 
 use core::marker::PhantomData;
 
+use super::soft_clip::soft_clip;
+#[cfg(feature = "model")]
+use super::soft_clip::{self, soft_bound};
 use super::{Parameters, Univariate};
 #[cfg(feature = "model")]
 use super::{UnivariateChoice, WithUnivariate};
@@ -160,11 +176,43 @@ impl KnownTails for Circular {
     const TAILS: Tails = Tails::Circular;
 }
 
+/// What makes knots of parameters; see the module.
+pub trait Knots: Copy + core::fmt::Debug + Send + Sync + 'static {
+    /// `B'`, if parameters are soft-clipped; otherwise bins have a least width and knots a least slope.
+    fn clip(self) -> Option<f32>;
+}
+
+/// Bins of a least width, knots of a least slope.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Floored;
+
+/// Parameters within a bound `B'`, of [`SOFT_BOUNDS`](super::soft_clip::SOFT_BOUNDS).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SoftClipped(
+    /// `B'`.
+    pub f32,
+);
+
+impl Knots for Floored {
+    #[inline(always)]
+    fn clip(self) -> Option<f32> {
+        None
+    }
+}
+
+impl Knots for SoftClipped {
+    #[inline(always)]
+    fn clip(self) -> Option<f32> {
+        Some(self.0)
+    }
+}
+
 /// A monotone rational-quadratic spline on `[−bound, bound]`; see the module.
 #[derive(Clone, Copy, Debug)]
-pub struct RationalQuadratic<T = Linear> {
+pub struct RationalQuadratic<T = Linear, N = Floored> {
     bins: usize,
     bound: f32,
+    knots: N,
     tails: PhantomData<T>,
 }
 
@@ -176,20 +224,45 @@ struct Bin<F> {
 }
 
 impl RationalQuadratic {
-    /// With linear tails; otherwise [`RationalQuadratic::with_tails`].
+    /// With linear tails and [`Floored`] knots; otherwise [`RationalQuadratic::with_knots`].
     pub const fn new(bins: usize, bound: f32) -> Option<Self> {
         Self::with_tails(bins, bound)
     }
 }
 
 impl<T: KnownTails> RationalQuadratic<T> {
+    /// With [`Floored`] knots.
+    pub const fn with_tails(bins: usize, bound: f32) -> Option<Self> {
+        Self::with_knots(bins, bound, Floored)
+    }
+}
+
+impl<T: KnownTails, N: Knots> RationalQuadratic<T, N> {
     /// With `bins` bins (2 to [`MAX_BINS`]) on `[−bound, bound]` ([`MIN_BOUND`] to [`MAX_BOUND`]), or
     /// `None`.
-    pub const fn with_tails(bins: usize, bound: f32) -> Option<Self> {
+    pub const fn with_knots(bins: usize, bound: f32, knots: N) -> Option<Self> {
         if bins >= 2 && bins <= MAX_BINS && bound >= MIN_BOUND && bound <= MAX_BOUND {
-            Some(Self { bins, bound, tails: PhantomData })
+            Some(Self { bins, bound, knots, tails: PhantomData })
         } else {
             None
+        }
+    }
+
+    /// The least width and height of a bin, of the whole.
+    #[inline(always)]
+    fn least(&self) -> f32 {
+        match self.knots.clip() {
+            None => MIN_BIN,
+            Some(_) => 0.0,
+        }
+    }
+
+    /// The slope at a knot.
+    #[inline(always)]
+    fn slope<S: Simd>(&self, s: S, u: S::F) -> S::F {
+        match self.knots.clip() {
+            None => derivative(s, u),
+            Some(bound) => math::exp(s, soft_clip(s, u, bound)),
         }
     }
 
@@ -199,6 +272,12 @@ impl<T: KnownTails> RationalQuadratic<T> {
     #[inline(always)]
     fn exponentials<S: Simd>(&self, s: S, parameters: &mut impl Parameters<S>) -> [S::F; 2] {
         let bins = self.bins;
+        if let Some(bound) = self.knots.clip() {
+            for k in 0..2 * bins {
+                let u = parameters.get(k);
+                parameters.set(k, soft_clip(s, u, 0.5 * bound));
+            }
+        }
         let (mut widest, mut tallest) = (parameters.get(0), parameters.get(bins));
         for k in 1..bins {
             let (w, h) = (parameters.get(k), parameters.get(bins + k));
@@ -215,7 +294,7 @@ impl<T: KnownTails> RationalQuadratic<T> {
             widths = s.add(widths, w);
             heights = s.add(heights, h);
         }
-        let whole = s.splat(2.0 * self.bound * (1.0 - MIN_BIN * bins as f32));
+        let whole = s.splat(2.0 * self.bound * (1.0 - self.least() * bins as f32));
         [s.div(whole, widths), s.div(whole, heights)]
     }
 
@@ -238,7 +317,7 @@ impl<T: KnownTails> RationalQuadratic<T> {
         parameters: &mut impl Parameters<S>,
     ) -> Bin<S::F> {
         let (low, high, zero) = (s.splat(-self.bound), s.splat(self.bound), s.splat(0.0));
-        let least = s.splat(2.0 * self.bound * MIN_BIN);
+        let least = s.splat(2.0 * self.bound * self.least());
         let [wide, tall] = self.exponentials(s, parameters);
         let mut found = Bin { x: [low; 2], y: [low; 2], slope: [zero; 2] };
         let inner = 2 * self.bins + if T::TAILS.is_linear() { 0 } else { 1 };
@@ -260,7 +339,7 @@ impl<T: KnownTails> RationalQuadratic<T> {
             (x, y, slope) = (next_x, next_y, next_slope);
         }
         let [a, b] = found.slope;
-        Bin { slope: [derivative(s, a), derivative(s, b)], ..found }
+        Bin { slope: [self.slope(s, a), self.slope(s, b)], ..found }
     }
 
     /// `new` inside `[−B, B]`, `old` outside.
@@ -315,7 +394,7 @@ fn log_derivative<S: Simd>(s: S, [t, v]: [S::F; 2], mean: S::F, [a, b]: [S::F; 2
     (inverse, math::ln(s, s.mul(s.mul(q, q), sum)))
 }
 
-impl<T: KnownTails> Univariate for RationalQuadratic<T> {
+impl<T: KnownTails, N: Knots> Univariate for RationalQuadratic<T, N> {
     #[inline(always)]
     fn parameters(&self) -> usize {
         T::TAILS.parameters(self.bins)
@@ -372,39 +451,89 @@ impl<T: KnownTails> Univariate for RationalQuadratic<T> {
     }
 }
 
-/// A spline of which only a file says what its tails are.
+/// Knots of which only a file says what makes them.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug)]
+pub struct AnyKnots(Option<f32>);
+
+#[cfg(feature = "model")]
+impl Knots for AnyKnots {
+    #[inline(always)]
+    fn clip(self) -> Option<f32> {
+        self.0
+    }
+}
+
+/// A spline of which only a file says what it is made of.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the types of the tails say it")]
 pub enum AnyRationalQuadratic {
-    Linear(RationalQuadratic<Linear>),
-    Box(RationalQuadratic<Boxed>),
-    Circular(RationalQuadratic<Circular>),
+    /// What is trained here by default, and known to its layer.
+    Floored(RationalQuadratic<Linear>),
+    Linear(RationalQuadratic<Linear, AnyKnots>),
+    Box(RationalQuadratic<Boxed, AnyKnots>),
+    Circular(RationalQuadratic<Circular, AnyKnots>),
+}
+
+#[cfg(feature = "model")]
+macro_rules! each_spline {
+    ($value:expr, $map:ident => $then:expr) => {
+        match $value {
+            AnyRationalQuadratic::Floored($map) => $then,
+            AnyRationalQuadratic::Linear($map) => $then,
+            AnyRationalQuadratic::Box($map) => $then,
+            AnyRationalQuadratic::Circular($map) => $then,
+        }
+    };
 }
 
 #[cfg(feature = "model")]
 impl UnivariateChoice for AnyRationalQuadratic {
     #[inline(always)]
     fn parameters(&self) -> usize {
-        match self {
-            Self::Linear(map) => Univariate::parameters(map),
-            Self::Box(map) => Univariate::parameters(map),
-            Self::Circular(map) => Univariate::parameters(map),
-        }
+        each_spline!(self, map => Univariate::parameters(map))
     }
 
     #[inline(always)]
     fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
+        each_spline!(self, map => then.with(*map))
+    }
+}
+
+/// What makes knots of parameters, by its name in files: `"floored"`, which files need not name, or
+/// `{"soft_clipped": {"least": ε}}`.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KnotsSpec {
+    /// [`Floored`]
+    #[default]
+    Floored,
+    /// [`SoftClipped`]
+    SoftClipped {
+        /// ε, the least slope, of [`SOFT_LEAST`](super::soft_clip::SOFT_LEAST).
+        least: f32,
+    },
+}
+
+#[cfg(feature = "model")]
+impl KnotsSpec {
+    fn is_floored(&self) -> bool {
+        *self == Self::Floored
+    }
+
+    /// `B'`, if parameters are soft-clipped.
+    pub fn clip(self) -> Option<f32> {
         match self {
-            Self::Linear(map) => then.with(*map),
-            Self::Box(map) => then.with(*map),
-            Self::Circular(map) => then.with(*map),
+            Self::Floored => None,
+            Self::SoftClipped { least } => Some(soft_bound(least)),
         }
     }
 }
 
 /// `{"kind": "rational_quadratic", "bins": K, "bound": B, "tails": "linear"}`, which are the tails of
-/// a file that names none; or `"box"`, or `"circular"`.
+/// a file that names none; or `"box"`, or `"circular"`; and `"knots"`, as [`KnotsSpec`] says.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -416,13 +545,28 @@ pub struct RationalQuadraticSpec {
     /// What it is at the ends and beyond.
     #[serde(default, skip_serializing_if = "Tails::is_linear")]
     pub tails: Tails,
+    /// What makes knots of parameters.
+    #[serde(default, skip_serializing_if = "KnotsSpec::is_floored")]
+    pub knots: KnotsSpec,
 }
 
 #[cfg(feature = "model")]
 impl RationalQuadraticSpec {
-    /// With linear tails.
+    /// With linear tails and floored knots.
     pub const fn linear(bins: usize, bound: f32) -> Self {
-        Self { bins, bound, tails: Tails::Linear }
+        Self { bins, bound, tails: Tails::Linear, knots: KnotsSpec::Floored }
+    }
+
+    /// With other tails.
+    #[must_use]
+    pub const fn with_tails(self, tails: Tails) -> Self {
+        Self { tails, ..self }
+    }
+
+    /// With other knots.
+    #[must_use]
+    pub const fn with_knots(self, knots: KnotsSpec) -> Self {
+        Self { knots, ..self }
     }
 }
 
@@ -436,6 +580,13 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
         }
         if !(MIN_BOUND..=MAX_BOUND).contains(&self.bound) {
             faults.wrong("bound", self.bound, format!("{MIN_BOUND} to {MAX_BOUND}"));
+        }
+        if let KnotsSpec::SoftClipped { least } = self.knots {
+            let [low, high] = soft_clip::SOFT_LEAST;
+            if !(low..=high).contains(&least) {
+                let expected = format!("{low} to {high}");
+                faults.wrong("knots.soft_clipped.least", least, expected);
+            }
         }
     }
 
@@ -470,28 +621,46 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
     }
 
     fn build(&self) -> Option<AnyRationalQuadratic> {
-        let Self { bins, bound, tails } = *self;
-        Some(match tails {
-            Tails::Linear => AnyRationalQuadratic::Linear(RationalQuadratic::new(bins, bound)?),
-            Tails::Box => AnyRationalQuadratic::Box(RationalQuadratic::with_tails(bins, bound)?),
-            Tails::Circular => {
-                AnyRationalQuadratic::Circular(RationalQuadratic::with_tails(bins, bound)?)
+        type Of<T, N> = RationalQuadratic<T, N>;
+        let Self { bins, bound, tails, knots } = *self;
+        let any = AnyKnots(knots.clip());
+        Some(match (tails, knots) {
+            (Tails::Linear, KnotsSpec::Floored) => {
+                AnyRationalQuadratic::Floored(RationalQuadratic::new(bins, bound)?)
+            }
+            (Tails::Linear, _) => AnyRationalQuadratic::Linear(Of::with_knots(bins, bound, any)?),
+            (Tails::Box, _) => AnyRationalQuadratic::Box(Of::with_knots(bins, bound, any)?),
+            (Tails::Circular, _) => {
+                AnyRationalQuadratic::Circular(Of::with_knots(bins, bound, any)?)
             }
         })
     }
 
     fn source(&self, sources: &mut Sources) -> Source {
-        let path = "engine::univariate::RationalQuadratic";
-        let of = |tails| format!("{path}::<engine::univariate::rational_quadratic::{tails}>");
-        let (kind, ty, new) = match self.tails {
-            Tails::Linear => ("univariate rational_quadratic", path.into(), "new"),
-            Tails::Box => ("univariate rational_quadratic box", of("Boxed"), "with_tails"),
-            Tails::Circular => {
-                ("univariate rational_quadratic circular", of("Circular"), "with_tails")
+        let Self { bins, bound, tails, knots } = *self;
+        sources.table(2);
+        let usual = "engine::univariate::RationalQuadratic";
+        let path = "engine::univariate::rational_quadratic";
+        let tails = match tails {
+            Tails::Linear => "Linear",
+            Tails::Box => "Boxed",
+            Tails::Circular => "Circular",
+        };
+        let (ty, option) = match (tails, knots.clip()) {
+            ("Linear", None) => (usual.into(), format!("{usual}::new({bins}, {bound:?})")),
+            (_, None) => {
+                let ty = format!("{usual}::<{path}::{tails}>");
+                let option = format!("{ty}::with_tails({bins}, {bound:?})");
+                (ty, option)
+            }
+            (_, Some(clip)) => {
+                let ty = format!("{usual}::<{path}::{tails}, {path}::SoftClipped>");
+                let knots = format!("{path}::SoftClipped({clip:?})");
+                let option = format!("{ty}::with_knots({bins}, {bound:?}, {knots})");
+                (ty, option)
             }
         };
-        sources.code(kind, 8);
-        sources.table(2);
-        Source::checked(&ty, format!("{ty}::{new}({}, {:?})", self.bins, self.bound))
+        sources.code(&ty, 8);
+        Source::checked(&ty, option)
     }
 }

@@ -14,12 +14,14 @@ use pushforward::model::{
     Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry,
     UnivariateSpec, preset,
 };
+use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
-    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
+    SinhSpec,
 };
 use pushforward_oracle::Oracle;
 
@@ -79,7 +81,7 @@ pub(crate) const SPLINE: UnivariateSpec =
 pub(crate) const BOX: UnivariateSpec = closed(Tails::Box);
 pub(crate) const CIRCULAR: UnivariateSpec = closed(Tails::Circular);
 const fn closed(tails: Tails) -> UnivariateSpec {
-    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec { bins: 5, bound: 3.0, tails })
+    UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 3.0).with_tails(tails))
 }
 
 /// Orders: ascending, descending, and one that is neither.
@@ -205,23 +207,107 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
         all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
     }
     let mixture = MixtureSpec { components: 3 };
-    let mut on_circle = RationalQuadraticSpec { bins: 5, bound: PI, tails: Tails::Circular };
+    let mut on_circle = RationalQuadraticSpec::linear(5, PI).with_tails(Tails::Circular);
     let von_mises = VonMisesSpec { concentration: 2.0 };
     all.push(("von_mises".into(), from_base(von_mises, on_circle.into())));
     on_circle.bins = 2;
     let von_mises = VonMisesSpec { concentration: 1e-2 };
     all.push(("von_mises nearly uniform".into(), from_base(von_mises, on_circle.into())));
     all.push(("mixture".into(), with_base(realnvp(7, 3, &[33, 21], true), mixture)));
+    all.extend(listed());
+    all.extend(conditioned());
     all
 }
 
-/// Networks of each kind of unit: in a flow that reads both ways, in an embedding and over sites.
+/// Networks with lists of each site's units, of which some sites have none: in groups, each for itself,
+/// residual, with a context and direct terms, over more sites than a block; and soft-clipped splines.
+fn listed() -> Vec<(String, Description)> {
+    let soft = |tails| {
+        let spline = RationalQuadraticSpec::linear(5, 3.0).with_tails(tails);
+        spline.with_knots(KnotsSpec::SoftClipped { least: 1e-3 }).into()
+    };
+    let layer = |order: Vec<usize>, network: MaskedSpec, univariate| -> LayerSpec {
+        let fast = Direction::Density;
+        AutoregressiveSpec { order, kept: 0, fast, network: network.into(), univariate }.into()
+    };
+    let activation = AnyActivation::Relu;
+    let groups = MaskedSpec {
+        hidden: vec![9, 12],
+        activation,
+        through: vec![vec![2, 2, 9, 9, 9], vec![0, 0, 5, 5, 12]],
+        ..Default::default()
+    };
+    let residual = MaskedSpec {
+        hidden: vec![11; 3],
+        activation: AnyActivation::Tanh,
+        residual: true,
+        through: vec![vec![1, 1, 4, 10, 11]; 3],
+        ..Default::default()
+    };
+    let layers = [
+        layer(vec![0, 3, 1, 4, 2], groups, soft(Tails::Linear)),
+        layer(vec![4, 3, 2, 1, 0], residual, AFFINE),
+    ];
+    let mut flow = preset::flow(&[5], layers, true);
+    if let Description::Flow(flow) = &mut flow {
+        flow.context = 2;
+    }
+    let sites = 21;
+    let many = MaskedSpec {
+        hidden: vec![36],
+        direct: true,
+        through: vec![(0..sites).map(|site| 2 * (site - site % 3)).collect()],
+        ..Default::default()
+    };
+    let order = (0..sites).rev().collect();
+    let closed = [layer(order, many, soft(Tails::Box))];
+    let closed = with_base(preset::flow(&[sites], closed, false), UniformSpec { bound: 3.0 });
+    vec![("listed units".into(), flow), ("listed units, soft-clipped box".into(), closed)]
+}
+
+/// Networks that do more with their context than read it, and kept coordinates: added to a network and to
+/// a residual one, gating a residual one that moves two coordinates of five by the three others; behind an
+/// embedding.
+fn conditioned() -> Vec<(String, Description)> {
+    let network = |hidden: &[usize], residual, conditioning| MaskedSpec {
+        hidden: hidden.to_vec(),
+        activation: AnyActivation::Tanh,
+        residual,
+        conditioning,
+        ..Default::default()
+    };
+    let (added, gated) = (AnyConditioning::Added, AnyConditioning::Gated);
+    let two_groups = |units| vec![vec![0, 0, 0, units, units]; 5];
+    let gate = MaskedSpec { through: two_groups(14), ..network(&[14; 5], true, gated) };
+    let layer = |order: &[usize], kept, network: MaskedSpec, univariate| -> LayerSpec {
+        let (order, fast, network) = (order.to_vec(), Direction::Density, network.into());
+        AutoregressiveSpec { order, kept, fast, network, univariate }.into()
+    };
+    let flow = |layers: Vec<LayerSpec>| {
+        let mut description = preset::flow(&[5], layers, true);
+        if let Description::Flow(flow) = &mut description {
+            let network = MlpSpec { hidden: vec![6], ..Default::default() }.into();
+            (flow.context, flow.embedding) = (2, Some(EmbeddingSpec { outputs: 3, network }));
+        }
+        description
+    };
+    let added = flow(vec![
+        layer(&[1, 3, 0, 2, 4], 0, network(&[17, 12], false, added), SPLINE),
+        layer(&[0, 1, 2, 3, 4], 1, network(&[13; 3], true, added), AFFINE),
+    ]);
+    let gated = flow(vec![
+        layer(&[3, 0, 2, 1, 4], 3, gate, SPLINE),
+        layer(&[4, 3, 2, 1, 0], 0, network(&[12; 3], true, gated), AFFINE),
+    ]);
+    vec![("context added".into(), added), ("context gates".into(), gated)]
+}
+
 /// The maps of other libraries, in couplings and autoregressive layers.
 fn location_scales() -> impl Iterator<Item = (String, Description)> {
     use Direction::{Density, Sampling};
     let maps = [
         ("exp", ScaleSpec::Exp, Density),
-        ("soft_exp", ScaleSpec::SoftExp { bound: 6.907_755 }, Sampling),
+        ("soft_exp", ScaleSpec::SoftExp { least: 1e-3 }, Sampling),
         ("softplus", ScaleSpec::Softplus { least: 1e-3, most: 3.0 }, Density),
         ("sigmoid", ScaleSpec::Sigmoid { least: 1e-3 }, Sampling),
     ];
@@ -235,12 +321,19 @@ fn location_scales() -> impl Iterator<Item = (String, Description)> {
     })
 }
 
+/// Networks of each kind of unit: in a flow that reads both ways, in an embedding and over sites.
 fn activations() -> Vec<(String, Description)> {
     let mut all = Vec::new();
     for activation in AnyActivation::ALL.into_iter().filter(|a| *a != AnyActivation::Leaky) {
         let mlp =
             |hidden: &[usize]| MlpSpec { hidden: hidden.to_vec(), activation, residual: false };
-        let masked = MaskedSpec { hidden: vec![19], direct: true, activation, residual: false };
+        let masked = MaskedSpec {
+            hidden: vec![19],
+            direct: true,
+            activation,
+            residual: false,
+            ..Default::default()
+        };
         let layers: [LayerSpec; 2] = [
             CouplingSpec {
                 mask: vec![true, false, true, false, false],
@@ -250,6 +343,7 @@ fn activations() -> Vec<(String, Description)> {
             .into(),
             AutoregressiveSpec {
                 order: vec![1, 3, 0, 2, 4],
+                kept: 0,
                 fast: Direction::Density,
                 network: masked.clone().into(),
                 univariate: AFFINE,
@@ -278,7 +372,13 @@ fn residual() -> Vec<(String, Description)> {
     let mlp = |units, layers| MlpSpec { hidden: vec![units; layers], activation, residual };
     let masked = |units, layers, direct| {
         let hidden = vec![units; layers];
-        MaskedSpec { hidden, direct, activation: AnyActivation::Tanh, residual }
+        MaskedSpec {
+            hidden,
+            direct,
+            activation: AnyActivation::Tanh,
+            residual,
+            ..Default::default()
+        }
     };
     let layers: [LayerSpec; 2] = [
         CouplingSpec {
@@ -289,6 +389,7 @@ fn residual() -> Vec<(String, Description)> {
         .into(),
         AutoregressiveSpec {
             order: vec![1, 3, 0, 2, 4],
+            kept: 0,
             fast: Direction::Density,
             network: masked(19, 3, false).into(),
             univariate: AFFINE,

@@ -88,6 +88,8 @@ pub struct Transform {
     pub x: Slot,
     /// The network's output, replaced.
     pub raw: Slot,
+    /// Rows of it, the first, that move nothing.
+    pub skip: usize,
     /// Output, all coordinates.
     pub y: Slot,
     /// One row: ln q.
@@ -155,7 +157,8 @@ impl Transform {
             stride: self.strides[0],
             parameter_stride: self.strides[1],
             x: layout.offset(self.x),
-            raw: layout.offset(self.raw),
+            raw: layout.offset(self.raw) + (self.skip * layout.columns()) as u32,
+            skip: self.skip,
             y: layout.offset(self.y),
             log_q: layout.offset(self.log_q),
             coefficient: layout.offset(coefficient),
@@ -183,9 +186,10 @@ impl Kernel for Move<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Transform { univariate, direction, strides, .. } = *self.transform;
+        let Transform { univariate, direction, strides, skip, .. } = *self.transform;
         let width = self.n / S::LANES;
         let (x, vectors) = (S::chunks(self.x).0, S::chunks_mut(self.raw).0);
+        let vectors = &mut vectors[skip * width..];
         let (y, log_q) = (S::chunks_mut(self.y).0, S::chunks_mut(self.log_q).0);
         for (j, &d) in self.moved.iter().enumerate() {
             for (i, log_q) in log_q.iter_mut().enumerate() {
@@ -280,10 +284,12 @@ impl Kernel for MoveBack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Transform { univariate, direction, strides, .. } = *self.transform;
+        let Transform { univariate, direction, strides, skip, .. } = *self.transform;
         let width = self.n / S::LANES;
+        let (unused, raw) = self.raw.split_at_mut(skip * self.n);
+        unused.fill(0.0);
         let (x, y, c) = (S::chunks(self.x).0, S::chunks(self.y).0, S::chunks(self.coefficient).0);
-        let (vectors, dy) = (S::chunks_mut(self.raw).0, S::chunks_mut(self.dy).0);
+        let (vectors, dy) = (S::chunks_mut(raw).0, S::chunks_mut(self.dy).0);
         for (j, &d) in self.moved.iter().enumerate() {
             for (i, c) in c.iter().enumerate() {
                 let first = j * strides[0] * width + i;

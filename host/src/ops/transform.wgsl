@@ -22,6 +22,9 @@ fn transform_back(c: u32, j: u32) {
     let n = columns();
     let at = tables[call.moved + j] * n + c;
     let first = call.raw + j * call.stride * n + c;
+    if (j == 0u) {
+        for (var row = 1u; row <= call.skip; row += 1u) { arena[call.raw + c - row * n] = 0.0; }
+    }
     let dy = arena[call.dy + at];
     arena[call.dy + at] = backward_of(arena[call.x + at], arena[call.y + at], arena[call.coefficient + c], dy, first, call.parameter_stride * n);
 }

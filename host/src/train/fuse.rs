@@ -53,7 +53,7 @@ fn flow_layer(operations: &[Box<dyn Forward>], reads: &[Slot]) -> Option<FlowLay
     // The gradients of all its parameters are made at the same time.
     let parameters: Vec<Range<usize>> = network.iter().flat_map(Forward::parameters).collect();
     let apart = shared(&parameters).is_empty();
-    let moves = transform.raw == passed && readers(passed) == 1;
+    let moves = transform.raw == passed && transform.skip == 0 && readers(passed) == 1;
     let alone = transform.x == select.from && readers(select.from) == 2;
     (!network.is_empty() && apart && moves && alone).then_some(FlowLayer {
         select,

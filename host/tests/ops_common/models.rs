@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
+use pushforward::layer::AutoregressiveSpec;
 use pushforward::model::{
-    Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, Model, Symmetry,
-    UnivariateSpec, preset,
+    Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, LayerSpec, Model,
+    Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::MlpSpec;
-use pushforward::univariate::{AffineSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
+use pushforward::network::conditioning::AnyConditioning;
+use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::univariate::{
+    AffineSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
+};
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, Ising2d};
@@ -80,6 +84,45 @@ pub(crate) fn with_units(
         (network.activation, network.residual) = (activation, residual);
     }
     sites
+}
+
+/// A flow as it comes from zuko: units as many a site as lists say, and soft-clipped splines.
+pub(crate) fn listed(dim: usize) -> Description {
+    let network = MaskedSpec {
+        hidden: vec![9, 7],
+        activation: AnyActivation::Silu,
+        through: vec![vec![2, 2, 9, 9], vec![0, 3, 7, 7]],
+        ..Default::default()
+    };
+    let spline = RationalQuadraticSpec::linear(6, 5.0);
+    let layer = AutoregressiveSpec {
+        order: (0..dim).rev().collect(),
+        kept: 0,
+        fast: Direction::Density,
+        network: network.into(),
+        univariate: spline.with_knots(KnotsSpec::SoftClipped { least: 1e-3 }).into(),
+    };
+    preset::flow(&[dim], [LayerSpec::from(layer)], true)
+}
+
+/// A flow whose networks do more with their context than read it, the second of which moves one half of the
+/// coordinates by the other.
+pub(crate) fn conditioned(conditioning: AnyConditioning, residual: bool) -> Description {
+    let network = |through: Vec<usize>| MaskedSpec {
+        hidden: vec![9; 3],
+        activation: AnyActivation::Tanh,
+        residual,
+        through: vec![through; 3],
+        conditioning,
+        ..Default::default()
+    };
+    let layer = |kept, through, univariate| -> LayerSpec {
+        let (order, fast) = (vec![1, 3, 0, 2], Direction::Density);
+        let network = network(through).into();
+        AutoregressiveSpec { order, kept, fast, network, univariate }.into()
+    };
+    let layers = [layer(0, vec![2, 2, 9, 9], AFFINE), layer(2, vec![0, 0, 9, 9], SPLINE)];
+    preset::flow(&[4], layers, true)
 }
 
 /// Maps of other libraries.

@@ -18,7 +18,10 @@ pub(crate) fn apply(
     // What the network is to see of a site is written when the site's turn is over.
     let mut inputs = vec![0.0; values.len()];
     let mut log_det = 0.0;
-    for (site, d) in spec.order.iter().enumerate() {
+    for (site, d) in spec.order[..spec.kept].iter().enumerate() {
+        inputs[site] = values[*d];
+    }
+    for (site, d) in spec.order.iter().enumerate().skip(spec.kept) {
         let outputs = network::run_causal(&spec.network, weights, context, &inputs);
         let parameters = &outputs[site * p..(site + 1) * p];
         let (value, log_slope) = univariate(&spec.univariate, parameters, direction, values[*d]);

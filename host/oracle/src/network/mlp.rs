@@ -11,12 +11,7 @@ pub(crate) fn run(spec: &MlpSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
 }
 
 /// The stream after `layers` hidden layers, taken in pairs after the first; units have no slopes.
-pub(crate) fn residual(
-    weights: &Weights,
-    layers: usize,
-    activation: AnyActivation,
-    x: Vec<f64>,
-) -> Vec<f64> {
+fn residual(weights: &Weights, layers: usize, activation: AnyActivation, x: Vec<f64>) -> Vec<f64> {
     let mut stream = weights.dense("hidden.0", &x);
     for l in (1..layers).step_by(2) {
         let mut sums = stream.clone();
@@ -47,7 +42,7 @@ pub(crate) fn hidden(
 }
 
 /// An activation; `slope` is that of a leaky unit.
-fn unit(activation: AnyActivation, slope: f64, x: f64) -> f64 {
+pub(crate) fn unit(activation: AnyActivation, slope: f64, x: f64) -> f64 {
     match activation {
         AnyActivation::Leaky => {
             if x > 0.0 {

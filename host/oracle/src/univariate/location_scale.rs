@@ -3,7 +3,7 @@
 use pushforward::bijection::Direction;
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
-use super::softplus;
+use super::{soft_clip, softplus, written};
 
 pub(crate) fn apply(
     spec: &LocationScaleSpec,
@@ -14,11 +14,9 @@ pub(crate) fn apply(
     let (raw, shift) = (parameters[0], parameters[1]);
     let scale = match spec.scale {
         ScaleSpec::Exp => raw.exp(),
-        ScaleSpec::SoftExp { bound } => (raw / (1.0 + raw.abs() / f64::from(bound))).exp(),
-        ScaleSpec::Softplus { least, most } => {
-            (softplus(raw) + f64::from(least)).min(f64::from(most))
-        }
-        ScaleSpec::Sigmoid { least } => 1.0 / (1.0 + (-raw - 2.0).exp()) + f64::from(least),
+        ScaleSpec::SoftExp { least } => soft_clip(raw, -written(least).ln()).exp(),
+        ScaleSpec::Softplus { least, most } => (softplus(raw) + written(least)).min(written(most)),
+        ScaleSpec::Sigmoid { least } => 1.0 / (1.0 + (-raw - 2.0).exp()) + written(least),
     };
     let new =
         if direction == spec.multiplies { scale * value + shift } else { (value - shift) / scale };

@@ -14,6 +14,17 @@ fn softplus(u: f64) -> f64 {
     u.max(0.0) + (-u.abs()).exp().ln_1p()
 }
 
+/// r/(1 + |r|/b).
+fn soft_clip(r: f64, bound: f64) -> f64 {
+    r / (1.0 + r.abs() / bound)
+}
+
+/// The number that a description's text says: 0.001, and not the `f32` next to it, of which the engine
+/// has to make do.
+fn written(x: f32) -> f64 {
+    x.to_string().parse().expect("a number's text is a number")
+}
+
 /// The value on the other side, and ln |dz/dx| (nats).
 pub fn univariate(
     spec: &UnivariateSpec,

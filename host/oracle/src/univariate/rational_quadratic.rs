@@ -2,10 +2,10 @@
 //! and its inverse.
 
 use pushforward::bijection::Direction;
-use pushforward::univariate::RationalQuadraticSpec;
 use pushforward::univariate::rational_quadratic::Tails;
+use pushforward::univariate::{KnotsSpec, RationalQuadraticSpec};
 
-use super::softplus;
+use super::{soft_clip, softplus, written};
 
 const LEAST: f64 = 1e-3;
 
@@ -21,18 +21,29 @@ pub(crate) fn apply(
         Tails::Box | Tails::Circular if value.abs() > bound => return (value, f64::NEG_INFINITY),
         _ => {}
     }
-    let knots = |raw: &[f64]| knots(raw, bound);
-    let offset = (1.0 - LEAST).exp_m1().ln();
+    let clip = match spec.knots {
+        KnotsSpec::Floored => None,
+        KnotsSpec::SoftClipped { least } => Some(-written(least).ln()),
+    };
+    let knots = |raw: &[f64]| match clip {
+        None => knots(raw, bound, LEAST),
+        Some(clip) => {
+            let clipped: Vec<f64> = raw.iter().map(|r| soft_clip(*r, 0.5 * clip)).collect();
+            knots(&clipped, bound, 0.0)
+        }
+    };
     let derivative = |k: usize| {
         let slopes = &raw[2 * bins..];
-        let u: f64 = offset
-            + match spec.tails {
-                Tails::Linear if k == 0 || k == bins => return 1.0,
-                Tails::Linear => slopes[k - 1],
-                Tails::Box => slopes[k],
-                Tails::Circular => slopes[k % bins],
-            };
-        LEAST + softplus(u)
+        let u: f64 = match spec.tails {
+            Tails::Linear if k == 0 || k == bins => return 1.0,
+            Tails::Linear => slopes[k - 1],
+            Tails::Box => slopes[k],
+            Tails::Circular => slopes[k % bins],
+        };
+        match clip {
+            None => LEAST + softplus(u + (1.0 - LEAST).exp_m1().ln()),
+            Some(clip) => soft_clip(u, clip).exp(),
+        }
     };
     let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
     let from = if direction == Direction::Density { &xs } else { &ys };
@@ -48,14 +59,14 @@ pub(crate) fn apply(
 }
 
 /// Knots on [−bound, bound].
-fn knots(raw: &[f64], bound: f64) -> Vec<f64> {
+fn knots(raw: &[f64], bound: f64, least: f64) -> Vec<f64> {
     let bins = raw.len();
     let most = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let parts: Vec<f64> = raw.iter().map(|u| (u - most).exp()).collect();
     let sum: f64 = parts.iter().sum();
     let mut knots = vec![-bound];
     for part in parts {
-        let width = 2.0 * bound * (LEAST + (1.0 - LEAST * bins as f64) * part / sum);
+        let width = 2.0 * bound * (least + (1.0 - least * bins as f64) * part / sum);
         knots.push(knots[knots.len() - 1] + width);
     }
     knots[bins] = bound;

@@ -19,6 +19,7 @@ use pushforward::univariate::Univariate;
 use pushforward::univariate::location_scale::{
     LocationScale, LocationScaleSpec, MAX_RAW, SIGMOID_SHIFT, ScaleMap, ScaleSpec,
 };
+use pushforward::univariate::soft_clip::soft_bound;
 
 use super::{Arguments, Direction, LOG_1P, Map, Parameters, arguments};
 
@@ -30,7 +31,8 @@ fn log_slope<S: Simd>(s: S, map: ScaleSpec, raw: S::F, scale: S::F) -> S::F {
     let far = |slope| s.select(s.lt(s.splat(-MAX_RAW), raw), slope, zero);
     match map {
         ScaleSpec::Exp => s.select(s.lt(size, s.splat(MAX_RAW)), one, zero),
-        ScaleSpec::SoftExp { bound } => {
+        ScaleSpec::SoftExp { least } => {
+            let bound = soft_bound(least);
             let share = s.add(one, s.div(size, s.splat(bound)));
             s.div(one, s.mul(share, share))
         }
@@ -89,7 +91,7 @@ impl Map for LocationScaleSpec {
     fn arguments(self) -> Arguments {
         let (function, bound, least) = match self.scale {
             ScaleSpec::Exp => (0usize, MAX_RAW, 0.0),
-            ScaleSpec::SoftExp { bound } => (1, bound, 0.0),
+            ScaleSpec::SoftExp { least } => (1, soft_bound(least), 0.0),
             ScaleSpec::Softplus { least, most } => (2, most, least),
             ScaleSpec::Sigmoid { least } => (3, 0.0, least),
         };

@@ -21,6 +21,10 @@
 //! A corner is a sum of softmax terms, so its gradient reaches the parameters of all bins before it.
 //! Sampling is the inverse: the gradient of z is h = (dx + c (ln y')')/y' by the implicit function
 //! theorem, and everything else is as above with g = −h. What is kept is the softmax.
+//!
+//! Soft-clipped knots (zuko's; see the engine) have no floor, δ = exp(u), and each parameter r is
+//! u = r/(1 + |r|/b) first, with du/dr = (1 + |r|/b)⁻². Of those the parameters themselves are kept,
+//! as u cannot be had from the softmax, and exponentials, which are bounded, are computed again.
 
 use std::borrow::Cow;
 
@@ -64,6 +68,8 @@ impl Map for RationalQuadraticSpec {
             bound: self.bound,
             closed: !self.tails.is_linear(),
             circular: self.tails == Tails::Circular,
+            // 0 for none.
+            clip: self.knots.clip().unwrap_or(0.0),
         }
     }
 
@@ -79,6 +85,8 @@ struct Spline {
     bins: usize,
     bound: f32,
     tails: Tails,
+    /// The bound of soft-clipped slopes; that of widths and heights is half of it.
+    clip: Option<f32>,
 }
 
 /// A bin, each pair for x and y, or for both ends.
@@ -114,8 +122,71 @@ struct Place<F> {
 impl Spline {
     #[inline(always)]
     fn of(spec: RationalQuadraticSpec) -> Self {
-        let RationalQuadraticSpec { bins, bound, tails } = spec;
-        Self { bins, bound, tails }
+        let RationalQuadraticSpec { bins, bound, tails, knots } = spec;
+        Self { bins, bound, tails, clip: knots.clip() }
+    }
+
+    /// The least width and height, of the whole.
+    #[inline(always)]
+    fn least(self) -> f32 {
+        if self.clip.is_some() { 0.0 } else { MIN_BIN }
+    }
+
+    /// What makes fractions of widths and of heights: they are kept, or they are exponentials of
+    /// soft-clipped parameters by these factors.
+    #[inline(always)]
+    fn normalise<S: Simd>(self, s: S, p: &mut Parameters<'_, S>, kept: bool) -> [S::F; 2] {
+        let one = s.splat(1.0);
+        let Some(clip) = self.clip else {
+            if !kept {
+                self.softmax(s, p, 0);
+                self.softmax(s, p, self.bins);
+            }
+            return [one; 2];
+        };
+        let mut factors = [one; 2];
+        for (axis, factor) in factors.iter_mut().enumerate() {
+            let mut sum = s.splat(0.0);
+            for k in 0..self.bins {
+                let [u, _] = soft_clip(s, p.get(axis * self.bins + k), 0.5 * clip);
+                sum = s.add(sum, exp(s, u));
+            }
+            *factor = s.div(one, sum);
+        }
+        factors
+    }
+
+    /// The fraction of bin `k` along an axis.
+    #[inline(always)]
+    fn part<S: Simd>(
+        self,
+        s: S,
+        p: &Parameters<'_, S>,
+        factors: [S::F; 2],
+        axis: usize,
+        k: usize,
+    ) -> S::F {
+        let value = p.get(axis * self.bins + k);
+        match self.clip {
+            None => value,
+            Some(clip) => s.mul(exp(s, soft_clip(s, value, 0.5 * clip)[0]), factors[axis]),
+        }
+    }
+
+    /// A derivative, and its own with respect to the parameter.
+    #[inline(always)]
+    fn derivative<S: Simd>(self, s: S, parameter: S::F) -> [S::F; 2] {
+        match self.clip {
+            None => {
+                let u = s.add(parameter, s.splat(DERIVATIVE_SHIFT));
+                [s.add(s.splat(MIN_DERIVATIVE), softplus(s, u)), sigmoid(s, u)]
+            }
+            Some(clip) => {
+                let [u, rate] = soft_clip(s, parameter, clip);
+                let derivative = exp(s, u);
+                [derivative, s.mul(derivative, rate)]
+            }
+        }
     }
 
     #[inline(always)]
@@ -140,15 +211,22 @@ impl Spline {
 
     /// The last bin whose lower corner is not above `value`, along axis 0 for x and 1 for y.
     #[inline(always)]
-    fn find<S: Simd>(self, s: S, p: &Parameters<'_, S>, value: S::F, axis: usize) -> Bin<S::F> {
+    fn find<S: Simd>(
+        self,
+        s: S,
+        p: &Parameters<'_, S>,
+        factors: [S::F; 2],
+        value: S::F,
+        axis: usize,
+    ) -> Bin<S::F> {
         let zero = s.splat(0.0);
         let none = [zero; 2];
-        let mut here =
-            self.bin(s, p, 0, [s.splat(-self.bound); 2], none, self.unnormalised(s, p, 0));
+        let (low, first) = ([s.splat(-self.bound); 2], self.unnormalised(s, p, 0));
+        let mut here = self.bin(s, p, factors, 0, [low, none], first);
         let mut found = here;
         for k in 1..self.bins {
             let below = pair!(s.add(here.below, here.part));
-            here = self.bin(s, p, k, here.high, below, here.slopes[1]);
+            here = self.bin(s, p, factors, k, [here.high, below], here.slopes[1]);
             let before = s.lt(value, here.low[axis]);
             found = Bin {
                 number: s.select(before, found.number, here.number),
@@ -177,37 +255,36 @@ impl Spline {
         self,
         s: S,
         p: &Parameters<'_, S>,
+        factors: [S::F; 2],
         k: usize,
-        low: [S::F; 2],
-        below: [S::F; 2],
+        [low, below]: [[S::F; 2]; 2],
         slope: S::F,
     ) -> Bin<S::F> {
-        let part = [p.get(k), p.get(self.bins + k)];
+        let part = [0, 1].map(|axis| self.part(s, p, factors, axis, k));
         let high = if k + 1 == self.bins {
             [s.splat(self.bound); 2]
         } else {
             let whole = 2.0 * self.bound;
-            let rest = s.splat(whole * (1.0 - MIN_BIN * self.bins as f32));
+            let rest = s.splat(whole * (1.0 - self.least() * self.bins as f32));
             let size = pair!(s.mul([rest; 2], part));
-            let size = pair!(s.add([s.splat(whole * MIN_BIN); 2], size));
+            let size = pair!(s.add([s.splat(whole * self.least()); 2], size));
             pair!(s.add(low, size))
         };
         let next = self.unnormalised(s, p, k + 1);
         Bin { number: s.splat(k as f32), low, high, part, below, slopes: [slope, next] }
     }
 
-    /// The derivatives at both ends of a bin.
+    /// The derivatives at both ends of a bin, and their own with respect to parameters.
     #[inline(always)]
-    fn deltas<S: Simd>(self, s: S, bin: &Bin<S::F>) -> [S::F; 2] {
+    fn deltas<S: Simd>(self, s: S, bin: &Bin<S::F>) -> [[S::F; 2]; 2] {
         let first = s.lt(bin.number, s.splat(0.5));
         let last = s.lt(s.splat(self.bins as f32 - 1.5), bin.number);
-        let (one, least) = (s.splat(1.0), s.splat(MIN_DERIVATIVE));
-        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
-        let inner = [s.add(least, softplus(s, u0)), s.add(least, softplus(s, u1))];
+        let [[d0, rate0], [d1, rate1]] = bin.slopes.map(|u| self.derivative(s, u));
         if !self.tails.is_linear() {
-            return inner;
+            return [[d0, d1], [rate0, rate1]];
         }
-        [s.select(first, one, inner[0]), s.select(last, one, inner[1])]
+        let one = s.splat(1.0);
+        [[s.select(first, one, d0), s.select(last, one, d1)], [rate0, rate1]]
     }
 
     /// `yes` where −B < value < B, or everywhere if there is nothing beyond.
@@ -229,13 +306,12 @@ impl Spline {
         x: S::F,
         p: &mut Parameters<'_, S>,
     ) -> (S::F, S::F) {
-        self.softmax(s, p, 0);
-        self.softmax(s, p, self.bins);
+        let factors = self.normalise(s, p, false);
         let from = usize::from(direction == Direction::Sampling);
-        let bin = self.find(s, p, x, from);
+        let bin = self.find(s, p, factors, x, from);
         let size = pair!(s.sub(bin.high, bin.low));
         let slope = s.div(size[1], size[0]);
-        let deltas = self.deltas(s, &bin);
+        let [deltas, _] = self.deltas(s, &bin);
         let inverse = s.div(s.splat(1.0), size[from]);
         let up = s.mul(s.sub(x, bin.low[from]), inverse);
         let down = s.mul(s.sub(bin.high[from], x), inverse);
@@ -279,11 +355,12 @@ impl Spline {
             Direction::Density => x,
             Direction::Sampling => y,
         };
-        let bin = self.find(s, p, value, 0);
+        let factors = self.normalise(s, p, true);
+        let bin = self.find(s, p, factors, value, 0);
         let size = pair!(s.sub(bin.high, bin.low));
         let per_width = s.div(one, size[0]);
         let slope = s.mul(size[1], per_width);
-        let deltas = self.deltas(s, &bin);
+        let [deltas, rates] = self.deltas(s, &bin);
         let middle = s.mul(s.splat(0.5), s.add(bin.low[0], bin.high[0]));
         let at = self.inside(s, value, value, middle);
         let t = s.mul(s.sub(at, bin.low[0]), per_width);
@@ -338,7 +415,7 @@ impl Spline {
         ];
         let delta = [total(s, [gh, c], eta_0, log_0), total(s, [gh, c], eta_1, log_1)];
 
-        let scale = s.splat(2.0 * self.bound * (1.0 - MIN_BIN * self.bins as f32));
+        let scale = s.splat(2.0 * self.bound * (1.0 - self.least() * self.bins as f32));
         for axis in 0..2 {
             let all = s.add(low[axis], high[axis]);
             let mean = s.add(s.mul(all, bin.below[axis]), s.mul(high[axis], bin.part[axis]));
@@ -349,12 +426,16 @@ impl Spline {
                 let number = s.splat(k as f32);
                 let from_here = s.select(s.lt(bin.number, number), none, high);
                 let each = s.select(s.lt(number, bin.number), all, from_here);
+                let part = self.part(s, p, factors, axis, k);
                 let r = axis * self.bins + k;
-                p.set(r, s.mul(p.get(r), each));
+                let each = match self.clip {
+                    None => each,
+                    Some(clip) => s.mul(each, soft_clip(s, p.get(r), 0.5 * clip)[1]),
+                };
+                p.set(r, s.mul(part, each));
             }
         }
-        let [u0, u1] = pair!(s.add(bin.slopes, [s.splat(DERIVATIVE_SHIFT); 2]));
-        let steep = pair!(s.mul(delta, [sigmoid(s, u0), sigmoid(s, u1)]));
+        let steep = pair!(s.mul(delta, rates));
         for k in 0..=self.bins {
             let Some(r) = self.tails.slope(self.bins, k) else { continue };
             // Knot k is the lower end of bin k and the upper end of bin k − 1.
@@ -366,6 +447,15 @@ impl Spline {
         }
         self.inside(s, value, dx, dy)
     }
+}
+
+/// r/(1 + |r|/b), and its derivative.
+#[inline(always)]
+fn soft_clip<S: Simd>(s: S, r: S::F, bound: f32) -> [S::F; 2] {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let size = s.select(s.lt(r, zero), s.sub(zero, r), r);
+    let rate = s.div(one, s.add(one, s.div(size, s.splat(bound))));
+    [s.mul(r, rate), s.mul(rate, rate)]
 }
 
 #[inline(always)]

@@ -29,6 +29,48 @@ fn soft(u: f32) -> vec2<f32> {
     return vec2<f32>(max(u, 0.0) + log1p, select(e, 1.0, u > 0.0) / (1.0 + e));
 }
 
+// r / (1 + |r| / b) and its derivative
+fn soft_clip(r: f32, bound: f32) -> vec2<f32> {
+    let rate = 1.0 / (1.0 + abs(r) / bound);
+    return vec2<f32>(r * rate, rate * rate);
+}
+
+// Soft-clipped parameters are kept, and their exponentials times these factors are fractions.
+fn normalise(at: u32, step: u32, kept: bool) -> vec2<f32> {
+    let bins = call.bins;
+    if (call.clip == 0.0) {
+        if (!kept) {
+            softmax(at, step);
+            softmax(at + bins * step, step);
+        }
+        return vec2<f32>(1.0, 1.0);
+    }
+    var sums = vec2<f32>(0.0, 0.0);
+    for (var k = 0u; k < bins; k += 1u) {
+        sums += vec2<f32>(
+            exp(soft_clip(arena[at + k * step], 0.5 * call.clip).x),
+            exp(soft_clip(arena[at + (bins + k) * step], 0.5 * call.clip).x),
+        );
+    }
+    return 1.0 / sums;
+}
+
+// The fraction of a bin.
+fn part_of(value: f32, factor: f32) -> f32 {
+    if (call.clip == 0.0) { return value; }
+    return exp(soft_clip(value, 0.5 * call.clip).x) * factor;
+}
+
+// The derivative at a knot, and its own.
+fn derivative_of(parameter: f32) -> vec2<f32> {
+    if (call.clip == 0.0) { return soft(parameter + DERIVATIVE_SHIFT) + vec2<f32>(MIN_DERIVATIVE, 0.0); }
+    let clipped = soft_clip(parameter, call.clip);
+    let derivative = exp(clipped.x);
+    return vec2<f32>(derivative, derivative * clipped.y);
+}
+
+fn least_bin() -> f32 { return select(0.0, MIN_BIN, call.clip == 0.0); }
+
 // Whether the derivative at a knot is a parameter, and which one.
 fn learned(knot: u32) -> bool { return call.closed == 1u || (knot > 0u && knot < call.bins); }
 
@@ -43,12 +85,12 @@ fn is_inside(value: f32) -> bool {
     return call.closed == 1u || (-call.bound < value && value < call.bound);
 }
 
-fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
+fn find(value: f32, axis: u32, at: u32, step: u32, factors: vec2<f32>) -> Bin {
     let bins = call.bins;
     let bound = call.bound;
     let size = 2.0 * bound;
-    let least = size * MIN_BIN;
-    let rest = size * (1.0 - MIN_BIN * f32(bins));
+    let least = size * least_bin();
+    let rest = size * (1.0 - least_bin() * f32(bins));
     var here: Bin;
     here.high = vec2<f32>(-bound, -bound);
     here.part = vec2<f32>(0.0, 0.0);
@@ -58,7 +100,10 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
         here.number = k;
         here.low = here.high;
         here.below += here.part;
-        here.part = vec2<f32>(arena[at + k * step], arena[at + (bins + k) * step]);
+        here.part = vec2<f32>(
+            part_of(arena[at + k * step], factors.x),
+            part_of(arena[at + (bins + k) * step], factors.y),
+        );
         here.high = here.low + least + rest * here.part;
         if (k + 1u == bins) { here.high = vec2<f32>(bound, bound); }
         if (k == 0u || !(value < here.low[axis])) { found = here; }
@@ -68,9 +113,9 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
     for (var end = 0u; end < 2u; end += 1u) {
         let knot = found.number + end;
         if (learned(knot)) {
-            let s = soft(arena[at + slope_of(knot) * step] + DERIVATIVE_SHIFT);
-            found.deltas[end] = MIN_DERIVATIVE + s.x;
-            found.rates[end] = s.y;
+            let derivative = derivative_of(arena[at + slope_of(knot) * step]);
+            found.deltas[end] = derivative.x;
+            found.rates[end] = derivative.y;
         }
     }
     return found;
@@ -78,13 +123,12 @@ fn find(value: f32, axis: u32, at: u32, step: u32) -> Bin {
 
 fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
     let bins = call.bins;
-    softmax(at, step);
-    softmax(at + bins * step, step);
+    let factors = normalise(at, step, false);
     let bound = call.bound;
     if (!is_inside(x)) { return vec2<f32>(x, 0.0); }
     let density = call.density == 1u;
     let from_axis = select(1u, 0u, density);
-    let bin = find(x, from_axis, at, step);
+    let bin = find(x, from_axis, at, step, factors);
     let size = bin.high - bin.low;
     let s = size.y / size.x;
     let d = bin.deltas;
@@ -120,7 +164,8 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
         for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
         return dy;
     }
-    let bin = find(value, 0u, at, step);
+    let factors = normalise(at, step, true);
+    let bin = find(value, 0u, at, step, factors);
     let size = bin.high - bin.low;
     let s = size.y / size.x;
     let d = bin.deltas;
@@ -157,14 +202,19 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let low = vec2<f32>(s * per_s - v * per_t, g * rest - per_s);
     let high = vec2<f32>(-(s * per_s + t * per_t), g * eta + per_s);
 
-    let scale = 2.0 * bound * (1.0 - MIN_BIN * f32(bins));
+    let scale = 2.0 * bound * (1.0 - least_bin() * f32(bins));
     let mean = (low + high) * bin.below + high * bin.part;
     for (var k = 0u; k < bins; k += 1u) {
         var each = -mean;
         if (k == bin.number) { each += high; }
         if (k < bin.number) { each += low + high; }
-        arena[at + k * step] *= scale * each.x;
-        arena[at + (bins + k) * step] *= scale * each.y;
+        for (var axis = 0u; axis < 2u; axis += 1u) {
+            let place = at + (axis * bins + k) * step;
+            let value = arena[place];
+            var rate = 1.0;
+            if (call.clip != 0.0) { rate = soft_clip(value, 0.5 * call.clip).y; }
+            arena[place] = part_of(value, factors[axis]) * scale * each[axis] * rate;
+        }
     }
     for (var k = 0u; k <= bins; k += 1u) {
         if (!learned(k)) { continue; }

@@ -15,12 +15,16 @@ pub(super) fn lower(
     x: Slot,
 ) -> Result<Slot, TrainError> {
     let order: Vec<u32> = spec.order.iter().map(|&d| d as u32).collect();
+    let (kept, moved) = order.split_at(spec.kept);
+    let parameters = spec.univariate.parameters();
     let layer = Conditioned {
         univariate: &spec.univariate,
-        strides: [spec.univariate.parameters(), 1],
-        read: order.clone(),
-        moved: order,
-        kept: Vec::new(),
+        strides: [parameters, 1],
+        skip: spec.kept * parameters,
+        reads_context: network::reads_context(&spec.network),
+        moved: moved.to_vec(),
+        kept: kept.to_vec(),
+        read: order,
     };
-    layer.lower(l, x, |l, x| network::causal(l.tape, l.tensors, &spec.network, path, x))
+    layer.lower(l, x, |l, x| network::causal(l.tape, l.tensors, &spec.network, path, l.context, x))
 }

@@ -10,13 +10,17 @@ use crate::ops::{Select, Slot, Transform};
 pub(super) struct Conditioned<'a> {
     /// The function of one variable.
     pub(super) univariate: &'a UnivariateSpec,
-    /// The coordinates that the network reads after the context, in its order.
+    /// The coordinates that the network reads, in its order, after the context unless it does something
+    /// else with that.
     pub(super) read: Vec<u32>,
+    pub(super) reads_context: bool,
     /// Those that are moved, in the order of the network's outputs, and the others.
     pub(super) moved: Vec<u32>,
     pub(super) kept: Vec<u32>,
     /// Rows of the network's output from coordinate to coordinate and from parameter to parameter.
     pub(super) strides: [usize; 2],
+    /// Rows of it, the first, that move nothing.
+    pub(super) skip: usize,
 }
 
 impl Conditioned<'_> {
@@ -30,14 +34,25 @@ impl Conditioned<'_> {
         let y = l.tape.slot(self.moved.len() + self.kept.len());
         let [indices, moved, kept] =
             [self.read, self.moved, self.kept].map(|indices| l.tape.table(indices));
-        let context = l.context;
+        let context = l.context.filter(|_| self.reads_context);
         let given = context.map_or(0, |context| l.tape.rows(context));
         let to = l.tape.slot(given + indices.len);
         l.tape.push(Select { context, indices, from: x, to });
         let raw = network(l, to)?;
-        let (univariate, strides) = (*self.univariate, self.strides);
+        let (univariate, strides, skip) = (*self.univariate, self.strides, self.skip);
         let (direction, log_q) = (l.direction, l.tape.log_q());
-        l.tape.push(Transform { univariate, direction, moved, kept, strides, x, raw, y, log_q });
+        l.tape.push(Transform {
+            univariate,
+            direction,
+            moved,
+            kept,
+            strides,
+            x,
+            raw,
+            skip,
+            y,
+            log_q,
+        });
         Ok(y)
     }
 }

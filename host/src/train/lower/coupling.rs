@@ -20,6 +20,8 @@ pub(super) fn lower(
     let layer = Conditioned {
         univariate: &spec.univariate,
         strides: [1, moved.len()],
+        skip: 0,
+        reads_context: true,
         read: kept.clone(),
         moved,
         kept,

@@ -3,10 +3,11 @@
 use pushforward::activation::AnyActivation;
 use pushforward::model::{CausalNetworkSpec, EmbeddingSpec, NetworkSpec};
 use pushforward::network::MaskedSpec;
+use pushforward::network::conditioning::{AnyConditioning, Conditioning, Join};
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Activation, Add, Dense, Leaky, MadeLayer, Slot};
+use crate::ops::{Activation, Add, Dense, Gate, Leaky, MadeLayer, Slot};
 
 /// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
@@ -18,8 +19,14 @@ pub(super) fn run(
 ) -> Result<Slot, TrainError> {
     match spec {
         NetworkSpec::Mlp(spec) => {
-            let units = (spec.activation, spec.residual);
-            let (layers, last) = hidden(tape, tensors, path, &spec.hidden, units, x)?;
+            let layers = Layers {
+                sizes: &spec.hidden,
+                activation: spec.activation,
+                residual: spec.residual,
+                conditioning: AnyConditioning::Read,
+                context: None,
+            };
+            let (layers, last) = layers.on(tape, tensors, path, x)?;
             let output = tensors.dense(tape, &format!("{path}output"), last, None)?;
             layers.into_iter().for_each(|layer| layer.push(tape));
             tape.push(output);
@@ -28,17 +35,25 @@ pub(super) fn run(
     }
 }
 
-/// Pushes a causal network that reads `x`, and gives its outputs.
+/// Whether a causal network reads its context with its inputs.
+pub(super) fn reads_context(spec: &CausalNetworkSpec) -> bool {
+    match spec {
+        CausalNetworkSpec::Masked(spec) => spec.conditioning.reads(),
+    }
+}
+
+/// Pushes a causal network that reads `x`, given a context, and gives its outputs.
 pub(super) fn causal(
     tape: &mut Tape,
     tensors: &Tensors,
     spec: &CausalNetworkSpec,
     path: &str,
+    context: Option<Slot>,
     x: Slot,
 ) -> Result<Slot, TrainError> {
     match spec {
         CausalNetworkSpec::Masked(spec) => {
-            let network = masked(tape, tensors, spec, path, x)?;
+            let network = masked(tape, tensors, spec, path, context, x)?;
             let outputs = network.outputs;
             network.push(tape, 0);
             Ok(outputs)
@@ -63,6 +78,8 @@ pub(super) fn embedding(
 pub(super) struct Hidden {
     before: Option<Activation>,
     pub(super) dense: Dense,
+    /// What is made of the context, and what its sums do with that.
+    made: Option<Made>,
     after: Option<Activation>,
     /// The stream that is added to what the layer makes.
     stream: Option<Add>,
@@ -72,8 +89,35 @@ impl Hidden {
     fn push(self, tape: &mut Tape) {
         self.before.into_iter().for_each(|activation| tape.push(activation));
         tape.push(self.dense);
+        self.made.into_iter().for_each(|made| made.push(tape));
         self.after.into_iter().for_each(|activation| tape.push(activation));
         self.stream.into_iter().for_each(|add| tape.push(add));
+    }
+}
+
+/// What a layer makes of a context.
+#[derive(Clone, Copy)]
+struct Made {
+    dense: Dense,
+    unit: Option<Activation>,
+    join: Joined,
+}
+
+/// What sums do with it.
+#[derive(Clone, Copy)]
+enum Joined {
+    Add(Add),
+    Gate(Gate),
+}
+
+impl Made {
+    fn push(self, tape: &mut Tape) {
+        tape.push(self.dense);
+        self.unit.into_iter().for_each(|unit| tape.push(unit));
+        match self.join {
+            Joined::Add(add) => tape.push(add),
+            Joined::Gate(gate) => tape.push(gate),
+        }
     }
 }
 
@@ -114,18 +158,25 @@ impl Masked {
     }
 }
 
-/// A masked network that reads `x`. Its layers are not pushed.
+/// A masked network that reads `x`, given a context. Its layers are not pushed.
 pub(super) fn masked(
     tape: &mut Tape,
     tensors: &Tensors,
     spec: &MaskedSpec,
     path: &str,
+    context: Option<Slot>,
     x: Slot,
 ) -> Result<Masked, TrainError> {
     let name = format!("{path}output");
     let outputs = tape.slot(tensors.len(&format!("{name}.bias"))?);
-    let units = (spec.activation, spec.residual);
-    let (hidden, last) = hidden(tape, tensors, path, &spec.hidden, units, x)?;
+    let layers = Layers {
+        sizes: &spec.hidden,
+        activation: spec.activation,
+        residual: spec.residual,
+        conditioning: spec.conditioning,
+        context,
+    };
+    let (hidden, last) = layers.on(tape, tensors, path, x)?;
     let bias = tensors.start(&format!("{name}.bias"))?;
     let mut output = None;
     if !hidden.is_empty() {
@@ -141,45 +192,88 @@ pub(super) fn masked(
     Ok(Masked { hidden, output, direct, outputs, bias })
 }
 
-/// Hidden layers `{path}hidden.{k}` of these sizes on top of `x`, with an activation, residual or not,
-/// and the last one's units, or the stream. They are not pushed.
-fn hidden(
-    tape: &mut Tape,
-    tensors: &Tensors,
-    path: &str,
-    sizes: &[usize],
-    (activation, residual): (AnyActivation, bool),
-    mut x: Slot,
-) -> Result<(Vec<Hidden>, Slot), TrainError> {
-    let mut layers = Vec::with_capacity(sizes.len());
-    let mut stream = x;
-    for (k, units) in sizes.iter().enumerate() {
-        let name = format!("{path}hidden.{k}");
-        let mut before = None;
-        if residual && k > 0 {
-            let y = tape.slot(*units);
-            before = Some(Activation { activation, x, y });
-            x = y;
-        }
-        let dense = tensors.dense(tape, &name, x, None)?;
-        let mut layer = Hidden { before, dense, after: None, stream: None };
-        x = dense.y;
-        if residual {
-            if k % 2 == 0 {
-                layer.stream = (k > 0).then_some(Add { from: Some(stream), to: x });
-                stream = x;
+/// Hidden layers, of these sizes, with an activation, residual or not.
+struct Layers<'a> {
+    sizes: &'a [usize],
+    activation: AnyActivation,
+    residual: bool,
+    conditioning: AnyConditioning,
+    context: Option<Slot>,
+}
+
+impl Layers<'_> {
+    /// `{path}hidden.{k}` on top of `x`, and the last one's units, or the stream. They are not pushed.
+    fn on(
+        &self,
+        tape: &mut Tape,
+        tensors: &Tensors,
+        path: &str,
+        mut x: Slot,
+    ) -> Result<(Vec<Hidden>, Slot), TrainError> {
+        let Self { sizes, activation, residual, .. } = *self;
+        let mut layers = Vec::with_capacity(sizes.len());
+        let mut stream = x;
+        for (k, units) in sizes.iter().enumerate() {
+            let name = format!("{path}hidden.{k}");
+            let mut before = None;
+            if residual && k > 0 {
+                let y = tape.slot(*units);
+                before = Some(Activation { activation, x, y });
+                x = y;
             }
-        } else {
-            let y = tape.slot(dense.outputs);
-            if activation == AnyActivation::Leaky {
-                let slope = tensors.start(&format!("{name}.slope"))?;
-                layer.dense.units = Some(Leaky { slope, y });
+            let dense = tensors.dense(tape, &name, x, None)?;
+            let made = self.made(tape, tensors, path, k, dense.y)?;
+            let mut layer = Hidden { before, dense, made, after: None, stream: None };
+            x = match made {
+                Some(Made { join: Joined::Gate(gate), .. }) => gate.y,
+                _ => dense.y,
+            };
+            if residual {
+                if k % 2 == 0 {
+                    layer.stream = (k > 0).then_some(Add { from: Some(stream), to: x });
+                    stream = x;
+                }
             } else {
-                layer.after = Some(Activation { activation, x, y });
+                let y = tape.slot(dense.outputs);
+                if activation == AnyActivation::Leaky {
+                    let slope = tensors.start(&format!("{name}.slope"))?;
+                    layer.dense.units = Some(Leaky { slope, y });
+                } else {
+                    layer.after = Some(Activation { activation, x, y });
+                }
+                x = y;
             }
-            x = y;
+            layers.push(layer);
         }
-        layers.push(layer);
+        Ok((layers, x))
     }
-    Ok((layers, x))
+
+    /// What layer `k` makes of the context for its sums.
+    fn made(
+        &self,
+        tape: &mut Tape,
+        tensors: &Tensors,
+        path: &str,
+        k: usize,
+        sums: Slot,
+    ) -> Result<Option<Made>, TrainError> {
+        let joins = self.conditioning.join(k, self.residual);
+        let (Some(context), Some(join)) = (self.context, joins) else { return Ok(None) };
+        let dense = tensors.dense(tape, &format!("{path}context.{k}"), context, None)?;
+        let mut unit = None;
+        let mut from = dense.y;
+        if join == Join::AddUnit {
+            let y = tape.slot(dense.outputs);
+            unit = Some(Activation { activation: self.activation, x: from, y });
+            from = y;
+        }
+        let join = match join {
+            Join::AddUnit | Join::Add => Joined::Add(Add { from: Some(from), to: sums }),
+            Join::Gate => {
+                let y = tape.slot(dense.outputs);
+                Joined::Gate(Gate { x: sums, g: from, y })
+            }
+        };
+        Ok(Some(Made { dense, unit, join }))
+    }
 }

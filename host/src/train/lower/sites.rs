@@ -3,6 +3,7 @@
 use pushforward::activation::AnyActivation;
 use pushforward::domain::Kind;
 use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
+use pushforward::network::conditioning::Conditioning;
 
 use super::super::tape::Tape;
 use super::network::{self, Masked};
@@ -28,6 +29,7 @@ pub(super) fn lower(
     let given = (spec.context > 0).then(|| tape.slot(spec.context));
     // What the network reads: what enters of the values, after the context where there is one.
     let mut read = x;
+    let mut seen = None;
     if let Target::Data { rows } = target {
         target::data(&mut tape, rows, x, given);
         let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
@@ -36,7 +38,8 @@ pub(super) fn lower(
             read = tape.slot(sites * most);
             tape.push(OneHot { most, x, to: read });
         }
-        if let Some(context) = context {
+        seen = context;
+        if let Some(context) = context.filter(|_| network.conditioning.reads()) {
             let values = tape.rows(read);
             let indices = tape.table(0..values as u32);
             let to = tape.slot(tape.rows(context) + values);
@@ -45,7 +48,7 @@ pub(super) fn lower(
         }
     }
     let leaky = network.activation == AnyActivation::Leaky;
-    let network = network::masked(&mut tape, tensors, network, "network.", read)?;
+    let network = network::masked(&mut tape, tensors, network, "network.", seen, read)?;
     let logits = network.outputs;
 
     if let Target::Energy { energy, .. } = target {
