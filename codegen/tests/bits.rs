@@ -36,6 +36,10 @@ pushforward_codegen::model! {
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
+    mod zuko_nsf = "tests/models/zuko_nsf.safetensors";
+    mod zuko_sbi = "tests/models/zuko_sbi.safetensors";
+    mod nflows_sbi_maf = "tests/models/nflows_sbi_maf.safetensors";
+    mod nflows_sbi_nsf = "tests/models/nflows_sbi_nsf.safetensors";
     mod v1_spins_fused = "tests/models/v1/spins_fused.safetensors";
     mod v1_spins_plain = "tests/models/v1/spins_plain.safetensors";
     mod v1_flow_fused = "tests/models/v1/flow_fused.safetensors";
@@ -274,6 +278,11 @@ macro_rules! conditional_equals_loaded {
 conditional_equals_loaded!(given_fused, load("given_fused")?);
 conditional_equals_loaded!(given_half, load("given_fused")?.rounded_to_f16()?);
 conditional_equals_loaded!(spins_given, load("spins_given_plain")?);
+// Imported: a spline flow of zuko, and posteriors of sbi.
+conditional_equals_loaded!(zuko_nsf, load("zuko_nsf")?);
+conditional_equals_loaded!(zuko_sbi, load("zuko_sbi")?);
+conditional_equals_loaded!(nflows_sbi_maf, load("nflows_sbi_maf")?);
+conditional_equals_loaded!(nflows_sbi_nsf, load("nflows_sbi_nsf")?);
 
 // Files of format version 1 stay what they were: the same functions, compiled and loaded.
 compiled_equals_loaded!(v1_spins_fused, load("v1/spins_fused")?);

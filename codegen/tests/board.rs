@@ -153,6 +153,10 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "analytic_plain",
         "scales_fused",
         "spins_given_plain",
+        "zuko_nsf",
+        "zuko_sbi",
+        "nflows_sbi_maf",
+        "nflows_sbi_nsf",
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;

@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod devices;
 mod estimate;
+mod import;
 mod inspect;
 mod log_prob;
 mod sample;
@@ -47,6 +48,8 @@ enum Verb {
     Check(check::Args),
     /// Free energy of a Hamiltonian, variational and importance-corrected.
     Estimate(estimate::Args),
+    /// A model of another library, from what its exporter writes.
+    Import(import::Args),
     /// How fast a model is on this machine.
     Bench(bench::Args),
     /// The Rust that the macro emits for a model.
@@ -97,6 +100,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Estimate(args) => estimate::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Codegen(args) => codegen::run(&args),
         Verb::Devices(args) => devices::run(&args),

@@ -5,7 +5,8 @@
 //! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held
 //! against its target by [`mod@estimate`], against its own description by
 //! [`reference`](mod@reference) and its draws against its scores by [`paths`], timed by
-//! [`timing`], and run on a [`board`]. [`cli`] has one file per verb.
+//! [`timing`], and run on a [`board`]. Models of other libraries come by [`mod@import`]. [`cli`] has one
+//! file per verb.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -20,6 +21,7 @@ pub mod energy;
 pub mod error;
 pub mod estimate;
 pub mod fit;
+pub mod import;
 pub mod loaded;
 pub mod ops;
 pub mod paths;

@@ -122,3 +122,8 @@ pub fn set_aside(folder: &Path) -> Result<()> {
     note(format!("the files of the run before are now in {}", previous.display()));
     Ok(())
 }
+
+/// This program, as files name what they were made with.
+pub fn tool() -> &'static str {
+    concat!("pushforward ", env!("CARGO_PKG_VERSION"))
+}

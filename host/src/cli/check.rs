@@ -17,6 +17,7 @@ use pushforward_oracle::{Oracle, Roundings};
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::import::SourceRows;
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
 
@@ -92,6 +93,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 fn audit(model: &Loaded) -> Result<Vec<Finding>> {
     let mut findings = vec![integrity(model)?, stored_rows(model)?];
+    findings.extend(source_rows(model)?);
     let Some((rows, log_prob)) = drawn(model) else {
         let detail = "a sample or its log-probability is not finite";
         findings.push(Finding::new("samples", Some(false), detail));
@@ -146,6 +148,18 @@ fn stored_rows(model: &Loaded) -> Result<Finding> {
     }
     let detail = format!("{} rows drawn again, at {}", golden.log_prob.len(), level_names());
     Ok(Finding::new(name, Some(holds), detail))
+}
+
+/// Of an imported model: the log-densities that its source gave.
+fn source_rows(model: &Loaded) -> Result<Option<Finding>> {
+    let Some((source, rows)) = SourceRows::of(&model.model) else { return Ok(None) };
+    let found = rows.difference_of(&model.model).map_err(|e| Error::Failed(e.to_string()))?;
+    let detail = format!(
+        "ln q of {} rows is that of {source} to {found:.1e} of 1 + its size (at most {:.1e})",
+        rows.len(),
+        rows.allowed()
+    );
+    Ok(Some(Finding::new("source", Some(found <= rows.allowed()), detail)))
 }
 
 fn level_names() -> String {

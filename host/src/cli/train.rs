@@ -148,7 +148,7 @@ pub(super) fn train(
     figures.insert("seed".into(), json!(config.train.seed));
     figures.insert("parameters".into(), json!(model.model.description().parameters()));
     let mut provenance = Map::new();
-    provenance.insert("tool".into(), json!(concat!("pushforward ", env!("CARGO_PKG_VERSION"))));
+    provenance.insert("tool".into(), json!(crate::run::tool()));
     provenance.insert("config".into(), json!(problem.record));
     provenance.insert("seed".into(), json!(config.train.seed));
     provenance.insert("steps".into(), json!(config.train.steps));

@@ -1,0 +1,79 @@
+//! Layers without a network.
+
+use pushforward::layer::{AffineSpec, LuSpec, PermuteSpec};
+
+use super::{Layer, State, Tensors};
+use crate::error::Result;
+
+/// A layer of ours, x = z e^a + b, from a location and a scale of each coordinate.
+pub(super) fn affine(
+    state: &State,
+    [loc, scale]: [&str; 2],
+    n: usize,
+    ours: impl Fn(f64, f64) -> [f64; 2],
+) -> Result<Layer> {
+    let (locs, scales) = (wide(state, loc, n)?, wide(state, scale, n)?);
+    if let Some(found) = scales.iter().find(|scale| !(**scale > 0.0 && scale.is_finite())) {
+        return Err(state.fault(format!("`{scale}`: found {found}, expected numbers above 0")));
+    }
+    let each = locs.iter().zip(&scales).map(|(loc, scale)| ours(*loc, *scale));
+    let (log_scale, shift) = each.map(|[a, b]| (a, b)).unzip();
+    Ok(affine_of(log_scale, shift))
+}
+
+/// x = z e^a + b.
+pub(super) fn affine_of(log_scale: Vec<f64>, shift: Vec<f64>) -> Layer {
+    let tensors = [("log_scale".into(), log_scale), ("shift".into(), shift)].into();
+    Layer { spec: AffineSpec {}.into(), tensors }
+}
+
+/// A vector of `n` numbers, or one number for all.
+pub(super) fn wide(state: &State, name: &str, n: usize) -> Result<Vec<f64>> {
+    match state.get(name)?.data[..] {
+        [one] => Ok(vec![one; n]),
+        _ => Ok(state.vector(name, n)?.to_vec()),
+    }
+}
+
+/// z_i = x_order(i).
+pub(super) fn permute(state: &State, name: &str, n: usize) -> Result<Layer> {
+    // A layer of ours has x_i = z_order(i).
+    let given = state.vector(name, n)?;
+    let mut order = vec![usize::MAX; n];
+    for (i, d) in given.iter().enumerate() {
+        if let Some(place) = order.get_mut(*d as usize) {
+            *place = i;
+        }
+    }
+    if order.contains(&usize::MAX) {
+        return Err(state.fault(format!("`{name}`: found {given:?}, expected a permutation")));
+    }
+    Ok(Layer { spec: PermuteSpec { order }.into(), tensors: Tensors::new() })
+}
+
+/// z = L (U x) + b, L with ones on its diagonal, from entries below it, above it and on it (of U).
+pub(super) fn lu(
+    n: usize,
+    lower: impl Fn(usize, usize) -> f64,
+    upper: impl Fn(usize, usize) -> f64,
+    diagonal: impl Fn(usize) -> f64,
+    shift: Vec<f64>,
+) -> Layer {
+    let (mut below, mut above) = (vec![0.0; n * n], vec![0.0; n * n]);
+    for i in 0..n {
+        for j in 0..i {
+            below[i * n + j] = lower(i, j);
+        }
+        for j in i + 1..n {
+            above[j * n + i] = upper(i, j);
+        }
+    }
+    let tensors = [
+        ("lower", below),
+        ("upper_transposed", above),
+        ("log_diagonal", (0..n).map(|i| diagonal(i).ln()).collect()),
+        ("shift", shift),
+    ];
+    let tensors = tensors.map(|(name, data)| (name.to_string(), data)).into();
+    Layer { spec: LuSpec {}.into(), tensors }
+}

@@ -1,0 +1,194 @@
+//! Models trained elsewhere: from another library's state dict to a model with the same density.
+//!
+//! An import reads two files, which the library's exporter writes from a live object
+//! ([`Library::exporter`]): the state dict as `.safetensors`, with rows of the flow and their
+//! log-densities beside it, and a TOML with what a state dict does not record ([`settings`]). Three things
+//! make it trustworthy:
+//!
+//! * Nothing is guessed. What a state dict does not say (bounds, least slopes, activations) is demanded
+//!   by name, masks are read as they are, and every tensor must be used: one that is left over is as
+//!   wrong as one that is missing.
+//! * A flow is put together from this project's own parts, in `f64` ([`Imported`]), and the `f64` oracle
+//!   has to give the source's log-densities to [`SAME`]. Only then weights are rounded.
+//! * The rows stay in the model's file, and `check` holds the engine to them.
+//!
+//! # Where does it go?
+//! A library is one file with its exporter beside it. What libraries share, is here: the state dict
+//! ([`state`]), and networks with any masks, which become networks whose units are sorted by the site
+//! that may read them first ([`network`]).
+
+mod embedding;
+mod linear;
+mod network;
+mod nflows;
+mod normflows;
+pub mod settings;
+mod source;
+mod state;
+mod zuko;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pushforward::model::{Arithmetic, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model};
+use pushforward_oracle::Oracle;
+
+pub use self::source::{CLOSE, SourceRows};
+pub use self::state::State;
+use crate::error::{Error, Result};
+use settings::Settings;
+
+/// How far the `f64` oracle may be from the source's log-density, relative to 1 + its size: both compute
+/// the same formulas in another order.
+pub const SAME: f64 = 1e-10;
+
+/// A library that models come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Library {
+    /// zuko, 1.0 and later.
+    Zuko,
+    /// nflows 0.14.
+    Nflows,
+    /// normflows 1.7.
+    Normflows,
+}
+
+impl Library {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Library::Zuko => "zuko",
+            Library::Nflows => "nflows",
+            Library::Normflows => "normflows",
+        }
+    }
+
+    /// A Python script that writes an import's files from a live object.
+    pub fn exporter(self) -> &'static str {
+        match self {
+            Library::Zuko => include_str!("zuko.py"),
+            Library::Nflows => include_str!("nflows.py"),
+            Library::Normflows => include_str!("normflows.py"),
+        }
+    }
+}
+
+/// Tensors of a part in `f64`, by their names in it.
+type Tensors = BTreeMap<String, Vec<f64>>;
+
+/// A layer of ours, and its tensors.
+struct Layer {
+    spec: LayerSpec,
+    tensors: Tensors,
+}
+
+/// A model put together, not yet rounded.
+#[derive(Debug)]
+pub struct Imported {
+    /// What it is made of.
+    pub description: Description,
+    /// All parameters, tensor after tensor in canonical order.
+    pub parameters: Vec<f64>,
+    /// The source's rows.
+    pub source: SourceRows,
+}
+
+/// Reads what a library exported.
+///
+/// # Errors
+/// A file is missing or malformed; a part has no counterpart here; something that the state dict does
+/// not record is not said; a tensor is missing, left over or of the wrong shape; the source's rows do
+/// not come out.
+pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported> {
+    let settings = Settings::read(settings, library)?;
+    let state = State::read(state)?;
+    let imported = match library {
+        Library::Zuko => zuko::flow(&state, &settings)?,
+        Library::Nflows => nflows::flow(&state, &settings)?,
+        Library::Normflows => normflows::flow(&state, &settings)?,
+    };
+    imported.reproduces(&state)?;
+    Ok(imported)
+}
+
+/// A flow from its layers, in the direction of the density: the first moves the data.
+fn flow(
+    settings: &Settings,
+    embedding: Option<(EmbeddingSpec, Tensors)>,
+    layers: Vec<Layer>,
+    source: SourceRows,
+) -> Result<Imported> {
+    let mut tensors = Tensors::new();
+    let mut within = |path: &str, of: Tensors| {
+        tensors.extend(of.into_iter().map(|(name, data)| (format!("{path}.{name}"), data)));
+    };
+    let embedding = embedding.map(|(spec, of)| {
+        within("embedding", of);
+        spec
+    });
+    let mut specs = Vec::with_capacity(layers.len());
+    for (l, layer) in layers.into_iter().rev().enumerate() {
+        within(&format!("layers.{l}"), layer.tensors);
+        specs.push(layer.spec);
+    }
+    let description = Description::Flow(FlowSpec {
+        shape: vec![settings.features],
+        context: settings.context,
+        embedding,
+        base: pushforward::base::NormalSpec {}.into(),
+        layers: specs,
+    });
+    description.validate().map_err(|e| settings.fault(e))?;
+    let mut parameters = Vec::new();
+    for spec in description.tensors() {
+        let data = tensors.remove(&spec.name).unwrap_or_default();
+        if data.len() != spec.size() {
+            let (name, found, expected) = (&spec.name, data.len(), spec.size());
+            return Err(Error::Failed(format!(
+                "the import's own `{name}`: found {found} numbers, expected {expected}: a fault of \
+                 this program"
+            )));
+        }
+        parameters.extend(data);
+    }
+    Ok(Imported { description, parameters, source })
+}
+
+impl Imported {
+    /// The greatest difference of the oracle's log-density from the source's, relative to 1 + its size.
+    pub fn difference(&self) -> f64 {
+        let oracle = Oracle::with_parameters(&self.description, &self.parameters);
+        self.source.difference(|context, row| oracle.log_prob(context, row))
+    }
+
+    fn reproduces(&self, state: &State) -> Result<()> {
+        let found = self.difference();
+        if found <= SAME {
+            return Ok(());
+        }
+        Err(state.fault(format!(
+            "the source's rows are not reproduced: log-densities in f64 differ by {found:.1e} \
+             (relative to 1 + their size), expected at most {SAME:e}. Something that the state dict does \
+             not record (a bound, a least slope, an activation, the library's version) is not as the \
+             settings say"
+        )))
+    }
+
+    /// The model, its weights rounded to `f32`, with the source's rows in its provenance.
+    ///
+    /// # Errors
+    /// A weight that is beyond `f32`.
+    pub fn model(&self, library: Library, version: &str) -> Result<Model> {
+        let fault = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
+        let mut model =
+            Model::new(self.description.clone(), Arithmetic::Fused).map_err(|e| fault(&e))?;
+        let rounded: Vec<f32> = self.parameters.iter().map(|x| *x as f32).collect();
+        model.set_parameters(&rounded).map_err(|e| fault(&e))?;
+        model.provenance.insert("tool".into(), crate::run::tool().into());
+        let mut source = self.source.to_json();
+        source["library"] = library.name().into();
+        source["version"] = version.into();
+        model.provenance.insert("source".into(), source);
+        Ok(model)
+    }
+}

@@ -1,0 +1,502 @@
+//! nflows (Durkan et al.) 0.14: MAF, spline flows, RealNVP and NICE, and what sbi builds of them.
+//!
+//! A flow is `z = f(x)`, its transforms in order. Of each (class, keys within it):
+//!
+//! | transform | keys | here |
+//! |---|---|---|
+//! | `MaskedAffineAutoregressiveTransform`, `MaskedPiecewiseRationalQuadraticAutoregressiveTransform` | `autoregressive_net.*`, a MADE | autoregressive |
+//! | `AffineCouplingTransform`, `AdditiveCouplingTransform`, `PiecewiseRationalQuadraticCouplingTransform` | `identity_features`, `transform_features`, `transform_net.*`, `unconditional_transform.unnormalized_{widths, heights, derivatives}` | coupling; autoregressive in two groups where the context gates or kept coordinates have a spline of their own |
+//! | `LULinear` | `lower_entries`, `upper_entries`, `unconstrained_upper_diag`, `bias` | lu |
+//! | `Permutation` and its kinds | `_permutation` | permute |
+//! | `PointwiseAffineTransform` | `_shift`, `_scale` | affine |
+//! | `ActNorm` | `log_scale`, `shift` | affine |
+//! | `BatchNorm` | `unconstrained_weight`, `bias`, `running_mean`, `running_var` | affine, as in evaluation |
+//!
+//! | network | keys | here |
+//! |---|---|---|
+//! | `MADE` | `initial_layer`, `blocks.{b}.linear_layers.{0, 1}` or `blocks.{b}.linear`, `final_layer`, each with its `mask`; `context_layer`, `blocks.{b}.context_layer` | masked, residual or not, conditioning `added` |
+//! | `ResidualNet` | the same without masks; the first layer reads coordinates and context | mlp, or masked with conditioning `gated` |
+//!
+//! Parameters of a coordinate: a raw scale and a shift, softplus + 1/1000 (autoregressive); all shifts,
+//! then all raw scales, σ(· + 2) + 1/1000 (coupling); K widths, K heights, K − 1 slopes, with the floors
+//! of 1/1000 that ours have. Where a network has `hidden_features`, widths and heights are divided by
+//! its root. Slopes are softplus without our shift. Both are factors and sums of the last layer's
+//! weights and biases, in `f64`.
+//!
+//! Refused, with the reason: splines without tails (of the unit interval), batch normalisation inside a
+//! network, inverse transforms, bases other than the standard and a diagonal normal, and whatever else
+//! has no row above.
+
+use std::collections::BTreeMap;
+
+use pushforward::bijection::Direction;
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
+use pushforward::model::UnivariateSpec;
+use pushforward::network::conditioning::AnyConditioning;
+use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE};
+use pushforward::univariate::{LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
+
+use super::linear::{affine, lu, permute};
+use super::network::{Column, Linear, Network};
+use super::settings::{Of, Settings};
+use super::{Imported, Layer, SourceRows, State, embedding};
+use crate::error::Result;
+
+/// ε of the positive functions.
+const LEAST: f32 = 1e-3;
+
+/// Puts a flow together.
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
+    let rows = SourceRows::read(state, settings.features, settings.context)?;
+    let embedding = embedding::read(state, settings)?;
+    let given = embedding.as_ref().map_or(settings.context, |(spec, _)| spec.outputs);
+    if settings.described() == 0 {
+        return Err(settings.fault("no [[transforms]]: what each transform is, in order"));
+    }
+    let mut layers = Vec::new();
+    for number in 0..settings.described() {
+        let of = settings.of(number);
+        let (path, made) = (of.needed_path()?, Made::Added);
+        let place = Place { state, settings, of, path, given, made };
+        layers.push(place.kind(of.kind().unwrap_or_default())?);
+    }
+    layers.extend(base(state, settings.features)?);
+    state.all_used()?;
+    super::flow(settings, embedding, layers, rows)
+}
+
+/// The base, as a layer from the standard normal distribution unless it is that.
+fn base(state: &State, n: usize) -> Result<Option<Layer>> {
+    state.ignore("_distribution._log_z");
+    let names = ["_distribution.mean_", "_distribution.log_std_"];
+    if !names.iter().all(|name| state.has(name)) {
+        return Ok(None);
+    }
+    // Both are [1, n].
+    let flat = |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
+    let [shift, log_scale] = names.map(flat);
+    Ok(Some(super::linear::affine_of(log_scale?, shift?)))
+}
+
+/// What a coordinate's parameters are.
+struct Parameters {
+    univariate: UnivariateSpec,
+    /// For each of the library's the number of ours.
+    places: Vec<usize>,
+}
+
+/// What a MADE does with its context.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// nflows': it is added.
+    Added,
+    /// normflows': the first layer reads it, and it gates what blocks add.
+    Gated,
+}
+
+/// A transform, and where it stands.
+pub(super) struct Place<'a> {
+    pub(super) state: &'a State,
+    pub(super) settings: &'a Settings,
+    pub(super) of: Of<'a>,
+    pub(super) path: &'a str,
+    /// Values of context that networks read.
+    pub(super) given: usize,
+    pub(super) made: Made,
+}
+
+impl Place<'_> {
+    fn name(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+
+    /// The transform, by its class here or (of normflows) there.
+    pub(super) fn kind(&self, kind: &str) -> Result<Layer> {
+        let (state, n) = (self.state, self.settings.features);
+        match kind {
+            "MaskedAffineAutoregressiveTransform"
+            | "MaskedAffineAutoregressive"
+            | "MaskedPiecewiseRationalQuadraticAutoregressiveTransform" => {
+                self.autoregressive(kind)
+            }
+            "AffineCouplingTransform"
+            | "AdditiveCouplingTransform"
+            | "PiecewiseRationalQuadraticCouplingTransform" => self.coupling(kind),
+            "LULinear" => lu_linear(state, self.path, n),
+            "Permutation" | "RandomPermutation" | "ReversePermutation" => {
+                permute(state, &self.name("_permutation"), n)
+            }
+            "PointwiseAffineTransform" | "AffineTransform" => {
+                let names = [&*self.name("_shift"), &self.name("_scale")];
+                affine(state, names, n, |shift, scale| [-scale.ln(), -shift / scale])
+            }
+            "ActNorm" => {
+                state.ignore(&self.name("initialized"));
+                let logs = state.vector(&self.name("log_scale"), n)?;
+                let shifts = state.vector(&self.name("shift"), n)?;
+                let each = logs.iter().zip(shifts).map(|(log, shift)| -shift * (-log).exp());
+                let shift = each.collect();
+                Ok(super::linear::affine_of(logs.iter().map(|log| -log).collect(), shift))
+            }
+            "BatchNorm" => {
+                let of = |name: &str| state.vector(&self.name(name), n);
+                let (raw, bias) = (of("unconstrained_weight")?, of("bias")?);
+                let (mean, variance) = (of("running_mean")?, of("running_var")?);
+                const EPSILON: f64 = 1e-5;
+                let scale =
+                    |i: usize| (softplus(raw[i]) + EPSILON) / (variance[i] + EPSILON).sqrt();
+                let log_scale = (0..n).map(|i| -scale(i).ln()).collect();
+                let shift = (0..n).map(|i| mean[i] - bias[i] / scale(i)).collect();
+                Ok(super::linear::affine_of(log_scale, shift))
+            }
+            other => Err(self.of.wrong(
+                "kind",
+                other,
+                "MaskedAffineAutoregressiveTransform, \
+                 MaskedPiecewiseRationalQuadraticAutoregressiveTransform, AffineCouplingTransform, \
+                 AdditiveCouplingTransform, PiecewiseRationalQuadraticCouplingTransform, LULinear, \
+                 Permutation, RandomPermutation, ReversePermutation, PointwiseAffineTransform, \
+                 ActNorm or BatchNorm",
+            )),
+        }
+    }
+
+    /// The direction in which an autoregressive network is one pass, and scales multiply.
+    fn fast(&self, kind: &str) -> Direction {
+        match kind {
+            "MaskedAffineAutoregressive" => Direction::Sampling,
+            _ => Direction::Density,
+        }
+    }
+
+    /// The map of a coordinate that has `total` parameters.
+    fn parameters(&self, kind: &str, total: usize) -> Result<Parameters> {
+        let affine = |scale| LocationScaleSpec { scale, multiplies: self.fast(kind) }.into();
+        let (univariate, places, expected): (UnivariateSpec, Vec<usize>, usize) = match kind {
+            "MaskedAffineAutoregressiveTransform" => {
+                let most = pushforward::univariate::location_scale::MOST[1];
+                (affine(ScaleSpec::Softplus { least: LEAST, most }), vec![0, 1], 2)
+            }
+            "MaskedAffineAutoregressive" => {
+                (affine(ScaleSpec::Sigmoid { least: LEAST }), vec![0, 1], 2)
+            }
+            "AffineCouplingTransform" => {
+                let scale = match self.of.scale()? {
+                    "sigmoid" => ScaleSpec::Sigmoid { least: LEAST },
+                    "general" => ScaleSpec::Softplus { least: LEAST, most: 3.0 },
+                    other => {
+                        return Err(self.of.wrong("scale", other, "\"sigmoid\" or \"general\""));
+                    }
+                };
+                (affine(scale), vec![1, 0], 2)
+            }
+            "AdditiveCouplingTransform" => (affine(ScaleSpec::Exp), vec![1], 1),
+            _ => {
+                let tails = self.of.tails()?;
+                if tails != "linear" {
+                    let expected =
+                        "\"linear\": a spline of the unit interval has no counterpart here";
+                    return Err(self.of.wrong("tails", tails, expected));
+                }
+                let bins = (total + 1) / 3;
+                let spline = RationalQuadraticSpec::linear(bins, self.of.bound()?);
+                (spline.into(), (0..total).collect(), (3 * bins).saturating_sub(1))
+            }
+        };
+        if total != expected {
+            let path = self.path;
+            return Err(self.state.fault(format!(
+                "`{path}`: found {total} parameters a coordinate, expected {expected} for {kind}"
+            )));
+        }
+        Ok(Parameters { univariate, places })
+    }
+
+    /// The last layer's weights as our splines take them.
+    fn normalised(&self, last: &mut Linear, outputs: &[[usize; 2]], univariate: &UnivariateSpec) {
+        let UnivariateSpec::RationalQuadratic(spline) = univariate else { return };
+        let factor = self.of.hidden_features().map_or(1.0, |n| 1.0 / (n as f64).sqrt());
+        for (row, [_, p]) in outputs.iter().enumerate() {
+            if *p < 2 * spline.bins {
+                let weights = row * last.columns..(row + 1) * last.columns;
+                last.weight[weights].iter_mut().for_each(|w| *w *= factor);
+                last.bias[row] *= factor;
+            } else {
+                last.bias[row] -= slope_shift();
+            }
+        }
+    }
+
+    fn batch_norm(&self, path: &str) -> Result<()> {
+        let names = ["batch_norm.weight", "batch_norm_layers.0.weight"];
+        match names.iter().find(|name| self.state.has(&format!("{path}.{name}"))) {
+            None => Ok(()),
+            Some(name) => Err(self.state.fault(format!(
+                "`{path}.{name}`: batch normalisation inside a network has no counterpart here"
+            ))),
+        }
+    }
+
+    /// The dense layers of a MADE or a ResidualNet, whether it is residual, and what is made of the
+    /// context for each hidden layer.
+    #[allow(clippy::type_complexity, reason = "three things of one network")]
+    fn layers(
+        &self,
+        net: &str,
+        masked: bool,
+    ) -> Result<(Vec<Linear>, bool, BTreeMap<usize, Linear>)> {
+        let state = self.state;
+        let mut layers = vec![Linear::read(state, &format!("{net}.initial_layer"), masked)?];
+        let mut of_context = BTreeMap::new();
+        let mut read = |l: usize, path: &str| -> Result<()> {
+            if state.has_within(&format!("{path}.context_layer.")) {
+                of_context.insert(l, Linear::read(state, &format!("{path}.context_layer"), false)?);
+            }
+            Ok(())
+        };
+        let adds = masked && self.made == Made::Added;
+        if adds {
+            read(0, net)?;
+        }
+        let mut residual = true;
+        for b in 0.. {
+            let block = format!("{net}.blocks.{b}");
+            if !state.has_within(&format!("{block}.")) {
+                break;
+            }
+            self.batch_norm(&block)?;
+            if state.has_within(&format!("{block}.linear.")) {
+                residual = false;
+                layers.push(Linear::read(state, &format!("{block}.linear"), masked)?);
+                continue;
+            }
+            // nflows' MADE adds it to the first of a pair; otherwise it gates what the second makes.
+            read(layers.len() + usize::from(!adds), &block)?;
+            for k in 0..2 {
+                layers.push(Linear::read(state, &format!("{block}.linear_layers.{k}"), masked)?);
+            }
+        }
+        layers.push(Linear::read(state, &format!("{net}.final_layer"), masked)?);
+        if masked && !adds && state.has_within(&format!("{net}.context_layer.")) {
+            // The first layer reads the context, by a layer of its own.
+            let context = Linear::read(state, &format!("{net}.context_layer"), false)?;
+            let path = format!("{net}.context_layer");
+            let fault =
+                || state.fault(format!("`{path}`: its rows are not those of the first layer"));
+            layers[0] = layers[0].beside(&context).ok_or_else(fault)?;
+        }
+        if masked {
+            // Degrees say again what the masks say.
+            for name in state.names_within(&format!("{net}.")) {
+                if name.ends_with(".degrees") {
+                    state.ignore(&name);
+                }
+            }
+        }
+        Ok((layers, residual, of_context))
+    }
+
+    /// Parameters of each of `n` coordinates in a network's rows.
+    fn total(&self, layers: &[Linear], n: usize) -> Result<usize> {
+        let rows = layers.last().map_or(0, |layer| layer.rows);
+        if n > 0 && rows.is_multiple_of(n) {
+            return Ok(rows / n);
+        }
+        let path = self.path;
+        Err(self.state.fault(format!(
+            "`{path}`: found {rows} outputs, expected a multiple of {n} coordinates"
+        )))
+    }
+
+    fn autoregressive(&self, kind: &str) -> Result<Layer> {
+        let n = self.settings.features;
+        let (mut layers, residual, of_context) =
+            self.layers(&self.name("autoregressive_net"), true)?;
+        let Parameters { univariate, places } = self.parameters(kind, self.total(&layers, n)?)?;
+        let outputs: Vec<[usize; 2]> =
+            (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
+        if let Some(last) = layers.last_mut() {
+            self.normalised(last, &outputs, &univariate);
+        }
+        let mut inputs: Vec<Column> = (0..n).map(Column::Coordinate).collect();
+        let conditioning = match self.made {
+            _ if of_context.is_empty() => AnyConditioning::Read,
+            Made::Added => AnyConditioning::Added,
+            Made::Gated => {
+                inputs.extend((0..self.given).map(Column::Context));
+                AnyConditioning::Gated
+            }
+        };
+        if self.made == Made::Gated && !residual {
+            let path = self.path;
+            return Err(self.state.fault(format!(
+                "`{path}`: a MADE without residual blocks, whose first layer has no units, has no \
+                 counterpart here"
+            )));
+        }
+        let activation = self.of.activation()?;
+        let network =
+            Network { layers, activation, residual, conditioning, of_context, inputs, outputs };
+        self.walked(network, 0, self.fast(kind), univariate)
+    }
+
+    fn walked(
+        &self,
+        network: Network,
+        kept: usize,
+        fast: Direction,
+        univariate: UnivariateSpec,
+    ) -> Result<Layer> {
+        let n = self.settings.features;
+        let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));
+        let parameters = univariate.parameters();
+        let causal =
+            network.with_parameters(parameters).causal(n, self.given, parameters).map_err(fault)?;
+        let spec = AutoregressiveSpec {
+            order: causal.order,
+            kept,
+            fast,
+            network: causal.network.into(),
+            univariate,
+        };
+        Ok(Layer { spec: spec.into(), tensors: causal.tensors })
+    }
+
+    /// The numbers of `identity_features` or `transform_features`.
+    fn features(&self, name: &str) -> Result<Vec<usize>> {
+        let n = self.settings.features;
+        let name = self.name(name);
+        let array = self.state.get(&name)?;
+        let numbers: Vec<usize> = array.data.iter().map(|d| *d as usize).collect();
+        match numbers.iter().find(|d| **d >= n) {
+            None => Ok(numbers),
+            Some(d) => {
+                Err(self.state.fault(format!("`{name}`: found {d}, expected less than {n}")))
+            }
+        }
+    }
+
+    fn coupling(&self, kind: &str) -> Result<Layer> {
+        let (state, n) = (self.state, self.settings.features);
+        let kept = self.features("identity_features")?;
+        let moved = self.features("transform_features")?;
+        let net = self.name("transform_net");
+        if !state.has_within(&format!("{net}.initial_layer.")) {
+            return Err(state.fault(format!(
+                "no tensor `{net}.initial_layer.weight`: networks other than nflows' ResidualNet have \
+                 no counterpart here"
+            )));
+        }
+        let (mut layers, residual, of_context) = self.layers(&net, false)?;
+        let total = self.total(&layers, moved.len())?;
+        let Parameters { univariate, places } = self.parameters(kind, total)?;
+        let mut outputs: Vec<[usize; 2]> = if kind == "AffineCouplingTransform" {
+            // All shifts, then all raw scales.
+            places.iter().flat_map(|p| moved.iter().map(move |d| [*d, *p])).collect()
+        } else {
+            moved.iter().flat_map(|d| places.iter().map(move |p| [*d, *p])).collect()
+        };
+        let own = self.name("unconditional_transform");
+        let has_own = state.has_within(&format!("{own}."));
+        if let Some(last) = layers.last_mut() {
+            self.normalised(last, &outputs, &univariate);
+            if has_own {
+                self.unconditional(&own, &kept, &univariate, last, &mut outputs)?;
+            }
+        }
+        let context = (0..self.given).map(Column::Context);
+        let gated = !of_context.is_empty();
+        let network = Network {
+            layers,
+            activation: self.of.activation()?,
+            residual,
+            conditioning: if gated { AnyConditioning::Gated } else { AnyConditioning::Read },
+            of_context,
+            inputs: kept.iter().copied().map(Column::Coordinate).chain(context).collect(),
+            outputs,
+        };
+        if gated || has_own || kept.is_empty() {
+            let kept = if has_own { 0 } else { kept.len() };
+            return self.walked(network, kept, Direction::Density, univariate);
+        }
+        let fault = |message: String| state.fault(format!("`{net}`: {message}"));
+        let (network, tensors) = network
+            .with_parameters(univariate.parameters())
+            .coupled(self.given, &moved)
+            .map_err(fault)?;
+        let mask = (0..n).map(|d| kept.contains(&d)).collect();
+        let spec = CouplingSpec { mask, network: network.into(), univariate };
+        Ok(Layer { spec: spec.into(), tensors })
+    }
+
+    /// Adds outputs for the kept coordinates, which depend on nothing.
+    fn unconditional(
+        &self,
+        path: &str,
+        kept: &[usize],
+        univariate: &UnivariateSpec,
+        last: &mut Linear,
+        outputs: &mut Vec<[usize; 2]>,
+    ) -> Result<()> {
+        let UnivariateSpec::RationalQuadratic(spline) = univariate else {
+            let message = format!("`{path}`: only splines have a transform of kept coordinates");
+            return Err(self.state.fault(message));
+        };
+        let (bins, mut first) = (spline.bins, 0);
+        let mut mask = vec![true; last.rows * last.columns];
+        for (name, columns) in [("widths", bins), ("heights", bins), ("derivatives", bins - 1)] {
+            let name = format!("{path}.unnormalized_{name}");
+            let data = &self.state.shaped(&name, &[kept.len(), columns])?.data;
+            let shift = if name.ends_with("derivatives") { slope_shift() } else { 0.0 };
+            for (i, d) in kept.iter().enumerate() {
+                for p in 0..columns {
+                    outputs.push([*d, first + p]);
+                    last.bias.push(data[i * columns + p] - shift);
+                    last.weight.extend(std::iter::repeat_n(0.0, last.columns));
+                    mask.extend(std::iter::repeat_n(false, last.columns));
+                    last.rows += 1;
+                }
+            }
+            first += columns;
+        }
+        last.mask = Some(mask);
+        Ok(())
+    }
+}
+
+/// z = L (U x) + b, with ones on the diagonal of L.
+fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
+    let vector = |name: &str, len| state.vector(&format!("{path}.{name}"), len);
+    let entries = n * (n - 1) / 2;
+    let (lower, upper) = (vector("lower_entries", entries)?, vector("upper_entries", entries)?);
+    let (diagonal, bias) = (vector("unconstrained_upper_diag", n)?, vector("bias", n)?);
+    // Row by row, those before the diagonal and those behind it.
+    let below = |i: usize, j: usize| lower[i * i.saturating_sub(1) / 2 + j];
+    let above = |i: usize, j: usize| upper[i * (2 * n - i - 1) / 2 + j - i - 1];
+    let on = |i: usize| softplus(diagonal[i]) + LEAST_F64;
+    Ok(lu(n, below, above, on, bias.to_vec()))
+}
+
+/// normflows' `LULinearPermute`: a permutation, then an [`lu_linear`].
+pub(super) fn permutation_and_lu(
+    state: &State,
+    permutation: &str,
+    linear: &str,
+    n: usize,
+) -> Result<Vec<Layer>> {
+    Ok(vec![permute(state, permutation, n)?, lu_linear(state, linear, n)?])
+}
+
+/// ln(1 + eˣ), without overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// What our splines add to the parameter of a slope, so that 0 gives the slope 1.
+fn slope_shift() -> f64 {
+    (1.0 - LEAST_F64).exp_m1().ln()
+}
+
+/// The floors of both are 1/1000.
+const LEAST_F64: f64 = 1e-3;
+const _: () = assert!(MIN_BIN == LEAST && MIN_DERIVATIVE == LEAST);

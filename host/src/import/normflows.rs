@@ -1,0 +1,233 @@
+//! normflows (Stimper et al.) 1.7: spline flows, RealNVP, NICE, MAF and IAF.
+//!
+//! A flow is `x = flows[n − 1](… flows[0](z))`; the density runs through it backwards, and so do the
+//! settings. Of each part (class, keys within it):
+//!
+//! | flow | keys | here |
+//! |---|---|---|
+//! | `CoupledRationalQuadraticSpline` | `prqct.*`, nflows' coupling | coupling; autoregressive in two groups, as kept coordinates have a spline of their own |
+//! | `AutoregressiveRationalQuadraticSpline` | `mprqat.autoregressive_net.*`, a MADE | autoregressive, conditioning `gated` |
+//! | `MaskedAffineAutoregressive` | `autoregressive_net.*`, a MADE | autoregressive, fast in sampling |
+//! | `AffineCouplingBlock` | `flows.1.param_map.net.{0, 2, …}`; the first half of the coordinates is kept | coupling |
+//! | `MaskedAffineFlow` | `b` (1: kept), `s.net.{0, 2, …}`, `t.net.{0, 2, …}` | coupling, of both networks side by side |
+//! | `LULinearPermute` | `permutation._permutation`, `linear.*` | permute and lu |
+//! | `Permute` | `perm` | permute |
+//! | `ActNorm`, `AffineConstFlow` | `s`, `t` | affine |
+//!
+//! Scales: σ(· + 2) + 1/1000 multiplies in sampling (`MaskedAffineAutoregressive`); `exp` multiplies in
+//! sampling (`MaskedAffineFlow`, and `AffineCouplingBlock` of scale map `exp`), as does σ(· + 2) of scale
+//! map `sigmoid_inv`. In a MADE the first layer reads the context, and what blocks add is gated by it.
+//! The base is a diagonal normal.
+//!
+//! Refused, with the reason: circular coordinates (those of one layer have different tails, and the
+//! networks read their sine and cosine), splines without tails, scale map `sigmoid` (the shift comes
+//! after the division), feed-forward MADEs (whose first layer has no units), mixtures as bases, and
+//! whatever else has no row above.
+
+use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
+use pushforward::layer::CouplingSpec;
+use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
+
+use super::linear::affine_of;
+use super::network::{Column, Linear, Network};
+use super::nflows::{Made, Place, permutation_and_lu};
+use super::settings::{Of, Settings};
+use super::{Imported, Layer, SourceRows, State, Tensors, linear};
+use crate::error::Result;
+
+/// Puts a flow together.
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
+    let rows = SourceRows::read(state, settings.features, settings.context)?;
+    if settings.described() == 0 {
+        return Err(settings.fault("no [[transforms]]: what each flow is, the last one first"));
+    }
+    let mut layers = Vec::new();
+    for number in 0..settings.described() {
+        let of = settings.of(number);
+        let part = Part { state, settings, of, path: of.needed_path()? };
+        layers.extend(part.layers()?);
+    }
+    let n = settings.features;
+    let flat = |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
+    if !state.has("q0.loc") || !state.has("q0.log_scale") {
+        return Err(state.fault(
+            "no `q0.loc` and `q0.log_scale`: a base that is no diagonal normal has no counterpart here",
+        ));
+    }
+    if state.has("q0.weight_scores") {
+        return Err(state.fault("`q0.weight_scores`: a mixture as base has no counterpart here"));
+    }
+    layers.push(affine_of(flat("q0.log_scale")?, flat("q0.loc")?));
+    state.all_used()?;
+    super::flow(settings, None, layers, rows)
+}
+
+/// A part of the flow.
+struct Part<'a> {
+    state: &'a State,
+    settings: &'a Settings,
+    of: Of<'a>,
+    path: &'a str,
+}
+
+impl Part<'_> {
+    fn name(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+
+    /// A part that nflows has too, in its place here.
+    fn of_nflows(&self, path: &str, kind: &str) -> Result<Layer> {
+        let Self { state, settings, of, .. } = *self;
+        let given = settings.context;
+        Place { state, settings, of, path, given, made: Made::Gated }.kind(kind)
+    }
+
+    /// The layers, in the direction of the density.
+    fn layers(&self) -> Result<Vec<Layer>> {
+        let (state, n) = (self.state, self.settings.features);
+        let one = |layer: Result<Layer>| layer.map(|layer| vec![layer]);
+        match self.of.kind().unwrap_or_default() {
+            "CoupledRationalQuadraticSpline" => one(self.of_nflows(
+                &self.name("prqct"),
+                "PiecewiseRationalQuadraticCouplingTransform",
+            )),
+            "AutoregressiveRationalQuadraticSpline" => one(self.of_nflows(
+                &self.name("mprqat"),
+                "MaskedPiecewiseRationalQuadraticAutoregressiveTransform",
+            )),
+            "MaskedAffineAutoregressive" => {
+                one(self.of_nflows(self.path, "MaskedAffineAutoregressive"))
+            }
+            "AffineCouplingBlock" => one(self.affine_coupling()),
+            "MaskedAffineFlow" => one(self.masked_affine()),
+            "LULinearPermute" => permutation_and_lu(
+                state,
+                &self.name("permutation._permutation"),
+                &self.name("linear"),
+                n,
+            ),
+            "Permute" => {
+                // x_i = z_perm(i), so z_i = x_inverse(i).
+                state.ignore(&self.name("perm"));
+                one(linear::permute(state, &self.name("inv_perm"), n))
+            }
+            "ActNorm" | "AffineConstFlow" => {
+                state.ignore(&self.name("data_dep_init_done"));
+                let of = |name| Ok(state.shaped(&self.name(name), &[1, n])?.data.clone());
+                Ok(vec![affine_of(of("s")?, of("t")?)])
+            }
+            other => Err(self.of.wrong(
+                "kind",
+                other,
+                "CoupledRationalQuadraticSpline, AutoregressiveRationalQuadraticSpline, \
+                 MaskedAffineAutoregressive, AffineCouplingBlock, MaskedAffineFlow, LULinearPermute, \
+                 Permute, ActNorm or AffineConstFlow",
+            )),
+        }
+    }
+
+    /// The dense layers of an `MLP`.
+    fn mlp(&self, path: &str) -> Result<Vec<Linear>> {
+        let path = |k: usize| format!("{}.net.{}", self.name(path), 2 * k);
+        let count = (0..).take_while(|k| self.state.has_within(&format!("{}.", path(*k)))).count();
+        if count == 0 {
+            return Err(self.state.fault(format!("no tensor `{}.weight`", path(0))));
+        }
+        (0..count).map(|k| Linear::read(self.state, &path(k), false)).collect()
+    }
+
+    /// A coupling of affine maps; `slope` is that of leaky units.
+    fn coupled(&self, mask: Vec<bool>, network: Network, scale: ScaleSpec) -> Result<Layer> {
+        let among: Vec<usize> = (0..mask.len()).filter(|d| !mask[*d]).collect();
+        let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));
+        let univariate = LocationScaleSpec { scale, multiplies: Direction::Sampling };
+        let (network, mut tensors): (_, Tensors) =
+            network.with_parameters(2).coupled(0, &among).map_err(fault)?;
+        if network.activation == AnyActivation::Leaky {
+            let slope = self.of.leaky()?;
+            for (l, units) in network.hidden.iter().enumerate() {
+                tensors.insert(format!("hidden.{l}.slope"), vec![slope; *units]);
+            }
+        }
+        let spec = CouplingSpec { mask, network: network.into(), univariate: univariate.into() };
+        Ok(Layer { spec: spec.into(), tensors })
+    }
+
+    /// Outputs are shift and raw scale of one coordinate after another, or shifts alone.
+    fn affine_coupling(&self) -> Result<Layer> {
+        let n = self.settings.features;
+        let half = n.div_ceil(2);
+        let layers = self.mlp("flows.1.param_map")?;
+        let rows = layers.last().map_or(0, |layer| layer.rows);
+        let (scale, places): (_, &[usize]) = match self.of.scale()? {
+            "none" => (ScaleSpec::Exp, &[1]),
+            "exp" => (ScaleSpec::Exp, &[1, 0]),
+            "sigmoid_inv" => (ScaleSpec::Sigmoid { least: 0.0 }, &[1, 0]),
+            other => {
+                let expected = "\"exp\", \"sigmoid_inv\" or \"none\": of others the shift comes after \
+                                the division, which has no counterpart here";
+                return Err(self.of.wrong("scale", other, expected));
+            }
+        };
+        let expected = places.len() * (n - half);
+        if rows != expected {
+            let path = self.path;
+            return Err(self
+                .state
+                .fault(format!("`{path}`: found {rows} outputs, expected {expected}")));
+        }
+        let inputs = (0..half).map(Column::Coordinate).collect();
+        let outputs = (half..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
+        let network = Network::plain(layers, self.of.mlp_activation()?, inputs, outputs);
+        self.coupled((0..n).map(|d| d < half).collect(), network, scale)
+    }
+
+    /// Two networks that read all coordinates, the moved ones as 0, and give one number for each.
+    fn masked_affine(&self) -> Result<Layer> {
+        let (state, n) = (self.state, self.settings.features);
+        let mask = state.shaped(&self.name("b"), &[1, n])?;
+        let mask: Vec<bool> = mask.data.iter().map(|b| *b != 0.0).collect();
+        let parts: Vec<(usize, Vec<Linear>)> = [(0, "s"), (1, "t")]
+            .into_iter()
+            .filter(|(_, name)| state.has_within(&format!("{}.", self.name(name))))
+            .map(|(p, name)| Ok((p, self.mlp(name)?)))
+            .collect::<Result<_>>()?;
+        let depth = parts.first().map_or(0, |(_, layers)| layers.len());
+        let fits = parts.iter().all(|(_, layers)| {
+            layers.len() == depth
+                && layers.first().is_some_and(|layer| layer.columns == n)
+                && layers.last().is_some_and(|layer| layer.rows == n)
+        });
+        if depth == 0 || !fits {
+            let path = self.path;
+            return Err(state.fault(format!(
+                "`{path}`: networks `s` and `t` of other depths or widths than {n} have no counterpart \
+                 here"
+            )));
+        }
+        // Side by side, over the kept coordinates, for the moved ones.
+        let kept: Vec<usize> = (0..n).filter(|d| mask[*d]).collect();
+        let moved: Vec<usize> = (0..n).filter(|d| !mask[*d]).collect();
+        let mut layers = Vec::with_capacity(depth);
+        for l in 0..depth {
+            let of_parts: Vec<Linear> = parts
+                .iter()
+                .map(|(_, layers)| {
+                    let layer =
+                        if l == 0 { layers[l].with_columns(&kept) } else { layers[l].clone() };
+                    if l + 1 == depth { layer.with_rows(&moved) } else { layer }
+                })
+                .collect();
+            layers.push(if l == 0 {
+                Linear::stacked(&of_parts)
+            } else {
+                Linear::blocks(&of_parts)
+            });
+        }
+        let inputs = kept.iter().copied().map(Column::Coordinate).collect();
+        let outputs = parts.iter().flat_map(|(p, _)| moved.iter().map(move |d| [*d, *p])).collect();
+        let network = Network::plain(layers, self.of.mlp_activation()?, inputs, outputs);
+        self.coupled(mask, network, ScaleSpec::Exp)
+    }
+}

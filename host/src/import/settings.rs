@@ -1,0 +1,259 @@
+//! What a state dict does not record: a TOML that the exporter writes, or a person.
+//!
+//! ```toml
+//! library = "zuko"
+//! version = "1.6.0"
+//! features = 5
+//! context = 2
+//!
+//! # What all transforms have in common, unless a [[transforms]] of the same number says otherwise.
+//! [transform]
+//! univariate = "MonotonicRQSTransform"
+//! bound = 5.0
+//! slope = 0.001
+//! activation = "ReLU"
+//!
+//! # Of an embedding network its layers, in order.
+//! [[embedding]]
+//! kind = "Standardize"
+//! ```
+//!
+//! Values are those of the library's own names and arguments.
+
+use std::path::{Path, PathBuf};
+
+use pushforward::activation::AnyActivation;
+use serde::Deserialize;
+
+use super::Library;
+use crate::error::{Error, Result};
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    #[serde(skip)]
+    file: PathBuf,
+    /// The library's name.
+    pub library: String,
+    /// Its version.
+    pub version: String,
+    /// Coordinates.
+    pub features: usize,
+    /// Values of context, before any embedding.
+    #[serde(default)]
+    pub context: usize,
+    /// What is said of all transforms.
+    #[serde(default)]
+    transform: Transform,
+    /// What is said of one.
+    #[serde(default)]
+    transforms: Vec<Transform>,
+    /// Layers of an embedding network.
+    #[serde(default)]
+    pub embedding: Vec<Embedding>,
+}
+
+/// A transform.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transform {
+    path: Option<String>,
+    kind: Option<String>,
+    univariate: Option<String>,
+    bound: Option<f32>,
+    slope: Option<f32>,
+    activation: Option<String>,
+    tails: Option<String>,
+    scale: Option<String>,
+    hidden_features: Option<usize>,
+    leaky: Option<f64>,
+}
+
+/// A layer of an embedding network: the name of its class.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// The class.
+    pub kind: String,
+}
+
+/// What is said of one transform, to be asked for by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    settings: &'a Settings,
+    number: usize,
+}
+
+impl Settings {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is missing or malformed, or of another library.
+    pub fn read(file: &Path, library: Library) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(|e| Error::read(file, &e))?;
+        let settings: Settings = toml::from_str(&text).map_err(|e| Error::input(file, e))?;
+        let settings = Settings { file: file.into(), ..settings };
+        if settings.library != library.name() {
+            let found = &settings.library;
+            let message = format!("library: found \"{found}\", expected \"{}\"", library.name());
+            return Err(settings.fault(message));
+        }
+        if settings.features == 0 {
+            return Err(settings.fault("features: found 0, expected at least 1"));
+        }
+        Ok(settings)
+    }
+
+    /// Something that is wrong with the file.
+    pub fn fault(&self, message: impl ToString) -> Error {
+        Error::input(&self.file, message)
+    }
+
+    /// What is said of transform `number`.
+    pub fn of(&self, number: usize) -> Of<'_> {
+        Of { settings: self, number }
+    }
+
+    /// The number of transforms that are described one by one; 0 if none is.
+    pub fn described(&self) -> usize {
+        self.transforms.len()
+    }
+}
+
+impl<'a> Of<'a> {
+    fn get<T>(&self, field: impl Fn(&'a Transform) -> &'a Option<T>) -> Option<&'a T> {
+        let own = self.settings.transforms.get(self.number).and_then(|own| field(own).as_ref());
+        own.or(field(&self.settings.transform).as_ref())
+    }
+
+    /// Something that is wrong with a field.
+    pub fn wrong(&self, field: &str, found: &str, expected: &str) -> Error {
+        let path = format!("transforms.{}.{field}", self.number);
+        self.settings.fault(format!("{path}: found \"{found}\", expected {expected}"))
+    }
+
+    fn need<T>(&self, field: &str, value: Option<T>, why: &str) -> Result<T> {
+        value.ok_or_else(|| {
+            let Self { settings, number } = self;
+            let place = format!("`{field}` in [transform] or in [[transforms]] {number}");
+            settings.fault(format!("no {place}: {why}, and the state dict does not record it"))
+        })
+    }
+
+    /// Where its tensors are, if it is said: the beginning of their names, without a dot at its end.
+    pub fn path(&self) -> Option<&'a str> {
+        self.get(|t| &t.path).map(String::as_str)
+    }
+
+    /// The same, where it has to be said.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn needed_path(&self) -> Result<&'a str> {
+        self.path().ok_or_else(|| {
+            self.settings.fault(format!(
+                "no `path` in [[transforms]] {}: how the names of its tensors begin",
+                self.number
+            ))
+        })
+    }
+
+    /// The slope of leaky units.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn leaky(&self) -> Result<f64> {
+        self.need("leaky", self.get(|t| &t.leaky).copied(), "the slope of leaky units below 0")
+    }
+
+    /// The activation of a network of normflows' `MLP`, which may be leaky.
+    ///
+    /// # Errors
+    /// It is not said, or is none that there is here.
+    pub fn mlp_activation(&self) -> Result<AnyActivation> {
+        match self.get(|t| &t.activation).map(String::as_str) {
+            Some("LeakyReLU") => Ok(AnyActivation::Leaky),
+            _ => self.activation(),
+        }
+    }
+
+    /// The tails of a spline.
+    ///
+    /// # Errors
+    /// They are not said.
+    pub fn tails(&self) -> Result<&'a str> {
+        let tails = self.get(|t| &t.tails).map(String::as_str);
+        self.need("tails", tails, "what the spline is beyond its interval")
+    }
+
+    /// What makes scales of raw ones.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn scale(&self) -> Result<&'a str> {
+        let scale = self.get(|t| &t.scale).map(String::as_str);
+        self.need("scale", scale, "what makes a scale of a raw one")
+    }
+
+    /// The width by whose root a network's widths and heights are divided, if they are.
+    pub fn hidden_features(&self) -> Option<usize> {
+        self.get(|t| &t.hidden_features).copied()
+    }
+
+    /// The transform's class, if it is said.
+    pub fn kind(&self) -> Option<&'a str> {
+        self.get(|t| &t.kind).map(String::as_str)
+    }
+
+    /// The class of what moves a coordinate.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn univariate(&self) -> Result<&'a str> {
+        let univariate = self.get(|t| &t.univariate).map(String::as_str);
+        self.need("univariate", univariate, "what moves a coordinate")
+    }
+
+    /// The bound of a spline.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn bound(&self) -> Result<f32> {
+        self.need("bound", self.get(|t| &t.bound).copied(), "the end of the spline's interval")
+    }
+
+    /// The least slope of a map.
+    ///
+    /// # Errors
+    /// It is not said; `why` says more of it.
+    pub fn slope(&self, why: &str) -> Result<f32> {
+        self.need("slope", self.get(|t| &t.slope).copied(), why)
+    }
+
+    /// The activation of hidden units.
+    ///
+    /// # Errors
+    /// It is not said, or is none that there is here.
+    pub fn activation(&self) -> Result<AnyActivation> {
+        let name = self.get(|t| &t.activation).map(String::as_str);
+        let name = self.need("activation", name, "what hidden units make of their sums")?;
+        activation(name).ok_or_else(|| self.wrong("activation", name, ACTIVATIONS))
+    }
+}
+
+/// Activations as PyTorch's classes name them, for messages.
+pub(super) const ACTIVATIONS: &str =
+    "ReLU, Tanh, ELU, SiLU or GELU (of PyTorch's default arguments)";
+
+/// An activation by the name of PyTorch's class.
+pub(super) fn activation(name: &str) -> Option<AnyActivation> {
+    Some(match name {
+        "ReLU" => AnyActivation::Relu,
+        "Tanh" => AnyActivation::Tanh,
+        "ELU" => AnyActivation::Elu,
+        "SiLU" => AnyActivation::Silu,
+        "GELU" => AnyActivation::Gelu,
+        _ => return None,
+    })
+}

@@ -1,0 +1,316 @@
+//! zuko (Rozet et al.), 1.0 to 1.6: MAF, NSF with any number of passes, RealNVP and NICE, and what
+//! sbi builds of them.
+//!
+//! A flow is `z = f(x)`, its transforms in the order of their numbers. Of each transform (class, keys):
+//!
+//! | transform | keys | here |
+//! |---|---|---|
+//! | `MaskedAutoregressiveTransform` | `order`, `hyper.{0, 2, …}.{weight, bias, mask}` | autoregressive; masks are read, `order` is not needed |
+//! | `GeneralCouplingTransform` | `mask` (true: kept), `hyper.{0, 2, …}.{weight, bias}` | coupling |
+//! | `ElementWiseTransform` | `hyper.{0, 2, …}` of the context alone, or `phi.{0, 1, …}` | autoregressive, of nothing |
+//! | `AffineTransform` | `loc`, `scale` or `_0`, `_1` | affine |
+//! | `PermutationTransform` | `order` or `_0` | permute |
+//! | `LULinearTransform` | `LU` or `_0` | lu |
+//!
+//! | univariate | parameters of a coordinate | here |
+//! |---|---|---|
+//! | `MonotonicAffineTransform` | shift, raw scale | location_scale `soft_exp`, multiplies in density |
+//! | `MonotonicRQSTransform` | K widths, K heights, K − 1 slopes | rational_quadratic, knots `soft_clipped` |
+//! | `AdditiveTransform` | shift | location_scale `exp` of 0 |
+//!
+//! Inputs of a network are coordinates, then the context; outputs are coordinate after coordinate, in
+//! couplings the moved ones. The base's `loc` and `scale` (`_0` and `_1` before 1.6) are a last affine
+//! layer unless they are 0 and 1.
+//!
+//! Refused, with the reason: residual networks (their blocks take units after weights), normalised ones,
+//! and whatever else has no row above. Circular splines (NCSF) turn the circle by half before the
+//! spline, for which there is no part yet.
+
+use pushforward::bijection::Direction;
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
+use pushforward::model::UnivariateSpec;
+use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
+
+use super::linear::{affine, lu, permute};
+use super::network::{Column, Linear, Network};
+use super::settings::{Of, Settings};
+use super::{Imported, Layer, SourceRows, State, embedding};
+use crate::error::Result;
+
+/// Why a least slope has to be said.
+const SLOPE: &str =
+    "0.001 in zuko up to 1.0.0 and from 1.5.0 on, 0.0001 between, where none was given";
+
+/// Puts a flow together.
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
+    let rows = SourceRows::read(state, settings.features, settings.context)?;
+    let embedding = embedding::read(state, settings)?;
+    let given = embedding.as_ref().map_or(settings.context, |(spec, _)| spec.outputs);
+    let transforms = transforms(state, settings)?;
+    let mut layers = Vec::with_capacity(transforms.len() + 1);
+    for (number, path) in transforms.iter().enumerate() {
+        let place = Place { state, settings, of: settings.of(number), path, given };
+        layers.push(place.layer()?);
+    }
+    layers.extend(base(state, settings.features)?);
+    state.all_used()?;
+    super::flow(settings, embedding, layers, rows)
+}
+
+/// The paths of the transforms, each with a dot at its end.
+fn transforms(state: &State, settings: &Settings) -> Result<Vec<String>> {
+    let prefixes = ["transform.transforms.", "transforms."];
+    let list = prefixes.into_iter().find(|prefix| state.has_within(&format!("{prefix}0.")));
+    let Some(prefix) = list else {
+        if state.has_within("transform.") {
+            return Ok(vec!["transform.".into()]);
+        }
+        return Err(state.fault("no tensor of a transform: found none named `transform.…`"));
+    };
+    let paths: Vec<String> =
+        (0..).map(|i| format!("{prefix}{i}.")).take_while(|path| state.has_within(path)).collect();
+    let described = settings.described();
+    if described > 0 && described != paths.len() {
+        let found = paths.len();
+        return Err(settings.fault(format!(
+            "transforms: found {described}, expected {found}, as many as the state dict has"
+        )));
+    }
+    Ok(paths)
+}
+
+/// A transform, and where it stands.
+struct Place<'a> {
+    state: &'a State,
+    settings: &'a Settings,
+    of: Of<'a>,
+    path: &'a str,
+    /// Values of context that networks read.
+    given: usize,
+}
+
+impl Place<'_> {
+    fn layer(&self) -> Result<Layer> {
+        let (state, path) = (self.state, self.path);
+        let kind = match self.of.kind() {
+            Some(kind) => kind,
+            None if state.has(&format!("{path}mask")) => "GeneralCouplingTransform",
+            None if state.has(&format!("{path}hyper.0.mask")) => "MaskedAutoregressiveTransform",
+            None if state.has_within(&format!("{path}phi.")) => "ElementWiseTransform",
+            None => {
+                let message = "`kind`: what the transform is, which its tensors do not say";
+                return Err(self.settings.fault(format!("no {message} (`{path}…`)")));
+            }
+        };
+        match kind {
+            "MaskedAutoregressiveTransform" | "ElementWiseTransform" => self.autoregressive(),
+            "GeneralCouplingTransform" => self.coupling(),
+            "AffineTransform" => self.affine(),
+            "PermutationTransform" => self.permute(),
+            "LULinearTransform" => self.lu(),
+            other => Err(self.of.wrong(
+                "kind",
+                other,
+                "MaskedAutoregressiveTransform, GeneralCouplingTransform, ElementWiseTransform, \
+                 AffineTransform, PermutationTransform or LULinearTransform",
+            )),
+        }
+    }
+
+    /// A tensor by the name of its argument, or by its number.
+    fn argument(&self, name: &str, number: usize) -> String {
+        let named = format!("{}{name}", self.path);
+        if self.state.has(&named) { named } else { format!("{}_{number}", self.path) }
+    }
+
+    fn affine(&self) -> Result<Layer> {
+        let n = self.settings.features;
+        let (loc, scale) = (self.argument("loc", 0), self.argument("scale", 1));
+        affine(self.state, [&loc, &scale], n, |loc, scale| [-scale.ln(), -loc / scale])
+    }
+
+    fn permute(&self) -> Result<Layer> {
+        permute(self.state, &self.argument("order", 0), self.settings.features)
+    }
+
+    /// z = L U x, U with ones on its diagonal.
+    fn lu(&self) -> Result<Layer> {
+        let (state, n) = (self.state, self.settings.features);
+        let name = self.argument("LU", 0);
+        let matrix = &state.shaped(&name, &[n, n])?.data;
+        let at = |i: usize, j: usize| matrix[i * n + j];
+        if let Some(i) = (0..n).find(|i| at(*i, *i) <= 0.0) {
+            let found = at(i, i);
+            return Err(state.fault(format!(
+                "`{name}`: found {found} at place {i} of the diagonal, expected numbers above 0"
+            )));
+        }
+        // Ours has the ones in L, so what is on L's diagonal scales L's columns and U's rows.
+        let lower = |i: usize, j: usize| at(i, j) / at(j, j);
+        let upper = |i: usize, j: usize| at(i, i) * at(i, j);
+        Ok(lu(n, lower, upper, |i| at(i, i), vec![0.0; n]))
+    }
+
+    /// The map of a coordinate, and for each of the library's parameters the number of ours.
+    fn univariate(&self, total: usize) -> Result<(UnivariateSpec, Vec<usize>)> {
+        let slope = || self.of.slope(SLOPE);
+        let name = self.of.univariate()?;
+        let affine = |scale| LocationScaleSpec { scale, multiplies: Direction::Density }.into();
+        let (spec, places, expected) = match name {
+            "MonotonicAffineTransform" => {
+                (affine(ScaleSpec::SoftExp { least: slope()? }), vec![1, 0], 2)
+            }
+            "AdditiveTransform" => (affine(ScaleSpec::Exp), vec![1], 1),
+            "MonotonicRQSTransform" => {
+                let bins = (total + 1) / 3;
+                let knots = KnotsSpec::SoftClipped { least: slope()? };
+                let spec = RationalQuadraticSpec::linear(bins, self.of.bound()?).with_knots(knots);
+                (spec.into(), (0..total).collect(), (3 * bins).saturating_sub(1))
+            }
+            "CircularRQSTransform" => {
+                let expected = "a spline of the line: one that turns the circle by half first has no \
+                                part here yet";
+                return Err(self.of.wrong("univariate", name, expected));
+            }
+            other => {
+                let expected =
+                    "MonotonicAffineTransform, MonotonicRQSTransform or AdditiveTransform";
+                return Err(self.of.wrong("univariate", other, expected));
+            }
+        };
+        if total != expected {
+            let path = self.path;
+            return Err(self.state.fault(format!(
+                "`{path}…`: found {total} parameters a coordinate, expected {expected} for {name}"
+            )));
+        }
+        Ok((spec, places))
+    }
+
+    /// Layers of `hyper`.
+    fn hyper(&self, masked: bool) -> Result<Vec<Linear>> {
+        let (state, path) = (self.state, self.path);
+        if state.has_within(&format!("{path}hyper.1.")) {
+            return Err(state.fault(format!(
+                "`{path}hyper.1`: a residual network, whose blocks take units after their weights, has \
+                 no counterpart here"
+            )));
+        }
+        let path = |k: usize| format!("{path}hyper.{}", 2 * k);
+        let count = (0..).take_while(|k| state.has_within(&format!("{}.", path(*k)))).count();
+        if count == 0 {
+            return Err(state.fault(format!("no tensor `{}.weight`", path(0))));
+        }
+        (0..count).map(|k| Linear::read(state, &path(k), masked)).collect()
+    }
+
+    fn activation(&self, layers: &[Linear]) -> Result<pushforward::activation::AnyActivation> {
+        if layers.len() > 1 { self.of.activation() } else { Ok(Default::default()) }
+    }
+
+    /// Parameters of each of `n` coordinates in `rows` rows.
+    fn total(&self, rows: usize, n: usize) -> Result<usize> {
+        if n > 0 && rows.is_multiple_of(n) {
+            return Ok(rows / n);
+        }
+        let path = self.path;
+        Err(self.state.fault(format!(
+            "`{path}hyper`: found {rows} outputs, expected a multiple of {n} coordinates"
+        )))
+    }
+
+    fn autoregressive(&self) -> Result<Layer> {
+        let (state, path, n) = (self.state, self.path, self.settings.features);
+        state.ignore(&format!("{path}order"));
+        let context = (0..self.given).map(Column::Context);
+        let coordinates = (0..n).map(Column::Coordinate);
+        let (layers, inputs): (_, Vec<Column>) = if state.has_within(&format!("{path}phi.")) {
+            (vec![self.phi(n)?], Vec::new())
+        } else if state.has(&format!("{path}hyper.0.mask")) {
+            (self.hyper(true)?, coordinates.chain(context).collect())
+        } else {
+            (self.hyper(false)?, context.collect())
+        };
+        let total = self.total(layers.last().map_or(0, |layer| layer.rows), n)?;
+        let (univariate, places) = self.univariate(total)?;
+        let activation = self.activation(&layers)?;
+        let outputs = (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
+        let network = Network::plain(layers, activation, inputs, outputs);
+        let fault = |message: String| state.fault(format!("`{path}hyper`: {message}"));
+        let causal = network
+            .with_parameters(univariate.parameters())
+            .causal(n, self.given, univariate.parameters())
+            .map_err(fault)?;
+        let spec = AutoregressiveSpec {
+            order: causal.order,
+            kept: 0,
+            fast: Direction::Density,
+            network: causal.network.into(),
+            univariate,
+        };
+        Ok(Layer { spec: spec.into(), tensors: causal.tensors })
+    }
+
+    /// Parameters that depend on nothing, `phi.{k}` of shape [n] or [n, parameters]: a dense layer of no
+    /// inputs.
+    fn phi(&self, n: usize) -> Result<Linear> {
+        let mut parts: Vec<&[f64]> = Vec::new();
+        for k in 0.. {
+            let name = format!("{}phi.{k}", self.path);
+            if !self.state.has(&name) {
+                break;
+            }
+            let array = self.state.get(&name)?;
+            if array.shape.first() != Some(&n) {
+                let found = &array.shape;
+                return Err(self.state.fault(format!(
+                    "`{name}`: found shape {found:?}, expected {n} coordinates first"
+                )));
+            }
+            parts.push(&array.data);
+        }
+        let of = |d: usize| {
+            parts.iter().flat_map(move |part| part.chunks(part.len() / n).nth(d)).flatten().copied()
+        };
+        let bias: Vec<f64> = (0..n).flat_map(of).collect();
+        Ok(Linear { rows: bias.len(), columns: 0, weight: Vec::new(), bias, mask: None })
+    }
+
+    fn coupling(&self) -> Result<Layer> {
+        let (state, path, n) = (self.state, self.path, self.settings.features);
+        let mask: Vec<bool> =
+            state.vector(&format!("{path}mask"), n)?.iter().map(|x| *x != 0.0).collect();
+        let among = |kept: bool| (0..n).filter(|d| mask[*d] == kept).collect::<Vec<_>>();
+        let (kept, moved) = (among(true), among(false));
+        let layers = self.hyper(false)?;
+        let total = self.total(layers.last().map_or(0, |layer| layer.rows), moved.len())?;
+        let (univariate, places) = self.univariate(total)?;
+        let context = (0..self.given).map(Column::Context);
+        let inputs = kept.into_iter().map(Column::Coordinate).chain(context).collect();
+        let outputs = moved.iter().flat_map(|d| places.iter().map(move |p| [*d, *p])).collect();
+        let activation = self.activation(&layers)?;
+        let network = Network::plain(layers, activation, inputs, outputs);
+        let fault = |message: String| state.fault(format!("`{path}hyper`: {message}"));
+        let (network, tensors) = network
+            .with_parameters(univariate.parameters())
+            .coupled(self.given, &moved)
+            .map_err(fault)?;
+        let spec = CouplingSpec { mask, network: network.into(), univariate };
+        Ok(Layer { spec: spec.into(), tensors })
+    }
+}
+
+/// The base: a normal distribution, as a layer from the standard one unless it is that.
+fn base(state: &State, n: usize) -> Result<Option<Layer>> {
+    for names in [["base.loc", "base.scale"], ["base._0", "base._1"]] {
+        if names.iter().all(|name| state.has(name)) {
+            let layer = affine(state, names, n, |loc, scale| [scale.ln(), loc])?;
+            let moves = layer.tensors.values().flatten().any(|x| *x != 0.0);
+            return Ok(moves.then_some(layer));
+        }
+    }
+    Err(state.fault(
+        "no `base.loc` and `base.scale` (`base._0` and `base._1` before 1.6): a base that is no \
+         diagonal normal has no counterpart here",
+    ))
+}

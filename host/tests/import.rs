@@ -1,0 +1,237 @@
+//! Models of other libraries, from files that `import/make_*.py` made with the real ones: flows of random
+//! weights, their rows and log-densities.
+
+use std::path::{Path, PathBuf};
+
+use pushforward_host::import::{self, CLOSE, Imported, Library, SAME, SourceRows};
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import")
+}
+
+/// What an import makes of a file, or says of it.
+fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported, String> {
+    import::read(library, state, settings).map_err(|e| e.to_string())
+}
+
+/// The library that a file's name begins with.
+fn library(name: &str) -> (Library, &'static str) {
+    let all = [
+        ("zuko", Library::Zuko, "zuko 1.6.0"),
+        ("nflows", Library::Nflows, "nflows 0.14"),
+        ("normflows", Library::Normflows, "normflows 1.7.3"),
+    ];
+    let (_, library, full_name) = all.into_iter().find(|(own, ..)| name.starts_with(own)).unwrap();
+    (library, full_name)
+}
+
+#[test]
+fn log_densities_are_the_sources() {
+    let (mut seen, mut ill_conditioned) = (0, 0);
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for settings in files.iter().filter(|path| path.extension().is_some_and(|e| e == "toml")) {
+        let name = settings.file_stem().unwrap().to_string_lossy();
+        let (library, full_name) = library(&name);
+        let state = settings.with_extension("safetensors");
+        let imported = read(library, &state, settings).unwrap_or_else(|e| panic!("{e}"));
+        let in_f64 = imported.difference();
+        assert!(in_f64 < SAME, "{name}: {in_f64:e} in f64");
+        let version = full_name.split(' ').next_back().unwrap();
+        let model = imported.model(library, version).unwrap();
+        let in_f32 = imported.source.difference_of(&model).unwrap();
+        let (allowed, own) = (imported.source.allowed(), imported.source.single());
+        assert!(in_f32 <= allowed, "{name}: {in_f32:e} in f32, the source's own {own:e}");
+        ill_conditioned += usize::from(in_f32 > CLOSE);
+        // The file keeps the rows.
+        let again = pushforward::model::Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        let (source, kept) = SourceRows::of(&again).unwrap();
+        assert_eq!(source, full_name);
+        assert_eq!(kept, imported.source);
+        seen += 1;
+    }
+    assert_eq!(seen, 33);
+    // Two have random weights with which the source's own f32 is off by 0.8 and 1.5e-5.
+    assert_eq!(ill_conditioned, 2);
+}
+
+/// A copy of an exported flow with its tensors and its settings changed.
+fn changed(
+    name: &str,
+    tensors: impl Fn(&str, &[u8]) -> Option<(String, Vec<u8>)>,
+    settings: impl Fn(String) -> String,
+) -> Result<Imported, String> {
+    let place = tempfile::tempdir().unwrap();
+    let [state, toml] = ["flow.safetensors", "flow.toml"].map(|file| place.path().join(file));
+    let from = folder().join(name);
+    let bytes = std::fs::read(from.with_extension("safetensors")).unwrap();
+    let read_in = SafeTensors::deserialize(&bytes).unwrap();
+    let mut all: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, view) in read_in.tensors() {
+        if let Some((name, data)) = tensors(&name, view.data()) {
+            all.push((name, view.dtype(), view.shape().to_vec(), data));
+        }
+    }
+    let views = all.iter().map(|(name, dtype, shape, data)| {
+        (name.clone(), TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    std::fs::write(&state, serialize(views, None).unwrap()).unwrap();
+    let text = std::fs::read_to_string(from.with_extension("toml")).unwrap();
+    std::fs::write(&toml, settings(text)).unwrap();
+    read(library(name).0, &state, &toml)
+        .map_err(|e| e.replace(&place.path().display().to_string(), "…"))
+}
+
+fn same(name: &str, data: &[u8]) -> Option<(String, Vec<u8>)> {
+    Some((name.into(), data.into()))
+}
+
+#[test]
+fn what_is_not_as_it_was_exported_is_named() {
+    let renamed = |from: &'static str, to: &'static str| {
+        move |name: &str, data: &[u8]| Some((name.replace(from, to), data.to_vec()))
+    };
+    let without = |gone: &'static str| {
+        move |name: &str, data: &[u8]| (name != gone).then(|| (name.into(), data.to_vec()))
+    };
+    let text = |from: &'static str, to: &'static str| move |text: String| text.replace(from, to);
+    let kept = |text: String| text;
+    let (first, gone) = ("transform.transforms.0.hyper.0.bias", "pushforward.rows");
+    let cases: Vec<(Result<Imported, String>, &[&str])> = vec![
+        (
+            changed("zuko_nsf", renamed(first, "transform.transforms.0.hyper.0.offset"), kept),
+            &["no tensor `transform.transforms.0.hyper.0.bias`", "mask, offset, weight"],
+        ),
+        (changed("zuko_nsf", without(gone), kept), &["no `pushforward.rows`", "exporter"]),
+        (
+            changed("zuko_maf", renamed("base.loc", "base.location"), kept),
+            &["no `base.loc` and `base.scale`"],
+        ),
+        (
+            changed("zuko_maf", renamed("transforms.2.order", "transforms.2.extra"), kept),
+            &["`transform.transforms.2.extra`", "belongs to nothing"],
+        ),
+        // Of another version: with another least slope.
+        (
+            changed("zuko_maf", same, text("slope = 0.001", "slope = 0.0001")),
+            &["not reproduced", "in f64"],
+        ),
+        (
+            changed("zuko_nsf", same, text("slope = 0.001", "")),
+            &["no `slope`", "0.0001 between", "does not record it"],
+        ),
+        (changed("zuko_nsf", same, text("bound = 5.0", "")), &["no `bound`"]),
+        (changed("zuko_nsf", same, text("activation = \"Tanh\"", "")), &["no `activation`"]),
+        (
+            changed("zuko_nsf", same, text("\"Tanh\"", "\"Mish\"")),
+            &["transforms.0.activation", "\"Mish\"", "ReLU, Tanh"],
+        ),
+        (
+            changed("zuko_nsf", same, text("MonotonicRQSTransform", "BernsteinTransform")),
+            &["transforms.0.univariate", "BernsteinTransform"],
+        ),
+        (
+            changed("zuko_nsf", same, text("MonotonicRQSTransform", "MonotonicAffineTransform")),
+            &["found 17 parameters a coordinate, expected 2"],
+        ),
+        (
+            changed("zuko_nsf", same, text("features = 4", "features = 3")),
+            &["`pushforward.rows`: found shape [16, 4], expected [16, 3]"],
+        ),
+        (
+            changed("zuko_nsf", same, text("context = 2", "context = 3")),
+            &["`pushforward.context`: found shape [16, 2], expected [16, 3]"],
+        ),
+        (
+            changed("zuko_nsf", same, text("\"zuko\"", "\"nflows\"")),
+            &["library: found \"nflows\", expected \"zuko\""],
+        ),
+        (
+            changed("nflows_spline", same, text("bound = 3.0", "bound = 2.5")),
+            &["not reproduced", "in f64"],
+        ),
+        (
+            changed("nflows_spline", same, text("hidden_features = 10", "")),
+            &["not reproduced", "in f64"],
+        ),
+        (
+            changed("nflows_spline", same, text("\"linear\"", "\"none\"")),
+            &["transforms.0.tails", "\"none\"", "unit interval"],
+        ),
+        (
+            changed("nflows_affine", same, text("scale = \"sigmoid\"", "")),
+            &["no `scale`", "does not record it"],
+        ),
+        (
+            changed("nflows_linear", same, text("\"LULinear\"", "\"QRLinear\"")),
+            &["transforms.1.kind", "QRLinear", "LULinear"],
+        ),
+        (
+            changed("normflows_affine", same, text("\"sigmoid_inv\"", "\"sigmoid\"")),
+            &["transforms.3.scale", "after the division"],
+        ),
+        (
+            changed("normflows_coupled", same, text("\"linear\"", "\"circular\"")),
+            &["transforms.0.tails", "\"circular\""],
+        ),
+        (
+            changed("normflows_masked", renamed("q0.loc", "q0.mean"), kept),
+            &["no `q0.loc` and `q0.log_scale`"],
+        ),
+        (
+            changed("nflows_maf", renamed("blocks.0.linear_layers.0", "blocks.0.dense"), kept),
+            &[
+                "no tensor `_transform._transforms.0.autoregressive_net.blocks.0.linear_layers.0.weight`",
+            ],
+        ),
+        (
+            changed("zuko_sbi", same, text("\"Standardize\"", "\"LayerNorm\"")),
+            &["embedding.0.kind", "LayerNorm", "Standardize"],
+        ),
+        (
+            changed(
+                "zuko_maf_graph",
+                |name, data| {
+                    let all = name.ends_with(".mask");
+                    Some((name.into(), if all { vec![1; data.len()] } else { data.into() }))
+                },
+                kept,
+            ),
+            &["`transform.transforms.0.hyper`", "depend"],
+        ),
+        (
+            changed(
+                "zuko_maf",
+                |name, data| {
+                    let mut data = data.to_vec();
+                    if name.ends_with("hyper.2.weight") {
+                        data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+                    }
+                    Some((name.into(), data))
+                },
+                kept,
+            ),
+            &["hyper.2.weight`: number 0 is NaN"],
+        ),
+    ];
+    for (k, (result, expected)) in cases.into_iter().enumerate() {
+        let message = result.err().unwrap_or_else(|| panic!("case {k}, {expected:?}: imported"));
+        for part in expected {
+            assert!(message.contains(part), "case {k}: `{part}` is not in: {message}");
+        }
+    }
+}
+
+#[test]
+fn settings_by_hand_may_say_once_what_all_transforms_share() {
+    let by_hand = |text: String| {
+        let head = text.split("\n\n").next().unwrap().to_string();
+        let of_all = "univariate = \"MonotonicRQSTransform\"\nbound = 5.0\nslope = 0.001";
+        format!("{head}\n\n[transform]\n{of_all}\nactivation = \"Tanh\"\n")
+    };
+    let imported = changed("zuko_nsf", same, by_hand).unwrap();
+    assert!(imported.difference() < SAME);
+}

@@ -1,0 +1,107 @@
+"""Makes the nflows_*.{safetensors,toml} beside it: flows of random weights, and estimators of sbi.
+
+    pip install -r requirements.txt && python make_nflows.py
+"""
+
+import pathlib
+import runpy
+
+import torch
+from nflows import transforms as T
+from nflows.distributions import DiagonalNormal, StandardNormal
+from nflows.flows import Flow
+from nflows.nn.nets import ResidualNet
+from sbi.neural_nets import posterior_nn
+
+HERE = pathlib.Path(__file__).parent
+export = runpy.run_path(str(HERE / "../../src/import/nflows.py"))["export"]
+F = torch.nn.functional
+
+
+def net(activation=F.relu, context=None):
+    return lambda inputs, outputs: ResidualNet(
+        inputs, outputs, hidden_features=10, context_features=context, activation=activation
+    )
+
+
+def spline(mask, bins, bound, context=None, own=False, activation=F.relu):
+    return T.PiecewiseRationalQuadraticCouplingTransform(
+        mask,
+        net(activation, context),
+        num_bins=bins,
+        tails="linear",
+        tail_bound=bound,
+        apply_unconditional_transform=own,
+    )
+
+
+def maf(features, **kwargs):
+    return T.MaskedAffineAutoregressiveTransform(features, hidden_features=11, **kwargs)
+
+
+def ar_spline(features, **kwargs):
+    return T.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
+        features, hidden_features=11, num_bins=5, tails="linear", tail_bound=3.0, **kwargs
+    )
+
+
+def flows():
+    turned = T.ReversePermutation
+    yield "maf", [maf(4), turned(4), maf(4, use_residual_blocks=False, activation=torch.tanh)], 0
+    yield "maf_context", [maf(3, context_features=2), turned(3), maf(3, context_features=2)], 2
+    forward = {"context_features": 2, "use_residual_blocks": False, "activation": torch.tanh}
+    yield "maf_forward_context", [maf(3, **forward), T.RandomPermutation(3), maf(3, **forward)], 2
+    yield "ar_spline", [ar_spline(4), turned(4), ar_spline(4, num_blocks=1)], 0
+    yield "ar_spline_context", [ar_spline(3, context_features=2, activation=F.elu)], 2
+    yield "spline", [spline([1, -1, 1, -1, 1], 6, 4.0), spline([-1, 1, -1, 1, -1], 4, 3.0)], 0
+    given = {"context": 3, "activation": F.silu}
+    yield "spline_context", [spline([1, 0, 1, 0], 5, 3.0, **given), spline([0, 1, 0, 1], 5, 3.0, **given)], 3
+    yield "spline_own", [spline([1, 0, 1, 0], 5, 3.0, own=True), T.LULinear(4, identity_init=False)], 0
+    affine = [
+        T.AffineCouplingTransform([1, 0, 1, 0, 0], net()),
+        T.AdditiveCouplingTransform([0, 1, 0, 1, 1], net(torch.tanh)),
+        T.AffineCouplingTransform([0, 0, 1, 0, 1], net(F.gelu, context=2)),
+    ]
+    yield "affine", affine[:2], 0
+    yield "affine_context", affine[2:], 2
+    linear = [
+        T.PointwiseAffineTransform(torch.randn(4), torch.rand(4) + 0.5),
+        T.CompositeTransform([T.LULinear(4, identity_init=False), T.RandomPermutation(4)]),
+        T.ActNorm(4),
+        T.BatchNorm(4),
+    ]
+    yield "linear", linear, 0
+
+
+for name, layers, context in flows():
+    torch.manual_seed(sum(name.encode()))
+    features = 5 if name in ("spline", "affine", "affine_context") else 4
+    features = 3 if name in ("maf_context", "maf_forward_context", "ar_spline_context") else features
+    base = DiagonalNormal([features]) if name == "linear" else StandardNormal([features])
+    flow = Flow(T.CompositeTransform(layers), base)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.normal_(0, 0.7)
+        if name == "linear":
+            layers[2].initialized.fill_(True)
+            layers[3].running_mean.normal_()
+            layers[3].running_var.uniform_(0.5, 2.0)
+    contexts = torch.randn(16, context) if context else None
+    rows = torch.randn(16, features)
+    export(flow, str(HERE / f"nflows_{name}"), context=contexts, rows=rows, n=16)
+
+# Estimators of sbi, untrained: standardised, one with an embedding network.
+for model, embedded in [("maf", False), ("nsf", True)]:
+    torch.manual_seed(12)
+    theta, x = 2 * torch.randn(500, 3) + 5, 0.1 * torch.randn(500, 6) - 1
+    embedding = torch.nn.Identity()
+    if embedded:
+        embedding = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4))
+    build = posterior_nn(
+        model, hidden_features=12, num_transforms=2, num_bins=5, embedding_net=embedding
+    )
+    estimator = build(theta, x)
+    with torch.no_grad():
+        for parameter in estimator.parameters():
+            parameter.normal_(0, 0.4)
+    export(estimator, str(HERE / f"nflows_sbi_{model}"), context=x[:16], rows=theta[:16], n=16)

@@ -1,0 +1,57 @@
+"""Makes the normflows_*.{safetensors,toml} beside it: flows of random weights.
+
+    pip install -r requirements.txt && python make_normflows.py
+"""
+
+import pathlib
+import runpy
+
+import normflows as nf
+import torch
+from torch.nn import functional as F
+
+HERE = pathlib.Path(__file__).parent
+export = runpy.run_path(str(HERE / "../../src/import/normflows.py"))["export"]
+
+
+def flows():
+    splines = nf.flows.CoupledRationalQuadraticSpline
+    yield "coupled", 4, 0, [splines(4, 2, 9, num_bins=5), nf.flows.LULinearPermute(4), splines(4, 1, 9, reverse_mask=True)]
+    given = {"num_context_channels": 2, "activation": torch.nn.SiLU}
+    yield "coupled_context", 3, 2, [splines(3, 2, 9, num_bins=4, **given), splines(3, 2, 8, reverse_mask=True, **given)]
+    autoregressive = nf.flows.AutoregressiveRationalQuadraticSpline
+    yield "autoregressive", 4, 0, [autoregressive(4, 2, 9, permute_mask=True), nf.flows.LULinearPermute(4)]
+    yield "autoregressive_context", 3, 2, [autoregressive(3, 1, 9, num_bins=6, permute_mask=True, **given)]
+    masked = nf.flows.MaskedAffineAutoregressive
+    yield "masked", 4, 0, [masked(4, 9, activation=torch.tanh), nf.flows.Permute(4), masked(4, 9, num_blocks=1, activation=F.elu)]
+    block = nf.flows.AffineCouplingBlock
+    mlp = nf.nets.MLP
+    coupled = [
+        block(mlp([3, 8, 8, 4])),
+        nf.flows.Permute(5, mode="swap"),
+        block(mlp([3, 8, 4], leaky=0.1), scale_map="sigmoid_inv"),
+        nf.flows.ActNorm(5),
+        nf.flows.Permute(5),
+        block(mlp([3, 8, 2]), scale=False),
+    ]
+    yield "affine", 5, 0, coupled
+    b = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    net = lambda: mlp([4, 7, 4], leaky=0.2)
+    half = nf.flows.MaskedAffineFlow
+    yield "realnvp", 4, 0, [half(b, net(), net()), half(1 - b, net(), net()), half(b, net()), nf.flows.AffineConstFlow((4,))]
+
+
+for name, features, context, parts in flows():
+    torch.manual_seed(sum(name.encode()))
+    base = nf.distributions.DiagGaussian(features)
+    flow = (nf.ConditionalNormalizingFlow if context else nf.NormalizingFlow)(base, parts)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            # The scales of half flows are exponentials of what networks say, without a bound.
+            parameter.normal_(0, 0.4 if name == "realnvp" else 0.7)
+        for part in parts:
+            if isinstance(part, nf.flows.ActNorm):
+                part.data_dep_init_done.fill_(1.0)
+    contexts = torch.randn(16, context) if context else None
+    rows = torch.randn(16, features)
+    export(flow, str(HERE / f"normflows_{name}"), context=contexts, rows=rows, n=16)
