@@ -4,7 +4,8 @@
 //! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s in the folder of
 //! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held
 //! against its target by [`mod@estimate`], against its own description by
-//! [`reference`](mod@reference) and its draws against its scores by [`paths`], timed by
+//! [`reference`](mod@reference) and its draws against its scores by [`paths`], against data by
+//! [`calibration`], timed by
 //! [`timing`], and run on a [`board`]. Models of other libraries come by [`mod@import`]. [`cli`] has one
 //! file per verb.
 
@@ -12,6 +13,7 @@
 #![deny(missing_docs)]
 
 pub mod board;
+pub mod calibration;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

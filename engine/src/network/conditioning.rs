@@ -29,6 +29,8 @@ pub enum Join {
 
 /// How a network takes a context; see the module.
 pub trait Conditioning: Copy + Debug + Send + Sync + 'static {
+    /// Whether any hidden layer does more than read it.
+    const JOINS: bool = true;
     /// What hidden layer `layer` does, of a residual network or another.
     fn join(self, layer: usize, residual: bool) -> Option<Join>;
     /// Whether the first layer reads the context.
@@ -48,6 +50,8 @@ pub struct Added;
 pub struct Gated;
 
 impl Conditioning for Read {
+    const JOINS: bool = false;
+
     #[inline(always)]
     fn join(self, _: usize, _: bool) -> Option<Join> {
         None

@@ -384,10 +384,10 @@ where
     #[inline(always)]
     fn stream(&self) -> usize {
         match self.shape.hidden.first() {
-            Some(units) if self.is_residual() => {
-                let evenly = units.div_ceil(self.shape.sites.max(1));
-                self.shape.owners.most(0).unwrap_or(evenly)
-            }
+            Some(units) if self.is_residual() => match self.shape.owners.most(0) {
+                Some(most) => most,
+                None => units.div_ceil(self.shape.sites.max(1)),
+            },
             _ => 0,
         }
     }
@@ -447,7 +447,8 @@ where
 
     #[inline(always)]
     fn scratch(&self) -> usize {
-        self.stream() + self.joined() + self.shape.scratch_values()
+        let joined = if C::JOINS { self.joined() } else { 0 };
+        self.stream() + joined + self.shape.scratch_values()
     }
 
     #[inline(always)]
@@ -469,10 +470,13 @@ where
         let block = BLOCK.min(sites) * outputs;
         let (outs, scratch) = take_mut(scratch, block);
         let (directs, scratch) = take_mut(scratch, if direct { block } else { 0 });
-        let (stream, scratch) = take_mut(scratch, this.stream());
-        let (made, hidden) = take_mut(scratch, this.joined());
+        let (stream, hidden) = take_mut(scratch, this.stream());
+        let (made, hidden) =
+            if C::JOINS { take_mut(hidden, this.joined()) } else { (&mut [][..], hidden) };
         let mut weights = this.weights;
-        this.make_of_context(lanes, &mut weights, context, made);
+        if C::JOINS {
+            this.make_of_context(lanes, &mut weights, context, made);
+        }
         let mut start = 0;
         while start < sites {
             let end = (start + BLOCK).min(sites);
@@ -486,7 +490,8 @@ where
                 let (layer, rest) = take_mut(later, *units);
                 let (before, through) = (this.before(l, start), this.before(l, end));
                 let acc = between(layer, before, through);
-                let above = if l == 0 && this.conditioning.reads() { context } else { &[] };
+                let reads = if C::JOINS { this.conditioning.reads() } else { true };
+                let above = if l == 0 && reads { context } else { &[] };
                 Self::start(lanes, &mut weights, above, take(from, known).0, acc);
                 (from, known) = (layer, before);
                 later = rest;
@@ -515,9 +520,11 @@ where
                 let mut of_context = &mut *made;
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
-                    let (from, through) = (this.before(l, site), this.before(l, site + 1));
-                    let own = between(layer, from, through);
-                    if let Some(join) = this.conditioning.join(l, residual) {
+                    let own = between(layer, this.before(l, site), this.before(l, site + 1));
+                    if C::JOINS
+                        && let Some(join) = this.conditioning.join(l, residual)
+                    {
+                        let (from, through) = (this.before(l, site), this.before(l, site + 1));
                         let (of_layer, others) = take_mut(of_context, *units);
                         let of_layer = between(of_layer, from, through);
                         match join {

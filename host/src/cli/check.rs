@@ -7,7 +7,7 @@
 //!
 //! A conditional model is given the contexts of its golden rows, which are such as it was trained with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pushforward::domain::Kind;
 use pushforward::model::Model;
@@ -16,6 +16,8 @@ use pushforward::simd::{Level, Scalar};
 use pushforward_oracle::{Oracle, Roundings};
 use serde_json::json;
 
+use crate::calibration::{BINS, Calibration, DRAWS, LEVELS};
+use crate::data::{Column, read_all};
 use crate::error::{Error, Result};
 use crate::import::SourceRows;
 use crate::loaded::Loaded;
@@ -31,6 +33,11 @@ const MOST_STATES: usize = 1 << 20;
 const MOST_DIM: usize = 256;
 /// Largest flow whose roundings are bounded: one Jacobian for each of its layers.
 const MOST_BOUNDED: usize = 64;
+/// Most rows whose ranks are audited, and the least number: ten for each bin.
+const CALIBRATED: usize = 2000;
+const LEAST_CALIBRATED: usize = 10 * BINS;
+/// The least p-value of calibration, all ranks taken together.
+const LEAST_P: f64 = 1e-3;
 /// The seed of the audit's rows.
 const SEED: u64 = 0x5eed;
 
@@ -38,6 +45,12 @@ const SEED: u64 = 0x5eed;
 pub(super) struct Args {
     /// The model file.
     model: PathBuf,
+    /// Rows that the model was not trained with, .npy or .csv: their ranks among draws are audited.
+    #[arg(long, value_name = "DATA")]
+    data: Option<PathBuf>,
+    /// The columns of DATA that a conditional model is given, by header or number: speed,angle.
+    #[arg(long, value_name = "COLUMNS", requires = "data", value_delimiter = ',')]
+    context: Vec<String>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -60,7 +73,10 @@ impl Finding {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, None)?;
-    let findings = audit(&model)?;
+    let mut findings = audit(&model)?;
+    if let Some(data) = &args.data {
+        findings.push(calibration(&model, data, &args.context)?);
+    }
     let failed: Vec<_> =
         findings.iter().filter(|f| f.holds == Some(false)).map(|f| f.name).collect();
     let warnings: Vec<_> = findings.iter().filter_map(|f| f.warning.as_ref()).collect();
@@ -109,6 +125,55 @@ fn audit(model: &Loaded) -> Result<Vec<Finding>> {
         normalisation(model),
     ]);
     Ok(findings)
+}
+
+/// Ranks of data among draws.
+fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Finding> {
+    let name = "calibration";
+    if model.is_discrete() {
+        return Ok(Finding::new(name, None, "discrete values tie, ranks are of real ones"));
+    }
+    let one = model.model.description().context();
+    if context.len() != one {
+        let found = context.len();
+        return Err(Error::Usage(format!(
+            "--context: found {found} columns, expected {one}, the model's context"
+        )));
+    }
+    let column = |name: &String| name.parse().map_or(Column::Name(name.clone()), Column::Number);
+    let context: Vec<Column> = context.iter().map(column).collect();
+    let (values, columns) = read_all(data, &context, Some(model.dim()), model.domain())?;
+    let (mut rows, mut contexts) = (Vec::new(), Vec::new());
+    for row in values.chunks_exact(columns.width()).take(CALIBRATED) {
+        let (coordinates, given) = row.split_at(columns.dim);
+        rows.extend_from_slice(coordinates);
+        contexts.extend_from_slice(given);
+    }
+    let found = Calibration::measure(model, &rows, &contexts, SEED);
+    if found.rows < LEAST_CALIBRATED {
+        let n = found.rows;
+        return Err(Error::input(
+            data,
+            format!("has {n} rows, expected {LEAST_CALIBRATED} for the bins of their ranks"),
+        ));
+    }
+    let (p, worst) = found.p_value();
+    let (ranks, what) = match worst {
+        Some(d) => (&found.coordinates[d], columns.name(d)),
+        None => (&found.density, "ln q".into()),
+    };
+    let error = |share: f64| (share * (1.0 - share) / found.rows as f64).sqrt();
+    let covered: Vec<String> = std::iter::zip(LEVELS, found.coverage)
+        .map(|(level, share)| format!("{share:.3} ± {:.3} in {level}", error(level)))
+        .collect();
+    let detail = format!(
+        "ranks of {} rows among {DRAWS} draws: p = {p:.2} (at least {LEAST_P}), least of {what}: {:?}; \
+         regions of highest density hold {}",
+        found.rows,
+        ranks.bins,
+        covered.join(", ")
+    );
+    Ok(Finding::new(name, Some(p >= LEAST_P), detail))
 }
 
 fn drawn(model: &Loaded) -> Option<(Vec<f32>, Vec<f32>)> {

@@ -30,7 +30,9 @@ mod zuko;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pushforward::model::{Arithmetic, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model};
+use pushforward::model::{
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model,
+};
 use pushforward_oracle::Oracle;
 
 pub use self::source::{CLOSE, SourceRows};
@@ -82,6 +84,11 @@ struct Layer {
     tensors: Tensors,
 }
 
+/// The standard normal distribution as base.
+fn standard_normal() -> (BaseSpec, Tensors) {
+    (pushforward::base::NormalSpec {}.into(), Tensors::new())
+}
+
 /// A model put together, not yet rounded.
 #[derive(Debug)]
 pub struct Imported {
@@ -115,6 +122,7 @@ pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported>
 fn flow(
     settings: &Settings,
     embedding: Option<(EmbeddingSpec, Tensors)>,
+    (base, base_tensors): (BaseSpec, Tensors),
     layers: Vec<Layer>,
     source: SourceRows,
 ) -> Result<Imported> {
@@ -126,6 +134,7 @@ fn flow(
         within("embedding", of);
         spec
     });
+    within("base", base_tensors);
     let mut specs = Vec::with_capacity(layers.len());
     for (l, layer) in layers.into_iter().rev().enumerate() {
         within(&format!("layers.{l}"), layer.tensors);
@@ -135,7 +144,7 @@ fn flow(
         shape: vec![settings.features],
         context: settings.context,
         embedding,
-        base: pushforward::base::NormalSpec {}.into(),
+        base,
         layers: specs,
     });
     description.validate().map_err(|e| settings.fault(e))?;

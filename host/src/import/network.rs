@@ -43,6 +43,14 @@ impl Linear {
         Ok(Self { rows, columns, weight, bias, mask })
     }
 
+    /// Reads `{path}.{0, 2, …}`: the dense layers of a sequence in which activations have the odd numbers.
+    pub(super) fn sequence(state: &State, path: &str, masked: bool) -> Result<Vec<Self>> {
+        let path = |k: usize| format!("{path}.{}", 2 * k);
+        let there = |k: &usize| state.has_within(&format!("{}.", path(*k)));
+        let count = (0..).take_while(there).count().max(1);
+        (0..count).map(|k| Self::read(state, &path(k), masked)).collect()
+    }
+
     /// With the columns and the bias of another of as many rows, all of whose weights are seen.
     pub(super) fn beside(&self, other: &Self) -> Option<Self> {
         if self.rows != other.rows {
@@ -123,6 +131,16 @@ impl Linear {
         let bias = rows.iter().map(|r| r.map_or(0.0, |r| self.bias[r])).collect();
         [weight, bias]
     }
+}
+
+/// Parameters of each of `n` coordinates in the rows of a network's last layer.
+pub(super) fn each(state: &State, path: &str, layers: &[Linear], n: usize) -> Result<usize> {
+    let rows = layers.last().map_or(0, |layer| layer.rows);
+    if n > 0 && rows.is_multiple_of(n) {
+        return Ok(rows / n);
+    }
+    Err(state
+        .fault(format!("`{path}`: found {rows} outputs, expected a multiple of {n} coordinates")))
 }
 
 /// Numbers as places that are there.

@@ -37,9 +37,9 @@ use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE};
 use pushforward::univariate::{LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
 use super::linear::{affine, lu, permute};
-use super::network::{Column, Linear, Network};
+use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, embedding};
+use super::{Imported, Layer, SourceRows, State, embedding, standard_normal};
 use crate::error::Result;
 
 /// ε of the positive functions.
@@ -62,7 +62,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
     }
     layers.extend(base(state, settings.features)?);
     state.all_used()?;
-    super::flow(settings, embedding, layers, rows)
+    super::flow(settings, embedding, standard_normal(), layers, rows)
 }
 
 /// The base, as a layer from the standard normal distribution unless it is that.
@@ -296,23 +296,12 @@ impl Place<'_> {
         Ok((layers, residual, of_context))
     }
 
-    /// Parameters of each of `n` coordinates in a network's rows.
-    fn total(&self, layers: &[Linear], n: usize) -> Result<usize> {
-        let rows = layers.last().map_or(0, |layer| layer.rows);
-        if n > 0 && rows.is_multiple_of(n) {
-            return Ok(rows / n);
-        }
-        let path = self.path;
-        Err(self.state.fault(format!(
-            "`{path}`: found {rows} outputs, expected a multiple of {n} coordinates"
-        )))
-    }
-
     fn autoregressive(&self, kind: &str) -> Result<Layer> {
         let n = self.settings.features;
         let (mut layers, residual, of_context) =
             self.layers(&self.name("autoregressive_net"), true)?;
-        let Parameters { univariate, places } = self.parameters(kind, self.total(&layers, n)?)?;
+        let Parameters { univariate, places } =
+            self.parameters(kind, each(self.state, self.path, &layers, n)?)?;
         let outputs: Vec<[usize; 2]> =
             (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
         if let Some(last) = layers.last_mut() {
@@ -388,7 +377,7 @@ impl Place<'_> {
             )));
         }
         let (mut layers, residual, of_context) = self.layers(&net, false)?;
-        let total = self.total(&layers, moved.len())?;
+        let total = each(state, self.path, &layers, moved.len())?;
         let Parameters { univariate, places } = self.parameters(kind, total)?;
         let mut outputs: Vec<[usize; 2]> = if kind == "AffineCouplingTransform" {
             // All shifts, then all raw scales.

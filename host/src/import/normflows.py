@@ -30,8 +30,8 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
     """
     flow = copy.deepcopy(flow).cpu().eval()
     base = type(flow.q0).__name__
-    if base != "DiagGaussian":
-        raise ValueError(f"the base is {base}, expected DiagGaussian")
+    if base not in ("DiagGaussian", "GaussianMixture"):
+        raise ValueError(f"the base is {base}, expected DiagGaussian or GaussianMixture")
     state = {
         key: value.detach().clone()
         for key, value in flow.state_dict().items()

@@ -17,23 +17,25 @@
 //! Scales: σ(· + 2) + 1/1000 multiplies in sampling (`MaskedAffineAutoregressive`); `exp` multiplies in
 //! sampling (`MaskedAffineFlow`, and `AffineCouplingBlock` of scale map `exp`), as does σ(· + 2) of scale
 //! map `sigmoid_inv`. In a MADE the first layer reads the context, and what blocks add is gated by it.
-//! The base is a diagonal normal.
+//! The base is a diagonal normal or a mixture of them.
 //!
 //! Refused, with the reason: circular coordinates (those of one layer have different tails, and the
 //! networks read their sine and cosine), splines without tails, scale map `sigmoid` (the shift comes
-//! after the division), feed-forward MADEs (whose first layer has no units), mixtures as bases, and
-//! whatever else has no row above.
+//! after the division), feed-forward MADEs (whose first layer has no units), and whatever else has
+//! no row above.
 
 use pushforward::activation::AnyActivation;
+use pushforward::base::MixtureSpec;
 use pushforward::bijection::Direction;
 use pushforward::layer::CouplingSpec;
+use pushforward::model::BaseSpec;
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
 use super::linear::affine_of;
 use super::network::{Column, Linear, Network};
 use super::nflows::{Made, Place, permutation_and_lu};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, Tensors, linear};
+use super::{Imported, Layer, SourceRows, State, Tensors, linear, standard_normal};
 use crate::error::Result;
 
 /// Puts a flow together.
@@ -49,18 +51,37 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
         layers.extend(part.layers()?);
     }
     let n = settings.features;
-    let flat = |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
-    if !state.has("q0.loc") || !state.has("q0.log_scale") {
+    let base = if state.has("q0.weight_scores") {
+        mixture(state, n)?
+    } else if state.has("q0.loc") && state.has("q0.log_scale") {
+        let flat =
+            |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
+        layers.push(affine_of(flat("q0.log_scale")?, flat("q0.loc")?));
+        standard_normal()
+    } else {
         return Err(state.fault(
-            "no `q0.loc` and `q0.log_scale`: a base that is no diagonal normal has no counterpart here",
+            "no `q0.loc` and `q0.log_scale`: a base that is no diagonal normal and no mixture of them \
+             has no counterpart here",
         ));
-    }
-    if state.has("q0.weight_scores") {
-        return Err(state.fault("`q0.weight_scores`: a mixture as base has no counterpart here"));
-    }
-    layers.push(affine_of(flat("q0.log_scale")?, flat("q0.loc")?));
+    };
     state.all_used()?;
-    super::flow(settings, None, layers, rows)
+    super::flow(settings, None, base, layers, rows)
+}
+
+/// A mixture of diagonal normals.
+fn mixture(state: &State, n: usize) -> Result<(BaseSpec, Tensors)> {
+    let scores = state.get("q0.weight_scores")?;
+    let components = scores.data.len();
+    let flat = |name: &str| -> Result<Vec<f64>> {
+        Ok(state.shaped(name, &[1, components, n])?.data.clone())
+    };
+    let tensors = [
+        ("logits", scores.data.clone()),
+        ("mean", flat("q0.loc")?),
+        ("log_scale", flat("q0.log_scale")?),
+    ];
+    let tensors = tensors.map(|(name, data)| (name.to_string(), data)).into();
+    Ok((MixtureSpec { components }.into(), tensors))
 }
 
 /// A part of the flow.
@@ -129,15 +150,10 @@ impl Part<'_> {
 
     /// The dense layers of an `MLP`.
     fn mlp(&self, path: &str) -> Result<Vec<Linear>> {
-        let path = |k: usize| format!("{}.net.{}", self.name(path), 2 * k);
-        let count = (0..).take_while(|k| self.state.has_within(&format!("{}.", path(*k)))).count();
-        if count == 0 {
-            return Err(self.state.fault(format!("no tensor `{}.weight`", path(0))));
-        }
-        (0..count).map(|k| Linear::read(self.state, &path(k), false)).collect()
+        Linear::sequence(self.state, &format!("{}.net", self.name(path)), false)
     }
 
-    /// A coupling of affine maps; `slope` is that of leaky units.
+    /// A coupling of affine maps.
     fn coupled(&self, mask: Vec<bool>, network: Network, scale: ScaleSpec) -> Result<Layer> {
         let among: Vec<usize> = (0..mask.len()).filter(|d| !mask[*d]).collect();
         let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));

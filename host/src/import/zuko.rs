@@ -32,9 +32,9 @@ use pushforward::model::UnivariateSpec;
 use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
 use super::linear::{affine, lu, permute};
-use super::network::{Column, Linear, Network};
+use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, embedding};
+use super::{Imported, Layer, SourceRows, State, embedding, standard_normal};
 use crate::error::Result;
 
 /// Why a least slope has to be said.
@@ -54,7 +54,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
     }
     layers.extend(base(state, settings.features)?);
     state.all_used()?;
-    super::flow(settings, embedding, layers, rows)
+    super::flow(settings, embedding, standard_normal(), layers, rows)
 }
 
 /// The paths of the transforms, each with a dot at its end.
@@ -196,27 +196,11 @@ impl Place<'_> {
                  no counterpart here"
             )));
         }
-        let path = |k: usize| format!("{path}hyper.{}", 2 * k);
-        let count = (0..).take_while(|k| state.has_within(&format!("{}.", path(*k)))).count();
-        if count == 0 {
-            return Err(state.fault(format!("no tensor `{}.weight`", path(0))));
-        }
-        (0..count).map(|k| Linear::read(state, &path(k), masked)).collect()
+        Linear::sequence(state, &format!("{path}hyper"), masked)
     }
 
     fn activation(&self, layers: &[Linear]) -> Result<pushforward::activation::AnyActivation> {
         if layers.len() > 1 { self.of.activation() } else { Ok(Default::default()) }
-    }
-
-    /// Parameters of each of `n` coordinates in `rows` rows.
-    fn total(&self, rows: usize, n: usize) -> Result<usize> {
-        if n > 0 && rows.is_multiple_of(n) {
-            return Ok(rows / n);
-        }
-        let path = self.path;
-        Err(self.state.fault(format!(
-            "`{path}hyper`: found {rows} outputs, expected a multiple of {n} coordinates"
-        )))
     }
 
     fn autoregressive(&self) -> Result<Layer> {
@@ -231,7 +215,7 @@ impl Place<'_> {
         } else {
             (self.hyper(false)?, context.collect())
         };
-        let total = self.total(layers.last().map_or(0, |layer| layer.rows), n)?;
+        let total = each(state, path, &layers, n)?;
         let (univariate, places) = self.univariate(total)?;
         let activation = self.activation(&layers)?;
         let outputs = (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
@@ -283,7 +267,7 @@ impl Place<'_> {
         let among = |kept: bool| (0..n).filter(|d| mask[*d] == kept).collect::<Vec<_>>();
         let (kept, moved) = (among(true), among(false));
         let layers = self.hyper(false)?;
-        let total = self.total(layers.last().map_or(0, |layer| layer.rows), moved.len())?;
+        let total = each(state, path, &layers, moved.len())?;
         let (univariate, places) = self.univariate(total)?;
         let context = (0..self.given).map(Column::Context);
         let inputs = kept.into_iter().map(Column::Coordinate).chain(context).collect();

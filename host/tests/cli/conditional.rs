@@ -77,6 +77,26 @@ fn a_conditional_model_is_trained_drawn_scored_and_checked() {
     let piped = pipe(path, &["log-prob", model, "-", "--context", "340"], &rows);
     assert_eq!(String::from_utf8(piped.stdout).unwrap(), score("340"));
 
+    // Ranks of rows it was not trained with.
+    let held_out = table(8000)
+        .lines()
+        .enumerate()
+        .filter(|(i, _)| *i == 0 || *i > 6000)
+        .fold(String::new(), |text, (_, line)| text + line + "\n");
+    std::fs::write(path.join("held_out.csv"), &held_out).unwrap();
+    let audited = run(path, &["check", model, "--data", "held_out.csv", "--context", "condition"]);
+    let text = String::from_utf8_lossy(&audited.stdout).into_owned();
+    let line = text.lines().find(|line| line.contains("calibration")).unwrap();
+    assert!(line.contains("ranks of 2000 rows among 109 draws"), "{line}");
+    let check =
+        |context: &'static str| ["check", model, "--data", "held_out.csv", "--context", context];
+    // A column that is there, and no context of this model.
+    let wrong = run(path, &check("first"));
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("FAILED  calibration"));
+    assert!(refused(path, &check("condition,first")).contains("found 2 columns, expected 1"));
+    assert!(refused(path, &check("angle")).contains("has no column 'angle'"));
+
     let checked = ok(path, &["check", model]);
     assert!(!checked.contains("FAILED") && checked.contains("ok      round trip"), "{checked}");
     ok(path, &["bench", model, "--json"]);

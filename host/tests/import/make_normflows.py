@@ -15,14 +15,15 @@ export = runpy.run_path(str(HERE / "../../src/import/normflows.py"))["export"]
 
 
 def flows():
+    masked = nf.flows.MaskedAffineAutoregressive
     splines = nf.flows.CoupledRationalQuadraticSpline
     yield "coupled", 4, 0, [splines(4, 2, 9, num_bins=5), nf.flows.LULinearPermute(4), splines(4, 1, 9, reverse_mask=True)]
     given = {"num_context_channels": 2, "activation": torch.nn.SiLU}
     yield "coupled_context", 3, 2, [splines(3, 2, 9, num_bins=4, **given), splines(3, 2, 8, reverse_mask=True, **given)]
     autoregressive = nf.flows.AutoregressiveRationalQuadraticSpline
     yield "autoregressive", 4, 0, [autoregressive(4, 2, 9, permute_mask=True), nf.flows.LULinearPermute(4)]
+    yield "mixture", 4, 0, [masked(4, 9, activation=torch.tanh)]
     yield "autoregressive_context", 3, 2, [autoregressive(3, 1, 9, num_bins=6, permute_mask=True, **given)]
-    masked = nf.flows.MaskedAffineAutoregressive
     yield "masked", 4, 0, [masked(4, 9, activation=torch.tanh), nf.flows.Permute(4), masked(4, 9, num_blocks=1, activation=F.elu)]
     block = nf.flows.AffineCouplingBlock
     mlp = nf.nets.MLP
@@ -44,6 +45,8 @@ def flows():
 for name, features, context, parts in flows():
     torch.manual_seed(sum(name.encode()))
     base = nf.distributions.DiagGaussian(features)
+    if name == "mixture":
+        base = nf.distributions.GaussianMixture(3, features)
     flow = (nf.ConditionalNormalizingFlow if context else nf.NormalizingFlow)(base, parts)
     with torch.no_grad():
         for parameter in flow.parameters():
