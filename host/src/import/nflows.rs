@@ -369,6 +369,15 @@ impl Place<'_> {
         let (state, n) = (self.state, self.settings.features);
         let kept = self.features("identity_features")?;
         let moved = self.features("transform_features")?;
+        let mut both = [&kept[..], &moved].concat();
+        both.sort_unstable();
+        if both != (0..n).collect::<Vec<_>>() {
+            let path = self.path;
+            return Err(state.fault(format!(
+                "`{path}`: found {kept:?} as identity_features and {moved:?} as transform_features, \
+                 expected each of {n} coordinates once"
+            )));
+        }
         let net = self.name("transform_net");
         if !state.has_within(&format!("{net}.initial_layer.")) {
             return Err(state.fault(format!(

@@ -245,10 +245,10 @@ impl Place<'_> {
                 break;
             }
             let array = self.state.get(&name)?;
-            if array.shape.first() != Some(&n) {
+            if array.shape.first() != Some(&n) || array.data.is_empty() {
                 let found = &array.shape;
                 return Err(self.state.fault(format!(
-                    "`{name}`: found shape {found:?}, expected {n} coordinates first"
+                    "`{name}`: found shape {found:?}, expected {n} coordinates with numbers for each"
                 )));
             }
             parts.push(&array.data);
