@@ -94,8 +94,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
             }
             Json::String(value) => text += &format!("\n{name}: {value}\n"),
             Json::Object(fields) => {
+                let told = |value: &Json| match value {
+                    Json::Array(entries) if entries.len() > 8 => {
+                        format!("{} entries", entries.len())
+                    }
+                    other => other.to_string(),
+                };
                 let fields: Vec<_> =
-                    fields.iter().map(|(k, v)| (format!("  {k}"), v.to_string())).collect();
+                    fields.iter().map(|(k, v)| (format!("  {k}"), told(v))).collect();
                 text += &format!("\n{name}:\n{}", super::table(&fields));
             }
             other => text += &format!("\n{name}: {other}\n"),
@@ -106,7 +112,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// A model's parts and their sizes in a line, as the description has them.
 pub(super) fn describe(description: &Description) -> String {
-    let json = serde_json::to_value(description).unwrap_or_default();
+    // By way of the text, in which 0.001 is what it is in the file, and not the f32 next to it.
+    let text = serde_json::to_string(description).unwrap_or_default();
+    let json = serde_json::from_str(&text).unwrap_or_default();
     let Json::Object(mut fields) = json else { return String::new() };
     let mut words = vec![word(&fields.remove("kind").unwrap_or_default())];
     words.push(format!("{} values", description.dim()));
@@ -129,7 +137,7 @@ fn word(value: &Json) -> String {
         return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     };
     // One entry a coordinate: too many for a line.
-    let told = |name: &String| !["kind", "mask", "order"].contains(&&name[..]);
+    let told = |name: &String| !["kind", "mask", "order", "through"].contains(&&name[..]);
     let told = fields.iter().filter(|(name, _)| told(name));
     let inner: Vec<String> = told.map(|(name, value)| field(name, value)).collect();
     let kind = fields.get("kind").map(word).unwrap_or_default();
