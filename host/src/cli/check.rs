@@ -17,7 +17,7 @@ use pushforward_oracle::{Oracle, Roundings};
 use serde_json::json;
 
 use crate::calibration::{BINS, Calibration, DRAWS, LEVELS};
-use crate::data::{Column, read_all};
+use crate::data::{Column, Columns, Reader};
 use crate::error::{Error, Result};
 use crate::import::SourceRows;
 use crate::loaded::Loaded;
@@ -142,9 +142,18 @@ fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Findin
     }
     let column = |name: &String| name.parse().map_or(Column::Name(name.clone()), Column::Number);
     let context: Vec<Column> = context.iter().map(column).collect();
-    let (values, columns) = read_all(data, &context, Some(model.dim()), model.domain())?;
+    let mut reader = Reader::open(data, None, model.domain())?;
+    let columns = Columns::of(data, &reader, &context, Some(model.dim()))?;
+    let mut values = Vec::new();
+    while values.len() < CALIBRATED * columns.width() {
+        let missing = CALIBRATED - values.len() / columns.width();
+        if reader.next_rows(missing, &mut values)? == 0 {
+            break;
+        }
+    }
+    columns.order(&mut values);
     let (mut rows, mut contexts) = (Vec::new(), Vec::new());
-    for row in values.chunks_exact(columns.width()).take(CALIBRATED) {
+    for row in values.chunks_exact(columns.width()) {
         let (coordinates, given) = row.split_at(columns.dim);
         rows.extend_from_slice(coordinates);
         contexts.extend_from_slice(given);

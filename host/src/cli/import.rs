@@ -38,8 +38,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     distinct(("-o", output), ("the state dict", state), true)?;
     let settings = args.settings.clone().unwrap_or_else(|| state.with_extension("toml"));
     let imported = import::read(library, state, &settings)?;
-    let version = import::settings::Settings::read(&settings, library)?.version;
-    let model = imported.model(library, &version)?;
+    let model = imported.model()?;
     let fault = |e: pushforward::model::ModelError| Error::Failed(e.to_string());
     let found = imported.source.difference_of(&model).map_err(fault)?;
     let (allowed, single) = (imported.source.allowed(), imported.source.single());
@@ -69,11 +68,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     write_file(output, &model.to_bytes().map_err(fault)?)?;
     let description = model.description();
     let lines = [
-        ("from", format!("{} {version}, {}", library.name(), state.display())),
+        ("from", format!("{} {}, {}", library.name(), imported.from.1, state.display())),
         ("model", format!("{} values, {} of context", description.dim(), description.context())),
         ("parameters", description.parameters().to_string()),
         ("rows of the source", imported.source.len().to_string()),
-        ("ln q in f64", format!("differs by {:.1e} of 1 + its size", imported.difference())),
+        ("ln q in f64", format!("differs by {:.1e} of 1 + its size", imported.difference)),
         ("ln q in f32", format!("differs by {found:.1e} of 1 + its size")),
         ("written", output.display().to_string()),
     ];

@@ -89,6 +89,6 @@ pub(super) fn read(state: &State, settings: &Settings) -> Result<Option<(Embeddi
     let network = Network::plain(layers, activation, inputs, given);
     let moved: Vec<usize> = (0..outputs).collect();
     let fault = |message: String| state.fault(format!("`embedding`: {message}"));
-    let (network, tensors): (MlpSpec, Tensors) = network.coupled(n, &moved).map_err(fault)?;
+    let (network, tensors): (MlpSpec, Tensors) = network.coupled(&moved).map_err(fault)?;
     Ok(Some((EmbeddingSpec { outputs, network: network.into() }, tensors)))
 }

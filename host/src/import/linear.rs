@@ -2,7 +2,7 @@
 
 use pushforward::layer::{AffineSpec, LuSpec, PermuteSpec};
 
-use super::{Layer, State, Tensors};
+use super::{Layer, State, Tensors, named};
 use crate::error::Result;
 
 /// A layer of ours, x = z e^a + b, from a location and a scale of each coordinate.
@@ -23,7 +23,7 @@ pub(super) fn affine(
 
 /// x = z e^a + b.
 pub(super) fn affine_of(log_scale: Vec<f64>, shift: Vec<f64>) -> Layer {
-    let tensors = [("log_scale".into(), log_scale), ("shift".into(), shift)].into();
+    let tensors = named([("log_scale", log_scale), ("shift", shift)]);
     Layer { spec: AffineSpec {}.into(), tensors }
 }
 
@@ -68,12 +68,11 @@ pub(super) fn lu(
             above[j * n + i] = upper(i, j);
         }
     }
-    let tensors = [
+    let tensors = named([
         ("lower", below),
         ("upper_transposed", above),
         ("log_diagonal", (0..n).map(|i| diagonal(i).ln()).collect()),
         ("shift", shift),
-    ];
-    let tensors = tensors.map(|(name, data)| (name.to_string(), data)).into();
+    ]);
     Layer { spec: LuSpec {}.into(), tensors }
 }

@@ -68,15 +68,22 @@ impl Library {
     /// A Python script that writes an import's files from a live object.
     pub fn exporter(self) -> &'static str {
         match self {
-            Library::Zuko => include_str!("zuko.py"),
-            Library::Nflows => include_str!("nflows.py"),
-            Library::Normflows => include_str!("normflows.py"),
+            Library::Zuko => concat!(include_str!("zuko.py"), include_str!("exporter.py")),
+            Library::Nflows => concat!(include_str!("nflows.py"), include_str!("exporter.py")),
+            Library::Normflows => {
+                concat!(include_str!("normflows.py"), include_str!("exporter.py"))
+            }
         }
     }
 }
 
 /// Tensors of a part in `f64`, by their names in it.
 type Tensors = BTreeMap<String, Vec<f64>>;
+
+/// Tensors by their names.
+fn named<const N: usize>(tensors: [(&str, Vec<f64>); N]) -> Tensors {
+    tensors.map(|(name, data)| (name.to_string(), data)).into()
+}
 
 /// A layer of ours, and its tensors.
 struct Layer {
@@ -98,6 +105,10 @@ pub struct Imported {
     pub parameters: Vec<f64>,
     /// The source's rows.
     pub source: SourceRows,
+    /// The greatest difference of the oracle's log-density from the source's, relative to 1 + its size.
+    pub difference: f64,
+    /// Where it comes from: the library and its version.
+    pub from: (Library, String),
 }
 
 /// Reads what a library exported.
@@ -109,85 +120,83 @@ pub struct Imported {
 pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported> {
     let settings = Settings::read(settings, library)?;
     let state = State::read(state)?;
-    let imported = match library {
+    let source = SourceRows::read(&state, settings.features, settings.context)?;
+    let parts = match library {
         Library::Zuko => zuko::flow(&state, &settings)?,
         Library::Nflows => nflows::flow(&state, &settings)?,
         Library::Normflows => normflows::flow(&state, &settings)?,
     };
-    imported.reproduces(&state)?;
-    Ok(imported)
-}
-
-/// A flow from its layers, in the direction of the density: the first moves the data.
-fn flow(
-    settings: &Settings,
-    embedding: Option<(EmbeddingSpec, Tensors)>,
-    (base, base_tensors): (BaseSpec, Tensors),
-    layers: Vec<Layer>,
-    source: SourceRows,
-) -> Result<Imported> {
-    let mut tensors = Tensors::new();
-    let mut within = |path: &str, of: Tensors| {
-        tensors.extend(of.into_iter().map(|(name, data)| (format!("{path}.{name}"), data)));
-    };
-    let embedding = embedding.map(|(spec, of)| {
-        within("embedding", of);
-        spec
-    });
-    within("base", base_tensors);
-    let mut specs = Vec::with_capacity(layers.len());
-    for (l, layer) in layers.into_iter().rev().enumerate() {
-        within(&format!("layers.{l}"), layer.tensors);
-        specs.push(layer.spec);
-    }
-    let description = Description::Flow(FlowSpec {
-        shape: vec![settings.features],
-        context: settings.context,
-        embedding,
-        base,
-        layers: specs,
-    });
-    description.validate().map_err(|e| settings.fault(e))?;
-    let mut parameters = Vec::new();
-    for spec in description.tensors() {
-        let data = tensors.remove(&spec.name).unwrap_or_default();
-        if data.len() != spec.size() {
-            let (name, found, expected) = (&spec.name, data.len(), spec.size());
-            return Err(Error::Failed(format!(
-                "the import's own `{name}`: found {found} numbers, expected {expected}: a fault of \
-                 this program"
-            )));
-        }
-        parameters.extend(data);
-    }
-    Ok(Imported { description, parameters, source })
-}
-
-impl Imported {
-    /// The greatest difference of the oracle's log-density from the source's, relative to 1 + its size.
-    pub fn difference(&self) -> f64 {
-        let oracle = Oracle::with_parameters(&self.description, &self.parameters);
-        self.source.difference(|context, row| oracle.log_prob(context, row))
-    }
-
-    fn reproduces(&self, state: &State) -> Result<()> {
-        let found = self.difference();
-        if found <= SAME {
-            return Ok(());
-        }
-        Err(state.fault(format!(
-            "the source's rows are not reproduced: log-densities in f64 differ by {found:.1e} \
+    state.all_used()?;
+    let (description, parameters) = parts.put_together(&settings)?;
+    let oracle = Oracle::with_parameters(&description, &parameters);
+    let difference = source.difference(|context, row| oracle.log_prob(context, row));
+    if difference > SAME {
+        return Err(state.fault(format!(
+            "the source's rows are not reproduced: log-densities in f64 differ by {difference:.1e} \
              (relative to 1 + their size), expected at most {SAME:e}. Something that the state dict does \
              not record (a bound, a least slope, an activation, the library's version) is not as the \
              settings say"
-        )))
+        )));
     }
+    Ok(Imported { description, parameters, source, difference, from: (library, settings.version) })
+}
 
+/// The parts of a flow.
+struct Parts {
+    embedding: Option<(EmbeddingSpec, Tensors)>,
+    base: (BaseSpec, Tensors),
+    /// In the direction of the density: the first moves the data.
+    layers: Vec<Layer>,
+}
+
+impl Parts {
+    /// The flow, and all its parameters.
+    fn put_together(self, settings: &Settings) -> Result<(Description, Vec<f64>)> {
+        let mut tensors = Tensors::new();
+        let mut within = |path: &str, of: Tensors| {
+            tensors.extend(of.into_iter().map(|(name, data)| (format!("{path}.{name}"), data)));
+        };
+        let embedding = self.embedding.map(|(spec, of)| {
+            within("embedding", of);
+            spec
+        });
+        let (base, base_tensors) = self.base;
+        within("base", base_tensors);
+        let mut specs = Vec::with_capacity(self.layers.len());
+        for (l, layer) in self.layers.into_iter().rev().enumerate() {
+            within(&format!("layers.{l}"), layer.tensors);
+            specs.push(layer.spec);
+        }
+        let description = Description::Flow(FlowSpec {
+            shape: vec![settings.features],
+            context: settings.context,
+            embedding,
+            base,
+            layers: specs,
+        });
+        description.validate().map_err(|e| settings.fault(e))?;
+        let mut parameters = Vec::new();
+        for spec in description.tensors() {
+            let data = tensors.remove(&spec.name).unwrap_or_default();
+            if data.len() != spec.size() {
+                let (name, found, expected) = (&spec.name, data.len(), spec.size());
+                return Err(Error::Failed(format!(
+                    "the import's own `{name}`: found {found} numbers, expected {expected}: a fault of \
+                     this program"
+                )));
+            }
+            parameters.extend(data);
+        }
+        Ok((description, parameters))
+    }
+}
+
+impl Imported {
     /// The model, its weights rounded to `f32`, with the source's rows in its provenance.
     ///
     /// # Errors
     /// A weight that is beyond `f32`.
-    pub fn model(&self, library: Library, version: &str) -> Result<Model> {
+    pub fn model(&self) -> Result<Model> {
         let fault = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
         let mut model =
             Model::new(self.description.clone(), Arithmetic::Fused).map_err(|e| fault(&e))?;
@@ -195,8 +204,9 @@ impl Imported {
         model.set_parameters(&rounded).map_err(|e| fault(&e))?;
         model.provenance.insert("tool".into(), crate::run::tool().into());
         let mut source = self.source.to_json();
+        let (library, version) = &self.from;
         source["library"] = library.name().into();
-        source["version"] = version.into();
+        source["version"] = version.as_str().into();
         model.provenance.insert("source".into(), source);
         Ok(model)
     }

@@ -359,16 +359,9 @@ impl Network {
         }
         // A context that is added is no input.
         let columns = if self.conditioning.reads() { &columns[..] } else { &columns[context..] };
-        for (l, layer) in self.layers.iter().enumerate() {
-            let path = if l < depth { format!("hidden.{l}") } else { "output".into() };
-            let below = l.checked_sub(1).map_or(columns, |below| &units[below]);
-            let [weight, bias] = layer.permuted(&units[l], below.iter().copied());
-            // Without hidden layers the outputs read directly.
-            let weights =
-                if depth == 0 { "direct.weight".into() } else { format!("{path}.weight") };
-            tensors.insert(weights, weight);
-            tensors.insert(format!("{path}.bias"), bias);
-        }
+        // Without hidden layers the outputs read directly.
+        let output = if depth == 0 { "direct" } else { "output" };
+        tensors.extend(self.tensors(columns, &units, output));
         let hidden: Vec<usize> = self.layers[..depth].iter().map(|layer| layer.rows).collect();
         let network = MaskedSpec {
             direct: hidden.is_empty(),
@@ -381,6 +374,28 @@ impl Network {
         Ok(Causal { order, network, tensors })
     }
 
+    /// The tensors of the layers, with what they read and what they give in this order; the last layer's
+    /// weights are called `output`.
+    fn tensors(
+        &self,
+        columns: &[Option<usize>],
+        units: &[Vec<Option<usize>>],
+        output: &str,
+    ) -> Tensors {
+        let mut tensors = Tensors::new();
+        let mut read = columns;
+        for (l, (layer, units)) in self.layers.iter().zip(units).enumerate() {
+            let hidden = format!("hidden.{l}");
+            let is_last = l + 1 == self.layers.len();
+            let [weights, biases] = if is_last { [output, "output"] } else { [&*hidden; 2] };
+            let [weight, bias] = layer.permuted(units, read.iter().copied());
+            tensors.insert(format!("{weights}.weight"), weight);
+            tensors.insert(format!("{biases}.bias"), bias);
+            read = units;
+        }
+        tensors
+    }
+
     /// As a dense network of a coupling, which reads the context and the kept coordinates and has
     /// parameter p of moved coordinate j of M at output p M + j.
     ///
@@ -388,44 +403,29 @@ impl Network {
     /// Layers that do not fit.
     pub(super) fn coupled(
         &self,
-        context: usize,
         moved: &[usize],
     ) -> std::result::Result<(MlpSpec, Tensors), String> {
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
-        let is_context = |column: &&usize| matches!(self.inputs[**column], Column::Context(_));
-        let inputs: Vec<usize> = (0..self.inputs.len()).collect();
-        let (given, mut kept): (Vec<usize>, Vec<usize>) = inputs.iter().partition(is_context);
-        kept.sort_by_key(|column| match self.inputs[*column] {
-            Column::Context(k) => k,
-            Column::Coordinate(d) => d,
-        });
-        let mut columns = vec![0; context];
-        for column in given {
-            if let Column::Context(k) = self.inputs[column] {
-                columns[k] = column;
-            }
-        }
-        columns.extend(kept);
-        let mut rows = vec![0; self.outputs.len()];
+        let place = |column: &usize| match self.inputs[*column] {
+            Column::Context(k) => (0, k),
+            Column::Coordinate(d) => (1, d),
+        };
+        let mut columns: Vec<usize> = (0..self.inputs.len()).collect();
+        columns.sort_by_key(place);
+        let columns: Vec<Option<usize>> = columns.into_iter().map(Some).collect();
+        let depth = self.layers.len() - 1;
+        let mut units: Vec<Vec<Option<usize>>> =
+            self.layers[..depth].iter().map(|layer| (0..layer.rows).map(Some).collect()).collect();
+        let mut rows = vec![None; self.outputs.len()];
         for (row, [coordinate, p]) in self.outputs.iter().enumerate() {
             let j =
                 moved.iter().position(|d| d == coordinate).ok_or("an output of no coordinate")?;
-            rows[p * moved.len() + j] = row;
+            rows[p * moved.len() + j] = Some(row);
         }
-        let depth = self.layers.len() - 1;
-        let mut tensors = Tensors::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            let path = if l < depth { format!("hidden.{l}") } else { "output".into() };
-            let as_it_is: Vec<usize> = (0..layer.columns).collect();
-            let columns = if l == 0 { &columns } else { &as_it_is };
-            let every: Vec<usize> = (0..layer.rows).collect();
-            let rows = all(if l == depth { &rows } else { &every });
-            let [weight, bias] = layer.permuted(&rows, columns.iter().copied().map(Some));
-            tensors.insert(format!("{path}.weight"), weight);
-            tensors.insert(format!("{path}.bias"), bias);
-        }
+        units.push(rows);
+        let tensors = self.tensors(&columns, &units, "output");
         let hidden = self.layers[..depth].iter().map(|layer| layer.rows).collect();
         Ok((MlpSpec { hidden, activation: self.activation, residual: self.residual }, tensors))
     }

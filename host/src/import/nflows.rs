@@ -36,18 +36,17 @@ use pushforward::network::conditioning::AnyConditioning;
 use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE};
 use pushforward::univariate::{LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
-use super::linear::{affine, lu, permute};
+use super::linear::{affine, affine_of, lu, permute};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, embedding, standard_normal};
+use super::{Layer, Parts, State, embedding, standard_normal};
 use crate::error::Result;
 
 /// ε of the positive functions.
 const LEAST: f32 = 1e-3;
 
 /// Puts a flow together.
-pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
-    let rows = SourceRows::read(state, settings.features, settings.context)?;
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     let embedding = embedding::read(state, settings)?;
     let given = embedding.as_ref().map_or(settings.context, |(spec, _)| spec.outputs);
     if settings.described() == 0 {
@@ -56,13 +55,12 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
     let mut layers = Vec::new();
     for number in 0..settings.described() {
         let of = settings.of(number);
-        let (path, made) = (of.needed_path()?, Made::Added);
+        let (path, made) = (of.path()?, Made::Added);
         let place = Place { state, settings, of, path, given, made };
         layers.push(place.kind(of.kind().unwrap_or_default())?);
     }
     layers.extend(base(state, settings.features)?);
-    state.all_used()?;
-    super::flow(settings, embedding, standard_normal(), layers, rows)
+    Ok(Parts { embedding, base: standard_normal(), layers })
 }
 
 /// The base, as a layer from the standard normal distribution unless it is that.
@@ -73,9 +71,8 @@ fn base(state: &State, n: usize) -> Result<Option<Layer>> {
         return Ok(None);
     }
     // Both are [1, n].
-    let flat = |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
-    let [shift, log_scale] = names.map(flat);
-    Ok(Some(super::linear::affine_of(log_scale?, shift?)))
+    let [shift, log_scale] = names.map(|name| state.numbers(name, &[1, n]));
+    Ok(Some(affine_of(log_scale?.to_vec(), shift?.to_vec())))
 }
 
 /// What a coordinate's parameters are.
@@ -136,7 +133,7 @@ impl Place<'_> {
                 let shifts = state.vector(&self.name("shift"), n)?;
                 let each = logs.iter().zip(shifts).map(|(log, shift)| -shift * (-log).exp());
                 let shift = each.collect();
-                Ok(super::linear::affine_of(logs.iter().map(|log| -log).collect(), shift))
+                Ok(affine_of(logs.iter().map(|log| -log).collect(), shift))
             }
             "BatchNorm" => {
                 let of = |name: &str| state.vector(&self.name(name), n);
@@ -147,7 +144,7 @@ impl Place<'_> {
                     |i: usize| (softplus(raw[i]) + EPSILON) / (variance[i] + EPSILON).sqrt();
                 let log_scale = (0..n).map(|i| -scale(i).ln()).collect();
                 let shift = (0..n).map(|i| mean[i] - bias[i] / scale(i)).collect();
-                Ok(super::linear::affine_of(log_scale, shift))
+                Ok(affine_of(log_scale, shift))
             }
             other => Err(self.of.wrong(
                 "kind",
@@ -418,10 +415,8 @@ impl Place<'_> {
             return self.walked(network, kept, Direction::Density, univariate);
         }
         let fault = |message: String| state.fault(format!("`{net}`: {message}"));
-        let (network, tensors) = network
-            .with_parameters(univariate.parameters())
-            .coupled(self.given, &moved)
-            .map_err(fault)?;
+        let (network, tensors) =
+            network.with_parameters(univariate.parameters()).coupled(&moved).map_err(fault)?;
         let mask = (0..n).map(|d| kept.contains(&d)).collect();
         let spec = CouplingSpec { mask, network: network.into(), univariate };
         Ok(Layer { spec: spec.into(), tensors })
@@ -463,7 +458,7 @@ impl Place<'_> {
 }
 
 /// z = L (U x) + b, with ones on the diagonal of L.
-fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
+pub(super) fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
     let vector = |name: &str, len| state.vector(&format!("{path}.{name}"), len);
     let entries = n * (n - 1) / 2;
     let (lower, upper) = (vector("lower_entries", entries)?, vector("upper_entries", entries)?);
@@ -473,16 +468,6 @@ fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
     let above = |i: usize, j: usize| upper[i * (2 * n - i - 1) / 2 + j - i - 1];
     let on = |i: usize| softplus(diagonal[i]) + LEAST_F64;
     Ok(lu(n, below, above, on, bias.to_vec()))
-}
-
-/// normflows' `LULinearPermute`: a permutation, then an [`lu_linear`].
-pub(super) fn permutation_and_lu(
-    state: &State,
-    permutation: &str,
-    linear: &str,
-    n: usize,
-) -> Result<Vec<Layer>> {
-    Ok(vec![permute(state, permutation, n)?, lu_linear(state, linear, n)?])
 }
 
 /// ln(1 + eˣ), without overflow.

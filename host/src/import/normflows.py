@@ -18,8 +18,6 @@ from importlib.metadata import version
 import torch
 from safetensors.torch import save_file
 
-UNITS = {"relu": "ReLU", "tanh": "Tanh", "elu": "ELU", "silu": "SiLU", "gelu": "GELU"}
-
 
 def export(flow, name, context=None, rows=None, n=32, seed=0):
     """Writes `name`.safetensors and `name`.toml.
@@ -32,14 +30,10 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
     base = type(flow.q0).__name__
     if base not in ("DiagGaussian", "GaussianMixture"):
         raise ValueError(f"the base is {base}, expected DiagGaussian or GaussianMixture")
-    state = {
-        key: value.detach().clone()
-        for key, value in flow.state_dict().items()
-        if not key.startswith("p.")
-    }
+    state = {key: value for key, value in detached(flow).items() if not key.startswith("p.")}
     settings = []
     for k in reversed(range(len(flow.flows))):
-        for path, part in flat(flow.flows[k], f"flows.{k}"):
+        for path, part in parts(flow.flows[k], f"flows.{k}"):
             more = described(part)
             if type(part).__name__ == "Permute" and part.mode == "swap":
                 # A swap stores nothing; the settings' permutation is a shuffle.
@@ -50,38 +44,22 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
 
     torch.manual_seed(seed)
     single, flow = copy.deepcopy(flow), flow.double()
+    context = given(context, rows, n)
+    wide, narrow = ([], []) if context is None else ([context.double()], [context])
     with torch.no_grad():
-        given, in_single = [], []
-        if context is not None:
-            context = torch.as_tensor(context, dtype=torch.float32)
-            if rows is None:
-                context = context[torch.arange(n) % len(context)]
-            given, in_single = [context.double()], [context]
-        drawn = flow.sample(n, *given)[0] if rows is None else rows
+        drawn = flow.sample(n, *wide)[0] if rows is None else rows
         drawn = torch.as_tensor(drawn, dtype=torch.float32)
-        log_prob = flow.log_prob(drawn.double(), *given)
-        in_single = single.log_prob(drawn, *in_single)
-    state["pushforward.rows"] = drawn
-    state["pushforward.log_prob"] = log_prob.double()
-    state["pushforward.log_prob_single"] = in_single.float()
-    if context is not None:
-        state["pushforward.context"] = context
-    save_file({key: value.contiguous() for key, value in state.items()}, f"{name}.safetensors")
-    head = [
-        'library = "normflows"',
-        f'version = "{version("normflows")}"',
-        f"features = {drawn.shape[-1]}",
-        f"context = {0 if context is None else context.shape[-1]}",
-    ]
-    with open(f"{name}.toml", "w") as file:
-        file.write("\n".join(head + settings) + "\n")
+        log_prob = flow.log_prob(drawn.double(), *wide)
+        in_single = single.log_prob(drawn, *narrow)
+    release = version("normflows")
+    write(name, "normflows", release, settings, state, context, drawn, log_prob, in_single)
 
 
-def flat(part, path):
+def parts(part, path):
     """The parts of a composition, the last one first, each with the beginning of its tensors' names."""
     if type(part).__name__ == "Composite":
         for k in reversed(range(len(part._flows))):
-            yield from flat(part._flows[k], f"{path}._flows.{k}")
+            yield from parts(part._flows[k], f"{path}._flows.{k}")
     else:
         yield path, part
 
@@ -107,19 +85,8 @@ def described(part):
     if net is None:
         return lines
     if hasattr(inner, "num_bins"):
-        for floor in ("min_bin_width", "min_bin_height", "min_derivative"):
-            if getattr(inner, floor) != 1e-3:
-                raise ValueError(f"{kind}.{floor} is {getattr(inner, floor)}, expected 0.001")
-        lines.append(f'tails = "{inner.tails or "none"}"')
-        lines.append(f"bound = {float(inner.tail_bound)!r}")
-        if hasattr(net, "hidden_features"):
-            lines.append(f"hidden_features = {net.hidden_features}")
-    units = [layer.activation for layer in net.modules() if hasattr(layer, "activation")]
-    names = {getattr(unit, "__name__", type(unit).__name__) for unit in units}
-    if len(names) != 1:
-        raise ValueError(f"{kind}: a network of several kinds of units, or of none: {sorted(names)}")
-    name = names.pop()
-    return lines + [f'activation = "{UNITS.get(name, name)}"']
+        lines += spline(kind, inner, net)
+    return lines + [activation(kind, net)]
 
 
 def mlp(net):

@@ -33,30 +33,28 @@ use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
 use super::linear::affine_of;
 use super::network::{Column, Linear, Network};
-use super::nflows::{Made, Place, permutation_and_lu};
+use super::nflows::{Made, Place, lu_linear};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, Tensors, linear, standard_normal};
+use super::{Layer, Parts, State, Tensors, linear, named, standard_normal};
 use crate::error::Result;
 
 /// Puts a flow together.
-pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
-    let rows = SourceRows::read(state, settings.features, settings.context)?;
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     if settings.described() == 0 {
         return Err(settings.fault("no [[transforms]]: what each flow is, the last one first"));
     }
     let mut layers = Vec::new();
     for number in 0..settings.described() {
         let of = settings.of(number);
-        let part = Part { state, settings, of, path: of.needed_path()? };
+        let part = Part { state, settings, of, path: of.path()? };
         layers.extend(part.layers()?);
     }
     let n = settings.features;
     let base = if state.has("q0.weight_scores") {
         mixture(state, n)?
     } else if state.has("q0.loc") && state.has("q0.log_scale") {
-        let flat =
-            |name: &str| -> Result<Vec<f64>> { Ok(state.shaped(name, &[1, n])?.data.clone()) };
-        layers.push(affine_of(flat("q0.log_scale")?, flat("q0.loc")?));
+        let flat = |name: &str| state.numbers(name, &[1, n]);
+        layers.push(affine_of(flat("q0.log_scale")?.to_vec(), flat("q0.loc")?.to_vec()));
         standard_normal()
     } else {
         return Err(state.fault(
@@ -64,23 +62,18 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
              has no counterpart here",
         ));
     };
-    state.all_used()?;
-    super::flow(settings, None, base, layers, rows)
+    Ok(Parts { embedding: None, base, layers })
 }
 
 /// A mixture of diagonal normals.
 fn mixture(state: &State, n: usize) -> Result<(BaseSpec, Tensors)> {
-    let scores = state.get("q0.weight_scores")?;
-    let components = scores.data.len();
-    let flat = |name: &str| -> Result<Vec<f64>> {
-        Ok(state.shaped(name, &[1, components, n])?.data.clone())
-    };
-    let tensors = [
-        ("logits", scores.data.clone()),
-        ("mean", flat("q0.loc")?),
-        ("log_scale", flat("q0.log_scale")?),
-    ];
-    let tensors = tensors.map(|(name, data)| (name.to_string(), data)).into();
+    let components = state.get("q0.weight_scores")?.data.len();
+    let each = |name: &str| state.numbers(name, &[1, components, n]);
+    let tensors = named([
+        ("logits", state.numbers("q0.weight_scores", &[1, components])?.to_vec()),
+        ("mean", each("q0.loc")?.to_vec()),
+        ("log_scale", each("q0.log_scale")?.to_vec()),
+    ]);
     Ok((MixtureSpec { components }.into(), tensors))
 }
 
@@ -122,12 +115,10 @@ impl Part<'_> {
             }
             "AffineCouplingBlock" => one(self.affine_coupling()),
             "MaskedAffineFlow" => one(self.masked_affine()),
-            "LULinearPermute" => permutation_and_lu(
-                state,
-                &self.name("permutation._permutation"),
-                &self.name("linear"),
-                n,
-            ),
+            "LULinearPermute" => Ok(vec![
+                linear::permute(state, &self.name("permutation._permutation"), n)?,
+                lu_linear(state, &self.name("linear"), n)?,
+            ]),
             "Permute" => {
                 // x_i = z_perm(i), so z_i = x_inverse(i).
                 state.ignore(&self.name("perm"));
@@ -135,8 +126,8 @@ impl Part<'_> {
             }
             "ActNorm" | "AffineConstFlow" => {
                 state.ignore(&self.name("data_dep_init_done"));
-                let of = |name| Ok(state.shaped(&self.name(name), &[1, n])?.data.clone());
-                Ok(vec![affine_of(of("s")?, of("t")?)])
+                let of = |name| state.numbers(&self.name(name), &[1, n]);
+                Ok(vec![affine_of(of("s")?.to_vec(), of("t")?.to_vec())])
             }
             other => Err(self.of.wrong(
                 "kind",
@@ -159,7 +150,7 @@ impl Part<'_> {
         let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));
         let univariate = LocationScaleSpec { scale, multiplies: Direction::Sampling };
         let (network, mut tensors): (_, Tensors) =
-            network.with_parameters(2).coupled(0, &among).map_err(fault)?;
+            network.with_parameters(2).coupled(&among).map_err(fault)?;
         if network.activation == AnyActivation::Leaky {
             let slope = self.of.leaky()?;
             for (l, units) in network.hidden.iter().enumerate() {

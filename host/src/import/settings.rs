@@ -141,17 +141,12 @@ impl<'a> Of<'a> {
         })
     }
 
-    /// Where its tensors are, if it is said: the beginning of their names, without a dot at its end.
-    pub fn path(&self) -> Option<&'a str> {
-        self.get(|t| &t.path).map(String::as_str)
-    }
-
-    /// The same, where it has to be said.
+    /// Where its tensors are: how their names begin, without a dot at the end.
     ///
     /// # Errors
     /// It is not said.
-    pub fn needed_path(&self) -> Result<&'a str> {
-        self.path().ok_or_else(|| {
+    pub fn path(&self) -> Result<&'a str> {
+        self.get(|t| &t.path).map(String::as_str).ok_or_else(|| {
             self.settings.fault(format!(
                 "no `path` in [[transforms]] {}: how the names of its tensors begin",
                 self.number

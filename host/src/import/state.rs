@@ -101,14 +101,22 @@ impl State {
         Err(self.fault(format!("`{name}`: found shape {found:?}, expected {shape:?}")))
     }
 
+    /// Finite numbers of this shape.
+    ///
+    /// # Errors
+    /// There are none, they have another shape, or one is not finite.
+    pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<&[f64]> {
+        let array = self.shaped(name, shape)?;
+        self.finite(name, &array.data)?;
+        Ok(&array.data)
+    }
+
     /// A vector of so many finite numbers.
     ///
     /// # Errors
-    /// There is none, it has another shape, or a number is not finite.
+    /// As [`State::numbers`].
     pub fn vector(&self, name: &str, len: usize) -> Result<&[f64]> {
-        let array = self.shaped(name, &[len])?;
-        self.finite(name, &array.data)?;
-        Ok(&array.data)
+        self.numbers(name, &[len])
     }
 
     /// A matrix of finite numbers.

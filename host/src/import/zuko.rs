@@ -34,7 +34,7 @@ use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpe
 use super::linear::{affine, lu, permute};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Imported, Layer, SourceRows, State, embedding, standard_normal};
+use super::{Layer, Parts, State, embedding, standard_normal};
 use crate::error::Result;
 
 /// Why a least slope has to be said.
@@ -42,8 +42,7 @@ const SLOPE: &str =
     "0.001 in zuko up to 1.0.0 and from 1.5.0 on, 0.0001 between, where none was given";
 
 /// Puts a flow together.
-pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
-    let rows = SourceRows::read(state, settings.features, settings.context)?;
+pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     let embedding = embedding::read(state, settings)?;
     let given = embedding.as_ref().map_or(settings.context, |(spec, _)| spec.outputs);
     let transforms = transforms(state, settings)?;
@@ -53,8 +52,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Imported> {
         layers.push(place.layer()?);
     }
     layers.extend(base(state, settings.features)?);
-    state.all_used()?;
-    super::flow(settings, embedding, standard_normal(), layers, rows)
+    Ok(Parts { embedding, base: standard_normal(), layers })
 }
 
 /// The paths of the transforms, each with a dot at its end.
@@ -275,10 +273,8 @@ impl Place<'_> {
         let activation = self.activation(&layers)?;
         let network = Network::plain(layers, activation, inputs, outputs);
         let fault = |message: String| state.fault(format!("`{path}hyper`: {message}"));
-        let (network, tensors) = network
-            .with_parameters(univariate.parameters())
-            .coupled(self.given, &moved)
-            .map_err(fault)?;
+        let (network, tensors) =
+            network.with_parameters(univariate.parameters()).coupled(&moved).map_err(fault)?;
         let spec = CouplingSpec { mask, network: network.into(), univariate };
         Ok(Layer { spec: spec.into(), tensors })
     }

@@ -4,7 +4,6 @@
 """
 
 import pathlib
-import runpy
 
 import torch
 from nflows import transforms as T
@@ -13,8 +12,10 @@ from nflows.flows import Flow
 from nflows.nn.nets import ResidualNet
 from sbi.neural_nets import posterior_nn
 
+from exporter import exporter, seeded
+
 HERE = pathlib.Path(__file__).parent
-export = runpy.run_path(str(HERE / "../../src/import/nflows.py"))["export"]
+export = exporter("nflows")
 F = torch.nn.functional
 
 
@@ -73,6 +74,8 @@ def flows():
     yield "linear", linear, 0
 
 
+# What a flow is made of is random too.
+seeded()
 for name, layers, context in flows():
     torch.manual_seed(sum(name.encode()))
     features = 5 if name in ("spline", "affine", "affine_context") else 4
@@ -89,6 +92,7 @@ for name, layers, context in flows():
     contexts = torch.randn(16, context) if context else None
     rows = torch.randn(16, features)
     export(flow, str(HERE / f"nflows_{name}"), context=contexts, rows=rows, n=16)
+    seeded()
 
 # Estimators of sbi, untrained: standardised, one with an embedding network.
 for model, embedded in [("maf", False), ("nsf", True)]:

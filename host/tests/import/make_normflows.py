@@ -4,14 +4,15 @@
 """
 
 import pathlib
-import runpy
 
 import normflows as nf
 import torch
 from torch.nn import functional as F
 
+from exporter import exporter, seeded
+
 HERE = pathlib.Path(__file__).parent
-export = runpy.run_path(str(HERE / "../../src/import/normflows.py"))["export"]
+export = exporter("normflows")
 
 
 def flows():
@@ -42,6 +43,8 @@ def flows():
     yield "realnvp", 4, 0, [half(b, net(), net()), half(1 - b, net(), net()), half(b, net()), nf.flows.AffineConstFlow((4,))]
 
 
+# What a flow is made of is random too.
+seeded()
 for name, features, context, parts in flows():
     torch.manual_seed(sum(name.encode()))
     base = nf.distributions.DiagGaussian(features)
@@ -58,3 +61,4 @@ for name, features, context, parts in flows():
     contexts = torch.randn(16, context) if context else None
     rows = torch.randn(16, features)
     export(flow, str(HERE / f"normflows_{name}"), context=contexts, rows=rows, n=16)
+    seeded()

@@ -4,7 +4,6 @@
 """
 
 import pathlib
-import runpy
 
 import torch
 import zuko
@@ -13,8 +12,10 @@ from torch.distributions import AffineTransform
 from zuko.flows import MAF, NSF, Flow, RealNVP, UnconditionalDistribution, UnconditionalTransform
 from zuko.transforms import AdditiveTransform, LULinearTransform, PermutationTransform
 
+from exporter import exporter, seeded
+
 HERE = pathlib.Path(__file__).parent
-export = runpy.run_path(str(HERE / "../../src/import/zuko.py"))["export"]
+export = exporter("zuko")
 
 small = {"hidden_features": (12, 10)}
 
@@ -54,6 +55,8 @@ def flows():
     yield "linear", linear(), 0
 
 
+# What a flow is made of is random too.
+seeded()
 for name, flow, context in flows():
     torch.manual_seed(sum(name.encode()))
     with torch.no_grad():
@@ -65,6 +68,7 @@ for name, flow, context in flows():
     features = flow(contexts).sample().shape[-1] if context else flow().sample().shape[-1]
     rows = torch.randn(16, features)
     export(flow, str(HERE / f"zuko_{name}"), context=contexts, rows=rows, n=16)
+    seeded()
 
 # An estimator of sbi, untrained: standardised, with an embedding network.
 torch.manual_seed(11)
