@@ -118,7 +118,10 @@ catalogue! {
     AnyUnivariate, each_univariate:
     Affine(univariate::AffineSpec, univariate::Affine),
     RationalQuadratic(univariate::RationalQuadraticSpec, AnyRationalQuadratic),
-    LocationScale(univariate::LocationScaleSpec, univariate::AnyLocationScale),
+    LocationScale(
+        univariate::LocationScaleSpec,
+        univariate::location_scale::LocationScale<univariate::location_scale::AnyScale>
+    ),
     Sinh(univariate::SinhSpec, univariate::Sinh),
     CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
 }

@@ -10,15 +10,17 @@ mod called;
 pub mod conditioning;
 mod masked;
 mod mlp;
+mod owners;
 
 #[cfg(feature = "model")]
 pub use called::Called;
 #[cfg(feature = "model")]
 pub use masked::{AnyMasked, MaskedSpec};
-pub use masked::{BLOCK, Evenly, Listed, Masked, Owners, Shape, units_before};
+pub use masked::{BLOCK, Masked, Shape};
 pub use mlp::Mlp;
 #[cfg(feature = "model")]
 pub use mlp::MlpSpec;
+pub use owners::{Evenly, Listed, Owners, units_before};
 
 use crate::activation::Activation;
 use crate::kernel::Lanes;

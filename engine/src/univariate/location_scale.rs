@@ -27,8 +27,6 @@ use super::soft_clip::soft_clip;
 #[cfg(feature = "model")]
 use super::soft_clip::{self, soft_bound};
 use super::{Parameters, Univariate};
-#[cfg(feature = "model")]
-use super::{UnivariateChoice, WithUnivariate};
 use crate::bijection::Direction;
 use crate::math::{exp, ln, sigmoid, softplus};
 #[cfg(feature = "model")]
@@ -224,15 +222,39 @@ fn is_no_most(most: &f32) -> bool {
     *most == no_most()
 }
 
+/// A function of a raw scale of which only a file says what it is.
 #[cfg(feature = "model")]
-impl ScaleMap for ScaleSpec {
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the functions' own types say it")]
+pub enum AnyScale {
+    Exp(Exp),
+    SoftExp(SoftExp),
+    Softplus(Softplus),
+    Sigmoid(Sigmoid),
+}
+
+#[cfg(feature = "model")]
+impl ScaleMap for AnyScale {
     #[inline(always)]
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
         match self {
-            Self::Exp => Exp.scale(s, raw),
-            Self::SoftExp { least } => SoftExp(soft_bound(least)).scale(s, raw),
-            Self::Softplus { least, most } => Softplus(least, most).scale(s, raw),
-            Self::Sigmoid { least } => Sigmoid(least).scale(s, raw),
+            Self::Exp(map) => map.scale(s, raw),
+            Self::SoftExp(map) => map.scale(s, raw),
+            Self::Softplus(map) => map.scale(s, raw),
+            Self::Sigmoid(map) => map.scale(s, raw),
+        }
+    }
+}
+
+#[cfg(feature = "model")]
+impl ScaleSpec {
+    /// The function.
+    pub fn build(self) -> AnyScale {
+        match self {
+            Self::Exp => AnyScale::Exp(Exp),
+            Self::SoftExp { least } => AnyScale::SoftExp(SoftExp(soft_bound(least))),
+            Self::Softplus { least, most } => AnyScale::Softplus(Softplus(least, most)),
+            Self::Sigmoid { least } => AnyScale::Sigmoid(Sigmoid(least)),
         }
     }
 }
@@ -248,28 +270,9 @@ pub struct LocationScaleSpec {
     pub multiplies: Direction,
 }
 
-/// A kernel as a file describes it.
-#[cfg(feature = "model")]
-#[derive(Clone, Copy, Debug)]
-pub struct AnyLocationScale(LocationScaleSpec);
-
-#[cfg(feature = "model")]
-impl UnivariateChoice for AnyLocationScale {
-    #[inline(always)]
-    fn parameters(&self) -> usize {
-        LocationScale::<ScaleSpec>::PARAMETERS
-    }
-
-    #[inline(always)]
-    fn choose<K: WithUnivariate>(&self, then: K) -> K::Output {
-        let LocationScaleSpec { scale, multiplies } = self.0;
-        then.with(LocationScale::new(scale, multiplies))
-    }
-}
-
 #[cfg(feature = "model")]
 impl crate::model::UnivariatePart for LocationScaleSpec {
-    type Built = AnyLocationScale;
+    type Built = LocationScale<AnyScale>;
 
     fn check(&self, faults: &mut Faults) {
         let mut within = |field: &str, found: f32, [least, most]: [f32; 2]| {
@@ -282,20 +285,20 @@ impl crate::model::UnivariatePart for LocationScaleSpec {
             ScaleSpec::SoftExp { least } => {
                 within("scale.soft_exp.least", least, soft_clip::SOFT_LEAST);
             }
-            ScaleSpec::Sigmoid { least } => within("scale.least", least, [0.0, MAX_LEAST]),
+            ScaleSpec::Sigmoid { least } => within("scale.sigmoid.least", least, [0.0, MAX_LEAST]),
             ScaleSpec::Softplus { least, most } => {
-                within("scale.least", least, [0.0, MAX_LEAST]);
-                within("scale.most", most, MOST);
+                within("scale.softplus.least", least, [0.0, MAX_LEAST]);
+                within("scale.softplus.most", most, MOST);
             }
         }
     }
 
     fn parameters(&self) -> usize {
-        LocationScale::<ScaleSpec>::PARAMETERS
+        LocationScale::<AnyScale>::PARAMETERS
     }
 
-    fn build(&self) -> Option<AnyLocationScale> {
-        Some(AnyLocationScale(*self))
+    fn build(&self) -> Option<Self::Built> {
+        Some(LocationScale::new(self.scale.build(), self.multiplies))
     }
 
     fn source(&self, sources: &mut Sources) -> Source {
@@ -325,7 +328,7 @@ mod tests {
     use crate::noise::{block, normal};
     use crate::simd::Scalar;
 
-    fn all() -> impl Iterator<Item = LocationScale<ScaleSpec>> {
+    fn all() -> impl Iterator<Item = LocationScale<AnyScale>> {
         let maps = [
             ScaleSpec::Exp,
             ScaleSpec::SoftExp { least: 1e-3 },
@@ -337,7 +340,7 @@ mod tests {
             ScaleSpec::Sigmoid { least: 0.0 },
         ];
         let directions = [Density, Sampling];
-        maps.into_iter().flat_map(move |map| directions.map(|d| LocationScale::new(map, d)))
+        maps.into_iter().flat_map(move |map| directions.map(|d| LocationScale::new(map.build(), d)))
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use cubic_rational::CubicRational;
 #[cfg(feature = "model")]
 pub use cubic_rational::CubicRationalSpec;
 #[cfg(feature = "model")]
-pub use location_scale::{AnyLocationScale, LocationScaleSpec, ScaleSpec};
+pub use location_scale::{LocationScaleSpec, ScaleSpec};
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
 pub use rational_quadratic::{AnyRationalQuadratic, KnotsSpec, RationalQuadraticSpec};

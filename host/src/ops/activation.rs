@@ -12,7 +12,7 @@ use pushforward::activation::{AnyActivation, CDF_SCALE, CDF_TAIL, normal_cdf};
 use pushforward::math::{exp, sigmoid};
 use pushforward::simd::{Kernel, Simd, dispatch};
 
-use super::transform::SQUASH;
+use super::transform::{LOGISTIC, SQUASH};
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants};
 
 /// y from x.
@@ -27,7 +27,7 @@ pub struct Activation {
 }
 
 /// The text of one unit and its slope.
-pub(crate) fn sources(activation: AnyActivation) -> [Cow<'static, str>; 3] {
+pub(crate) fn sources(activation: AnyActivation) -> [Cow<'static, str>; 4] {
     let constants = constants![
         KIND = activation as u32,
         RELU = AnyActivation::Relu as u32,
@@ -42,7 +42,7 @@ pub(crate) fn sources(activation: AnyActivation) -> [Cow<'static, str>; 3] {
         P3 = CDF_TAIL[3],
         P4 = CDF_TAIL[4],
     ];
-    [constants, SQUASH.into(), include_str!("activation.wgsl").into()]
+    [constants, SQUASH.into(), LOGISTIC.into(), include_str!("activation.wgsl").into()]
 }
 
 /// 1/√(2π).

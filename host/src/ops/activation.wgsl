@@ -1,4 +1,4 @@
-// Before this text stands squash, which is tanh.
+// Before this text stand squash, which is tanh, and logistic.
 
 // The unit and its slope.
 fn unit_of(x: f32) -> vec2<f32> {
@@ -13,8 +13,7 @@ fn unit_of(x: f32) -> vec2<f32> {
         return select(vec2<f32>(below, below + 1.0), vec2<f32>(x, 1.0), x > 0.0);
     }
     if (KIND == SILU) {
-        let e = exp(-abs(x));
-        let p = select(e, 1.0, x > 0.0) / (1.0 + e);
+        let p = logistic(x);
         return vec2<f32>(x * p, p * (1.0 + x * (1.0 - p)));
     }
     let u = 1.0 / (1.0 + CDF_SCALE * abs(x));

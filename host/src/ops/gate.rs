@@ -7,6 +7,7 @@
 use pushforward::math::sigmoid;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
+use super::transform::LOGISTIC;
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments};
 
 /// y from x and g, of as many rows.
@@ -49,7 +50,7 @@ impl Gate {
         };
         let shape = layout.shapes[self.x.0];
         let groups = [Layout::groups(layout.columns_of(self.x)), shape.rows as u32, 1];
-        let sources = vec![include_str!("gate.wgsl").into()];
+        let sources = vec![LOGISTIC.into(), include_str!("gate.wgsl").into()];
         vec![Launch { sources, entry, arguments: arguments.over(shape.positions), groups }]
     }
 }

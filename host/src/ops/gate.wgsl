@@ -1,8 +1,3 @@
-fn logistic(g: f32) -> f32 {
-    let e = exp(-abs(g));
-    return select(e, 1.0, g > 0.0) / (1.0 + e);
-}
-
 @compute @workgroup_size(GROUP)
 fn gate(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= columns()) { return; }

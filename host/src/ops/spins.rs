@@ -7,6 +7,7 @@ use pushforward::conditional::bernoulli;
 use pushforward::math;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
+use super::transform::LOGISTIC;
 use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments};
 
 /// ln q of spins from their logits, for each column.
@@ -63,7 +64,7 @@ impl Spins {
             coefficient: layout.offset(coefficient),
             dlogits: layout.offset(dlogits),
         };
-        Launch { sources: vec![SHADER.into()], entry, arguments, groups }
+        Launch { sources: vec![LOGISTIC.into(), SHADER.into()], entry, arguments, groups }
     }
 }
 

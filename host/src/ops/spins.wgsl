@@ -17,8 +17,5 @@ fn spins_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = id.y * columns() + c;
     let s = arena[call.x + at];
     let v = s * arena[call.logits + at];
-    // σ(−v) without overflow.
-    let e = exp(-abs(v));
-    let wrong = select(1.0, e, v > 0.0) / (1.0 + e);
-    arena[call.dlogits + at] = arena[call.coefficient + c] * s * wrong;
+    arena[call.dlogits + at] = arena[call.coefficient + c] * s * logistic(-v);
 }

@@ -132,6 +132,8 @@ impl<S: Simd> pushforward::univariate::Parameters<S> for Parameters<'_, S> {
 const SHADER: &str = include_str!("transform.wgsl");
 /// The shader of tanh, for the maps that bound a parameter.
 pub(super) const SQUASH: &str = include_str!("transform/squash.wgsl");
+/// The shader of the logistic function.
+pub(super) const LOGISTIC: &str = include_str!("transform/logistic.wgsl");
 /// The shader of ln(1 + x).
 const LOG_1P: &str = include_str!("transform/log_1p.wgsl");
 /// Samples of a workgroup, here and where a whole layer is one call.

@@ -27,7 +27,7 @@ use pushforward::univariate::cubic_rational::{MIN_SHARE, SHARE_SHIFT};
 use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_DERIVATIVE};
 use pushforward::univariate::{CubicRational, CubicRationalSpec, Univariate};
 
-use super::{Arguments, Direction, Map, Parameters, arguments, constants};
+use super::{Arguments, Direction, LOGISTIC, Map, Parameters, arguments, constants};
 
 impl Map for CubicRationalSpec {
     #[inline(always)]
@@ -102,6 +102,6 @@ impl Map for CubicRationalSpec {
 
     fn sources(self) -> Vec<Cow<'static, str>> {
         let shared = constants![MIN_SHARE, SHARE_SHIFT, MIN_DERIVATIVE, DERIVATIVE_SHIFT];
-        vec![shared, include_str!("cubic_rational.wgsl").into()]
+        vec![shared, LOGISTIC.into(), include_str!("cubic_rational.wgsl").into()]
     }
 }

@@ -1,8 +1,3 @@
-fn logistic(u: f32) -> f32 {
-    let e = exp(-abs(u));
-    return select(1.0, e, u < 0.0) / (1.0 + e);
-}
-
 // sigma, 1 - sigma and beta.
 fn shape_at(at: u32, step: u32) -> vec3<f32> {
     let raw = arena[at] + SHARE_SHIFT;

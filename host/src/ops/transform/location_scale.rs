@@ -21,7 +21,7 @@ use pushforward::univariate::location_scale::{
 };
 use pushforward::univariate::soft_clip::soft_bound;
 
-use super::{Arguments, Direction, LOG_1P, Map, Parameters, arguments};
+use super::{Arguments, Direction, LOG_1P, LOGISTIC, Map, Parameters, arguments};
 
 /// dl/dr.
 #[inline(always)]
@@ -56,7 +56,7 @@ impl Map for LocationScaleSpec {
         x: S::F,
         p: &mut Parameters<'_, S>,
     ) -> (S::F, S::F) {
-        LocationScale::new(self.scale, self.multiplies).apply(s, direction, x, p)
+        LocationScale::new(self.scale.build(), self.multiplies).apply(s, direction, x, p)
     }
 
     #[inline(always)]
@@ -71,7 +71,7 @@ impl Map for LocationScaleSpec {
     ) -> S::F {
         let zero = s.splat(0.0);
         let raw = p.get(0);
-        let (scale, _) = self.scale.scale(s, raw);
+        let (scale, _) = self.scale.build().scale(s, raw);
         let c = match self.multiplies {
             Direction::Density => c,
             Direction::Sampling => s.sub(zero, c),
@@ -100,6 +100,6 @@ impl Map for LocationScaleSpec {
     }
 
     fn sources(self) -> Vec<Cow<'static, str>> {
-        vec![LOG_1P.into(), include_str!("location_scale.wgsl").into()]
+        vec![LOG_1P.into(), LOGISTIC.into(), include_str!("location_scale.wgsl").into()]
     }
 }

@@ -12,19 +12,16 @@ fn scale_of(r: f32) -> vec3<f32> {
             return vec3<f32>(exp(r / share), r / share, 1.0 / (share * share));
         }
         case 2u: {
-            let e = exp(-abs(raw));
-            let scale = max(raw, 0.0) + log_1p(e) + call.least;
-            let p = select(e, 1.0, raw > 0.0) / (1.0 + e);
+            let scale = max(raw, 0.0) + log_1p(exp(-abs(raw))) + call.least;
+            let p = logistic(raw);
             if (scale < call.bound) { return vec3<f32>(scale, log(scale), inside * p / scale); }
             return vec3<f32>(call.bound, log(call.bound), 0.0);
         }
         default: {
             let at = raw + 2.0;
-            let e = exp(-abs(at));
-            let p = select(e, 1.0, at > 0.0) / (1.0 + e);
-            let rest = select(1.0, e, at > 0.0) / (1.0 + e);
+            let p = logistic(at);
             let scale = p + call.least;
-            return vec3<f32>(scale, log(scale), inside * p * rest / scale);
+            return vec3<f32>(scale, log(scale), inside * p * logistic(-at) / scale);
         }
     }
 }
