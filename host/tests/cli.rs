@@ -9,6 +9,8 @@ mod categories;
 mod conditional;
 #[path = "cli/configs.rs"]
 mod configs;
+#[path = "cli/imports.rs"]
+mod imports;
 #[path = "cli/models.rs"]
 mod models;
 #[cfg(unix)]

@@ -75,17 +75,8 @@ impl Model {
     /// are fine.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         let container = |e: &dyn core::fmt::Display| ModelError::Container(e.to_string());
-        let (length, header) = SafeTensors::read_metadata(bytes).map_err(|e| match e {
-            SafeTensorError::MetadataIncompleteBuffer => container(&format!(
-                "found {} bytes, expected as many as the header lists: the file is cut short, or \
-                 something follows it",
-                bytes.len()
-            )),
-            SafeTensorError::TensorInvalidInfo => {
-                container(&of_two_sizes(bytes).unwrap_or_else(|| e.to_string()))
-            }
-            e => container(&e),
-        })?;
+        let (length, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|e| ModelError::Container(unreadable(&e, bytes)))?;
         let (json, data) = bytes[LENGTH..].split_at(length);
         serde_json::from_slice::<UniqueKeys>(json).map_err(|e| container(&e))?;
         let entries = header.metadata().as_ref();
@@ -240,6 +231,28 @@ fn field<T: de::DeserializeOwned>(
     let value =
         fields.remove(key).ok_or_else(|| ModelError::Metadata(format!("`{key}`: missing")))?;
     serde_json::from_value(value).map_err(|e| ModelError::Metadata(format!("`{key}`: {e}")))
+}
+
+/// What is wrong with a safetensors file, for those who have only cut it short.
+#[doc(hidden)]
+#[must_use]
+pub fn unreadable(error: &SafeTensorError, bytes: &[u8]) -> String {
+    match error {
+        SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => format!(
+            "found {} bytes, fewer than the header has: the file is cut short, or is no safetensors \
+             file",
+            bytes.len()
+        ),
+        SafeTensorError::MetadataIncompleteBuffer => format!(
+            "found {} bytes, expected as many as the header lists: the file is cut short, or \
+             something follows it",
+            bytes.len()
+        ),
+        SafeTensorError::TensorInvalidInfo => {
+            of_two_sizes(bytes).unwrap_or_else(|| error.to_string())
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What is wrong with the first tensor in the header whose shape and data have not the same size: the

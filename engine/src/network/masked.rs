@@ -53,7 +53,9 @@ use super::Called;
 #[cfg(feature = "model")]
 use super::conditioning::AnyConditioning;
 use super::conditioning::{Conditioning, Join, Read};
-use super::owners::{Evenly, Listed, Owners, units_before};
+#[cfg(feature = "model")]
+use super::owners::Listed;
+use super::owners::{Evenly, Owners, units_before};
 use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual, multiply};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;

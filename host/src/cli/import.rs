@@ -37,6 +37,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     distinct(("-o", output), ("the state dict", state), true)?;
     let settings = args.settings.clone().unwrap_or_else(|| state.with_extension("toml"));
+    if args.settings.is_none() && state.exists() && !settings.exists() {
+        let message = "no such file: what the state dict does not record, which the exporter writes \
+                       beside it; --settings names another";
+        return Err(Error::input(&settings, message));
+    }
     let imported = import::read(library, state, &settings)?;
     let model = imported.model()?;
     let fault = |e: pushforward::model::ModelError| Error::Failed(e.to_string());

@@ -118,8 +118,8 @@ pub struct Imported {
 /// not record is not said; a tensor is missing, left over or of the wrong shape; the source's rows do
 /// not come out.
 pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported> {
-    let settings = Settings::read(settings, library)?;
     let state = State::read(state)?;
+    let settings = Settings::read(settings, library)?;
     let source = SourceRows::read(&state, settings.features, settings.context)?;
     let parts = match library {
         Library::Zuko => zuko::flow(&state, &settings)?,

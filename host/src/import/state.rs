@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use pushforward::model::file::unreadable;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Result, affordable};
@@ -33,7 +34,10 @@ impl State {
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = std::fs::read(file).map_err(|e| Error::read(file, &e))?;
         affordable(file.display(), 4 * bytes.len() as u128)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::input(file, e))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| {
+            let fault = unreadable(&e, &bytes);
+            Error::input(file, format!("not a readable safetensors file: {fault}"))
+        })?;
         let mut arrays = BTreeMap::new();
         for (name, view) in tensors.tensors() {
             let data = numbers(view.dtype(), view.data()).ok_or_else(|| {
