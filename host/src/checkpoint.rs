@@ -1,11 +1,13 @@
 //! Checkpoints: where a training run can go on from.
 //!
 //! A checkpoint is a safetensors file with the parameters and Adam's two moments, `[parameters]`
-//! each, the best parameters so far where rows are held out, and in its metadata the step, that of
+//! each, the parameters' running mean where one is kept, the best parameters so far where rows are held
+//! out, and in its metadata the step, what the learning rate is scaled by and since when, the step of
 //! the best and its score, the config in full and a checksum. It is written under a
 //! temporary name and renamed, and the one before it is kept, so a run that is killed at any moment
 //! leaves a good one. The config is compared, key by key, on resuming: going on with other
-//! settings would be neither run.
+//! settings would be neither run. What may differ is [how long](BUDGET) the run is and how often it is
+//! looked at.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +20,11 @@ use crate::data::write_file;
 use crate::error::{Error, Result};
 use crate::train::TrainState;
 
-const FORMAT: &str = "pushforward-checkpoint-2";
+const FORMAT: &str = "pushforward-checkpoint-3";
+/// Keys of `[train]` that may be others on resuming. The schedules of learning rate and β are those of the
+/// new number of steps, from the step that the run has reached.
+const BUDGET: [&str; 6] =
+    ["steps", "patience", "anneal", "evaluate", "log_every", "checkpoint_every"];
 
 /// The parameters that score held-out rows best so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +38,15 @@ pub struct Best {
 }
 
 /// All that a run goes on from.
-pub type State = (TrainState, Option<Best>);
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The trainer's.
+    pub train: TrainState,
+    /// What held-out rows said, where there are any.
+    pub best: Option<Best>,
+    /// The step in which the learning rate was last scaled.
+    pub scaled: u64,
+}
 
 /// The newest checkpoint of a run.
 pub fn path(folder: &Path) -> PathBuf {
@@ -48,22 +62,32 @@ pub fn previous(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The disk is full or the folder cannot be written.
-pub fn save(folder: &Path, state: &TrainState, best: Option<&Best>, config: &str) -> Result<()> {
+pub fn save(folder: &Path, state: &State, config: &str) -> Result<()> {
     let target = path(folder);
-    let mut parts = vec![&state.parameters, &state.first_moment, &state.second_moment];
-    parts.extend(best.map(|best| &best.parameters));
-    let bytes: Vec<Vec<u8>> =
-        parts.iter().map(|p| p.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let State { train, best, scaled } = state;
+    let parts = [
+        Some(&train.parameters),
+        Some(&train.first_moment),
+        Some(&train.second_moment),
+        Some(&train.average).filter(|average| !average.is_empty()),
+        best.as_ref().map(|best| &best.parameters),
+    ];
+    let named = NAMES.into_iter().zip(parts).filter_map(|(name, part)| Some((name, part?)));
+    let (names, bytes): (Vec<_>, Vec<Vec<u8>>) = named
+        .map(|(name, part)| (name, part.iter().flat_map(|x| x.to_le_bytes()).collect()))
+        .unzip();
     let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("{}: {e}", target.display()));
     let mut views = Vec::new();
-    for (name, data) in NAMES.into_iter().zip(&bytes) {
+    for (name, data) in names.into_iter().zip(&bytes) {
         let view =
             TensorView::new(Dtype::F32, vec![data.len() / 4], data).map_err(|e| failed(&e))?;
         views.push((name, view));
     }
     let mut metadata = HashMap::from([
         ("format".into(), FORMAT.into()),
-        ("step".into(), state.step.to_string()),
+        ("step".into(), train.step.to_string()),
+        ("rate_scale".into(), train.rate_scale.to_string()),
+        ("scaled".into(), scaled.to_string()),
         ("config".into(), config.into()),
     ]);
     if let Some(best) = best {
@@ -105,8 +129,8 @@ pub fn load(folder: &Path, config: &str) -> Result<Option<State>> {
     fault.map_or(Ok(None), Err)
 }
 
-/// The last one is there where rows are held out.
-const NAMES: [&str; 4] = ["parameters", "first_moment", "second_moment", "best"];
+/// The last two are there where a mean is kept and where rows are held out.
+const NAMES: [&str; 5] = ["parameters", "first_moment", "second_moment", "average", "best"];
 
 fn parse(bytes: &[u8]) -> std::result::Result<(State, String), String> {
     let damaged = |e: &dyn std::fmt::Display| format!("is no good checkpoint: {e}");
@@ -122,27 +146,40 @@ fn parse(bytes: &[u8]) -> std::result::Result<(State, String), String> {
         return Err(damaged(&format!("its format is '{format}', expected '{FORMAT}'")));
     }
     let has_best = metadata.contains_key("best_step");
-    let mut bytes = Vec::new();
-    for name in &NAMES[..if has_best { 4 } else { 3 }] {
-        bytes.push(file.tensor(name).map_err(|e| damaged(&e))?.data().to_vec());
+    let (mut bytes, mut names) = (Vec::new(), Vec::new());
+    for (i, name) in NAMES.into_iter().enumerate() {
+        match file.tensor(name) {
+            Ok(tensor) => bytes.push(tensor.data().to_vec()),
+            Err(e) if i < 3 || i == 4 && has_best => return Err(damaged(&e)),
+            Err(_) => continue,
+        }
+        names.push(name);
     }
     if checksum(&metadata, &bytes) != entry("checksum")? {
         return Err(damaged(&"its checksum does not match its content"));
     }
-    let part = |i: usize| {
-        bytes[i].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    let part = |name: &str| {
+        let found = names.iter().zip(&bytes).find(|(there, _)| **there == name);
+        let bytes = found.map_or(&[][..], |(_, bytes)| &bytes[..]);
+        bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<f32>>()
     };
     let step = |key: &str| entry(key)?.parse().map_err(|e| damaged(&format!("{key}: {e}")));
+    let number = |key: &str| entry(key)?.parse().map_err(|e| damaged(&format!("{key}: {e}")));
     let best = if has_best {
-        let nll = entry("best_nll")?.parse().map_err(|e| damaged(&format!("best_nll: {e}")))?;
-        Some(Best { step: step("best_step")?, nll, parameters: part(3) })
+        let (nll, parameters) = (number("best_nll")?, part("best"));
+        Some(Best { step: step("best_step")?, nll, parameters })
     } else {
         None
     };
-    let step = step("step")?;
-    let state =
-        TrainState { step, parameters: part(0), first_moment: part(1), second_moment: part(2) };
-    Ok(((state, best), entry("config")?))
+    let train = TrainState {
+        step: step("step")?,
+        parameters: part("parameters"),
+        first_moment: part("first_moment"),
+        second_moment: part("second_moment"),
+        average: part("average"),
+        rate_scale: number("rate_scale")?,
+    };
+    Ok((State { train, best, scaled: step("scaled")? }, entry("config")?))
 }
 
 fn same_config(file: &Path, found: &str, expected: &str) -> Result<()> {
@@ -162,8 +199,9 @@ fn same_config(file: &Path, found: &str, expected: &str) -> Result<()> {
     };
     let (found, expected) = (flat(found), flat(expected));
     let keys = found.keys().chain(expected.keys());
-    let differs = keys.into_iter().find(|k| found.get(*k) != expected.get(*k));
-    let name = differs.map_or("", String::as_str);
+    let budget = |key: &&String| BUDGET.iter().any(|k| key.strip_prefix("[train] ") == Some(k));
+    let differs = keys.filter(|k| !budget(k)).find(|k| found.get(*k) != expected.get(*k));
+    let Some(name) = differs else { return Ok(()) };
     let show = |v: Option<&toml::Value>| v.map_or("nothing".into(), ToString::to_string);
     let (found, expected) = (show(found.get(name)), show(expected.get(name)));
     let message = format!(

@@ -21,6 +21,7 @@ use pushforward::model::{ConditionalPart, EmbeddingSpec, UnivariateSpec};
 use crate::data::Column;
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
+use crate::train::Schedule;
 pub use layers::Mask;
 pub(crate) use layers::{base, layers};
 pub use section::apply;
@@ -73,7 +74,7 @@ const TABLES: [(&str, Keys); 3] = [
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
-            ("data", &["validation", "standardize", "shape", "context"]),
+            ("data", &["validation", "standardize", "shape", "context", "stream"]),
         ],
     ),
     (
@@ -85,6 +86,8 @@ const TABLES: [(&str, Keys); 3] = [
                 "batch",
                 "learning_rate",
                 "schedule",
+                "warm_up",
+                "average",
                 "weight_decay",
                 "anneal",
                 "patience",
@@ -189,6 +192,8 @@ pub enum TargetConfig {
         shape: Option<Vec<usize>>,
         /// The columns that the others are conditioned on.
         context: Vec<Column>,
+        /// Whether rows stay in their file; `None`: by its size.
+        stream: Option<bool>,
     },
 }
 
@@ -230,8 +235,12 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Adam's.
     pub learning_rate: f64,
-    /// Cosine decay over the second half, or none.
-    pub cosine: bool,
+    /// How that moves.
+    pub schedule: Schedule,
+    /// Steps over which it first rises.
+    pub warm_up: u64,
+    /// Decay of the running mean of the parameters, which is the model; 0: the last step's are.
+    pub average: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run

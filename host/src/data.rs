@@ -9,21 +9,26 @@
 //! so that a failed command leaves nothing behind.
 
 mod atomic;
+mod centring;
 mod columns;
 mod npy;
+mod order;
 mod place;
 mod read;
-mod split;
+mod rows;
 mod standardize;
+mod table;
 mod write;
 
 pub(crate) use atomic::is_at;
 pub use atomic::{Atomic, sweep, write_file};
 pub use columns::{Column, Columns};
+pub use order::Order;
 pub use place::{distinct, is_standard_output};
 pub use read::{Cell, Reader, read_all};
-pub use split::split;
-pub use standardize::{Centred, Units, read_centred};
+pub use rows::{Rows, Stored};
+pub use standardize::Units;
+pub use table::{HELD_BYTES, HELD_OUT_BYTES, Table, Wanted};
 pub use write::{Encoded, Format, Number, Writer};
 
 #[cfg(test)]

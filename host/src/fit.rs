@@ -5,7 +5,8 @@
 //! shorter to stay responsive; the cut changes no bits.
 //!
 //! Where rows are held out, they are scored fifty times a run, and the weights that score them best are
-//! the result. The run ends early when `patience` steps have brought no better ones. Data are
+//! the result. The run ends early when `patience` steps have brought no better ones; on the schedule
+//! `plateau` the learning rate falls to a third whenever a quarter of that has brought none. Data are
 //! learnt in units of their own ([`Units`]); the model goes back to the file's at the end.
 
 use std::borrow::Cow;
@@ -19,7 +20,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pushforward::conditional::BernoulliSpec;
 use pushforward::domain::Domain;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::file::fnv;
 use pushforward::model::{
     Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, SitesSpec, Symmetry, preset,
 };
@@ -27,7 +27,7 @@ use pushforward::network::{MaskedSpec, MlpSpec};
 
 use crate::checkpoint::{self, Best};
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Units, read_all, read_centred, split};
+use crate::data::{Table, Units, Wanted};
 use crate::device::Device;
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable, note};
@@ -117,46 +117,36 @@ impl Problem {
                 let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal };
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
-            TargetConfig::Data { path: file, validation, shape, standardize, context: given } => {
+            TargetConfig::Data {
+                path: file,
+                validation,
+                shape,
+                standardize,
+                context: given,
+                stream,
+            } => {
                 let domain = config.model.family.domain();
                 let dim = shape.as_ref().map(|s| s.iter().product());
-                let dim = match domain {
-                    Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
-                    Domain::Uniform(_) => dim,
+                let wanted = Wanted {
+                    path: file,
+                    context: given,
+                    dim: match domain {
+                        Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
+                        Domain::Uniform(_) => dim,
+                    },
+                    domain,
+                    standardize: *standardize,
+                    stream: *stream,
+                    validation: *validation,
+                    seed: config.train.seed,
                 };
-                let (rows, columns, centred) = if *standardize {
-                    let mut centred = read_centred(file, given, dim, domain)?;
-                    let columns = centred.columns.clone();
-                    (std::mem::take(&mut centred.rows), columns, Some(centred))
-                } else {
-                    let (rows, columns) = read_all(file, given, dim, domain)?;
-                    (rows, columns, None)
-                };
-                let (width, dim) = (columns.width(), columns.dim);
-                context = width - dim;
-                let zeros = vec![0.0; width];
-                let first = centred.as_ref().map_or(&zeros, |centred| &centred.first);
-                let bytes = first.iter().flat_map(|x| x.to_le_bytes());
-                let bytes = bytes.chain(rows.iter().flat_map(|x| x.to_le_bytes()));
-                checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", fnv(bytes));
-                let n = rows.len() / width;
-                if n as u64 > 1 << 32 {
-                    return Err(Error::input(file, format!("has {n} rows, expected at most 2^32")));
-                }
-                let (mut training, mut held_out) =
-                    split(rows, width, *validation, config.train.seed);
-                if training.is_empty() {
-                    return Err(Error::input(
-                        file,
-                        format!("has {n} rows, too few to hold out {validation}"),
-                    ));
-                }
-                if let Some(centred) = centred {
-                    let found = Units::standardize(file, centred, &mut training, &mut held_out)?;
-                    units = Some(found);
-                }
-                let target = Target::Data { rows: training.into() };
-                (shape.clone().unwrap_or_else(|| vec![dim]), target, held_out, None)
+                let table = Table::read(&wanted)?;
+                let dim = table.columns.dim;
+                context = table.columns.width() - dim;
+                checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", table.checksum);
+                units = table.units;
+                let target = Target::Data { rows: table.rows };
+                (shape.clone().unwrap_or_else(|| vec![dim]), target, table.held_out, None)
             }
         };
         let description = description(
@@ -283,18 +273,20 @@ pub fn fit(
         steps: train.steps,
         batch: train.batch,
         learning_rate: train.learning_rate,
-        schedule: if train.cosine { Schedule::CosineSecondHalf } else { Schedule::Constant },
+        schedule: train.schedule,
+        warm_up: train.warm_up,
+        average: train.average,
         clip: train.clip,
         weight_decay: train.weight_decay,
         seed: train.seed,
     };
     let mut trainer = Trainer::new(problem.model.clone(), problem.target.clone(), options, device)
-        .map_err(|e| failed(&e))?;
-    let mut best = None;
-    if resume && let Some((state, so_far)) = checkpoint::load(folder, &problem.identity)? {
+        .map_err(failed)?;
+    let (mut best, mut scaled) = (None, 0);
+    if resume && let Some(state) = checkpoint::load(folder, &problem.identity)? {
         let file = checkpoint::path(folder);
-        trainer.restore(state).map_err(|e| Error::input(file, e))?;
-        best = so_far;
+        trainer.restore(state.train).map_err(|e| Error::input(file, e))?;
+        (best, scaled) = (state.best, state.scaled);
     }
     if trainer.step() == 0 {
         set_aside(folder)?;
@@ -327,7 +319,7 @@ pub fn fit(
             .min((step + 1).next_multiple_of(train.checkpoint_every));
         let n = (due.min(train.steps) - step).min(pace);
         let before = Instant::now();
-        let mut stats = trainer.step_block(n).map_err(|e| match &e {
+        let mut stats = trainer.step_block(n).map_err(|e| match e {
             TrainError::Diverged { .. } => {
                 let good = if checkpoint::path(folder).exists() {
                     format!("the last good checkpoint is {}", checkpoint::path(folder).display())
@@ -337,7 +329,7 @@ pub fn fit(
                 bar.abandon();
                 Error::Failed(format!("{e}; {good}; a smaller learning_rate or clip may help"))
             }
-            _ => failed(&e),
+            _ => failed(e),
         })?;
         pace = paced(n, before.elapsed());
         let step = trainer.step();
@@ -346,6 +338,7 @@ pub fn fit(
             let validation = watch.is_due(step).then(|| watch.score(&mut trainer, &mut best));
             let validation = validation.transpose()?.flatten().map(|nll| nll + ln_scale);
             log.push(&Metrics { stats, validation })?;
+            watch.scale(&mut trainer, best.as_ref(), &mut scaled);
             show(&bar, &stats, log.last_validation(), best.as_ref().map(|b| b.nll + ln_scale));
         }
         let last = watch.is_over(step, best.as_ref());
@@ -356,8 +349,10 @@ pub fn fit(
             || stop
             || saved_at.elapsed() > CHECKPOINT_TIME
         {
-            let state = trainer.state().map_err(|e| failed(&e))?;
-            checkpoint::save(folder, &state, best.as_ref(), &problem.identity)?;
+            let state = trainer.state().map_err(failed)?;
+            let state = checkpoint::State { train: state, best, scaled };
+            checkpoint::save(folder, &state, &problem.identity)?;
+            best = state.best;
             (saved, saved_at) = (Some(step), Instant::now());
         }
         if stop && !last {
@@ -378,16 +373,16 @@ pub fn fit(
             train.steps, train.patience
         ));
     }
-    let mut standard = trainer.model().map_err(|e| failed(&e))?;
+    let mut standard = trainer.model().map_err(failed)?;
     let held_out = match (best, log.last_validation()) {
         (Some(best), Some(last)) => {
-            standard.set_parameters(&best.parameters).map_err(|e| failed(&e.into()))?;
+            standard.set_parameters(&best.parameters).map_err(|e| failed(e.into()))?;
             Some(HeldOut { best_step: best.step, best: best.nll + ln_scale, last_step, last })
         }
         _ => None,
     };
     let mut model = match &problem.units {
-        Some(units) => units.fold(&standard).map_err(|e| failed(&e.into()))?,
+        Some(units) => units.fold(&standard).map_err(|e| failed(e.into()))?,
         None => standard.clone(),
     };
     if let Target::Data { rows } = &problem.target
@@ -397,12 +392,13 @@ pub fn fit(
         let width = row_width(model.description());
         let (seed, n) = model.golden_stream();
         let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |units| units.raw(row));
+        let rows = rows.first(n, width)?;
         let rows = rows.chunks_exact(width).cycle().take(n);
         let contexts = rows.flat_map(|row| raw(row).split_off(model.description().dim()));
         model = model
             .clone()
             .with_golden_contexts(seed, contexts.collect())
-            .map_err(|e| failed(&e.into()))?;
+            .map_err(|e| failed(e.into()))?;
     }
     Ok(Fit { standard, model, held_out, curve: log.curve, seconds, steps: last_step - first })
 }
@@ -414,6 +410,8 @@ struct Watch<'a> {
     /// Steps between two looks; 0 without such rows.
     every: u64,
     patience: u64,
+    plateau: bool,
+    warm_up: u64,
     steps: u64,
 }
 
@@ -426,6 +424,8 @@ impl<'a> Watch<'a> {
             rows: &rows[..rows.len().min(VALIDATION_ROWS * width)],
             every: if rows.is_empty() { 0 } else { every },
             patience: train.patience,
+            plateau: train.schedule == Schedule::Plateau,
+            warm_up: train.warm_up,
             steps: train.steps,
         }
     }
@@ -439,13 +439,25 @@ impl<'a> Watch<'a> {
         if self.rows.is_empty() {
             return Ok(None);
         }
-        let model = Loaded::new(trainer.model().map_err(|e| failed(&e))?)?;
+        let model = Loaded::new(trainer.model().map_err(failed)?)?;
         let [nll, _] = mean_nll(&model, self.rows, &|| Ok(()))?;
         if nll.is_finite() && best.as_ref().is_none_or(|best| nll < best.nll) {
             let parameters = model.model.parameters();
             *best = Some(Best { step: trainer.step(), nll, parameters });
         }
         Ok(Some(nll))
+    }
+
+    /// Lowers the learning rate where neither a better score nor a change of the rate is less than a
+    /// quarter of the patience old.
+    fn scale(&self, trainer: &mut Trainer, best: Option<&Best>, scaled: &mut u64) {
+        let step = trainer.step();
+        let risen = self.warm_up.min(step);
+        let since = best.map_or(0, |best| best.step).max(*scaled).max(risen);
+        if self.plateau && self.is_due(step) && step - since >= (self.patience / 4).max(1) {
+            trainer.scale_rate(trainer.rate_scale() / 3.0);
+            *scaled = step;
+        }
     }
 
     /// Whether the budget is spent, or patience at a look. A function of the checkpoint, so that a
@@ -456,8 +468,9 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn failed(error: &TrainError) -> Error {
+fn failed(error: TrainError) -> Error {
     match error {
+        TrainError::Rows(error) => error,
         TrainError::Setting { .. } | TrainError::Tensor { .. } | TrainError::Model(_) => {
             Error::Usage(error.to_string())
         }

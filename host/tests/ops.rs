@@ -790,26 +790,27 @@ fn words_are_those_of_the_engine(device: &Device) {
 
 fn rows_are_taken_alike(device: &Device) {
     let dim = 3;
-    for given in [0, 2] {
-        let width = dim + given;
+    for (conditions, given) in [(0, false), (2, false), (0, true), (2, true)] {
+        let width = dim + conditions;
         let data = numbers(width * 1000, 1.0, 1);
         let mut p = Program::new(2, 1, LossKind::Likelihood);
         (p.data, p.width) = (data.clone().into(), width);
-        let (x, context) = (p.slot(dim), p.slot(given.max(1)));
+        let (x, slot) = (p.slot(dim), p.slot(conditions.max(1)));
         let log_q = p.loss.log_q;
-        let take = TakeRows { dim, x, context: (given > 0).then_some(context), log_q };
-        p.forward.push(Box::new(take));
+        let context = (conditions > 0).then_some(slot);
+        p.forward.push(Box::new(TakeRows { dim, x, context, log_q, given }));
         let inputs = [(log_q, vec![7.0; 2 * BATCH])];
-        let outputs = [x, log_q, context];
+        let outputs = [x, log_q, slot];
         let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward], &outputs);
         for c in 0..BATCH {
             let word = u64::from(pushforward::noise::block(step().key, [c as u32, 0])[0]);
-            let row = ((word * 1000) >> 32) as usize;
+            let picked = ((word * 1000) >> 32) as usize;
+            let row = if given { step().first_row as usize + c } else { picked };
             for d in 0..dim {
                 assert_eq!(found[0][2 * d * BATCH + c], data[row * width + d]);
                 assert_eq!(found[0][(2 * d + 1) * BATCH + c], -data[row * width + d]);
             }
-            for k in 0..given {
+            for k in 0..conditions {
                 assert_eq!(found[2][2 * k * BATCH + c], data[row * width + dim + k]);
                 assert_eq!(found[2][(2 * k + 1) * BATCH + c], data[row * width + dim + k]);
             }

@@ -189,17 +189,18 @@ fn the_optimiser_follows_its_formula(device: &Device) {
     let n = at.len();
     let (m, v) =
         (numbers(n, 0.01, 2), numbers(n, 1e-3, 3).iter().map(|v| v * v).collect::<Vec<_>>());
-    for clip in [0.01f32, f32::MAX] {
-        let input =
-            StepInputs { clip, correction_1: 1.7, correction_2: 30.0, decay: 0.01, ..step() };
+    for (clip, average) in [(0.01f32, 0.2), (f32::MAX, 0.0)] {
+        let (correction_1, correction_2, decay) = (1.7, 30.0, 0.01);
+        let input = StepInputs { clip, correction_1, correction_2, decay, average, ..step() };
+        let mean = if average > 0.0 { numbers(n, 0.5, 4) } else { Vec::new() };
         let mut runner = start(device, step_program(model.description(), &target), BATCH, &at);
-        runner.set_state(&at, &m, &v);
+        runner.set_state([&at, &m, &v, &mean]);
         let readings = runner.run(&[input]).unwrap();
         let g = f64s(&runner.gradient().unwrap());
         let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
         assert!((readings[0].grad_norm - norm).abs() < 1e-5 * norm);
         let scale = (f64::from(clip) / norm).min(1.0);
-        let [p_found, m_found, v_found] = runner.state().unwrap();
+        let [p_found, m_found, v_found, mean_found] = runner.state().unwrap();
         let (mut p, mut m, mut v) = (f64s(&at), f64s(&m), f64s(&v));
         for i in 0..n {
             let g = g[i] * scale;
@@ -211,6 +212,10 @@ fn the_optimiser_follows_its_formula(device: &Device) {
         assert_close("parameters", &p_found, &p, 1e-5);
         assert_close("first moment", &m_found, &m, 1e-5);
         assert_close("second moment", &v_found, &v, 1e-5);
+        let share = f64::from(average);
+        let mean: Vec<f64> =
+            f64s(&mean).iter().zip(&p).map(|(mean, p)| mean + share * (p - mean)).collect();
+        assert_close("running mean", &mean_found, &mean, 1e-5);
     }
 }
 

@@ -408,9 +408,15 @@ fn hash_field(hash: &str) -> String {
 
 /// FNV-1a, 64 bits (Fowler, Noll & Vo): enough to find damage.
 pub fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |state, byte| {
-        (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    fnv_onto(FNV_START, bytes)
+}
+
+/// The state before the first byte.
+pub const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// [`fnv`] of what gave `state`, with more bytes behind it.
+pub fn fnv_onto(state: u64, bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(state, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn hash<'a>(description: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {

@@ -44,6 +44,10 @@ pub(super) struct Args {
     /// Overrides the config's seed (up to 2^63, as TOML has it).
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
+    /// Trains with so many seeds, one after another from the config's on, each in a folder seed-… of its
+    /// own, and says the mean of each figure and its standard deviation over the seeds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    seeds: Option<u64>,
     /// Go on from the last checkpoint in the folder.
     #[arg(long)]
     resume: bool,
@@ -66,18 +70,75 @@ fn evaluation_seed(seed: u64) -> u64 {
 const EVALUATION: u32 = 0x6576_616c;
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let mut settings = args.settings.clone();
-    settings.extend(args.seed.map(|seed| format!("train.seed={seed}")));
-    let config = Config::load(&args.config, &settings)?;
+    let load = |seed: Option<u64>| {
+        let mut settings = args.settings.clone();
+        settings.extend(seed.map(|seed| format!("train.seed={seed}")));
+        Config::load(&args.config, &settings)
+    };
+    let config = load(args.seed)?;
     let device = open(args.device)?;
-    let problem = Problem::new(&config, &args.config)?;
     let stem = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
-    let outcome = train(&problem, &config, &device, &folder, args.resume, &stem.to_string_lossy())?;
-    if args.json {
-        return super::print_json(&Json::Object(outcome.figures));
+    let one = |config: &Config, folder: &Path| {
+        let problem = Problem::new(config, &args.config)?;
+        train(&problem, config, &device, folder, args.resume, &stem.to_string_lossy())
+    };
+    let Some(seeds) = args.seeds else {
+        let outcome = one(&config, &folder)?;
+        if args.json {
+            return super::print_json(&Json::Object(outcome.figures));
+        }
+        return super::print(&format!("{}{}\n", super::table(&outcome.lines), outcome.saved()));
+    };
+    let mut runs = Vec::new();
+    for seed in config.train.seed..config.train.seed.saturating_add(seeds) {
+        note(format!("seed {seed}, {} of {seeds}", runs.len() + 1));
+        let outcome = one(&load(Some(seed))?, &folder.join(format!("seed-{seed}")))?;
+        runs.push(outcome.figures);
     }
-    super::print(&format!("{}{}\n", super::table(&outcome.lines), outcome.saved()))
+    let over_seeds = over_seeds(&runs);
+    if args.json {
+        let part = |i: usize| {
+            let figures = over_seeds.iter().map(|(name, figures)| ((*name).into(), figures[i]));
+            Json::Object(figures.map(|(name, figure)| (name, json!(figure))).collect())
+        };
+        return super::print_json(&json!({ "mean": part(0), "deviation": part(1), "runs": runs }));
+    }
+    let line = |(name, [mean, deviation]): &(&str, [f64; 2])| {
+        (name.replace('_', " "), format!("{mean:.6} ± {deviation:.6}"))
+    };
+    let lines: Vec<_> = over_seeds.iter().map(line).collect();
+    let told = format!("mean ± standard deviation over {seeds} seeds; each in a folder of its own");
+    super::print(&format!("{}{told} in {}\n", super::table(&lines), folder.display()))
+}
+
+/// Figures that differ from seed to seed.
+const OVER_SEEDS: [&str; 12] = [
+    "loss",
+    "nll",
+    "held_out_nll",
+    "elbo",
+    "ln_z",
+    "free_energy_per_site",
+    "free_energy_per_site_corrected",
+    "ess",
+    "acceptance",
+    "k_hat",
+    "best_step",
+    "seconds",
+];
+
+/// Mean and standard deviation of what all runs measured.
+fn over_seeds(runs: &[Map<String, Json>]) -> Vec<(&'static str, [f64; 2])> {
+    let n = runs.len() as f64;
+    let of = |name: &'static str| {
+        let values = runs.iter().map(|figures| figures.get(name)?.as_f64());
+        let values: Vec<f64> = values.collect::<Option<_>>()?;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        Some((name, [mean, (squares / (n - 1.0)).sqrt()]))
+    };
+    OVER_SEEDS.into_iter().filter_map(of).collect()
 }
 
 pub(super) fn open(choice: DeviceChoice) -> Result<Device> {
@@ -222,6 +283,7 @@ impl Evaluation {
         };
         let nll = match &problem.target {
             Target::Data { rows } => {
+                let rows = rows.in_memory(row_width(problem.model.description()))?;
                 let standard = Loaded::new(standard.clone())?;
                 let nll = |rows: &[f32]| {
                     let [mean, error] = mean_nll(&standard, rows, go_on)?;
@@ -232,7 +294,7 @@ impl Evaluation {
                     true => None,
                     false => Some(nll(held_out)?),
                 };
-                Some((nll(rows)?, held_out))
+                Some((nll(&rows)?, held_out))
             }
             Target::Energy { .. } => None,
         };
@@ -382,7 +444,8 @@ fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
     let data: Vec<f32> = match &problem.target {
         Target::Data { rows } => {
             let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |u| u.raw(row));
-            rows.chunks_exact(dim + given).take(n).flat_map(raw).collect()
+            let rows = rows.first(n, dim + given).unwrap_or_default();
+            rows.chunks_exact(dim + given).flat_map(raw).collect()
         }
         Target::Energy { .. } => Vec::new(),
     };

@@ -16,6 +16,7 @@ use pushforward::univariate::{
 use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
 use crate::error::Result;
+use crate::train::Schedule;
 
 /// `[model]`, and its kind.
 pub(super) fn model<'a>(
@@ -189,6 +190,7 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             standardize: section.get("standardize")?.unwrap_or(true),
             shape: section.sizes("shape", 1)?,
             context: section.get("context")?.unwrap_or_default(),
+            stream: section.get("stream")?,
         });
     }
     let kind = section.kind("hamiltonian", &["ising2d", "phi4", "ring2d", "double_well"])?;
@@ -240,13 +242,25 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
     if patience.is_some() && !learns_data {
         return Err(section.fault("patience", "a Hamiltonian has no rows to hold out"));
     }
+    let held_out = matches!(target, TargetConfig::Data { validation, .. } if *validation > 0.0);
+    let schedule = match section.choice("schedule", &["cosine", "constant", "plateau"])? {
+        Some("constant") => Schedule::Constant,
+        Some("plateau") if !held_out => {
+            let message = "found 'plateau', which needs data with rows held out, expected 'cosine' or \
+                           'constant'";
+            return Err(section.fault("schedule", message));
+        }
+        Some("plateau") => Schedule::Plateau,
+        _ => Schedule::CosineSecondHalf,
+    };
     let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
     Ok(TrainConfig {
         steps,
         batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
         learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
-        cosine: section.choice("schedule", &["cosine", "constant"])?.unwrap_or("cosine")
-            == "cosine",
+        schedule,
+        warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
+        average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
         anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
         patience: patience.map_or((steps / 2).max(1), |p| p as u64),

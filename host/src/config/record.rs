@@ -10,6 +10,7 @@ use pushforward::model::{
 use toml::{Table, Value};
 
 use crate::data::Column;
+use crate::train::Schedule;
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
 
@@ -129,12 +130,15 @@ fn target(config: &TargetConfig) -> Table {
             Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
             Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
         },
-        TargetConfig::Data { path, validation, standardize, shape, context } => {
+        TargetConfig::Data { path, validation, standardize, shape, context, stream } => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut table =
                 table! { data = name, validation = *validation, standardize = *standardize };
             if let Some(shape) = shape {
                 table.insert("shape".into(), sizes(shape));
+            }
+            if let Some(stream) = stream {
+                table.insert("stream".into(), (*stream).into());
             }
             if !context.is_empty() {
                 let column = |column: &Column| match column {
@@ -154,7 +158,13 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
         steps = config.steps as i64,
         batch = config.batch as i64,
         learning_rate = config.learning_rate,
-        schedule = if config.cosine { "cosine" } else { "constant" },
+        schedule = match config.schedule {
+            Schedule::CosineSecondHalf => "cosine",
+            Schedule::Constant => "constant",
+            Schedule::Plateau => "plateau",
+        },
+        warm_up = config.warm_up as i64,
+        average = config.average,
         weight_decay = config.weight_decay,
         clip = config.clip,
         seed = config.seed as i64,

@@ -23,7 +23,7 @@ pub struct Reader {
 }
 
 enum Source {
-    Npy { input: Box<dyn Read>, element: Element, rows: u64 },
+    Npy { input: Box<dyn Read>, element: Element, rows: u64, start: Option<u64> },
     Csv { input: csv::Reader<Box<dyn Read>>, pending: Option<csv::StringRecord> },
 }
 
@@ -66,11 +66,14 @@ impl Reader {
         {
             return Err(bad(format!("has {found} values a row, expected {expected}")));
         }
-        let kinds = match domain {
-            Domain::Uniform(kind) => Kinds::All(kind),
-            Domain::Each(kinds) => Kinds::Each(kinds.to_vec()),
-        };
-        Ok(Reader { path: path.to_owned(), kinds, width: found, names, row: 0, source })
+        Ok(Reader {
+            path: path.to_owned(),
+            kinds: Kinds::of(domain),
+            width: found,
+            names,
+            row: 0,
+            source,
+        })
     }
 
     /// What the header calls the columns, if there is one.
@@ -88,6 +91,15 @@ impl Reader {
         match &self.source {
             Source::Npy { rows, .. } => Some(*rows),
             Source::Csv { .. } => None,
+        }
+    }
+
+    /// The type of the file's numbers and where its first row begins, if rows can be read from it at any
+    /// place.
+    pub(super) fn place(&self) -> Option<(Element, u64)> {
+        match self.source {
+            Source::Npy { element, start: Some(start), .. } => Some((element, start)),
+            _ => None,
         }
     }
 
@@ -115,7 +127,7 @@ impl Reader {
     pub fn next_rows<T: Cell>(&mut self, rows: usize, out: &mut Vec<T>) -> Result<usize> {
         let start = out.len();
         let read = match &mut self.source {
-            Source::Npy { input, element, rows: left } => {
+            Source::Npy { input, element, rows: left, .. } => {
                 let n = rows.min(usize::try_from(*left).unwrap_or(usize::MAX));
                 let values = reserve(&self.path, out, n, self.width)?;
                 let mut bytes = vec![0; PIECE.min(values * element.size())];
@@ -203,15 +215,23 @@ fn no_memory(path: &Path, rows: u64, width: usize) -> Error {
 }
 
 /// Where the values of a row lie.
-enum Kinds {
+#[derive(Clone, Debug)]
+pub(super) enum Kinds {
     All(Kind),
     Each(Vec<Kind>),
 }
 
 impl Kinds {
+    pub(super) fn of(domain: Domain<'_>) -> Kinds {
+        match domain {
+            Domain::Uniform(kind) => Kinds::All(kind),
+            Domain::Each(kinds) => Kinds::Each(kinds.to_vec()),
+        }
+    }
+
     /// Of value number `index` of an array.
     #[inline]
-    fn at(&self, index: usize) -> Kind {
+    pub(super) fn at(&self, index: usize) -> Kind {
         match self {
             Kinds::All(kind) => *kind,
             Kinds::Each(kinds) => kinds[index % kinds.len()],
@@ -242,7 +262,8 @@ fn open_npy(mut input: Box<dyn Read>, length: Option<u64>) -> std::result::Resul
             "has {data} bytes of data, which is not what its shape {shape:?} takes"
         ));
     }
-    Ok((Source::Npy { input, element: header.element, rows: *rows }, width as usize, None))
+    let start = length.is_some().then_some(header_bytes);
+    Ok((Source::Npy { input, element: header.element, rows: *rows, start }, width as usize, None))
 }
 
 fn open_csv(input: Box<dyn Read>) -> std::result::Result<Opened, String> {
@@ -310,7 +331,7 @@ fn csv_fault(error: &csv::Error) -> String {
 impl Element {
     /// Appends the values of whole elements, of which the first has number `first`; on an error `out`
     /// ends before the faulty one.
-    fn decode<T: Cell>(
+    pub(super) fn decode<T: Cell>(
         self,
         bytes: &[u8],
         kinds: &Kinds,

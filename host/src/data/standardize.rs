@@ -5,22 +5,17 @@
 //! units at the end, through the model's affine layer ([`Units::fold`]), and −ln q with it: the
 //! model of x has Σ ln s nats more than that of u.
 //!
-//! Rows are kept once, as f32, but not before their offset is gone. While reading, the file's first row
-//! is subtracted in f64; no row is further from it than 2√n standard deviations (Samuelson, J. Am.
-//! Stat. Assoc. 63, 1522), so 10⁸ ± 1 keeps its digits.
+//! Rows are kept as f32, but not before their offset is gone: the file's first row is subtracted in f64
+//! while they are read ([`Centring`](super::centring::Centring)); no row is further from it than 2√n
+//! standard deviations (Samuelson, J. Am. Stat. Assoc. 63, 1522), so 10⁸ ± 1 keeps its digits.
 
-use std::path::Path;
-
-use pushforward::domain::{Domain, Kind};
 use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkSpec};
 use pushforward::network::MlpSpec;
 
-use super::read::reserve;
-use super::{Cell, Column, Columns, Reader};
+use super::Columns;
+use super::centring::Centring;
 use crate::error::{Error, Result};
 
-/// Rows that are read at a time.
-const CHUNK: usize = 1 << 12;
 /// Least and largest standard deviation of a column that a model in f32 can go back to.
 const DEVIATIONS: [f64; 2] = [1e-36, 1e36];
 /// A column is coarse where neighbours in f32 are further apart than this part of its deviation.
@@ -30,105 +25,63 @@ const COARSE: f64 = 0.01;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Units {
     columns: Columns,
+    /// Means of rows less the file's first, and as the file has them.
+    centre: Vec<f64>,
     mean: Vec<f64>,
     deviation: Vec<f64>,
 }
 
-/// Rows less an offset.
+/// Mean and deviation of columns in two passes over the same rows: sums first, then squares.
 #[derive(Clone, Debug)]
-pub struct Centred {
-    /// `[rows × width]`, with columns in the order of [`Columns`].
-    pub rows: Vec<f32>,
-    /// What was subtracted from each column: its first value, or 0 from discrete ones.
-    pub first: Vec<f64>,
-    /// The columns.
-    pub columns: Columns,
-    /// Columns that stay as they are: all coordinates where they are discrete.
-    kept: usize,
+pub(super) struct Moments {
+    n: u64,
+    centre: Vec<f64>,
+    squares: Option<Vec<f64>>,
 }
 
-/// A whole array of real numbers less its first row, with `context` last and `dim` other columns
-/// before it. Coordinates that are discrete stay as they are.
-///
-/// # Errors
-/// As [`read_all`](super::read_all); a difference that f32 does not hold is one too.
-pub fn read_centred(
-    path: &Path,
-    context: &[Column],
-    dim: Option<usize>,
-    domain: Domain<'_>,
-) -> Result<Centred> {
-    let mut reader = Reader::open(path, None, Domain::Uniform(Kind::Real))?;
-    let columns = Columns::of(path, &reader, context, dim)?;
-    let (width, kept) = (columns.width(), if domain.is_real() { 0 } else { columns.dim });
-    let (mut rows, mut first, mut chunk) = (reader.room()?, Vec::new(), Vec::<f64>::new());
-    loop {
-        let read = reader.next_rows(CHUNK, &mut chunk)?;
-        if read == 0 {
-            break;
-        }
-        columns.order(&mut chunk);
-        reserve(path, &mut rows, read, width)?;
-        if first.is_empty() {
-            first.extend_from_slice(&chunk[..width]);
-            first[..kept].fill(0.0);
-        }
-        for (i, (x, first)) in chunk.drain(..).zip(first.iter().cycle()).enumerate() {
-            let difference = (x - first) as f32;
-            let place = || {
-                let row = rows.len() / width + 1;
-                format!("row {row}, {}", columns.name(i % width))
-            };
-            if i % width < kept {
-                f64::fraction(x, domain.kind(i % width))
-                    .map_err(|m| Error::input(path, format!("{}: {m}", place())))?;
-            }
-            if !difference.is_finite() {
-                let message = format!(
-                    "{}: found {x} where row 1 has {first}, expected a difference within f32's \
-                     range",
-                    place()
-                );
-                return Err(Error::input(path, message));
-            }
-            rows.push(difference);
-        }
+impl Moments {
+    /// Of rows of `width` numbers.
+    pub(super) fn new(width: usize) -> Moments {
+        Moments { n: 0, centre: vec![0.0; width], squares: None }
     }
-    if rows.is_empty() {
-        return Err(Error::input(path, "has no rows"));
-    }
-    Ok(Centred { rows, first, columns, kept })
-}
 
-impl Units {
-    /// Measures `training`, `[n][width]`, which is `centred`'s and in the file's units less its first
-    /// row, and brings both it and `held_out` to these units. `path` names the file in errors.
-    ///
-    /// # Errors
-    /// A column is constant, or its deviation or mean is out of the range of a model in f32.
-    pub fn standardize(
-        path: &Path,
-        centred: Centred,
-        training: &mut [f32],
-        held_out: &mut [f32],
-    ) -> Result<Units> {
-        let Centred { first, columns, kept, .. } = centred;
-        let width = columns.width();
-        let n = (training.len() / width) as f64;
-        let mut centre = vec![0.0; width];
-        for row in training.chunks_exact(width) {
-            centre.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
-        }
-        centre.iter_mut().for_each(|sum| *sum /= n);
-        let mut deviation = vec![0.0; width];
-        for row in training.chunks_exact(width) {
-            for ((sum, x), centre) in deviation.iter_mut().zip(row).zip(&centre) {
+    /// Takes rows in, `[n][width]`.
+    pub(super) fn add(&mut self, rows: &[f32]) {
+        let width = self.centre.len();
+        let Some(squares) = &mut self.squares else {
+            for row in rows.chunks_exact(width) {
+                self.centre.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+            }
+            self.n += (rows.len() / width) as u64;
+            return;
+        };
+        for row in rows.chunks_exact(width) {
+            for ((sum, x), centre) in squares.iter_mut().zip(row).zip(&self.centre) {
                 *sum += (f64::from(*x) - centre).powi(2);
             }
         }
-        deviation.iter_mut().for_each(|sum| *sum = (*sum / n).sqrt());
-        centre[..kept].fill(0.0);
-        deviation[..kept].fill(1.0);
+    }
+
+    /// Ends the first pass.
+    pub(super) fn centred(&mut self) {
+        let n = self.n as f64;
+        self.centre.iter_mut().for_each(|sum| *sum /= n);
+        self.squares = Some(vec![0.0; self.centre.len()]);
+    }
+}
+
+impl Units {
+    /// Those of rows whose `moments` both passes have measured, in the file's units less its first row.
+    ///
+    /// # Errors
+    /// A column is constant, or its deviation or mean is out of the range of a model in f32.
+    pub(super) fn new(centring: &Centring, moments: Moments) -> Result<Units> {
+        let Moments { n, mut centre, squares } = moments;
+        let Centring { path, columns, first, kept, .. } = centring;
+        let root = |sum: f64| (sum / n as f64).sqrt();
+        let mut deviation: Vec<f64> = squares.unwrap_or_default().into_iter().map(root).collect();
+        centre[..*kept].fill(0.0);
+        deviation[..*kept].fill(1.0);
         let mean: Vec<f64> =
             first.iter().zip(&centre).map(|(first, centre)| first + centre).collect();
         for (column, (mean, deviation)) in mean.iter().zip(&deviation).enumerate() {
@@ -153,12 +106,16 @@ impl Units {
                 )));
             }
         }
-        for row in training.chunks_exact_mut(width).chain(held_out.chunks_exact_mut(width)) {
-            for ((x, centre), deviation) in row.iter_mut().zip(&centre).zip(&deviation) {
+        Ok(Units { columns: columns.clone(), centre, mean, deviation })
+    }
+
+    /// Brings rows in the file's units less its first row to these.
+    pub(super) fn apply(&self, rows: &mut [f32]) {
+        for row in rows.chunks_exact_mut(self.columns.width()) {
+            for ((x, centre), deviation) in row.iter_mut().zip(&self.centre).zip(&self.deviation) {
                 *x = ((f64::from(*x) - centre) / deviation) as f32;
             }
         }
-        Ok(Units { columns, mean, deviation })
     }
 
     /// Σ ln s over the coordinates: what −ln q of a row has more in the file's units than in these
@@ -256,7 +213,9 @@ impl Units {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use pushforward::domain::{Domain, Kind};
+
+    use super::super::{Order, Table, Wanted};
 
     #[test]
     fn an_offset_of_a_hundred_million_keeps_its_digits() {
@@ -266,12 +225,23 @@ mod tests {
         let text: String =
             (0..1010).map(|i| format!("{},{}\n", value(i), 1e-30 * value(i))).collect();
         std::fs::write(&path, text).unwrap();
-        let mut centred = read_centred(&path, &[], Some(2), Domain::Uniform(Kind::Real)).unwrap();
+        let wanted = Wanted {
+            path: &path,
+            context: &[],
+            dim: Some(2),
+            domain: Domain::Uniform(Kind::Real),
+            standardize: true,
+            stream: None,
+            validation: 0.0,
+            seed: 1,
+        };
+        let table = Table::read(&wanted).unwrap();
         std::fs::remove_file(&path).unwrap();
-        let mut rows = std::mem::take(&mut centred.rows);
-        let units = Units::standardize(&path, centred, &mut rows, &mut []).unwrap();
+        let (rows, units) = (table.rows.first(1010, 2).unwrap(), table.units.unwrap());
         let deviation = (0..101).map(|i| (f64::from(i) / 50.0 - 1.0).powi(2)).sum::<f64>() / 101.0;
-        for (i, row) in (0..).zip(rows.chunks_exact(2)) {
+        let order = Order::new(1010, 1);
+        for (place, row) in (0..).zip(rows.chunks_exact(2)) {
+            let i = order.at(place) as i32;
             let expected = (value(i) - 1e8 - 1.0) / deviation.sqrt();
             assert!((f64::from(row[0]) - expected).abs() < 1e-6, "{row:?} {expected}");
             // The other column's digits end at 2⁻⁵³ of the offset.
@@ -281,6 +251,6 @@ mod tests {
         let warning = units.warning().unwrap();
         assert!(warning.contains("1.000000e8 ± ") && warning.contains("steps of 8e0"), "{warning}");
         assert!(warning.contains("(1 others are like it)"), "{warning}");
-        assert_eq!(units.raw(&rows[..2])[0], value(0) as f32);
+        assert_eq!(units.raw(&rows[..2])[0], value(order.at(0) as i32) as f32);
     }
 }

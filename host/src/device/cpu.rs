@@ -72,6 +72,8 @@ pub(crate) struct CpuRunner {
     parameters: Vec<f32>,
     first_moment: Vec<f32>,
     second_moment: Vec<f32>,
+    /// Empty where none is kept.
+    average: Vec<f32>,
     gradient: Vec<f32>,
 }
 
@@ -91,7 +93,7 @@ impl CpuRunner {
         let memories = if program.loss.is_local() { groups } else { shards };
         let slots = program.shapes.iter().map(|s| s.size() as u128).sum::<u128>();
         let slots = slots * (SHARD * program.copies * memories) as u128;
-        size_of::<f32>() as u128 * (slots + program.parameters as u128 * (groups + 10) as u128)
+        size_of::<f32>() as u128 * (slots + program.parameters as u128 * (groups + 12) as u128)
     }
 
     pub(crate) fn new(pool: Arc<rayon::ThreadPool>, program: Program, batch: usize) -> Self {
@@ -121,6 +123,7 @@ impl CpuRunner {
             parameters,
             first_moment,
             second_moment,
+            average: Vec::new(),
             gradient: zeros,
         }
     }
@@ -271,7 +274,7 @@ impl CpuRunner {
     fn update(&mut self, step: &StepInputs, norm: f64) {
         let scale = optimizer::clip_scale(step, norm);
         let level = Level::best();
-        let Self { pool, gradient, parameters, first_moment, second_moment, .. } = self;
+        let Self { pool, gradient, parameters, first_moment, second_moment, average, .. } = self;
         pool.install(|| {
             let chunks = gradient.par_chunks(CHUNK).zip(parameters.par_chunks_mut(CHUNK));
             let moments =
@@ -281,6 +284,14 @@ impl CpuRunner {
                     level,
                     #[inline(always)]
                     || optimizer::adam(step, scale, g, p, m, v),
+                );
+            });
+            let means = average.par_chunks_mut(CHUNK).zip(parameters.par_chunks(CHUNK));
+            means.for_each(|(mean, p)| {
+                wide(
+                    level,
+                    #[inline(always)]
+                    || optimizer::average(step, p, mean),
                 );
             });
         });
@@ -333,18 +344,24 @@ impl Runner for CpuRunner {
         Ok(())
     }
 
-    fn state(&mut self) -> Result<[Vec<f32>; 3], DeviceError> {
-        Ok([self.parameters.clone(), self.first_moment.clone(), self.second_moment.clone()])
+    fn state(&mut self) -> Result<[Vec<f32>; 4], DeviceError> {
+        let Self { parameters, first_moment, second_moment, average, .. } = self;
+        Ok([parameters, first_moment, second_moment, average].map(|part| part.clone()))
     }
 
-    fn set_state(&mut self, parameters: &[f32], first_moment: &[f32], second_moment: &[f32]) {
+    fn set_state(&mut self, [parameters, first_moment, second_moment, average]: [&[f32]; 4]) {
         self.parameters.copy_from_slice(parameters);
         self.first_moment.copy_from_slice(first_moment);
         self.second_moment.copy_from_slice(second_moment);
+        self.average = average.to_vec();
     }
 
     fn gradient(&mut self) -> Result<Vec<f32>, DeviceError> {
         Ok(self.gradient.clone())
+    }
+
+    fn set_data(&mut self, rows: Arc<Vec<f32>>) {
+        self.program.data = rows;
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {

@@ -228,9 +228,12 @@ pub(crate) struct GpuRunner {
     layout: Layout,
     parameters: wgpu::Buffer,
     gradient: wgpu::Buffer,
+    /// Both of Adam's, then the running mean of the parameters.
     moments: wgpu::Buffer,
+    averages: bool,
     arena: wgpu::Buffer,
     readings: wgpu::Buffer,
+    data: wgpu::Buffer,
     steps: wgpu::Buffer,
     bindings: wgpu::BindGroup,
     /// Forward, loss, backward, optimiser.
@@ -255,7 +258,7 @@ impl GpuRunner {
         let n = layout.parameters;
         let parameters = gpu.buffer("bytes of parameters", floats(n), storage)?;
         let gradient = gpu.buffer("bytes of gradient", floats(layout.parts * n), storage)?;
-        let moments = gpu.buffer("bytes of moments", floats(2 * n), storage)?;
+        let moments = gpu.buffer("bytes of moments", floats(3 * n), storage)?;
         let arena = gpu.buffer("bytes of activations", floats(layout.len()), storage)?;
         let readings =
             gpu.buffer("bytes of readings", floats(READINGS * BLOCK + optimizer::PARTS), storage)?;
@@ -353,8 +356,10 @@ impl GpuRunner {
             parameters,
             gradient,
             moments,
+            averages: false,
             arena,
             readings,
+            data,
             steps,
             bindings,
             calls,
@@ -418,23 +423,29 @@ impl Runner for GpuRunner {
         Ok(())
     }
 
-    fn state(&mut self) -> Result<[Vec<f32>; 3], DeviceError> {
+    fn state(&mut self) -> Result<[Vec<f32>; 4], DeviceError> {
         let n = self.layout.parameters;
         Ok([
             self.gpu.read(&self.parameters, 0, n)?,
             self.gpu.read(&self.moments, 0, n)?,
             self.gpu.read(&self.moments, n, n)?,
+            if self.averages { self.gpu.read(&self.moments, 2 * n, n)? } else { Vec::new() },
         ])
     }
 
-    fn set_state(&mut self, parameters: &[f32], first_moment: &[f32], second_moment: &[f32]) {
-        let moments = [first_moment, second_moment].concat();
+    fn set_state(&mut self, [parameters, first_moment, second_moment, average]: [&[f32]; 4]) {
+        self.averages = !average.is_empty();
+        let moments = [first_moment, second_moment, average].concat();
         self.gpu.queue.write_buffer(&self.parameters, 0, bytemuck::cast_slice(parameters));
         self.gpu.queue.write_buffer(&self.moments, 0, bytemuck::cast_slice(&moments));
     }
 
     fn gradient(&mut self) -> Result<Vec<f32>, DeviceError> {
         self.gpu.read(&self.gradient, 0, self.layout.parameters)
+    }
+
+    fn set_data(&mut self, rows: Arc<Vec<f32>>) {
+        self.gpu.queue.write_buffer(&self.data, 0, bytemuck::cast_slice(&rows));
     }
 
     fn read(&mut self, slot: Slot) -> Result<Vec<f32>, DeviceError> {

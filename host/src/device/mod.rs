@@ -93,20 +93,24 @@ pub trait Runner: Send {
     /// If the device fails.
     fn run(&mut self, inputs: &[StepInputs]) -> Result<Vec<Readings>, DeviceError>;
 
+    /// Replaces the training rows by as many numbers.
+    fn set_data(&mut self, rows: Arc<Vec<f32>>);
+
     /// Runs one part of a step, without the optimiser.
     ///
     /// # Errors
     /// If the device fails.
     fn probe(&mut self, input: &StepInputs, phase: Phase) -> Result<(), DeviceError>;
 
-    /// Parameters and both of Adam's moments.
+    /// Parameters, both of Adam's moments, and the parameters' running mean; nothing for that where none
+    /// is kept.
     ///
     /// # Errors
     /// If the device fails.
-    fn state(&mut self) -> Result<[Vec<f32>; 3], DeviceError>;
+    fn state(&mut self) -> Result<[Vec<f32>; 4], DeviceError>;
 
     /// Replaces them.
-    fn set_state(&mut self, parameters: &[f32], first_moment: &[f32], second_moment: &[f32]);
+    fn set_state(&mut self, state: [&[f32]; 4]);
 
     /// The gradient of the last backward phase.
     ///

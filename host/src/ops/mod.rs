@@ -85,7 +85,7 @@ pub(crate) use step::{
     BLOCK, READING_ENERGY, READING_ESS, READING_GRAD_NORM, READING_LOSS, READING_VARIANCE, READINGS,
 };
 pub use step::{Readings, StepInputs};
-pub use take_rows::TakeRows;
+pub use take_rows::{TakeRows, picked};
 pub use transform::{Direction, Transform, TransformBackward};
 pub use uniform::Uniform;
 pub use von_mises::{VonMises, VonMisesBackward};

@@ -2,7 +2,9 @@
 //!
 //! g ← g · min(1, clip/|g|); m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²;
 //! p ← p − rate · m̂/(√v̂ + ε) − decay · p, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸ and m̂, v̂ corrected
-//! for their start at 0 (Kingma & Ba, arXiv:1412.6980; Loshchilov & Hutter, arXiv:1711.05101).
+//! for their start at 0 (Kingma & Ba, arXiv:1412.6980; Loshchilov & Hutter, arXiv:1711.05101). Where a
+//! running mean of the parameters is kept, p̄ ← p̄ + share · (p − p̄) (Polyak & Juditsky, SIAM J. Control
+//! Optim. 30, 838).
 
 use super::{BLOCK, GROUP, Launch, READINGS, StepInputs, arguments, constants};
 
@@ -36,6 +38,14 @@ pub(crate) fn adam(
         *v = BETA_2 as f32 * *v + (1.0 - BETA_2) as f32 * g * g;
         let direction = (*m * step.correction_1) / ((*v * step.correction_2).sqrt() + EPSILON);
         *p -= step.rate * direction + step.decay * *p;
+    }
+}
+
+/// The running mean of some of the parameters.
+#[inline(always)]
+pub(crate) fn average(step: &StepInputs, p: &[f32], mean: &mut [f32]) {
+    for (p, mean) in p.iter().zip(mean) {
+        *mean += step.average * (p - *mean);
     }
 }
 

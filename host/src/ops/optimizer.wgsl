@@ -35,6 +35,12 @@ fn adam(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
         moments[i] = m;
         moments[call.count + i] = v;
         let direction = (m * step_inputs.correction_1) / (sqrt(v * step_inputs.correction_2) + EPSILON);
-        parameters[i] -= step_inputs.rate * direction + step_inputs.decay * parameters[i];
+        let p = parameters[i] - (step_inputs.rate * direction + step_inputs.decay * parameters[i]);
+        parameters[i] = p;
+        // The running mean lies behind the moments.
+        if (step_inputs.average > 0.0) {
+            let mean = moments[2u * call.count + i];
+            moments[2u * call.count + i] = mean + step_inputs.average * (p - mean);
+        }
     }
 }

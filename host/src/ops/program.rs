@@ -27,7 +27,8 @@ pub struct Program {
     pub parameters: usize,
     /// Those that several backward operations give a gradient, which adds.
     pub shared: Vec<Range<usize>>,
-    /// Training rows, `[n][width]`; empty without.
+    /// Training rows, `[n][width]`; empty without. Those of a block of steps, where steps take
+    /// [given](super::TakeRows::given) rows.
     pub data: Arc<Vec<f32>>,
     /// Numbers of a training row.
     pub width: usize,

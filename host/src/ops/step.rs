@@ -48,8 +48,12 @@ step_inputs! {
     clip: f32 as "f32",
     /// Weight decay times learning rate.
     decay: f32 as "f32",
+    /// Share of the new parameters in their running mean; 0: none is kept.
+    average: f32 as "f32",
     /// Place of the step's readings.
     slot: u32 as "u32",
+    /// The first of the rows that the step is given, if it is.
+    first_row: u32 as "u32",
 }
 
 /// What a step measured.

@@ -2,8 +2,9 @@
 //!
 //! A training row has the coordinates of a sample, then its context.
 //!
-//! Row of batch place c: ⌊word · rows / 2³²⌋ with the first word of sample c. Nothing is remembered
-//! from step to step, so a run can be continued anywhere.
+//! Row of batch place c: ⌊word · rows / 2³²⌋ with the first word of sample c ([`picked`]). Nothing is
+//! remembered from step to step, so a run can be continued anywhere. Rows that do not fit in memory are
+//! picked in the same way before the step, which is given them in the order of the batch.
 
 use pushforward::noise::block;
 
@@ -20,6 +21,14 @@ pub struct TakeRows {
     pub context: Option<Slot>,
     /// One row, set to 0 for the density to be added to.
     pub log_q: Slot,
+    /// Whether the data are the rows of a block of steps, those of each from
+    /// [`StepInputs::first_row`](super::StepInputs::first_row) on.
+    pub given: bool,
+}
+
+/// The row, of so many, that takes place `c` of a batch whose noise has this key.
+pub fn picked(key: [u32; 2], c: u64, rows: u64) -> u64 {
+    (u64::from(block(key, [c as u32, 0])[0]) * rows) >> 32
 }
 
 impl Operation for TakeRows {
@@ -34,8 +43,13 @@ impl Operation for TakeRows {
             let Some(slot) = slot else { continue };
             context.writing(slot, |context, to| {
                 for c in 0..samples {
-                    let word = block(context.step.key, [(context.first + c as u64) as u32, 0])[0];
-                    let row = ((u64::from(word) * rows) >> 32) as usize;
+                    let place = context.first + c as u64;
+                    // Places beyond the batch take any row; they have no weight.
+                    let row = match self.given {
+                        true => (u64::from(context.step.first_row) + place).min(rows - 1),
+                        false => picked(context.step.key, place, rows),
+                    };
+                    let row = row as usize;
                     let row = &context.data[row * width..(row + 1) * width];
                     for (d, v) in row[columns.clone()].iter().enumerate() {
                         to[d * n + c] = *v;
@@ -58,6 +72,7 @@ impl Operation for TakeRows {
                 context: self.context.map_or(0, |given| layout.offset(given)),
                 context_rows: self.context.map_or(0, |given| layout.shapes[given.0].rows),
                 log_q: layout.offset(self.log_q),
+                given: u32::from(self.given),
             },
             groups: [Layout::groups(layout.samples), 1, 1],
         }]

@@ -10,7 +10,10 @@ fn high_product(u: u32, v: u32) -> u32 {
 fn take_rows(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = id.x;
     if (c >= call.samples) { return; }
-    let row = high_product(threefry(step_inputs.key, vec2<u32>(c, 0u)).x, call.data_rows);
+    var row = step_inputs.first_row + c;
+    if (call.given == 0u) {
+        row = high_product(threefry(step_inputs.key, vec2<u32>(c, 0u)).x, call.data_rows);
+    }
     arena[call.log_q + c] = 0.0;
     if (call.copies == 2u) { arena[call.log_q + call.samples + c] = 0.0; }
     let first = row * (call.dim + call.context_rows);

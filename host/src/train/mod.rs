@@ -27,9 +27,11 @@ use pushforward::domain::{Domain, Kind};
 use pushforward::model::{Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
+use crate::data::{Rows, Stored};
 use crate::device::{Device, DeviceError, Runner};
 use crate::energy::Energy;
-use crate::ops::{Readings, StepInputs, optimizer};
+use crate::error::Error;
+use crate::ops::{BLOCK, Readings, StepInputs, optimizer, picked};
 
 pub use initial::initialize;
 pub use lower::step_program;
@@ -52,7 +54,7 @@ pub enum Target {
     /// Samples: maximise their likelihood.
     Data {
         /// The training rows, `[n][dim + context]`: the coordinates, then what they are given.
-        rows: Arc<Vec<f32>>,
+        rows: Rows,
     },
 }
 
@@ -64,6 +66,8 @@ pub enum Schedule {
     /// Constant for half of the steps, then half a cosine down to 0.
     #[default]
     CosineSecondHalf,
+    /// As [`Trainer::scale_rate`] says: for whoever watches rows that are held out.
+    Plateau,
 }
 
 /// The optimiser's settings.
@@ -77,6 +81,11 @@ pub struct TrainOptions {
     pub learning_rate: f64,
     /// How it moves.
     pub schedule: Schedule,
+    /// Steps over which it first rises to its value, in a straight line.
+    pub warm_up: u64,
+    /// Decay of the running mean of the parameters, which is the model: min(this, (1 + t)/(10 + t)) of
+    /// the mean is kept in step t. 0: the model is the last step's.
+    pub average: f64,
     /// Longest gradient, as its Euclidean norm over all parameters; longer ones are scaled down.
     /// 0 or infinity: any length.
     pub clip: f64,
@@ -93,6 +102,8 @@ impl Default for TrainOptions {
             batch: 500,
             learning_rate: 1e-3,
             schedule: Schedule::default(),
+            warm_up: 0,
+            average: 0.0,
             clip: 1.0,
             weight_decay: 0.0,
             seed: 0,
@@ -132,6 +143,9 @@ pub enum TrainError {
     /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Training rows cannot be read from their file.
+    #[error(transparent)]
+    Rows(Error),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -169,6 +183,10 @@ pub struct TrainState {
     pub first_moment: Vec<f32>,
     /// Adam's running mean of its square.
     pub second_moment: Vec<f32>,
+    /// The running mean of the parameters; empty where none is kept.
+    pub average: Vec<f32>,
+    /// What the learning rate is scaled by.
+    pub rate_scale: f64,
 }
 
 /// A model in training.
@@ -178,6 +196,7 @@ pub struct Trainer {
     options: TrainOptions,
     runner: Box<dyn Runner>,
     step: u64,
+    rate_scale: f64,
 }
 
 impl std::fmt::Debug for Trainer {
@@ -203,12 +222,17 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         check_options(&options)?;
         check_target(model.description(), &target)?;
-        let program = step_program(model.description(), &target, Fusing::On)?;
+        let mut program = step_program(model.description(), &target, Fusing::On)?;
+        if let Target::Data { rows: Rows::Stored(_) } = &target {
+            let block = given_steps(options.batch, program.width) * options.batch * program.width;
+            program.data = vec![0.0; block].into();
+        }
         let mut runner = device.runner(program, options.batch)?;
         let parameters = model.parameters();
         let zeros = vec![0.0; parameters.len()];
-        runner.set_state(&parameters, &zeros, &zeros);
-        Ok(Self { model, target, options, runner, step: 0 })
+        let average = if options.average > 0.0 { &parameters[..] } else { &[] };
+        runner.set_state([&parameters, &zeros, &zeros, average]);
+        Ok(Self { model, target, options, runner, step: 0, rate_scale: 1.0 })
     }
 
     /// Takes `n` steps and returns the last one's statistics.
@@ -218,7 +242,7 @@ impl Trainer {
     pub fn step_block(&mut self, n: u64) -> Result<Stats, TrainError> {
         let inputs: Vec<StepInputs> =
             (self.step..self.step + n.max(1)).map(|t| self.inputs(t)).collect();
-        let readings = self.runner.run(&inputs)?;
+        let readings = self.run(&inputs)?;
         for (t, r) in (self.step..).zip(&readings) {
             for (quantity, value) in [("loss", r.loss), ("gradient norm", r.grad_norm)] {
                 if !value.is_finite() {
@@ -233,19 +257,57 @@ impl Trainer {
         Ok(self.stats(*r, *i))
     }
 
+    /// The steps, with the rows that they take where these are not in memory.
+    fn run(&mut self, inputs: &[StepInputs]) -> Result<Vec<Readings>, TrainError> {
+        let Target::Data { rows: Rows::Stored(stored) } = &self.target else {
+            return Ok(self.runner.run(inputs)?);
+        };
+        let (batch, width) = (self.options.batch, row_width(self.model.description()));
+        let mut readings = Vec::with_capacity(inputs.len());
+        let mut inputs = inputs.to_vec();
+        for block in inputs.chunks_mut(given_steps(batch, width)) {
+            let mut places = Vec::with_capacity(block.len() * batch);
+            for (step, first) in block.iter_mut().zip((0..).step_by(batch)) {
+                step.first_row = first;
+                places.extend((0..batch as u64).map(|c| picked(step.key, c, stored.count())));
+            }
+            self.runner.set_data(self.given(stored, &places)?.into());
+            readings.extend(self.runner.run(block)?);
+        }
+        Ok(readings)
+    }
+
+    /// Rows that the model can have, from a file.
+    fn given(&self, stored: &Stored, places: &[u64]) -> Result<Vec<f32>, TrainError> {
+        let rows = stored.pick(places).map_err(TrainError::Rows)?;
+        let row = |i: usize| format!("training row {}", places[i]);
+        check_rows(self.model.description(), &rows, &row)?;
+        Ok(rows)
+    }
+
     /// Steps done.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    /// The model with its current parameters.
+    /// What the learning rate is scaled by.
+    pub fn rate_scale(&self) -> f64 {
+        self.rate_scale
+    }
+
+    /// Scales the learning rate from the next step on, over what the schedule says.
+    pub fn scale_rate(&mut self, scale: f64) {
+        self.rate_scale = scale;
+    }
+
+    /// The model with its current parameters, or their running mean where one is kept.
     ///
     /// # Errors
     /// [`TrainError::Model`] if the parameters are not those of a valid model.
     pub fn model(&mut self) -> Result<Model, TrainError> {
         let mut model = self.model.clone();
-        let [parameters, ..] = self.runner.state()?;
-        model.set_parameters(&parameters)?;
+        let [parameters, _, _, average] = self.runner.state()?;
+        model.set_parameters(if average.is_empty() { &parameters } else { &average })?;
         Ok(model)
     }
 
@@ -254,8 +316,9 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
     pub fn state(&mut self) -> Result<TrainState, TrainError> {
-        let [parameters, first_moment, second_moment] = self.runner.state()?;
-        Ok(TrainState { step: self.step, parameters, first_moment, second_moment })
+        let [parameters, first_moment, second_moment, average] = self.runner.state()?;
+        let (step, rate_scale) = (self.step, self.rate_scale);
+        Ok(TrainState { step, parameters, first_moment, second_moment, average, rate_scale })
     }
 
     /// Continues from `state`.
@@ -264,8 +327,12 @@ impl Trainer {
     /// [`TrainError::Setting`] if the state is that of a model with another number of parameters.
     pub fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
         let expected = self.model.parameters().len();
-        for part in [&state.parameters, &state.first_moment, &state.second_moment] {
-            if part.len() != expected {
+        let TrainState { parameters, first_moment, second_moment, average, .. } = &state;
+        let averages = self.options.average > 0.0;
+        for (part, wanted) in
+            [(parameters, true), (first_moment, true), (second_moment, true), (average, averages)]
+        {
+            if part.len() != if wanted { expected } else { 0 } {
                 return Err(TrainError::Setting {
                     field: "checkpoint",
                     found: format!("{} parameters", part.len()),
@@ -274,7 +341,8 @@ impl Trainer {
             }
         }
         self.step = state.step;
-        self.runner.set_state(&state.parameters, &state.first_moment, &state.second_moment);
+        self.rate_scale = state.rate_scale;
+        self.runner.set_state([parameters, first_moment, second_moment, average]);
         Ok(())
     }
 
@@ -282,13 +350,16 @@ impl Trainer {
         let o = &self.options;
         let beta_full = if let Target::Energy { beta, .. } = self.target { beta } else { 0.0 };
         let rate = match o.schedule {
-            Schedule::Constant => o.learning_rate,
+            Schedule::Constant | Schedule::Plateau => o.learning_rate,
             Schedule::CosineSecondHalf => {
                 let progress = (t as f64 / o.steps.max(1) as f64).min(1.0);
                 let phase = (2.0 * progress - 1.0).max(0.0);
                 o.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * phase).cos())
             }
         };
+        let rise = ((t + 1) as f64 / o.warm_up.max(1) as f64).min(1.0);
+        let rate = rate * rise * self.rate_scale;
+        let kept = o.average.min((1.0 + t as f64) / (10.0 + t as f64));
         let bias = |b: f64| 1.0 / (1.0 - b.powf((t + 1) as f64));
         let clip = if o.clip > 0.0 && o.clip.is_finite() { o.clip as f32 } else { f32::MAX };
         StepInputs {
@@ -300,7 +371,9 @@ impl Trainer {
             correction_2: bias(optimizer::BETA_2) as f32,
             clip,
             decay: (rate * o.weight_decay) as f32,
+            average: if o.average > 0.0 { (1.0 - kept) as f32 } else { 0.0 },
             slot: 0,
+            first_row: 0,
         }
     }
 
@@ -364,6 +437,9 @@ fn check_options(o: &TrainOptions) -> Result<(), TrainError> {
     }
     if o.clip.is_nan() || o.clip < 0.0 {
         return wrong("clip", o.clip.to_string(), "a number not below 0");
+    }
+    if !(0.0..1.0).contains(&o.average) {
+        return wrong("average", o.average.to_string(), "0 up to, not including, 1");
     }
     if !(o.weight_decay.is_finite() && o.weight_decay >= 0.0) {
         return wrong("weight_decay", o.weight_decay.to_string(), "a finite number not below 0");
@@ -431,6 +507,7 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
         }
         Target::Data { rows } => {
             let width = row_width(description);
+            let Rows::Held(rows) = rows else { return Ok(()) };
             if rows.is_empty() || !rows.len().is_multiple_of(width) {
                 return wrong(
                     "data",
@@ -438,22 +515,44 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                     format!("at least one row of {width}"),
                 );
             }
-            let kind = |column| if column < dim { domain.kind(column) } else { Kind::Real };
-            let supports = match description {
-                Description::Flow(flow) => flow.supports(),
-                Description::Sites(_) => Vec::new(),
-            };
-            for (i, row) in rows.chunks_exact(width).enumerate() {
-                if let Some(d) = (0..width).find(|d| !kind(*d).contains(row[*d])) {
-                    let found = format!("{} in row {i}, column {d}", row[d]);
-                    return wrong("data", found, kind(d).to_string());
-                }
-                if let Some(d) = (0..supports.len()).find(|d| !supports[*d].contains(row[*d])) {
-                    let found = format!("{} in row {i}, column {d}", row[d]);
-                    return wrong("data", found, supports[d].to_string());
-                }
-            }
+            check_rows(description, rows, &|row| format!("row {row}"))?;
         }
     }
     Ok(())
 }
+
+/// Refuses rows that the model gives no density; `row` says which is which.
+fn check_rows(
+    description: &Description,
+    rows: &[f32],
+    row: &dyn Fn(usize) -> String,
+) -> Result<(), TrainError> {
+    let (width, dim, domain) = (row_width(description), description.dim(), description.domain());
+    let kind = |column| if column < dim { domain.kind(column) } else { Kind::Real };
+    let supports = match description {
+        Description::Flow(flow) => flow.supports(),
+        Description::Sites(_) => Vec::new(),
+    };
+    for (i, x) in rows.chunks_exact(width).enumerate() {
+        let wrong = |column: usize, expected: String| {
+            let found = format!("{} in {}, column {column}", x[column], row(i));
+            Err(TrainError::Setting { field: "data", found, expected })
+        };
+        if let Some(d) = (0..width).find(|d| !kind(*d).contains(x[*d])) {
+            return wrong(d, kind(d).to_string());
+        }
+        if let Some(d) = (0..supports.len()).find(|d| !supports[*d].contains(x[*d])) {
+            return wrong(d, supports[d].to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Steps that are given their rows together: no more than are read back together, nor so many that
+/// the rows would not stay in the cache.
+fn given_steps(batch: usize, width: usize) -> usize {
+    (GIVEN / (batch * width)).clamp(1, BLOCK)
+}
+
+/// Numbers of rows that steps are given together.
+const GIVEN: usize = 1 << 20;

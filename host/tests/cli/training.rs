@@ -484,3 +484,103 @@ fn a_known_mixture_is_learnt_to_its_entropy() {
         / fresh.len() as f64;
     assert!((0.0..0.05).contains(&divergence), "{divergence}");
 }
+
+/// Rows that stay in their file are those that are held: the same weights come out, on both devices' CPU
+/// path, whatever is standardised and given.
+#[test]
+fn a_table_left_in_its_file_trains_the_same_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    std::fs::write(
+        path.join("make.toml"),
+        "[model]\nkind = 'realnvp'\nlayers = 2\nhidden = [8]\n[target]\nhamiltonian = 'double_well'\n\
+         [train]\nsteps = 5\nbatch = 16\nevaluate = 64\n",
+    )
+    .unwrap();
+    ok(path, &["train", "make.toml", "--out", "made", "--device", "cpu"]);
+    ok(path, &["sample", "made/model.safetensors", "-n", "3000", "-o", "rows.npy"]);
+    for extra in ["context = [2]", "standardize = false", ""] {
+        let [held, left] = [false, true].map(|stream| {
+            std::fs::write(
+                path.join("learn.toml"),
+                format!(
+                    "[model]\nkind = 'maf'\nlayers = 2\nhidden = [8]\n[target]\ndata = 'rows.npy'\n\
+                     stream = {stream}\n{extra}\n[train]\nsteps = 70\nbatch = 40\n"
+                ),
+            )
+            .unwrap();
+            let folder = format!("run-{stream}");
+            ok(path, &["train", "learn.toml", "--out", &folder, "--device", "cpu"]);
+            let draws = path.join("draws.npy");
+            let model = format!("{folder}/model.safetensors");
+            ok(
+                path,
+                &["sample", &model, "-n", "100", "-o", "draws.npy", "--context", "0.5"]
+                    [..if extra.contains("context") { 8 } else { 6 }],
+            );
+            let metrics = std::fs::read_to_string(path.join(folder).join("metrics.csv")).unwrap();
+            (std::fs::read(draws).unwrap(), metrics)
+        });
+        assert!(held == left, "{extra}");
+    }
+}
+
+/// The learning rate rises over `warm_up` steps, falls on a plateau, and a run with more steps goes on
+/// from where it ended, schedule, mean and best weights included: to the bits of a run that was stopped.
+#[test]
+fn a_rate_rises_falls_on_a_plateau_and_goes_on_with_more_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let rows: String = (0..2000).map(|i| format!("{}\n", f64::from(i * 37 % 101) / 50.0)).collect();
+    std::fs::write(path.join("rows.csv"), rows).unwrap();
+    std::fs::write(
+        path.join("learn.toml"),
+        "[model]\nkind = 'maf'\nlayers = 1\nhidden = [4]\n[target]\ndata = 'rows.csv'\n[train]\n\
+         steps = 4000\nbatch = 32\nlearning_rate = 0.03\nwarm_up = 100\nschedule = 'plateau'\n\
+         average = 0.99\npatience = 800\n",
+    )
+    .unwrap();
+    let train = |out: &str, more: &[&str]| {
+        let all = [&["train", "learn.toml", "--device", "cpu", "--out", out][..], more].concat();
+        ok(path, &all);
+        let text = std::fs::read_to_string(path.join(out).join("metrics.csv")).unwrap();
+        let column = |line: &str, i: usize| line.split(',').nth(i).unwrap().parse::<f64>().unwrap();
+        text.lines().skip(1).map(|line| (column(line, 0), column(line, 8))).collect::<Vec<_>>()
+    };
+    let rates = train("run", &[]);
+    for (step, rate) in rates.iter().filter(|(step, _)| *step <= 100.0) {
+        assert!((rate - 0.03 * step / 100.0).abs() < 1e-6, "{step} {rate}");
+    }
+    let (last, rate) = rates[rates.len() - 1];
+    assert!(last < 4000.0, "patience ends it before: {last}");
+    assert!((rate / 0.03).ln() / 3f64.ln() < -0.99, "{rate}");
+    // With more patience it goes on, with the rate that it had.
+    let further = train("run", &["--resume", "--set", "patience=8000"]);
+    assert_eq!(further[..rates.len()], rates[..]);
+    assert!(further.len() > rates.len() && further[rates.len()].1 <= rate * 1.0001);
+    assert_eq!(further[further.len() - 1].0, 4000.0);
+
+    let message = refused(path, &["train", "learn.toml", "--set", "validation=0"]);
+    assert!(message.contains("[train] schedule: found 'plateau', which needs data"), "{message}");
+}
+
+#[test]
+fn several_seeds_say_how_far_apart_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    std::fs::write(path.join("x.toml"), ISING).unwrap();
+    let run = ["train", "x.toml", "--device", "cpu", "--set", "steps=20", "--set", "evaluate=100"];
+    let text = ok(path, &[&run[..], &["--out", "all", "--seeds", "3", "--json"]].concat());
+    let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let ess = |i: usize| figures["runs"][i]["ess"].as_f64().unwrap();
+    let mean = (ess(0) + ess(1) + ess(2)) / 3.0;
+    let squares: f64 = (0..3).map(|i| (ess(i) - mean).powi(2)).sum();
+    assert!((figures["mean"]["ess"].as_f64().unwrap() - mean).abs() < 1e-12);
+    let deviation = figures["deviation"]["ess"].as_f64().unwrap();
+    assert!(deviation > 0.0 && (deviation - (squares / 2.0).sqrt()).abs() < 1e-12);
+    // Each is the run that its seed alone gives.
+    ok(path, &[&run[..], &["--out", "alone", "--seed", "2"]].concat());
+    let read = |run: &str| std::fs::read(path.join(run).join("model.safetensors")).unwrap();
+    assert!(read("all/seed-2") == read("alone"));
+    assert!(refused(path, &[&run[..], &["--seeds", "1"]].concat()).contains("--seeds"));
+}

@@ -64,7 +64,9 @@ pub(crate) fn step() -> StepInputs {
         correction_2: 1.0,
         clip: 1.0,
         decay: 0.0,
+        average: 0.0,
         slot: 0,
+        first_row: 100,
     }
 }
 
@@ -124,7 +126,7 @@ pub(crate) fn start(
 ) -> Box<dyn Runner> {
     let mut runner = device.runner(program, batch).unwrap();
     let zeros = vec![0.0; parameters.len()];
-    runner.set_state(parameters, &zeros, &zeros);
+    runner.set_state([parameters, &zeros, &zeros, &[]]);
     runner
 }
 

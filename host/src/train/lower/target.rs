@@ -6,6 +6,7 @@ use pushforward::model::{BaseSpec, FlowSpec};
 
 use super::super::tape::Tape;
 use super::{Target, Tensors, TrainError, base};
+use crate::data::Rows;
 use crate::energy::Energy;
 use crate::ops::{Direction, Energies, LossKind, Slot, TakeRows};
 
@@ -50,10 +51,20 @@ pub(super) fn end_of_flow(
 }
 
 /// Rows of data to x and its context.
-pub(super) fn data(tape: &mut Tape, rows: &Arc<Vec<f32>>, x: Slot, context: Option<Slot>) {
+pub(super) fn data(tape: &mut Tape, rows: &Rows, x: Slot, context: Option<Slot>) {
     let dim = tape.rows(x);
-    tape.data(rows, dim + context.map_or(0, |context| tape.rows(context)));
-    tape.push(TakeRows { dim, x, context, log_q: tape.log_q() });
+    let width = dim + context.map_or(0, |context| tape.rows(context));
+    let given = match rows {
+        Rows::Held(rows) => {
+            tape.data(rows, width);
+            false
+        }
+        Rows::Stored(_) => {
+            tape.data(&Arc::default(), width);
+            true
+        }
+    };
+    tape.push(TakeRows { dim, x, context, log_q: tape.log_q(), given });
 }
 
 /// The energies of x.

@@ -1,0 +1,116 @@
+//! From the numbers of a file to rows in a model's order, as f32, their offset gone where they are to be
+//! standardised (see [`Units`](super::Units)).
+
+use std::path::PathBuf;
+
+use pushforward::domain::{Domain, Kind};
+
+use super::read::Kinds;
+use super::{Cell, Columns, Reader, Wanted};
+use crate::error::{Error, Result};
+
+/// Rows that are read at a time.
+const CHUNK: usize = 1 << 12;
+
+/// What becomes of a row.
+#[derive(Clone, Debug)]
+pub(super) struct Centring {
+    pub(super) path: PathBuf,
+    pub(super) columns: Columns,
+    /// What is subtracted from each column: its first value, or 0 from discrete ones; empty where rows
+    /// are not standardised.
+    pub(super) first: Vec<f64>,
+    /// Columns that stay as they are: all coordinates where they are discrete.
+    pub(super) kept: usize,
+    kinds: Kinds,
+    standardize: bool,
+}
+
+impl Centring {
+    /// What numbers of the file must be, to be [read](Reader::next_rows) at all.
+    pub(super) fn kinds(&self) -> &Kinds {
+        const REAL: Kinds = Kinds::All(Kind::Real);
+        if self.standardize { &REAL } else { &self.kinds }
+    }
+
+    /// Whether the offset is to go.
+    pub(super) fn standardizes(&self) -> bool {
+        self.standardize
+    }
+
+    /// Appends rows of the file, from `row` (counted from 0) on, to `out`; uses `chunk` up.
+    pub(super) fn centre(&self, row: u64, chunk: &mut Vec<f64>, out: &mut Vec<f32>) -> Result<()> {
+        self.columns.order(chunk);
+        let width = self.columns.width();
+        for (i, (x, first)) in chunk.drain(..).zip(self.first.iter().cycle()).enumerate() {
+            let difference = (x - first) as f32;
+            let column = i % width;
+            let wrong = |message: String| {
+                let (row, name) = (row + (i / width) as u64 + 1, self.columns.name(column));
+                Error::input(&self.path, format!("row {row}, {name}: {message}"))
+            };
+            if column < self.kept {
+                f64::fraction(x, self.kinds.at(column)).map_err(wrong)?;
+            }
+            if !difference.is_finite() {
+                return Err(wrong(format!(
+                    "found {x} where row 1 has {first}, expected a difference within f32's range"
+                )));
+            }
+            out.push(difference);
+        }
+        Ok(())
+    }
+}
+
+/// An open table whose rows come out centred.
+pub(super) struct CentredReader {
+    pub(super) reader: Reader,
+    pub(super) centring: Centring,
+    chunk: Vec<f64>,
+    row: u64,
+}
+
+impl CentredReader {
+    /// Opens a table.
+    ///
+    /// # Errors
+    /// As [`Reader::open`] and [`Columns::of`].
+    pub(super) fn open(wanted: &Wanted<'_>) -> Result<CentredReader> {
+        let Wanted { path, context, dim, domain, standardize, .. } = *wanted;
+        let real = Domain::Uniform(Kind::Real);
+        let reader = Reader::open(path, None, if standardize { real } else { domain })?;
+        let columns = Columns::of(path, &reader, context, dim)?;
+        let kept = if domain.is_real() { 0 } else { columns.dim };
+        let (path, kinds) = (path.to_owned(), Kinds::of(domain));
+        let centring = Centring { path, columns, first: Vec::new(), kept, kinds, standardize };
+        Ok(CentredReader { reader, centring, chunk: Vec::new(), row: 0 })
+    }
+
+    /// Appends the next rows to `out` and says how many: 0 at the end.
+    ///
+    /// # Errors
+    /// As [`Reader::next_rows`]; a difference that f32 does not hold is one too.
+    pub(super) fn next(&mut self, out: &mut Vec<f32>) -> Result<usize> {
+        let Self { reader, centring, chunk, row } = self;
+        let (width, start) = (centring.columns.width(), out.len());
+        let read = if centring.standardize {
+            let read = reader.next_rows(CHUNK, chunk)?;
+            super::read::reserve(&centring.path, out, read, width)?;
+            if centring.first.is_empty() && read > 0 {
+                let mut first = chunk[..width].to_vec();
+                centring.columns.order(&mut first);
+                first[..centring.kept].fill(0.0);
+                centring.first = first;
+            }
+            centring.centre(*row, chunk, out)?;
+            read
+        } else {
+            let read = reader.next_rows(CHUNK, out)?;
+            centring.columns.order(&mut out[start..]);
+            read
+        };
+        *row += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,324 @@
+//! A table made ready for training: read, split, standardised.
+//!
+//! A table is held in memory, or left in its file where that is an `.npy` file of more than
+//! [`HELD_BYTES`]; `stream` in a config says which. Either way the same numbers come out: rows are
+//! centred as they are read, measured in the order of the file, and picked by the same [`Order`]. Of a table
+//! in its file at most [`HELD_OUT_BYTES`] are held out, and these are in memory.
+
+use std::fs::File;
+use std::path::Path;
+
+use pushforward::domain::Domain;
+use pushforward::model::file::{FNV_START, fnv_onto};
+
+use super::centring::CentredReader;
+use super::npy::Element;
+use super::order::{held_out, split};
+use super::standardize::Moments;
+use super::{Column, Columns, Order, Rows, Stored, Units};
+use crate::error::{Error, Result, note};
+
+/// Tables of more bytes (as f32) stay in their file, unless a config says otherwise.
+pub const HELD_BYTES: u64 = 1 << 28;
+/// Most bytes (as f32) of a table in its file that are held out.
+pub const HELD_OUT_BYTES: u64 = 1 << 26;
+
+/// Which table, and what is made of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Columns that the others are given.
+    pub context: &'a [Column],
+    /// How many others there must be.
+    pub dim: Option<usize>,
+    /// Where their values lie; the context is real.
+    pub domain: Domain<'a>,
+    /// Whether real columns get mean 0 and deviation 1.
+    pub standardize: bool,
+    /// Whether rows stay in their file; by its size where nothing is said.
+    pub stream: Option<bool>,
+    /// The part of the rows that is held out.
+    pub validation: f64,
+    /// Of the order.
+    pub seed: u64,
+}
+
+/// A table ready for training.
+#[derive(Debug)]
+pub struct Table {
+    /// Rows of training.
+    pub rows: Rows,
+    /// Rows that are held out.
+    pub held_out: Vec<f32>,
+    /// What they are in units of, where they are standardised.
+    pub units: Option<Units>,
+    /// The columns.
+    pub columns: Columns,
+    /// Of all numbers in the table.
+    pub checksum: u64,
+}
+
+impl Table {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// It cannot be read, has no rows, more than 2³² or too few to hold any out, or a column is constant or
+    /// out of range; it is to be left in its file, which is none that rows can be read from at any place.
+    pub fn read(wanted: &Wanted<'_>) -> Result<Table> {
+        let reader = CentredReader::open(wanted)?;
+        let width = reader.centring.columns.width() as u64;
+        let large = |rows: u64| u128::from(rows) * u128::from(4 * width) > HELD_BYTES.into();
+        match (reader.reader.place(), reader.reader.rows()) {
+            (Some(place), Some(rows)) if wanted.stream.unwrap_or(large(rows)) => {
+                Table::leave(wanted, reader, rows, place)
+            }
+            (None, _) if wanted.stream == Some(true) => {
+                let message = "rows cannot be read from it at any place, expected an .npy file, or no \
+                               'stream' in [target]";
+                Err(Error::input(wanted.path, message))
+            }
+            _ => Table::hold(wanted, reader),
+        }
+    }
+
+    /// In memory.
+    fn hold(wanted: &Wanted<'_>, mut reader: CentredReader) -> Result<Table> {
+        let mut rows = reader.reader.room()?;
+        while reader.next(&mut rows)? > 0 {}
+        let centring = reader.centring;
+        let width = centring.columns.width();
+        let n = (rows.len() / width) as u64;
+        let held = Held::new(wanted, n, u64::MAX)?;
+        let checksum = onto(onto(FNV_START, &rows), &centring.first);
+        let units = if wanted.standardize {
+            let mut moments = Moments::new(width);
+            held.training(0, &rows, width, |rows| moments.add(rows));
+            moments.centred();
+            held.training(0, &rows, width, |rows| moments.add(rows));
+            Some(Units::new(&centring, moments)?)
+        } else {
+            None
+        };
+        let (mut rows, mut held_out) = split(rows, width, held.order, held.n as usize);
+        if let Some(units) = &units {
+            units.apply(&mut rows);
+            units.apply(&mut held_out);
+        }
+        Ok(Table { rows: rows.into(), held_out, units, columns: centring.columns, checksum })
+    }
+
+    /// In its file, which it takes one or two passes through it to measure.
+    fn leave(
+        wanted: &Wanted<'_>,
+        mut reader: CentredReader,
+        n: u64,
+        place: (Element, u64),
+    ) -> Result<Table> {
+        let width = reader.centring.columns.width();
+        let held = Held::new(wanted, n, (HELD_OUT_BYTES / (4 * width as u64)).max(1))?;
+        let size = n as f64 * width as f64 / f64::from(1 << 28);
+        note(format!("{}: {size:.2} GiB as f32, left on disk", wanted.path.display()));
+        let mut held_out = vec![0.0; held.n as usize * width];
+        let (mut moments, mut checksum) = (Moments::new(width), FNV_START);
+        let mut chunk = Vec::new();
+        let mut pass = |reader: &mut CentredReader, each: &mut dyn FnMut(u64, &[f32])| {
+            let mut first = 0;
+            loop {
+                chunk.clear();
+                match reader.next(&mut chunk)? as u64 {
+                    0 => return Ok::<_, Error>(()),
+                    read => {
+                        each(first, &chunk);
+                        first += read;
+                    }
+                }
+            }
+        };
+        pass(&mut reader, &mut |first, rows| {
+            checksum = onto(checksum, rows);
+            held.training(first, rows, width, |rows| moments.add(rows));
+            for (row, place) in held.within(first, rows.len() / width) {
+                let row = &rows[(row - first) as usize * width..][..width];
+                held_out[*place as usize * width..][..width].copy_from_slice(row);
+            }
+        })?;
+        let units = if wanted.standardize {
+            moments.centred();
+            pass(&mut CentredReader::open(wanted)?, &mut |first, rows| {
+                held.training(first, rows, width, |rows| moments.add(rows));
+            })?;
+            Some(Units::new(&reader.centring, moments)?)
+        } else {
+            None
+        };
+        if let Some(units) = &units {
+            units.apply(&mut held_out);
+        }
+        let (centring, columns) = (reader.centring.clone(), reader.centring.columns);
+        checksum = onto(checksum, &centring.first);
+        let file = File::open(wanted.path).map_err(|e| Error::read(wanted.path, &e))?;
+        let stored =
+            Stored::new(file, place, centring, units.clone(), held.order, [held.n, n - held.n]);
+        Ok(Table { rows: Rows::Stored(stored.into()), held_out, units, columns, checksum })
+    }
+}
+
+fn onto<T: bytemuck::NoUninit>(checksum: u64, numbers: &[T]) -> u64 {
+    fnv_onto(checksum, bytemuck::cast_slice::<T, u8>(numbers).iter().copied())
+}
+
+/// Rows that are held out.
+struct Held {
+    order: Order,
+    n: u64,
+    /// Their numbers in the file, which rise, and their places in the order.
+    rows: Vec<(u64, u64)>,
+}
+
+impl Held {
+    fn new(wanted: &Wanted<'_>, n: u64, most: u64) -> Result<Held> {
+        let wrong = |message: String| Err(Error::input(wanted.path, message));
+        if n == 0 {
+            return wrong("has no rows".into());
+        }
+        if n > 1 << 32 {
+            return wrong(format!("has {n} rows, expected at most 2^32"));
+        }
+        let held = held_out(n, wanted.validation).min(most);
+        if held == n {
+            let message = format!("has {n} rows, too few to hold out {}", wanted.validation);
+            return wrong(message);
+        }
+        let order = Order::new(n, wanted.seed);
+        let mut rows: Vec<_> = (0..held).map(|place| (order.at(place), place)).collect();
+        rows.sort_unstable();
+        Ok(Held { order, n: held, rows })
+    }
+
+    /// Those among `n` rows of the file from `first` on.
+    fn within(&self, first: u64, n: usize) -> &[(u64, u64)] {
+        let at = |end: u64| self.rows.partition_point(|(row, _)| *row < end);
+        &self.rows[at(first)..at(first + n as u64)]
+    }
+
+    /// Hands over the others, in the order of the file.
+    fn training(&self, first: u64, rows: &[f32], width: usize, mut each: impl FnMut(&[f32])) {
+        let mut from = 0;
+        for (row, _) in self.within(first, rows.len() / width) {
+            let at = (row - first) as usize * width;
+            each(&rows[from..at]);
+            from = at + width;
+        }
+        each(&rows[from..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pushforward::domain::{Element, Kind};
+    use pushforward::noise::{block, normal};
+    use pushforward::simd::Scalar;
+
+    use super::super::Writer;
+    use super::*;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let name = format!("pushforward-table-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn wanted(path: &Path) -> Wanted<'_> {
+        Wanted {
+            path,
+            context: &[],
+            dim: None,
+            domain: Domain::Uniform(Kind::Real),
+            standardize: true,
+            stream: None,
+            validation: 0.1,
+            seed: 5,
+        }
+    }
+
+    #[test]
+    fn a_table_left_in_its_file_is_the_one_held() {
+        let dir = folder("same");
+        let n = 10_007;
+        let reals: Vec<f32> = (0..4 * n)
+            .map(|i| 1e3 * (i % 4) as f32 + normal(Scalar, block([1, 2], [i, 0])[0]))
+            .collect();
+        let mut writer = Writer::create(&dir.join("reals.npy"), Element::F32, None, 4).unwrap();
+        writer.rows(&reals).unwrap();
+        writer.finish().unwrap();
+        let spins: Vec<i8> =
+            (0..9 * n).map(|i| 1 - 2 * (block([3, 4], [i, 0])[0] & 1) as i8).collect();
+        let mut writer = Writer::create(&dir.join("spins.npy"), Element::I8, None, 9).unwrap();
+        writer.rows(&spins).unwrap();
+        writer.finish().unwrap();
+
+        let context = [Column::Number(3), Column::Number(1)];
+        for (name, domain, context, standardize) in [
+            ("reals.npy", Domain::Uniform(Kind::Real), &context[..], true),
+            ("reals.npy", Domain::Uniform(Kind::Real), &[], false),
+            ("spins.npy", Domain::Uniform(Kind::Spin), &[], false),
+            ("spins.npy", Domain::Uniform(Kind::Spin), &context[..], true),
+        ] {
+            let path = dir.join(name);
+            let [held, left] = [false, true].map(|stream| {
+                let stream = Some(stream);
+                let wanted = Wanted { domain, context, standardize, stream, ..wanted(&path) };
+                Table::read(&wanted).unwrap()
+            });
+            let width = held.columns.width();
+            assert_eq!(held.columns, left.columns);
+            assert_eq!(held.checksum, left.checksum);
+            assert_eq!(held.units, left.units);
+            assert_eq!(held.units.is_some(), standardize);
+            assert_eq!(held.held_out.len(), 1001 * width);
+            assert!(held.held_out == left.held_out);
+            assert!(matches!((&held.rows, &left.rows), (Rows::Held(_), Rows::Stored(_))));
+            assert_eq!(left.rows.count(width), 9006);
+            assert!(
+                held.rows.first(usize::MAX, width).unwrap()
+                    == left.rows.first(1 << 20, width).unwrap()
+            );
+            assert!(left.rows.in_memory(width).unwrap().len() == 9006 * width);
+        }
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_changes_or_has_no_places_is_an_error() {
+        let dir = folder("changed");
+        let path = dir.join("x.npy");
+        let write = |values: &[f32]| {
+            let mut writer = Writer::create(&path, Element::F32, None, 1).unwrap();
+            writer.rows(values).unwrap();
+            writer.finish().unwrap();
+        };
+        write(&[1.0, 2.0, 3.0, 4.0]);
+        let streamed = Wanted { stream: Some(true), validation: 0.0, ..wanted(&path) };
+        let table = Table::read(&streamed).unwrap();
+        assert!(table.rows.first(4, 1).is_ok());
+        // In place, as the open file sees it.
+        let bytes = std::fs::read(&path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(bytes.len() as u64 - 1).unwrap();
+        assert!(table.rows.first(4, 1).unwrap_err().to_string().contains("x.npy"));
+        let mut broken = bytes.clone();
+        let end = broken.len();
+        broken[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        std::fs::write(&path, &broken).unwrap();
+        let message = table.rows.first(4, 1).unwrap_err().to_string();
+        assert!(message.contains("row 4: found NaN") && message.contains("before"), "{message}");
+
+        let csv = dir.join("x.csv");
+        std::fs::write(&csv, "1\n2\n3\n").unwrap();
+        let message = Table::read(&Wanted { path: &csv, ..streamed }).unwrap_err().to_string();
+        assert!(message.contains("expected an .npy file"), "{message}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
