@@ -10,6 +10,7 @@ mod estimate;
 mod import;
 mod inspect;
 mod log_prob;
+mod report;
 mod sample;
 mod train;
 
@@ -48,6 +49,8 @@ enum Verb {
     Check(check::Args),
     /// Free energy of a Hamiltonian, variational and importance-corrected.
     Estimate(estimate::Args),
+    /// The report again from what a run left, or of several runs side by side.
+    Report(report::Args),
     /// A model of another library, from what its exporter writes.
     Import(import::Args),
     /// How fast a model is on this machine.
@@ -100,6 +103,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Estimate(args) => estimate::run(&args),
+        Verb::Report(args) => report::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Codegen(args) => codegen::run(&args),

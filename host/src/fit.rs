@@ -55,6 +55,8 @@ pub struct Problem {
     pub validation: Vec<f32>,
     /// The units of model and rows, where they are not those of the file.
     pub units: Option<Units>,
+    /// What the data's header calls the columns of rows; empty without one.
+    pub names: Vec<String>,
     /// The Hamiltonian, if the target is one.
     pub energy: Option<(Arc<dyn Energy>, Hamiltonian)>,
     /// The config with all defaults in force, for the record.
@@ -81,8 +83,6 @@ pub struct Fit {
     pub model: Model,
     /// What held-out rows said on the way, if there were any.
     pub held_out: Option<HeldOut>,
-    /// The curve, as in `metrics.csv`: (step, loss, its error, ESS, validation NLL).
-    pub curve: Vec<[f64; 5]>,
     /// Seconds of training in this process.
     pub seconds: f64,
     /// Steps done in this process.
@@ -110,6 +110,7 @@ impl Problem {
     pub fn new(config: &Config, path: &Path) -> Result<Problem> {
         let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
         let (mut checksum, mut units, mut context) = (String::new(), None, 0);
+        let mut names = Vec::new();
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
@@ -144,6 +145,7 @@ impl Problem {
                 let dim = table.columns.dim;
                 context = table.columns.width() - dim;
                 checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", table.checksum);
+                names = table.columns.header();
                 units = table.units;
                 let target = Target::Data { rows: table.rows };
                 (shape.clone().unwrap_or_else(|| vec![dim]), target, table.held_out, None)
@@ -165,7 +167,7 @@ impl Problem {
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
         let record = config.record(model.description());
         let identity = record.clone() + &checksum;
-        Ok(Problem { model, target, validation, units, energy, record, identity })
+        Ok(Problem { model, target, validation, units, names, energy, record, identity })
     }
 
     /// What −ln q has more in the file's units than in those of model and rows (nats).
@@ -339,7 +341,7 @@ pub fn fit(
             let validation = validation.transpose()?.flatten().map(|nll| nll + ln_scale);
             log.push(&Metrics { stats, validation })?;
             watch.scale(&mut trainer, best.as_ref(), &mut scaled);
-            show(&bar, &stats, log.last_validation(), best.as_ref().map(|b| b.nll + ln_scale));
+            show(&bar, &stats, log.validation, best.as_ref().map(|b| b.nll + ln_scale));
         }
         let last = watch.is_over(step, best.as_ref());
         bar.set_position(step);
@@ -374,7 +376,7 @@ pub fn fit(
         ));
     }
     let mut standard = trainer.model().map_err(failed)?;
-    let held_out = match (best, log.last_validation()) {
+    let held_out = match (best, log.validation) {
         (Some(best), Some(last)) => {
             standard.set_parameters(&best.parameters).map_err(|e| failed(e.into()))?;
             Some(HeldOut { best_step: best.step, best: best.nll + ln_scale, last_step, last })
@@ -400,7 +402,7 @@ pub fn fit(
             .with_golden_contexts(seed, contexts.collect())
             .map_err(|e| failed(e.into()))?;
     }
-    Ok(Fit { standard, model, held_out, curve: log.curve, seconds, steps: last_step - first })
+    Ok(Fit { standard, model, held_out, seconds, steps: last_step - first })
 }
 
 /// Looks at the held-out rows now and then.
@@ -546,11 +548,11 @@ fn show(bar: &ProgressBar, stats: &Stats, validation: Option<f64>, best: Option<
     bar.set_message(text);
 }
 
-/// `metrics.csv`, and the curve in it.
+/// `metrics.csv`, and the last score of held-out rows in it.
 struct Log {
     path: PathBuf,
     file: File,
-    curve: Vec<[f64; 5]>,
+    validation: Option<f64>,
 }
 
 const HEADER: &str =
@@ -566,16 +568,14 @@ impl Log {
             line.split(',').next().and_then(|s| s.parse::<u64>().ok()).is_some_and(|s| s <= step)
         };
         let kept: Vec<_> = old.lines().filter(row_step).collect();
-        let number = |line: &str, i: usize| {
-            line.split(',').nth(i).and_then(|s| s.parse().ok()).unwrap_or(f64::NAN)
-        };
-        let curve = kept.iter().map(|line| [0, 1, 2, 3, 4].map(|i| number(line, i))).collect();
+        let score = |line: &&str| line.split(',').nth(4).and_then(|s| s.parse::<f64>().ok());
+        let validation = kept.iter().rev().filter_map(score).find(|score| score.is_finite());
         let text: String = std::iter::once(HEADER.to_owned())
             .chain(kept.iter().map(|l| format!("{l}\n")))
             .collect();
         crate::data::write_file(&path, text.as_bytes())?;
         let file = File::options().append(true).open(&path).map_err(|e| Error::write(&path, &e))?;
-        Ok(Log { path, file, curve })
+        Ok(Log { path, file, validation })
     }
 
     fn push(&mut self, row: &Metrics) -> Result<()> {
@@ -593,18 +593,7 @@ impl Log {
             s.grad_norm,
             s.learning_rate
         );
-        let nan = f64::NAN;
-        self.curve.push([
-            s.step as f64,
-            s.loss,
-            s.loss_error,
-            s.ess.unwrap_or(nan),
-            row.validation.unwrap_or(nan),
-        ]);
+        self.validation = row.validation.filter(|score| score.is_finite()).or(self.validation);
         self.file.write_all(text.as_bytes()).map_err(|e| Error::write(&self.path, &e))
-    }
-
-    fn last_validation(&self) -> Option<f64> {
-        self.curve.iter().rev().map(|row| row[4]).find(|v| v.is_finite())
     }
 }

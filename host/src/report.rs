@@ -1,94 +1,207 @@
-//! `report.html`: one self-contained page, plots as inline SVG, nothing to load.
+//! `report.html`: one self-contained page of a run, or of several side by side.
 //!
-//! Plots are drawn here and not by a plotting library: four kinds of marks are needed (lines with a
-//! band, bars, dots, coloured cells), and their text and colours follow the reader's dark or light
-//! mode through CSS, which generated bitmaps and fixed colours would not.
+//! A page is made from what runs left in their folders and from nothing else, by `train` at its end
+//! and by `report` later, so that the two are the same page. What a run learnt is read again for the
+//! plots that need it; where it is no longer there, the page says so.
+//!
+//! The page loads nothing. Its plots are inline SVG whose colours and fonts are the page's: light,
+//! dark or on paper (see [`plot`]). Legends and captions are text of the page.
 
-mod svg;
+mod bins;
+mod corner;
+mod curves;
+mod left;
+mod pictures;
+mod plot;
+mod scale;
 
-use std::fmt::Write;
+use std::path::Path;
 
-pub use svg::{Axis, Bars, Curve, Plot, cells, scatter};
+use crate::data::write_file;
+use crate::error::Result;
+use crate::fit::Problem;
+use left::Left;
+use plot::Colour;
 
-/// A page: figures and plots.
+/// Asked between chunks of the work: an error ends it.
+pub type GoOn<'a> = &'a dyn Fn() -> Result<()>;
+
+/// Writes the report of the runs in `folders` to `target`. Whoever has what the one run learnt passes
+/// it; else it is read again.
+///
+/// # Errors
+/// A folder is not there or is no run's; the page cannot be written; those of `go_on`.
+pub fn write(
+    folders: &[&Path],
+    target: &Path,
+    problem: Option<&Problem>,
+    go_on: GoOn<'_>,
+) -> Result<()> {
+    let mut runs = folders.iter().map(|folder| Left::read(folder)).collect::<Result<Vec<_>>>()?;
+    if runs.len() > 1 {
+        // Runs of one config have one title, and folders of two places may have one name.
+        runs.iter_mut().for_each(|run| run.name = run.folder.display().to_string());
+    }
+    let page = page(&runs, problem, go_on)?;
+    write_file(target, page.as_bytes())
+}
+
+/// A plot with its legend and what is to be said about it.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Heading.
-    pub title: String,
-    /// A line below it.
-    pub subtitle: String,
-    /// Name and value.
-    pub figures: Vec<(String, String)>,
-    /// Heading and inline SVG.
-    pub plots: Vec<(String, String)>,
-    /// The config.
-    pub config: String,
+struct Figure {
+    title: String,
+    /// Inline.
+    svg: String,
+    keys: Vec<Key>,
+    caption: String,
+    /// Whether it takes the page's whole width.
+    broad: bool,
+}
+
+impl Figure {
+    fn new(title: impl Into<String>, svg: String) -> Figure {
+        Figure { title: title.into(), svg, ..Figure::default() }
+    }
+
+    fn write(&self, page: &mut String) {
+        let class = if self.broad { " class=\"broad\"" } else { "" };
+        *page += &format!("<figure{class}><figcaption><h3>{}</h3>", escape(&self.title));
+        for Key { colour, name } in &self.keys {
+            let colour = colour.css();
+            *page +=
+                &format!("<span class=\"key\" style=\"--key:{colour}\">{}</span>", escape(name));
+        }
+        *page += &format!("</figcaption>\n{}", self.svg);
+        if !self.caption.trim().is_empty() {
+            *page += &format!("<p>{}</p>", escape(self.caption.trim()));
+        }
+        *page += "</figure>\n";
+    }
+}
+
+/// A line of a legend.
+#[derive(Clone, Debug)]
+struct Key {
+    colour: Colour,
+    name: String,
+}
+
+impl Key {
+    fn new(colour: Colour, name: impl Into<String>) -> Key {
+        Key { colour, name: name.into() }
+    }
+}
+
+/// A sentence on values outside the axes: of whom, how many, of how many. Nothing if there are none.
+fn outside(counts: &[(&str, usize, usize)]) -> String {
+    let some = counts.iter().filter(|(_, n, _)| *n > 0);
+    let some: Vec<_> = some.map(|(of, n, all)| format!("{n} of {all} ({of})")).collect();
+    if some.is_empty() { String::new() } else { format!("Outside the axes: {}.", some.join(", ")) }
 }
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --a: #2563eb; --b: #d97706; --line: #8886; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0 } h2 { font-size: 1.05rem; margin: 1.6rem 0 .3rem }
-table { border-collapse: collapse } td { padding: .15rem 1.2rem .15rem 0; border-bottom: 1px solid var(--line) }
-td + td { font-variant-numeric: tabular-nums } pre { overflow: auto; padding: .8rem; background: #8881 }
-svg { width: 100%; height: auto } svg text { fill: currentColor; font-size: 12px }
-.grid { stroke: var(--line) } .a { stroke: var(--a) } .b { stroke: var(--b) } .line { fill: none; stroke-width: 1.5 }
-.band { fill: var(--a); opacity: .2 } .bar { stroke: none; opacity: .5 } .bar.a { fill: var(--a) } .bar.b { fill: var(--b) }
-.dot { fill: var(--a); opacity: .5 } .dot.b { fill: var(--b) } .frame { fill: none; stroke: var(--line) }
+:root { color-scheme: light dark; --ink: #222; --paper: #fff; --grid: #ddd; --shade: #f3f3f3;
+  --c0: #2563eb; --c1: #d97706; --c2: #059669; --c3: #c026d3; --c4: #dc2626; --c5: #0891b2; --c6: #65a30d; --c7: #6b7280 }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #ddd; --paper: #16181c; --grid: #3a3d42; --shade: #202329;
+  --c0: #60a5fa; --c1: #fbbf24; --c2: #34d399; --c3: #e879f9; --c4: #f87171; --c5: #22d3ee; --c6: #a3e635; --c7: #9ca3af } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
+h1 { margin-bottom: 0 } h2 { margin: 2.2rem 0 .4rem } h3 { font-size: 1rem; margin: 0; display: inline-block; margin-right: 1rem }
+table { border-collapse: collapse } td, th { padding: .15rem 1.2rem .15rem 0; border-bottom: 1px solid var(--grid); text-align: left; vertical-align: top; overflow-wrap: anywhere }
+td { font-variant-numeric: tabular-nums } td:first-child { white-space: nowrap; overflow-wrap: normal }
+pre { overflow: auto; padding: .8rem; background: var(--shade); white-space: pre-wrap }
+.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.4rem 2rem; margin-top: 1.4rem }
+.runs { display: grid; gap: 0 2.5rem } .runs > section { min-width: 0 } .runs .figures { grid-template-columns: minmax(0, 1fr) }
+figure { margin: 0; min-width: 0 } .broad { grid-column: 1 / -1 } figure p { margin: .1rem 0 0; font-size: .9rem }
+svg { display: block; width: 100%; height: auto } svg text { font-family: system-ui, sans-serif }
+.key { font-size: .9rem; margin-right: 1rem; white-space: nowrap } .key::before { content: ''; display: inline-block; width: .9em; height: .6em; margin-right: .4em; background: var(--key); print-color-adjust: exact; -webkit-print-color-adjust: exact }
+@media screen and (min-width: 60rem) { .runs { grid-template-columns: repeat(var(--columns), minmax(0, 1fr)) } }
+@media (max-width: 50rem) { .figures { grid-template-columns: minmax(0, 1fr) } }
+@media print { :root { color-scheme: light } body { margin: 0; max-width: none; font-size: 11px } figure, tr { break-inside: avoid } h2 { break-after: avoid } }
 ";
 
-impl Report {
-    /// The page's text.
-    pub fn to_html(&self) -> String {
-        let mut page = String::new();
-        let title = escape(&self.title);
-        // Writing to a String cannot fail.
-        let _ = write!(
-            page,
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
-             <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
-             <h1>{title}</h1>\n<p>{}</p>\n<table>\n",
-            escape(&self.subtitle)
-        );
-        for (name, value) in &self.figures {
-            let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
+fn page(runs: &[Left], problem: Option<&Problem>, go_on: GoOn<'_>) -> Result<String> {
+    let title = runs.iter().map(|run| &run.name[..]).collect::<Vec<_>>().join(", ");
+    let title = escape(&title);
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
+         <h1>{title}</h1>\n"
+    );
+    table(runs, &mut page);
+    let side_by_side: Vec<&Left> = runs.iter().collect();
+    grid(&curves::figures(&side_by_side), &mut page);
+    page += &format!("<div class=\"runs\" style=\"--columns:{}\">\n", runs.len().min(3));
+    for run in runs {
+        page += "<section>\n";
+        if runs.len() > 1 {
+            page += &format!("<h2>{}</h2>\n", escape(&run.name));
         }
-        page.push_str("</table>\n");
-        for (heading, svg) in &self.plots {
-            let _ = writeln!(page, "<h2>{}</h2>\n{svg}", escape(heading));
-        }
-        let _ =
-            writeln!(page, "<h2>Config</h2>\n<pre>{}</pre>\n</body></html>", escape(&self.config));
-        page
+        section(run, problem, go_on, &mut page)?;
+        page += "</section>\n";
     }
+    page += "</div>\n</body></html>\n";
+    Ok(page)
+}
+
+/// Figures of all runs, a column each.
+fn table(runs: &[Left], page: &mut String) {
+    let lines = |run: &Left| -> Vec<(String, String)> {
+        let notes = run.notes.iter();
+        notes.flat_map(|notes| notes.about().into_iter().chain(notes.figures.clone())).collect()
+    };
+    let columns: Vec<Vec<(String, String)>> = runs.iter().map(lines).collect();
+    let mut names: Vec<&String> = Vec::new();
+    for (name, _) in columns.iter().flatten() {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    *page += "<table>\n";
+    if runs.len() > 1 {
+        let heads = runs.iter().map(|run| format!("<th>{}</th>", escape(&run.name)));
+        *page += &format!("<tr><th></th>{}</tr>\n", heads.collect::<String>());
+    }
+    for name in names {
+        *page += &format!("<tr><td>{}</td>", escape(name));
+        for column in &columns {
+            // Warnings have one name.
+            let of = column.iter().filter(|(of, _)| of == name).map(|(_, value)| escape(value));
+            *page += &format!("<td>{}</td>", of.collect::<Vec<_>>().join("<br>"));
+        }
+        *page += "</tr>\n";
+    }
+    *page += "</table>\n";
+}
+
+/// What is of one run alone.
+fn section(run: &Left, given: Option<&Problem>, go_on: GoOn<'_>, page: &mut String) -> Result<()> {
+    let Some(model) = &run.model else {
+        *page += "<p>The run has no model yet: its curves are all there is.</p>\n";
+        return Ok(());
+    };
+    let read = given.is_none().then(|| run.problem());
+    let (problem, missing) = match &read {
+        None => (given, None),
+        Some(Ok(problem)) => (Some(problem), None),
+        Some(Err(why)) => (None, Some(why)),
+    };
+    if let Some(why) = missing {
+        let left_out = "What is held against the data or the energy is left out.";
+        *page += &format!("<p>{} {left_out}</p>\n", escape(why));
+    }
+    grid(&pictures::figures(run, model, problem, go_on)?, page);
+    if let Some(config) = &run.config {
+        *page += &format!("<h3>Config</h3>\n<pre>{}</pre>\n", escape(config));
+    }
+    Ok(())
+}
+
+fn grid(figures: &[Figure], page: &mut String) {
+    *page += "<div class=\"figures\">\n";
+    figures.iter().for_each(|figure| figure.write(page));
+    *page += "</div>\n";
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_is_whole_and_loads_nothing() {
-        let curve =
-            Curve { name: "loss", points: vec![(0.0, 3.0), (1.0, 1.0)], errors: vec![0.1, 0.2] };
-        let plot =
-            Plot { x: Axis::new("step"), y: Axis::new("nats"), curves: vec![curve], bars: vec![] };
-        let flat = Plot {
-            curves: vec![Curve { name: "", points: vec![(0.0, 1.0)], errors: vec![] }],
-            ..plot.clone()
-        };
-        let report = Report {
-            title: "<a & b>".into(),
-            plots: vec![("loss".into(), plot.to_svg()), ("one point".into(), flat.to_svg())],
-            ..Report::default()
-        };
-        let page = report.to_html();
-        assert!(page.contains("&lt;a &amp; b&gt;") && page.ends_with("</html>\n"));
-        assert!(!page.contains("http") && !page.contains("NaN") && !page.contains("<script"));
-        assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
-    }
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

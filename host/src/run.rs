@@ -5,22 +5,82 @@
 //! files of the run before into `previous/` (and those of the one before that are gone): nobody
 //! loses a model for having started again, and model, metrics, report and "the last good
 //! checkpoint" are always of one run.
+//!
+//! A finished run leaves [`Notes`] beside its model: what its report tells and a model file, which goes
+//! elsewhere, has no place for.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::data::{is_at, sweep};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{is_at, sweep, write_file};
 use crate::error::{Error, Result, note};
 
 /// What a run writes. The first three are worth keeping.
-pub const FILES: [&str; 5] = [
+pub const FILES: [&str; 6] = [
     "model.safetensors",
     "checkpoint.safetensors",
     "checkpoint.previous.safetensors",
     "metrics.csv",
     "report.html",
+    NOTES,
 ];
+
+const NOTES: &str = "run.json";
+
+/// What a finished run wrote down for its report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notes {
+    /// The config's name.
+    pub title: String,
+    /// The model in a line.
+    pub model: String,
+    /// Where it was trained.
+    pub device: String,
+    /// The data file, if it learnt from one.
+    pub data: Option<PathBuf>,
+    /// What identifies the run: the config in full, and the data's checksum.
+    pub identity: String,
+    /// What the table's header calls the model's coordinates and contexts; empty without one.
+    pub names: Vec<String>,
+    /// Name and value, for people.
+    pub figures: Vec<(String, String)>,
+}
+
+impl Notes {
+    /// Those in a run's folder; `None` where there are none.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn read(folder: &Path) -> Result<Option<Notes>> {
+        let file = folder.join(NOTES);
+        match fs::read(&file) {
+            Ok(bytes) => {
+                let notes = serde_json::from_slice(&bytes);
+                notes.map(Some).map_err(|e| Error::input(&file, format!("are no run's notes: {e}")))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::read(&file, &e)),
+        }
+    }
+
+    /// Writes them into a run's folder.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let file = folder.join(NOTES);
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::Failed(e.to_string()))?;
+        write_file(&file, format!("{text}\n").as_bytes())
+    }
+
+    /// What the run was: name and value.
+    pub fn about(&self) -> [(String, String); 2] {
+        [("model".into(), self.model.clone()), ("trained on".into(), self.device.clone())]
+    }
+}
 
 /// A folder that no other run can write.
 #[derive(Debug)]

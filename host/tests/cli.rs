@@ -18,6 +18,8 @@ mod models;
 mod outputs;
 #[path = "cli/paths.rs"]
 mod paths;
+#[path = "cli/reports.rs"]
+mod reports;
 #[cfg(unix)]
 #[path = "cli/stopping.rs"]
 mod stopping;

@@ -6,16 +6,16 @@ use pushforward::model::Model;
 use pushforward::noise::block;
 use serde_json::{Map, Value as Json, json};
 
-use crate::config::Config;
+use crate::config::{Config, TargetConfig};
 use crate::data::{Units, write_file};
 use crate::device::Device;
 use crate::error::{Error, Result, note};
 use crate::estimate::{Estimate, estimate};
-use crate::fit::{Fit, Problem, apart, fit, mean_nll};
+use crate::fit::{Fit, Problem, fit, mean_nll};
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
-use crate::report::{Axis, Bars, Curve, Plot, Report, cells, scatter};
-use crate::run::RunFolder;
+use crate::report;
+use crate::run::{Notes, RunFolder};
 use crate::signals;
 use crate::train::{Target, row_width};
 
@@ -225,18 +225,23 @@ pub(super) fn train(
             format!("{} steps in {:.1} s, {:.1} ms each", fit.steps, fit.seconds, 1e3 * rate),
         ));
     }
-    let report = Report {
-        title: title.to_owned(),
-        subtitle: format!(
-            "{}; trained on {}",
-            super::inspect::describe(model.model.description()),
-            device.description()
-        ),
-        figures: lines.clone(),
-        plots: evaluation.plots(&model, problem, &fit),
-        config: problem.record.clone(),
+    let data = match &config.target {
+        // As the command line means it, whatever folder a report is asked for in.
+        TargetConfig::Data { path, .. } => std::path::absolute(path).ok(),
+        TargetConfig::Hamiltonian(_) => None,
     };
-    write_file(&folder.join("report.html"), report.to_html().as_bytes())?;
+    let notes = Notes {
+        title: title.to_owned(),
+        model: super::inspect::describe(model.model.description()),
+        device: device.description(),
+        data,
+        identity: problem.identity.clone(),
+        names: problem.names.clone(),
+        figures: lines.clone(),
+    };
+    notes.write(folder)?;
+    let page = folder.join("report.html");
+    report::write(&[folder], &page, Some(problem), &super::stop_if_interrupted)?;
     figures.insert("model".into(), json!(file.display().to_string()));
     figures.insert("device".into(), json!(device.kind()));
     figures.insert("seconds".into(), json!(fit.seconds));
@@ -248,14 +253,9 @@ struct Evaluation {
     /// Of the samples.
     seed: u64,
     estimate: Option<Estimate>,
-    /// Energies and ln w of the first samples.
-    weighted: (Vec<f64>, Vec<f64>),
     /// Mean −ln q of training and of held-out rows, with errors.
     nll: Option<([f64; 2], Option<[f64; 2]>)>,
 }
-
-/// Samples that the energy histogram shows.
-const HISTOGRAM: usize = 50_000;
 
 impl Evaluation {
     /// `standard` is the model in the units of the problem's rows.
@@ -266,18 +266,11 @@ impl Evaluation {
         config: &Config,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<Evaluation> {
-        let mut weighted = (Vec::new(), Vec::new());
         let seed = evaluation_seed(config.train.seed);
-        let watch = |e, ln_w| {
-            if weighted.0.len() < HISTOGRAM {
-                weighted.0.push(e);
-                weighted.1.push(ln_w);
-            }
-        };
         let estimate = match &problem.energy {
             Some((energy, hamiltonian)) => {
                 let (beta, n) = (hamiltonian.beta(), config.train.evaluate);
-                Some(estimate(model, &**energy, beta, n, seed, go_on, watch)?)
+                Some(estimate(model, &**energy, beta, n, seed, go_on, |_, _| {})?)
             }
             None => None,
         };
@@ -298,7 +291,7 @@ impl Evaluation {
             }
             Target::Energy { .. } => None,
         };
-        Ok(Evaluation { seed, estimate, weighted, nll })
+        Ok(Evaluation { seed, estimate, nll })
     }
 
     fn figures(&self, problem: &Problem) -> Map<String, Json> {
@@ -362,107 +355,5 @@ impl Evaluation {
             ));
         }
         doubts
-    }
-
-    fn plots(&self, model: &Loaded, problem: &Problem, fit: &Fit) -> Vec<(String, String)> {
-        let column = |i: usize| {
-            let points =
-                fit.curve.iter().map(move |row| (row[0], row[i])).filter(|p| p.1.is_finite());
-            points.collect::<Vec<_>>()
-        };
-        let curve = |name, points: Vec<_>, errors| Curve { name, points, errors };
-        let over_steps =
-            |y: Axis, curves| Plot { x: Axis::new("step"), y, curves, bars: vec![] }.to_svg();
-        let errors = fit.curve.iter().map(|row| row[2]).collect();
-        let loss = curve("batch", column(1), errors);
-        let mut plots = Vec::new();
-        if self.estimate.is_some() {
-            plots.push(("Loss".into(), over_steps(robust(&loss.points), vec![loss])));
-            let ess = curve("", column(3), vec![]);
-            plots.push((
-                "Effective sample size of a batch".into(),
-                over_steps(Axis::over("fraction", 0.0, 1.0), vec![ess]),
-            ));
-        } else {
-            let held_out = curve("held out", column(4), vec![]);
-            plots.push((
-                "Negative log-likelihood".into(),
-                over_steps(robust(&loss.points), vec![loss, held_out]),
-            ));
-        }
-        plots.push(("Samples".into(), picture(model, problem, self.seed)));
-        if let Some((energy, _)) = &problem.energy {
-            let (energies, ln_w) = &self.weighted;
-            let most = ln_w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let weights: Vec<_> = ln_w.iter().map(|w| (w - most).exp()).collect();
-            let range = quantiles(energies);
-            let bars = |name, weights: &[f64]| Bars::histogram(name, energies, weights, range, 60);
-            let bars = vec![
-                bars("model", &vec![1.0; energies.len()]),
-                bars("target, by weights", &weights),
-            ];
-            let plot = Plot {
-                x: Axis::over(format!("energy of {}", energy.name()), range[0], range[1]),
-                y: Axis::new("density"),
-                curves: vec![],
-                bars,
-            };
-            plots.push(("Energy of model and target".into(), plot.to_svg()));
-        }
-        plots
-    }
-}
-
-/// An axis for a curve that starts high: from its least to its 90th percentile.
-fn robust(points: &[(f64, f64)]) -> Axis {
-    let mut values: Vec<_> = points.iter().map(|p| p.1).collect();
-    values.sort_by(f64::total_cmp);
-    match (values.first(), values.get(values.len() * 9 / 10)) {
-        (Some(low), Some(high)) if high > low => {
-            let pad = 0.05 * (high - low);
-            Axis::over("nats a sample", low - pad, high + pad)
-        }
-        _ => Axis::new("nats a sample"),
-    }
-}
-
-fn quantiles(values: &[f64]) -> [f64; 2] {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |q: f64| {
-        sorted.get((q * sorted.len() as f64) as usize).or(sorted.last()).copied().unwrap_or(0.0)
-    };
-    let [low, high] = [at(0.001), at(0.999)];
-    if high > low { [low, high] } else { [low - 1.0, high + 1.0] }
-}
-
-/// Lattices as cells, other rows as points in their first two coordinates, beside those of the data.
-fn picture(model: &Loaded, problem: &Problem, seed: u64) -> String {
-    let (dim, given) = (model.dim(), model.model.description().context());
-    let lattice = matches!(model.model.description().shape(), [_, _]);
-    let n = if lattice { 12 } else { 3000 };
-    let data: Vec<f32> = match &problem.target {
-        Target::Data { rows } => {
-            let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |u| u.raw(row));
-            let rows = rows.first(n, dim + given).unwrap_or_default();
-            rows.chunks_exact(dim + given).flat_map(raw).collect()
-        }
-        Target::Energy { .. } => Vec::new(),
-    };
-    let (data, mut contexts) = apart(&data, dim, dim + given);
-    // Each given what a row of the data is given, or as many as there are.
-    let n = contexts.len().checked_div(given).unwrap_or(n);
-    contexts.truncate(n * given);
-    let mut rows = vec![0f32; n * dim];
-    model.given(&contexts).sample(seed, 0, &mut rows, None);
-    match *model.model.description().shape() {
-        [height, width] => cells(&rows, height, width),
-        _ => {
-            let plane = |rows: &[f32]| {
-                let point = |row: &[f32]| [row[0], row.get(1).copied().unwrap_or(0.0)];
-                rows.chunks_exact(dim).map(point).collect::<Vec<_>>()
-            };
-            scatter(&plane(&rows), &plane(&data))
-        }
     }
 }

@@ -96,6 +96,13 @@ impl Columns {
         }
     }
 
+    /// What the header calls the columns, in the model's order; nothing without a header.
+    pub fn header(&self) -> Vec<String> {
+        let named =
+            |names: &Vec<String>| self.from.iter().map(|from| names[*from].clone()).collect();
+        self.names.as_ref().map(named).unwrap_or_default()
+    }
+
     /// Brings whole rows into the model's order.
     pub fn order<T: Copy>(&self, rows: &mut [T]) {
         if self.from.iter().enumerate().all(|(to, from)| to == *from) {

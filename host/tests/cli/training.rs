@@ -21,13 +21,14 @@ fn a_run_writes_model_metrics_and_report() {
             "checkpoint.safetensors",
             "metrics.csv",
             "model.safetensors",
-            "report.html"
+            "report.html",
+            "run.json"
         ]
     );
     let metrics = std::fs::read_to_string(t.folder.path().join("ising/metrics.csv")).unwrap();
     assert!(metrics.starts_with("step,loss,loss_error,ess,") && metrics.lines().count() == 7);
     let report = std::fs::read_to_string(t.folder.path().join("ising/report.html")).unwrap();
-    assert!(report.matches("<svg").count() == 4 && !report.contains("http"));
+    assert!(report.matches("<svg").count() == 8 && !report.contains("http"));
 }
 
 #[test]
