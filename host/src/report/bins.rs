@@ -6,11 +6,11 @@
 //! between the quantiles that [`TAIL`] leaves out. What lies outside is counted and not drawn.
 
 /// The share of values at either end that the bins may leave out.
-const TAIL: f64 = 1e-3;
+const TAIL: f64 = 2.5e-3;
 /// Most bins.
-const MOST: f64 = 64.0;
-/// Least bins of real values.
-const LEAST: f64 = 12.0;
+const MOST: f64 = 80.0;
+/// Least bins of real values, if there are as many of these as its square.
+const LEAST: f64 = 30.0;
 /// Points of a lattice for which values are looked at, and how often each occurs at least on average.
 const LATTICE: usize = 2000;
 const OFTEN: usize = 4;
@@ -83,7 +83,11 @@ impl Bins {
         let Some([low, high]) = sorted.iter().map(ends).reduce(wider) else {
             return Bins { start: 0.0, width: 1.0, number: 1, spacing: None };
         };
-        let lattices: Vec<_> = sorted.iter().map(|s| lattice(s)).collect();
+        // An outlier would make neighbours of all others.
+        let inside = |s: &Vec<(f64, f64)>| -> Vec<f64> {
+            s.iter().map(|(x, _)| *x).filter(|x| (low..=high).contains(x)).collect()
+        };
+        let lattices: Vec<_> = sorted.iter().map(|s| lattice(&inside(s))).collect();
         // The finest: bins of several points of the others.
         let of = lattices.iter().flatten().copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
         if let Some((point, spacing)) = of {
@@ -106,7 +110,9 @@ impl Bins {
             2.0 * quarters / (s.len() as f64).cbrt()
         });
         let width = widths.fold(f64::INFINITY, f64::min);
-        let number = ((high - low) / width).clamp(LEAST, MOST).ceil();
+        let fewest = sorted.iter().map(Vec::len).min().unwrap_or(0) as f64;
+        let least = fewest.sqrt().clamp(1.0, LEAST);
+        let number = ((high - low) / width).clamp(least, MOST).ceil();
         // Room for the ends, whose rounding would put them outside.
         let room = 1e-9 * (high - low);
         let width = (high - low + 2.0 * room) / number;
@@ -116,6 +122,12 @@ impl Bins {
     /// The edges of the first and the last.
     pub(super) fn ends(&self) -> [f64; 2] {
         [self.start, self.edge(self.number)]
+    }
+
+    /// The points of the lattice, if all values lie on one and each has its bin.
+    pub(super) fn points(&self) -> Option<Vec<f64>> {
+        let alone = self.spacing == Some(self.width);
+        alone.then(|| (0..self.number).map(|i| self.edge(i) + self.width / 2.0).collect())
     }
 
     /// The left edge of bin `i`.
@@ -153,12 +165,12 @@ fn quantile(sorted: &[(f64, f64)], q: f64) -> f64 {
 }
 
 /// A point of the lattice that the values lie on, and the distance of its points.
-fn lattice(sorted: &[(f64, f64)]) -> Option<(f64, f64)> {
-    let (least, largest) = (sorted.first()?.0, sorted.last()?.0);
+fn lattice(sorted: &[f64]) -> Option<(f64, f64)> {
+    let (least, largest) = (*sorted.first()?, *sorted.last()?);
     // Sums in another order differ by roundings.
     let same = 1e-6 * (largest - least).max(1e-3 * least.abs().max(largest.abs()));
     let mut points = vec![least];
-    for (x, _) in sorted {
+    for x in sorted {
         if x - points[points.len() - 1] > same {
             points.push(*x);
         }
@@ -192,7 +204,7 @@ mod tests {
         assert_eq!((bins.spacing, bins.width % 4.0), (Some(4.0), 0.0));
         let counts = bins.count(values[..].into());
         let (low, high) = (counts.heights[0], counts.heights[1]);
-        assert!(bins.number <= 64 && (low - high).abs() < 1e-12, "{counts:?}");
+        assert!(bins.number <= 80 && (low - high).abs() < 1e-12, "{counts:?}");
         let whole = &counts.heights[..bins.number - 1];
         assert!(whole.iter().all(|height| (height - low).abs() < 1e-12), "{counts:?}");
         assert_eq!(counts.outside, 0);
@@ -222,7 +234,7 @@ mod tests {
         let [low, high] = bins.ends();
         assert!(low > -0.1 && high < 1.1 && bins.spacing.is_none(), "{bins:?}");
         let counts = bins.count(values[..].into());
-        assert!((3..40).contains(&counts.outside), "{counts:?}");
+        assert!((3..80).contains(&counts.outside), "{counts:?}");
         let inside: f64 = counts.heights.iter().map(|h| h * bins.width).sum();
         let expected = 1.0 - counts.outside as f64 / 1e4;
         assert!((inside - expected).abs() < 1e-9, "{inside} {expected}");

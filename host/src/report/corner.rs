@@ -57,7 +57,7 @@ pub(super) fn figure(dim: usize, names: &[String], sources: &[Rows<'_>]) -> Figu
         let most = counts.iter().flatten().copied().fold(0.0, f64::max);
         let name = if shown == 1 { bins[d].measure() } else { "" };
         let panel = Panel {
-            x: Scale::new(&names[d], bins[d].ends()),
+            x: Scale::of(&names[d], &bins[d]),
             y: Scale::new(name, [0.0, 1.06 * most]),
             marks,
         };
@@ -80,20 +80,20 @@ pub(super) fn figure(dim: usize, names: &[String], sources: &[Rows<'_>]) -> Figu
             })
         };
         let panel = Panel {
-            x: Scale::new(&names[column], bins[column].ends()),
-            y: Scale::new(&names[row], bins[row].ends()),
+            x: Scale::of(&names[column], &bins[column]),
+            y: Scale::of(&names[row], &bins[row]),
             marks: (0..dots.div_ceil(LAYER)).flat_map(layer).collect(),
         };
         let labelled = [row + 1 == shown, column == 0];
         panels.push(Placed { panel, at: [column, row], labelled });
     }
     let size = match shown {
-        1 => [1000.0, 420.0],
+        1 => plot::WIDE,
         2 => [520.0, 520.0],
         3 => [420.0, 420.0],
         _ => [(1560.0 / shown as f64).floor(), (1560.0 / shown as f64).floor()],
     };
-    let counts = sources.iter().map(|source| {
+    let counts = sources.iter().filter(|source| source.weights.is_none()).map(|source| {
         let n = source.rows.len() / dim;
         let beyond = |row: &&[f32]| {
             let inside = |(x, bins): (&f32, &Bins)| {
@@ -114,7 +114,7 @@ pub(super) fn figure(dim: usize, names: &[String], sources: &[Rows<'_>]) -> Figu
     let title =
         if sources.iter().any(|s| s.weights.is_some()) { "Model and target" } else { title };
     let svg = plot::grid(title, size, panels);
-    Figure { keys, caption, broad: shown > 1, ..Figure::new(title, svg) }
+    Figure { keys, caption, broad: shown > 2, ..Figure::new(title, svg) }
 }
 
 /// Where in its cell a discrete value's dot lies.

@@ -45,7 +45,7 @@ fn losses(run: &Left) -> Option<Figure> {
         marks.push(Mark::Band(band.collect(), MODEL));
     }
     marks.push(Mark::Line(thinned(&training), MODEL));
-    let within = if has_band { " ± its standard error" } else { "" };
+    let within = if has_band { " ± standard error" } else { "" };
     let mut keys = vec![Key::new(MODEL, format!("training batches{within}"))];
     let mut caption = above;
     if !held_out.is_empty() {

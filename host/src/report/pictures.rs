@@ -18,12 +18,19 @@ use crate::train::{Target, row_width};
 
 /// Draws that are looked at, and rows of the data.
 const DRAWN: usize = 20_000;
+/// Values of draws that are kept at most, and of rows of the data.
+const KEPT: usize = 1 << 23;
+/// Multiply-adds that draws may take, and those that rows are ranked among: some seconds. Of larger
+/// models there are fewer draws.
+const WORK: u64 = 1 << 37;
 /// Lattices that are shown.
 const LATTICES: usize = 12;
 /// In rows of so many.
 const LATTICES_WIDE: usize = 6;
 /// Held-out rows whose ranks are shown.
 const RANKED: usize = 1000;
+/// The least number that is: a few for each bin.
+const LEAST_RANKED: usize = 4 * BINS;
 /// The seed of the draws they are ranked among.
 const RANK_SEED: u64 = 0x72_616e_6b73;
 /// Standard errors that hold 99 of 100 bins of a calibrated model.
@@ -41,7 +48,8 @@ pub(super) fn figures(
     if let [height, width] = *model.model.description().shape() {
         let lattices = |title: &str, rows: &[f32]| {
             let rows = &rows[..rows.len().min(LATTICES * height * width)];
-            Figure::new(title, plot::cells(title, rows, [height, width], LATTICES_WIDE))
+            let svg = plot::cells(title, rows, [height, width], LATTICES_WIDE);
+            Figure { caption: "White is the largest value.".into(), ..Figure::new(title, svg) }
         };
         figures.push(lattices("Draws of the model", &draws.rows));
         if !draws.data.is_empty() {
@@ -67,7 +75,7 @@ pub(super) fn figures(
         && !problem.validation.is_empty()
     {
         go_on()?;
-        figures.push(ranks(left, model, problem));
+        figures.extend(ranks(left, model, problem));
     }
     Ok(figures)
 }
@@ -86,7 +94,8 @@ impl Draws {
     fn new(model: &Loaded, problem: Option<&Problem>, seed: u64, go_on: GoOn<'_>) -> Result<Draws> {
         let (dim, one) = (model.dim(), model.model.description().context());
         let lattice = model.model.description().shape().len() == 2;
-        let kept = if lattice { LATTICES } else { DRAWN };
+        let drawn = affordable(model).clamp(LATTICES, DRAWN);
+        let kept = if lattice { LATTICES } else { drawn.min(KEPT / dim).max(1) };
         let width = dim + one;
         let data: Vec<f32> = match problem.map(|problem| (&problem.target, &problem.units)) {
             Some((Target::Data { rows }, units)) => {
@@ -101,7 +110,7 @@ impl Draws {
         let mut draws =
             Draws { rows: Vec::new(), data: data.into(), energies: Vec::new(), ln_w: Vec::new() };
         let n = match energy {
-            Some(_) => DRAWN,
+            Some(_) => drawn,
             None if one > 0 && !contexts.is_empty() => contexts.len() / one,
             None => kept,
         };
@@ -144,7 +153,7 @@ fn energies(name: &str, draws: &Draws) -> Figure {
     let most = model.heights.iter().chain(&target.heights).copied().fold(0.0, f64::max);
     let title = "Energy of model and target";
     let panel = Panel {
-        x: Scale::new(format!("energy of {name}"), bins.ends()),
+        x: Scale::of(format!("energy of {name}"), &bins),
         y: Scale::new(bins.measure(), [0.0, 1.06 * most]),
         marks: vec![
             Mark::Bars(bins.clone(), model.heights, MODEL),
@@ -181,20 +190,32 @@ fn weights(left: &Left, draws: &Draws) -> Figure {
     }
     caption = format!("{caption} {}", outside(&[("draws", counts.outside, draws.ln_w.len())]));
     let panel = Panel {
-        x: Scale::new("ln w (nats)", bins.ends()),
+        x: Scale::of("ln w (nats)", &bins),
         y: Scale::new(bins.measure(), [0.0, 1.06 * most]),
         marks,
     };
     Figure { caption, ..Figure::new(title, plot::wide(title, panel)) }
 }
 
-/// The ranks of held-out rows among the model's draws.
-fn ranks(left: &Left, model: &Loaded, problem: &Problem) -> Figure {
+/// How many draws are worth their time.
+fn affordable(model: &Loaded) -> usize {
+    let one = model.model.description().multiply_adds().max(1) as u64;
+    usize::try_from(WORK / one).unwrap_or(usize::MAX)
+}
+
+/// The ranks of held-out rows among the model's draws; none where there are too few rows to fill bins.
+fn ranks(left: &Left, model: &Loaded, problem: &Problem) -> Option<Figure> {
+    // A row costs its draws and their scores.
+    let one = DRAWS * (1 + model.model.description().passes());
+    let most = RANKED.min(affordable(model) / one);
     let (dim, width) = (model.dim(), row_width(problem.model.description()));
-    let rows = problem.validation.chunks_exact(width).take(RANKED);
+    let rows = problem.validation.chunks_exact(width).take(most);
     let raw = |row: &[f32]| problem.units.as_ref().map_or(row.to_vec(), |u| u.raw(row));
     let rows: Vec<f32> = rows.flat_map(raw).collect();
     let (rows, contexts) = apart(&rows, dim, width);
+    if rows.len() < LEAST_RANKED * dim {
+        return None;
+    }
     let found = Calibration::measure(model, &rows, &contexts, RANK_SEED);
     let expected = found.rows as f64 / BINS as f64;
     let error = (expected * (1.0 - 1.0 / BINS as f64)).sqrt();
@@ -225,13 +246,13 @@ fn ranks(left: &Left, model: &Loaded, problem: &Problem) -> Figure {
     let title = "Calibration";
     let svg = plot::grid(title, [340.0, 260.0], panels.collect());
     let (p, of) = found.p_value();
+    let p = if p < 1e-9 { "p < 1e-9".into() } else { format!("p = {p:.2}") };
     let of = of.map_or("ln q".into(), |d| names[d].clone());
     let covered = LEVELS.iter().zip(found.coverage);
     let covered: Vec<_> = covered.map(|(level, share)| format!("{level}: {share:.3}")).collect();
     let mut caption = format!(
         "Ranks of {} held-out rows among {DRAWS} draws; those of a calibrated model are even, 99 of 100 \
-         bins within the band. Of all ranks together p = {p:.2e}, the least of {of}. Rows in the \
-         regions of highest density of a share of {}.",
+         bins within the band. Of all ranks together {p}, the least of {of}. Rows in the regions of highest density of a share of {}.",
         found.rows,
         covered.join(", ")
     );
@@ -239,5 +260,5 @@ fn ranks(left: &Left, model: &Loaded, problem: &Problem) -> Figure {
         caption += &format!(" The first {shown} of {dim} coordinates.");
     }
     let keys = vec![Key::new(MODEL, "held-out rows"), Key::new(TRUTH, "a calibrated model")];
-    Figure { keys, caption, broad: all.len() > 3, ..Figure::new(title, svg) }
+    Some(Figure { keys, caption, broad: all.len() > 3, ..Figure::new(title, svg) })
 }

@@ -134,17 +134,29 @@ pub(super) struct Placed {
 /// One panel, wide.
 pub(super) fn wide(label: &str, panel: Panel) -> String {
     let placed = Placed { panel, at: [0, 0], labelled: [true, true] };
-    grid(label, [1000.0, 420.0], vec![placed])
+    grid(label, WIDE, vec![placed])
 }
+
+/// The size of a picture's only panel, in the units of pictures.
+pub(super) const WIDE: [f64; 2] = [780.0, 340.0];
+/// The largest size of a unit on a page, in its pixels.
+const SEEN: f64 = 0.65;
+/// Right of panels and above them, in the units of pictures: room for half of their last tick's label.
+const GUTTERS: [f64; 2] = [40.0, 32.0];
+/// Right of a picture's only panel.
+const GUTTER: f64 = 90.0;
+/// Left of a picture, as its first letters may be higher than the library thinks.
+const EDGE: u32 = 8;
 
 /// Panels of one `size` in columns and rows, `label` for those who do not see them. Room for labels is
 /// where there are any.
 pub(super) fn grid(label: &str, size: [f64; 2], mut panels: Vec<Placed>) -> String {
     let tail = |text: &str| text.chars().count() as f64 * CHARACTER;
+    let gutters = [if panels.len() > 1 { GUTTERS[0] } else { GUTTER }, GUTTERS[1]];
     for Placed { panel, .. } in &mut panels {
         // Half a label may reach into the gap to the next panel.
-        panel.x.fit(size[0], 0.5 * GUTTER, tail);
-        panel.y.fit(size[1], 0.5 * GUTTER, |_| LINE);
+        panel.x.fit(size[0], 0.5 * gutters[0], tail);
+        panel.y.fit(size[1], 0.5 * gutters[1], |_| LINE);
         shorten(&mut panel.x.name, size[0]);
         shorten(&mut panel.y.name, size[1]);
     }
@@ -162,13 +174,15 @@ pub(super) fn grid(label: &str, size: [f64; 2], mut panels: Vec<Placed>) -> Stri
             below[*row] = below[*row].max(GAP + LINE + name(&panel.x));
         }
     }
-    let along = |room: &[f64], size: f64| room.iter().map(|r| r + size + GUTTER).sum::<f64>();
-    let whole = [along(&left, size[0]), along(&below, size[1])].map(|x| x.ceil() as u32);
+    let along = |room: &[f64], axis: usize| {
+        room.iter().map(|room| room + size[axis] + gutters[axis]).sum::<f64>()
+    };
+    let whole = [along(&left, 0), along(&below, 1)].map(|x| x.ceil() as u32);
     let mut text = String::new();
     let drawn = draw(&mut text, whole, |area| {
         for Placed { panel, at: [column, row], labelled } in &panels {
-            let x = along(&left[..*column], size[0]);
-            let y = along(&below[..*row], size[1]) + 0.5 * GUTTER;
+            let x = along(&left[..*column], 0);
+            let y = along(&below[..*row], 1) + 0.5 * gutters[1];
             let room = [
                 if labelled[1] { left[*column] } else { 0.0 },
                 if labelled[0] { below[*row] } else { 0.0 },
@@ -184,9 +198,6 @@ pub(super) fn grid(label: &str, size: [f64; 2], mut panels: Vec<Placed>) -> Stri
     });
     finished(&text, label, whole, drawn)
 }
-
-/// Between panels, in the units of pictures.
-const GUTTER: f64 = 36.0;
 
 /// Lattices of `height × width` as grey cells side by side; white is the largest value. Neighbours in a
 /// row that look alike are one rectangle.
@@ -217,7 +228,10 @@ pub(super) fn cells(
                 for run in row.chunk_by(|a, b| shade(*a) == shade(*b)) {
                     let to = from + run.len() as i32;
                     let grey = 30 + shade(run[0]) * (210 / (SHADES as u8 - 1));
-                    let corners = [(left + from * cell, top), (left + to * cell, top + cell)];
+                    // Upon its neighbours' edges, which would shine through between them.
+                    let over = i32::from(r + 1 < height);
+                    let corners =
+                        [(left + from * cell, top), (left + to * cell, top + cell + over)];
                     area.draw(&Rectangle::new(corners, RGBColor(grey, grey, grey).filled()))?;
                     from = to;
                 }
@@ -373,8 +387,9 @@ fn finished(text: &str, label: &str, [width, height]: [u32; 2], drawn: Drawn) ->
         return format!("<p>{}: cannot be drawn: {e}</p>\n", super::escape(label));
     }
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {width} {height}\" style=\"max-width:{:.0}px\" role=\"img\" aria-label=\"{}\">\n",
-        0.55 * f64::from(width),
+        "<svg viewBox=\"-{EDGE} 0 {} {height}\" style=\"max-width:{:.0}px\" role=\"img\" aria-label=\"{}\">\n",
+        width + EDGE,
+        SEEN * f64::from(width),
         super::escape(label)
     );
     // The first line opens the picture, for a file of its own.
@@ -414,4 +429,56 @@ fn dot(line: &str) -> Option<(&str, &str, &str)> {
     let (_, rest) = rest.split_once(" fill=")?;
     let (colour, _) = rest.split_once(' ')?;
     Some((x, y, colour))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(marks: Vec<Mark>) -> Panel {
+        Panel { x: Scale::new("p < q", [0.0, 4.0]), y: Scale::new("", [0.0, 1.0]), marks }
+    }
+
+    #[test]
+    fn a_line_leaves_the_picture_and_does_not_run_along_its_edge() {
+        let points = [[0.0, 3.0], [1.0, -1.0], [2.0, 0.5], [3.0, f64::NAN], [4.0, 0.5], [4.0, 1.0]];
+        let parts = clipped(&panel(Vec::new()), &points);
+        let expected = [
+            [(0.125, 1.0), (0.1875, 0.0)],
+            [(0.25 + 0.25 / 1.5, 0.0), (0.5, 0.5)],
+            [(1.0, 0.5), (1.0, 1.0)],
+        ];
+        assert_eq!(parts.len(), expected.len(), "{parts:?}");
+        for (found, expected) in parts.iter().flatten().zip(expected.iter().flatten()) {
+            let off = (found.0 - expected.0).abs() + (found.1 - expected.1).abs();
+            assert!(off < 1e-12, "{found:?} {expected:?}");
+        }
+        assert!(clipped(&panel(Vec::new()), &[[0.0, 2.0], [4.0, 2.0]]).is_empty());
+    }
+
+    #[test]
+    fn a_picture_has_the_page_s_colours_and_short_dots() {
+        let points: Vec<_> = (0..100).map(|i| [f64::from(i) / 25.0, 0.5]).collect();
+        let outside = vec![[9.0, 0.5], [1.0, 9.0], [f64::NAN, 0.5]];
+        let marks = vec![
+            Mark::Points(points, MODEL),
+            Mark::Points(outside, TRUTH),
+            Mark::Band(vec![[0.0, -9.0, 9.0], [4.0, 0.1, f64::INFINITY]], TRUTH),
+            Mark::Level(7.0, TRUTH),
+        ];
+        let svg = wide("a \"picture\"", panel(marks));
+        assert!(svg.starts_with("<svg viewBox") && svg.trim_end().ends_with("</svg>"), "{svg}");
+        assert!(svg.contains("aria-label=\"a &quot;picture&quot;\"") && svg.contains("p &lt; q"));
+        assert!(svg.contains("var(--ink)") && svg.contains("var(--grid)"), "{svg}");
+        assert_eq!(svg.matches("<path ").count(), 100usize.div_ceil(TOGETHER));
+        assert_eq!(svg.matches("h0").count(), 100);
+        assert!(!svg.contains("<circle") && !svg.contains("#01FE") && !svg.contains("http"));
+    }
+
+    #[test]
+    fn cells_that_look_alike_are_one_rectangle() {
+        let rows = [1.0, 1.0, 1.0, -1.0, 1.0, f32::NAN];
+        let svg = cells("cells", &rows, [2, 3], 6);
+        assert_eq!(svg.matches("<rect").count(), 1 + 3, "{svg}");
+    }
 }

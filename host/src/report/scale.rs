@@ -7,10 +7,14 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+use super::bins::Bins;
+
 /// Ticks that are tried, from the most.
 const MOST_TICKS: usize = 6;
-/// Powers of ten from which a logarithmic axis has ticks at powers of ten alone.
-const DECADES: f64 = 1.5;
+/// Powers of ten that are ticks enough for a logarithmic axis.
+const DECADES: usize = 3;
+/// Values that an axis may have its ticks at, and at these alone.
+const FEW: usize = 24;
 
 /// An axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +24,8 @@ pub(super) struct Scale {
     /// The ends, of a logarithmic axis their powers of ten.
     ends: [f64; 2],
     logarithmic: bool,
+    /// The only values there are, where they are few.
+    points: Vec<f64>,
     ticks: Vec<f64>,
 }
 
@@ -34,7 +40,14 @@ impl Scale {
             }
             _ => [0.0, 1.0],
         };
-        Scale { name: name.into(), ends, logarithmic: false, ticks: Vec::new() }
+        let (points, ticks) = (Vec::new(), Vec::new());
+        Scale { name: name.into(), ends, logarithmic: false, points, ticks }
+    }
+
+    /// The axis of a histogram.
+    pub(super) fn of(name: impl Into<String>, bins: &Bins) -> Scale {
+        let points = bins.points().filter(|points| points.len() <= FEW);
+        Scale { points: points.unwrap_or_default(), ..Scale::new(name, bins.ends()) }
     }
 
     /// A logarithmic axis that holds the values above zero.
@@ -92,11 +105,15 @@ impl Scale {
     /// Round values between the ends, about `most`.
     fn round(&self, most: usize) -> Vec<f64> {
         let [low, high] = self.ends;
+        if !self.points.is_empty() {
+            let each = self.points.len().div_ceil(most);
+            return self.points.iter().step_by(each).copied().collect();
+        }
         if !self.logarithmic {
             return multiples(step(high - low, most), self.ends);
         }
-        if high - low >= DECADES {
-            let powers = multiples(step(high - low, most).max(1.0), self.ends);
+        let powers = multiples(step(high - low, most).max(1.0), self.ends);
+        if powers.len() >= DECADES {
             return powers.into_iter().map(|power| 10f64.powf(power)).collect();
         }
         let digits: &[f64] = if most > 3 { &[1.0, 2.0, 5.0] } else { &[1.0, 3.0] };
@@ -203,13 +220,16 @@ mod tests {
             ["99999999.5", "100000000", "100000000.5"][1..2]
         );
         assert_eq!(linear([0.0, 4e-7], 400.0), ["1e-7", "2e-7", "3e-7"]);
-        assert_eq!(linear([0.0, 3e9], 400.0), ["1e9", "2e9"]);
+        assert_eq!(linear([0.0, 3e9], 200.0), ["1e9", "2e9"]);
         for [low, high] in [[3.0, 3.0], [f64::NAN, 1.0], [0.0, 0.0], [-5.0, f64::INFINITY]] {
             assert!(!linear([low, high], 400.0).is_empty(), "{low} {high}");
         }
         let log = |values: [f64; 2]| labels(Scale::logarithmic("", values.into_iter()), 400.0);
-        assert_eq!(log([0.01, 1e4]), ["0.01", "1", "100", "10000"][..4]);
+        assert_eq!(log([0.01, 1e4]), ["1", "100"]);
         assert_eq!(log([0.9, 11.0]), ["1", "2", "5", "10"]);
+        assert_eq!(log([1.5, 62.0]), ["2", "5", "10", "20", "50"]);
+        let spins = Bins { start: -2.0, width: 2.0, number: 2, spacing: Some(2.0) };
+        assert_eq!(labels(Scale::of("", &spins), 400.0), ["-1", "1"]);
         assert_eq!(log([0.0, -1.0]), ["1", "2", "5", "10"]);
     }
 }
