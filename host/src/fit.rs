@@ -109,7 +109,7 @@ impl Problem {
     /// The data cannot be read or does not fit the model; a size is out of range.
     pub fn new(config: &Config, path: &Path) -> Result<Problem> {
         let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
-        let (mut checksum, mut units, mut context) = (String::new(), None, 0);
+        let (mut checksum, mut units, mut context, mut names) = (String::new(), None, 0, None);
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
@@ -134,6 +134,7 @@ impl Problem {
                 };
                 let (width, dim) = (columns.width(), columns.dim);
                 context = width - dim;
+                names = columns.names().map(|names| (file, names));
                 let zeros = vec![0.0; width];
                 let first = centred.as_ref().map_or(&zeros, |centred| &centred.first);
                 let bytes = first.iter().flat_map(|x| x.to_le_bytes());
@@ -173,6 +174,9 @@ impl Problem {
         affordable("[model]", 3 * 4 * description.parameters() as u128)?;
         let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
+        if let Some((file, names)) = names {
+            model = model.with_names(Some(names)).map_err(|e| Error::input(file, e))?;
+        }
         let record = config.record(model.description());
         let identity = record.clone() + &checksum;
         Ok(Problem { model, target, validation, units, energy, record, identity })
@@ -390,6 +394,7 @@ pub fn fit(
         Some(units) => units.fold(&standard).map_err(|e| failed(&e.into()))?,
         None => standard.clone(),
     };
+    model = model.with_names(problem.model.names().cloned()).map_err(|e| failed(&e.into()))?;
     if let Target::Data { rows } = &problem.target
         && model.description().context() > 0
     {

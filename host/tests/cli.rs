@@ -21,6 +21,8 @@ mod paths;
 #[cfg(unix)]
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/tables.rs"]
+mod tables;
 #[path = "cli/training.rs"]
 mod training;
 

@@ -164,6 +164,8 @@ pub(super) fn train(
             format!("{} steps in {:.1} s, {:.1} ms each", fit.steps, fit.seconds, 1e3 * rate),
         ));
     }
+    let names = model.model.names();
+    lines.extend(names.map(|names| ("columns".into(), super::inspect::called(names))));
     let report = Report {
         title: title.to_owned(),
         subtitle: format!(
