@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeListBuilder, Float32Builder};
-use arrow_array::{Date32Array, Float16Array, NullArray, RecordBatchOptions, StringArray};
+use arrow_array::{Date32Array, Float16Array, RecordBatchOptions, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use half::f16;
@@ -214,7 +214,6 @@ fn what_is_missing_or_no_number_is_named() {
         ("day", days, "column 2 (day) has the type Date32, expected integers"),
         ("big", large, "row 2, column 2 (big): found 9007199254740993, expected a number that f32"),
         ("__index_level_0__", some(-1), "is the index of a pandas table, expected data"),
-        ("none", Arc::new(NullArray::new(ROWS as usize)), "column 2 (none) has the type Null"),
     ] {
         for (name, bytes) in table(column, &data) {
             let message = fault(name, &bytes, REAL);
