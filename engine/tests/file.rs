@@ -4,7 +4,7 @@ mod common;
 
 use common::{ARITHMETICS, descriptions, made, randomised, realnvp};
 use proptest::prelude::*;
-use pushforward::model::{Arithmetic, Golden, Model, ModelError, Symmetry};
+use pushforward::model::{Arithmetic, Golden, Model, ModelError, Names, Symmetry};
 use serde_json::{Value, json};
 
 fn small() -> Model {
@@ -71,6 +71,59 @@ fn golden_rows_are_compared_by_bits() {
     };
     let forged = Model::from_bytes(&edited(&forged, &expected, &found)).unwrap();
     assert!(!forged.golden_rows_hold().unwrap());
+}
+
+#[test]
+fn names_survive_the_file_and_change_no_bits() {
+    let named = |row: &[&str]| {
+        let row = row.iter().map(|name| (*name).to_owned()).collect();
+        small().with_names(Some(Names { row, context: vec![] }))
+    };
+    let model = named(&["x", "y, \"z\"", "µ", "3", "#"]).unwrap();
+    let bytes = model.to_bytes().unwrap();
+    let read = Model::from_bytes(&bytes).unwrap();
+    assert_eq!(read.names(), model.names());
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    let bare = read.clone().with_names(None).unwrap();
+    assert_eq!(bare.golden(), read.golden());
+    assert_eq!(bare.to_bytes().unwrap(), small().to_bytes().unwrap());
+
+    for (row, expected) in [
+        (&["x"; 4][..], "`columns.row`: found 4 names, expected 5"),
+        (
+            &["a", "b", "c", "d", "b"],
+            "`columns.row`, number 5: found \"b\" again, expected names that",
+        ),
+        (&["a", "", "c", "d", "e"], "number 2: found 0 bytes, expected 1 to 256"),
+        (
+            &["a", "b", "c\nd", "d", "e"],
+            "number 3: found \"c\\nd\", expected no control characters",
+        ),
+        (&["a", "b", "c", "d", " e"], "number 5: found \" e\", expected no control"),
+        (
+            &[&"x".repeat(257)[..], "b", "c", "d", "e"],
+            "number 1: found 257 bytes, expected 1 to 256",
+        ),
+    ] {
+        let error = named(row).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // A file is held to the same.
+    let names = r#"\"row\":[\"x\","#;
+    for (to, expected) in [
+        (r#"\"row\":[\"3\","#, "`columns.row`, number 4: found \"3\" again"),
+        (r#"\"row\":[1,"#, "`columns`: invalid type: integer `1`, expected a string"),
+        (r#"\"row\":["#, "`columns.row`: found 4 names, expected 5"),
+        (r#"\"context\":[\"c\"],\"row\":[\"x\","#, "`columns.context`: found 1 names, expected 0"),
+        (r#"\"rows\":[],\"row\":[\"x\","#, "`columns`: unknown field `rows`"),
+    ] {
+        let error = Model::from_bytes(&edited(&bytes, names, to)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let v1 = include_bytes!("../../codegen/tests/models/v1/spins_fused.safetensors");
+    let edited = edited(v1, r#"\"version\":1"#, r#"\"version\":1,\"columns\":{\"row\":[]}"#);
+    let error = Model::from_bytes(&edited).unwrap_err().to_string();
+    assert_eq!(error, "metadata `pushforward`: `columns`: unknown key");
 }
 
 /// What reading refuses, writing refuses: every file that is written can be read.

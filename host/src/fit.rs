@@ -55,8 +55,6 @@ pub struct Problem {
     pub validation: Vec<f32>,
     /// The units of model and rows, where they are not those of the file.
     pub units: Option<Units>,
-    /// What the data's header calls the columns of rows; empty without one.
-    pub names: Vec<String>,
     /// The Hamiltonian, if the target is one.
     pub energy: Option<(Arc<dyn Energy>, Hamiltonian)>,
     /// The config with all defaults in force, for the record.
@@ -109,8 +107,7 @@ impl Problem {
     /// The data cannot be read or does not fit the model; a size is out of range.
     pub fn new(config: &Config, path: &Path) -> Result<Problem> {
         let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
-        let (mut checksum, mut units, mut context) = (String::new(), None, 0);
-        let mut names = Vec::new();
+        let (mut checksum, mut units, mut context, mut names) = (String::new(), None, 0, None);
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
@@ -145,7 +142,7 @@ impl Problem {
                 let dim = table.columns.dim;
                 context = table.columns.width() - dim;
                 checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", table.checksum);
-                names = table.columns.header();
+                names = table.columns.names().map(|names| (file, names));
                 units = table.units;
                 let target = Target::Data { rows: table.rows };
                 (shape.clone().unwrap_or_else(|| vec![dim]), target, table.held_out, None)
@@ -165,9 +162,12 @@ impl Problem {
         affordable("[model]", 3 * 4 * description.parameters() as u128)?;
         let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
         initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
+        if let Some((file, names)) = names {
+            model = model.with_names(Some(names)).map_err(|e| Error::input(file, e))?;
+        }
         let record = config.record(model.description());
         let identity = record.clone() + &checksum;
-        Ok(Problem { model, target, validation, units, names, energy, record, identity })
+        Ok(Problem { model, target, validation, units, energy, record, identity })
     }
 
     /// What −ln q has more in the file's units than in those of model and rows (nats).
@@ -387,6 +387,7 @@ pub fn fit(
         Some(units) => units.fold(&standard).map_err(|e| failed(e.into()))?,
         None => standard.clone(),
     };
+    model = model.with_names(problem.model.names().cloned()).map_err(|e| failed(e.into()))?;
     if let Target::Data { rows } = &problem.target
         && model.description().context() > 0
     {

@@ -43,8 +43,6 @@ pub struct Notes {
     pub data: Option<PathBuf>,
     /// What identifies the run: the config in full, and the data's checksum.
     pub identity: String,
-    /// What the table's header calls the model's coordinates and contexts; empty without one.
-    pub names: Vec<String>,
     /// Name and value, for people.
     pub figures: Vec<(String, String)>,
 }

@@ -23,6 +23,8 @@ mod reports;
 #[cfg(unix)]
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/tables.rs"]
+mod tables;
 #[path = "cli/training.rs"]
 mod training;
 

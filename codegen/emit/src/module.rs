@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use proc_macro2::{Literal, TokenStream};
 use pushforward::domain::Element;
-use pushforward::model::{Arithmetic, Description, Golden, Model, Source, Sources};
+use pushforward::model::{Arithmetic, Description, Golden, Model, Names, Source, Sources};
 use quote::quote;
 
 use crate::{Error, Options, Storage};
@@ -149,7 +149,7 @@ impl Module {
             .map(|section| quote!(#[unsafe(link_section = #section)]));
         let weights = Literal::byte_string(&self.weights);
         let (network, value) = self.network();
-        let golden = self.golden_tokens();
+        let (golden, names) = (self.golden_tokens(), self.names_tokens());
         let functions = functions(description.context() > 0);
         let context = Literal::usize_unsuffixed(description.context());
         let distribution = (description.context() == 0).then(|| {
@@ -179,6 +179,7 @@ impl Module {
                 pub const DIM: usize = #dim;
                 /// Values that a row is given, its context; 0 for a model that takes none.
                 pub const CONTEXT: usize = #context;
+                #names
                 /// Bytes of flash that the weights take.
                 pub const WEIGHT_BYTES: usize = #weight_bytes;
                 /// Bytes of flash that masks, orders and sizes of layers take, where pointers have
@@ -269,6 +270,16 @@ impl Module {
         // The engine writes sequences of tokens.
         let [ty, value] = [ty, value].map(|text| text.parse::<TokenStream>().unwrap_or_default());
         (ty, quote!({ let weights = #weights; #value }))
+    }
+
+    fn names_tokens(&self) -> Option<TokenStream> {
+        let Names { row, context } = self.model.names()?;
+        Some(quote! {
+            /// What the values of a row are called.
+            pub const COLUMNS: [&str; DIM] = [#(#row),*];
+            /// What the values that a row is given are called.
+            pub const CONTEXT_COLUMNS: [&str; CONTEXT] = [#(#context),*];
+        })
     }
 
     fn golden_tokens(&self) -> Option<TokenStream> {

@@ -51,6 +51,29 @@ fn autoregressive_splines() -> Result<(), Error> {
 }
 
 #[test]
+fn columns_are_named_where_the_model_names_them() -> Result<(), Error> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/given_fused.safetensors");
+    let model = read(&path)?;
+    let bare = text(&model, Options::default(), "model", "given")?;
+    assert!(!bare.contains("COLUMNS"));
+    let names = |list: &str, n| (0..n).map(|i| format!("{list} \"{i}\"")).collect();
+    let (dim, given) = (model.description().dim(), model.description().context());
+    let named = Names { row: names("µ", dim), context: names("at", given) };
+    let named = text(&model.with_names(Some(named))?, Options::default(), "model", "given")?;
+    for expected in
+        ["COLUMNS: [&str; DIM] = [\"µ \\\"0\\\"\"", "CONTEXT_COLUMNS: [&str; CONTEXT] = ["]
+    {
+        assert!(named.contains(expected), "{named}");
+    }
+    // Nothing else differs, and the text is Rust.
+    let rest: String = named.lines().filter(|line| !line.contains("called")).collect();
+    assert!(rest.len() > bare.len() - bare.lines().count());
+    syn::parse_file(&named).expect("Rust");
+    Ok(())
+}
+
+#[test]
 fn a_bad_name_is_an_error() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/tiny.safetensors");
     let error = read(&path).and_then(|m| text(&m, Options::default(), "a b", "x")).unwrap_err();

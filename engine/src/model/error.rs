@@ -99,6 +99,28 @@ pub enum ModelError {
         /// How many there may be.
         most: usize,
     },
+    /// Another number of names than there are columns.
+    #[error("`columns.{list}`: found {found} names, expected {expected}")]
+    NameCount {
+        /// Whose names: the row's or the context's.
+        list: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many values there are.
+        expected: usize,
+    },
+    /// A name that no column can have.
+    #[error("`columns.{list}`, number {}: found {found}, expected {expected}", index + 1)]
+    Name {
+        /// Whose name: the row's or the context's.
+        list: &'static str,
+        /// Which of them, counted from 0.
+        index: usize,
+        /// The name, or what is wrong with it.
+        found: String,
+        /// What a name is.
+        expected: &'static str,
+    },
     /// The content does not match its hash.
     #[error("content hash: found {found}, expected {expected}: the file is damaged")]
     Hash {

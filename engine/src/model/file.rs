@@ -20,6 +20,7 @@
 //! | `arithmetic` | `"fused"` or `"plain"`: how dense multiply-adds round |
 //! | `distribution` | [`Description`]: `kind` and its parts |
 //! | `golden_seed` | seed of the golden rows, an integer |
+//! | `columns` | [`Names`] of the values of a row (`row`) and of its context (`context`); not there where the model has none |
 //! | `provenance` | any object: tool, configuration, figures of the training |
 //!
 //! The object's text begins with exactly `{"hash":"0123456789abcdef",`. The hash runs over the text
@@ -53,7 +54,9 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::v1;
-use super::{Arithmetic, Description, Golden, Model, ModelError, Tensor, TensorSpec, check_finite};
+use super::{
+    Arithmetic, Description, Golden, Model, ModelError, Names, Tensor, TensorSpec, check_finite,
+};
 
 /// The format version this crate writes, and the newest it reads.
 pub const VERSION: u64 = 2;
@@ -94,6 +97,7 @@ impl Model {
             description,
             arithmetic,
             golden_seed,
+            names,
             provenance,
         } = Metadata::parse(text)?;
         let tensors: BTreeMap<String, &TensorInfo> = header.tensors().into_iter().collect();
@@ -124,7 +128,7 @@ impl Model {
         if found != expected {
             return Err(ModelError::Hash { found, expected });
         }
-        Ok(Self { description, arithmetic, tensors: all, golden, provenance })
+        Ok(Self { description, arithmetic, tensors: all, golden, names, provenance })
     }
 
     /// Writes the model file, with its golden rows drawn afresh: as many as it has, or 8.
@@ -156,6 +160,9 @@ impl Model {
         description.insert("arithmetic".into(), json(serde_json::to_value(self.arithmetic))?);
         description.insert("distribution".into(), json(serde_json::to_value(&self.description))?);
         description.insert("golden_seed".into(), golden.seed.into());
+        if let Some(names) = &self.names {
+            description.insert("columns".into(), json(serde_json::to_value(names))?);
+        }
         description.insert("provenance".into(), Value::Object(self.provenance.clone()));
         let contents = tensors.iter().map(|(name, (_, data))| (*name, data.as_slice()));
         let text = Value::Object(description).to_string();
@@ -183,6 +190,7 @@ struct Metadata<'a> {
     arithmetic: Arithmetic,
     description: Description,
     golden_seed: u64,
+    names: Option<Names>,
     provenance: Map<String, Value>,
 }
 
@@ -216,10 +224,15 @@ impl<'a> Metadata<'a> {
         let arithmetic = field(&mut fields, "arithmetic")?;
         let golden_seed = field(&mut fields, "golden_seed")?;
         let provenance = field(&mut fields, "provenance")?;
+        let names = match version {
+            2.. if fields.contains_key("columns") => Some(field::<Names>(&mut fields, "columns")?),
+            _ => None,
+        };
+        names.iter().try_for_each(|names| names.check(&description))?;
         if let Some(key) = fields.keys().next() {
             return Err(ModelError::Metadata(format!("`{key}`: unknown key")));
         }
-        Ok(Self { version, hashed, hash, arithmetic, description, golden_seed, provenance })
+        Ok(Self { version, hashed, hash, arithmetic, description, golden_seed, names, provenance })
     }
 }
 

@@ -14,6 +14,7 @@ mod catalogue;
 mod description;
 mod error;
 pub mod file;
+mod names;
 mod part;
 pub mod preset;
 mod sampler;
@@ -32,6 +33,7 @@ pub use catalogue::{
 pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
 pub use error::ModelError;
+pub use names::Names;
 pub use part::{
     BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Packer,
     Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
@@ -85,6 +87,7 @@ pub struct Model {
     arithmetic: Arithmetic,
     tensors: BTreeMap<String, Tensor>,
     golden: Option<Golden>,
+    names: Option<Names>,
     /// Free-form facts about the model's origin, kept in the file: tool, configuration, figures.
     pub provenance: serde_json::Map<String, serde_json::Value>,
 }
@@ -105,7 +108,7 @@ impl Model {
             })
             .collect();
         let provenance = serde_json::Map::new();
-        Ok(Self { description, arithmetic, tensors, golden: None, provenance })
+        Ok(Self { description, arithmetic, tensors, golden: None, names: None, provenance })
     }
 
     /// The parts and their sizes.
@@ -170,6 +173,22 @@ impl Model {
         file::check_golden(&golden)?;
         self.golden = Some(golden);
         Ok(())
+    }
+
+    /// What the columns of its table are called, if the model says.
+    pub fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
+    }
+
+    /// The model with names for its columns, or without. It draws the same bits.
+    ///
+    /// # Errors
+    /// Another number of names than of values; one that is empty, too long, on two lines or there
+    /// twice.
+    pub fn with_names(mut self, names: Option<Names>) -> Result<Self, ModelError> {
+        names.iter().try_for_each(|names| names.check(&self.description))?;
+        self.names = names;
+        Ok(self)
     }
 
     /// A tensor by name.

@@ -45,10 +45,12 @@ const SEED: u64 = 0x5eed;
 pub(super) struct Args {
     /// The model file.
     model: PathBuf,
-    /// Rows that the model was not trained with, .npy or .csv: their ranks among draws are audited.
+    /// Rows that the model was not trained with, in any format that is read: their ranks among draws are
+    /// audited.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
-    /// The columns of DATA that a conditional model is given, by header or number: speed,angle.
+    /// The columns of DATA that a conditional model is given, by header or number: speed,angle. Not
+    /// needed where DATA has them by the model's names.
     #[arg(long, value_name = "COLUMNS", requires = "data", value_delimiter = ',')]
     context: Vec<String>,
     /// One JSON object on standard output.
@@ -133,17 +135,25 @@ fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Findin
     if model.is_discrete() {
         return Ok(Finding::new(name, None, "discrete values tie, ranks are of real ones"));
     }
+    let column = |name: &String| name.parse().map_or(Column::Name(name.clone()), Column::Number);
+    let given: Vec<Column> = context.iter().map(column).collect();
+    let mut reader = Reader::open(data, None, model.domain())?;
     let one = model.model.description().context();
-    if context.len() != one {
+    let named = match model.model.names().filter(|_| given.is_empty() || given.len() == one) {
+        Some(names) => Columns::named(data, &mut reader, names, &given)?,
+        None => None,
+    };
+    if named.is_none() && given.len() != one {
         let found = context.len();
         return Err(Error::Usage(format!(
             "--context: found {found} columns, expected {one}, the model's context"
         )));
     }
-    let column = |name: &String| name.parse().map_or(Column::Name(name.clone()), Column::Number);
-    let context: Vec<Column> = context.iter().map(column).collect();
-    let mut reader = Reader::open(data, None, model.domain())?;
-    let columns = Columns::of(data, &reader, &context, Some(model.dim()))?;
+    let by_name = named.is_some();
+    let columns = match named {
+        Some(columns) => columns,
+        None => Columns::of(data, &reader, &given, Some(model.dim()))?,
+    };
     let mut values = Vec::new();
     while values.len() < CALIBRATED * columns.width() {
         let missing = CALIBRATED - values.len() / columns.width();
@@ -151,7 +161,9 @@ fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Findin
             break;
         }
     }
-    columns.order(&mut values);
+    if !by_name {
+        columns.order(&mut values);
+    }
     let (mut rows, mut contexts) = (Vec::new(), Vec::new());
     for row in values.chunks_exact(columns.width()) {
         let (coordinates, given) = row.split_at(columns.dim);
@@ -199,6 +211,7 @@ fn integrity(model: &Loaded) -> Result<Finding> {
     let bits = |m: &Model| m.parameters().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     let holds = bits(&again) == bits(&model.model)
         && again.description() == model.model.description()
+        && again.names() == model.model.names()
         && again.provenance == model.model.provenance;
     let detail =
         "hash, shapes, masks and finiteness hold; written and read again it is the same model"

@@ -58,7 +58,9 @@ impl Contexts {
             }
             return Ok(Contexts::same(values));
         }
-        let mut reader = Reader::open(argument.as_ref(), Some(one), Domain::Uniform(Kind::Real))?;
+        let names = model.model.names().map(|names| &names.context[..]);
+        let real = Domain::Uniform(Kind::Real);
+        let mut reader = Reader::open_named(argument.as_ref(), names, one, real)?;
         let mut ahead = Vec::new();
         let read = reader.next_rows(2, &mut ahead)?;
         let name = argument.to_owned();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pushforward::model::{Description, TensorSpec};
+use pushforward::model::{Description, Names, TensorSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
@@ -37,6 +37,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "kind": description.kind(),
             "dim": description.dim(),
             "shape": description.shape(),
+            "columns": model.names(),
             "distribution": description,
             "layers": description.tensors().iter().map(tensor).collect::<Vec<_>>(),
             "parameters": description.parameters(),
@@ -55,6 +56,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut lines = vec![
         ("kind".to_owned(), describe(description)),
         ("row".into(), format!("{} values, shape {:?}", description.dim(), description.shape())),
+    ];
+    lines.extend(model.names().map(|names| ("columns".into(), called(names))));
+    lines.extend([
         (
             "parameters".into(),
             format!(
@@ -81,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("scratch".into(), format!("{scratch} bytes a row")),
         ("arithmetic".into(), arithmetic.as_str().unwrap_or("").to_owned()),
         ("golden rows".into(), model.golden().map_or(0, |g| g.log_prob.len()).to_string()),
-    ];
+    ]);
     for spec in description.tensors() {
         lines.push((format!("  {}", spec.name), format!("{:?}", spec.shape)));
     }
@@ -108,6 +112,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     super::print(&text)
+}
+
+/// The names of a model's columns in a line, or as many as fit.
+pub(super) fn called(names: &Names) -> String {
+    const MOST: usize = 16;
+    let list = |names: &[String]| match names.len() {
+        0..=MOST => names.join(", "),
+        n => format!("{}, and {} more", names[..MOST].join(", "), n - MOST),
+    };
+    let given = match &names.context[..] {
+        [] => String::new(),
+        context => format!("; given {}", list(context)),
+    };
+    list(&names.row) + &given
 }
 
 /// A model's parts and their sizes in a line, as the description has them.

@@ -28,7 +28,8 @@ pub(super) struct Args {
     /// the values of one, 0.3,1.2.
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     context: Option<String>,
-    /// Where to, .npy or .csv; `-` is standard output as CSV.
+    /// Where to, .npy or .csv; `-` is standard output as CSV. A model that names its columns begins
+    /// CSV with a header.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
     /// Also write each sample's log-probability (nats).
@@ -93,6 +94,9 @@ fn write<V: Value>(args: &Args, model: &Loaded, mut contexts: Contexts) -> Resul
     let dim = model.dim();
     let element = model.domain().element();
     let mut rows_to = Writer::create(&args.output, element, Some(args.n), dim)?;
+    if let Some(names) = model.model.names() {
+        rows_to.header(&names.row)?;
+    }
     let log_prob_to = args.log_prob.as_ref();
     let mut log_prob_to =
         log_prob_to.map(|p| Writer::create(p, Element::F32, Some(args.n), 0)).transpose()?;

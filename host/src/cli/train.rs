@@ -225,6 +225,8 @@ pub(super) fn train(
             format!("{} steps in {:.1} s, {:.1} ms each", fit.steps, fit.seconds, 1e3 * rate),
         ));
     }
+    let names = model.model.names();
+    lines.extend(names.map(|names| ("columns".into(), super::inspect::called(names))));
     let data = match &config.target {
         // As the command line means it, whatever folder a report is asked for in.
         TargetConfig::Data { path, .. } => std::path::absolute(path).ok(),
@@ -236,7 +238,6 @@ pub(super) fn train(
         device: device.description(),
         data,
         identity: problem.identity.clone(),
-        names: problem.names.clone(),
         figures: lines.clone(),
     };
     notes.write(folder)?;

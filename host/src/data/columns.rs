@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pushforward::model::Names;
+
 use super::Reader;
 use crate::error::{Error, Result};
 
@@ -46,13 +48,31 @@ impl Columns {
         context: &[Column],
         dim: Option<usize>,
     ) -> Result<Columns> {
+        let given = Columns::given(path, reader, context)?;
+        let wrong = |m: String| Error::input(path, m);
+        let mut from: Vec<usize> =
+            (0..reader.width()).filter(|index| !given.contains(index)).collect();
+        let found = from.len();
+        if found == 0 {
+            return Err(wrong("all columns are context, expected at least one to model".into()));
+        }
+        if let Some(expected) = dim.filter(|expected| *expected != found) {
+            let besides = if given.is_empty() { "" } else { " besides the context" };
+            return Err(wrong(format!("has {found} values a row{besides}, expected {expected}")));
+        }
+        from.extend(given);
+        Ok(Columns { dim: found, from, names: reader.names().map(<[String]>::to_vec) })
+    }
+
+    /// Where the columns of the context are.
+    fn given(path: &Path, reader: &Reader, context: &[Column]) -> Result<Vec<usize>> {
         let (width, names) = (reader.width(), reader.names());
         let wrong = |m: String| Error::input(path, m);
         let mut given = Vec::with_capacity(context.len());
         for column in context {
             let index = match (column, names) {
                 (Column::Number(number), _) => number.checked_sub(1).filter(|i| *i < width),
-                (Column::Name(name), Some(names)) => names.iter().position(|n| n == name),
+                (Column::Name(name), Some(_)) => reader.place(name)?,
                 (Column::Name(_), None) => {
                     let message =
                         format!("has no header, expected one with {column}, or a column's number");
@@ -69,17 +89,38 @@ impl Columns {
             }
             given.push(index);
         }
-        let mut from: Vec<usize> = (0..width).filter(|index| !given.contains(index)).collect();
-        let found = from.len();
-        if found == 0 {
-            return Err(wrong("all columns are context, expected at least one to model".into()));
-        }
-        if let Some(expected) = dim.filter(|expected| *expected != found) {
-            let besides = if given.is_empty() { "" } else { " besides the context" };
-            return Err(wrong(format!("has {found} values a row{besides}, expected {expected}")));
-        }
-        from.extend(given);
-        Ok(Columns { dim: found, from, names: names.map(<[String]>::to_vec) })
+        Ok(given)
+    }
+
+    /// Those of `reader` that a model has `names` for: its coordinates, then `context`, or the columns
+    /// that it calls so itself where that is empty. The reader is set to read these and no others, in
+    /// this order. `None` if `reader` has none of the coordinates' names.
+    ///
+    /// # Errors
+    /// A column is not there, or there twice.
+    pub fn named(
+        path: &Path,
+        reader: &mut Reader,
+        names: &Names,
+        context: &[Column],
+    ) -> Result<Option<Columns>> {
+        let Some(mut from) = reader.places(&names.row)? else { return Ok(None) };
+        let dim = from.len();
+        from.extend(match context {
+            [] => reader.all_places(&names.context)?,
+            context => Columns::given(path, reader, context)?,
+        });
+        reader.select(from.clone());
+        let names = reader.names().map(<[String]>::to_vec);
+        Ok(Some(Columns { dim, from, names }))
+    }
+
+    /// What a model of these columns calls them, if the file does.
+    pub fn names(&self) -> Option<Names> {
+        let names = self.names.as_ref()?;
+        let mut row: Vec<_> = self.from.iter().map(|from| names[*from].clone()).collect();
+        let context = row.split_off(self.dim);
+        Some(Names { row, context })
     }
 
     /// Columns in all.
@@ -94,13 +135,6 @@ impl Columns {
             Some(names) => format!("column {} ({})", from + 1, names[from]),
             None => format!("column {}", from + 1),
         }
-    }
-
-    /// What the header calls the columns, in the model's order; nothing without a header.
-    pub fn header(&self) -> Vec<String> {
-        let named =
-            |names: &Vec<String>| self.from.iter().map(|from| names[*from].clone()).collect();
-        self.names.as_ref().map(named).unwrap_or_default()
     }
 
     /// Brings whole rows into the model's order.

@@ -1,13 +1,30 @@
-//! Rows from `.npy` and `.csv`.
+//! Rows from files, a chunk at a time, whatever the format.
+//!
+//! A format opens a [`Source`] and fills [`Rows`] from it; what a value may be, what a missing one is
+//! and how an error says where is written once, here and in [`cell`]. Columns that nobody asked for
+//! ([`Reader::select`]) are not looked at: a table may have text beside its numbers.
+
+mod arrow;
+mod cell;
+mod csv;
+mod npy;
+mod npz;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use half::f16;
 use pushforward::domain::{Domain, Kind};
 
-use super::npy::{Element, Header};
+pub use self::cell::Cell;
+use self::csv::Csv;
+pub(super) use self::csv::reads_as_number;
+use self::npy::Npy;
+use self::table::Table;
+use super::npy::Element;
 use super::place;
 use super::{Column, Columns};
 use crate::error::{Error, Result};
@@ -16,90 +33,165 @@ use crate::error::{Error, Result};
 pub struct Reader {
     path: PathBuf,
     kinds: Kinds,
+    /// Values in a row of the file.
     width: usize,
     names: Option<Vec<String>>,
+    /// The columns that are read, counted from 0, where they are not all as they come.
+    chosen: Option<Vec<usize>>,
     row: u64,
     source: Source,
 }
 
 enum Source {
-    Npy { input: Box<dyn Read>, element: Element, rows: u64, start: Option<u64> },
-    Csv { input: csv::Reader<Box<dyn Read>>, pending: Option<csv::StringRecord> },
+    Npy(Npy),
+    Csv(Csv),
+    Table(Table),
 }
 
-/// Bytes of an `.npy` file that are decoded at a time; every element's size divides it.
+/// An open file, its width, and the names of its columns.
+type Opened = (Source, usize, Option<Vec<String>>);
+
+/// Bytes that are read of a file at a time; every element's size divides it.
 const PIECE: usize = 1 << 16;
-/// The longest line of a `.csv` file (bytes): what has longer ones is no table.
-const LONGEST_LINE: usize = 1 << 26;
 
 impl Reader {
-    /// Opens `path` (`-`: standard input, CSV). With `width`, rows must have as many values.
+    /// Opens `path` (`-`: standard input, CSV; `x.npz:name`: an array of an archive). With `width`,
+    /// rows must have as many values.
     ///
     /// # Errors
     /// The file is missing, is no array, has another width, or is shorter than its header says.
     pub fn open(path: &Path, width: Option<usize>, domain: Domain<'_>) -> Result<Reader> {
         let bad = |m: String| Error::input(path, m);
-        let standard = path.as_os_str() == "-";
-        let (input, length): (Box<dyn Read>, Option<u64>) = if standard {
-            (Box::new(io::stdin().lock()), None)
+        let (source, found, names) = if path.as_os_str() == "-" {
+            Csv::open(Box::new(io::stdin().lock())).map_err(bad)?
         } else {
-            let file = File::open(path).map_err(|e| Error::read(path, &e))?;
+            let (on_disk, array) = npz::named(path);
+            let file = File::open(&on_disk).map_err(|e| Error::read(path, &e))?;
             let meta = file.metadata().map_err(|e| Error::read(path, &e))?;
             if meta.is_dir() {
-                return Err(bad("is a folder, expected a .npy or .csv file".into()));
+                return Err(bad(format!("is a folder, expected a file: {EXPECTED}")));
             }
             let length = meta.is_file().then_some(meta.len());
-            (Box::new(BufReader::with_capacity(PIECE, file)), length)
+            open(file, length, &on_disk, array.as_deref()).map_err(bad)?
         };
-        let (source, found, names) = match place::ending(path).as_deref() {
-            Some("npy") => open_npy(input, length),
-            Some("csv") => open_csv(input),
-            // A stream need not have a telling name.
-            _ if length.is_none() => open_csv(input),
-            _ => Err("has an unknown ending, expected .npy or .csv (or - for CSV on standard \
-                      input)"
-                .into()),
-        }
-        .map_err(bad)?;
         if let Some(expected) = width
             && found != expected
         {
             return Err(bad(format!("has {found} values a row, expected {expected}")));
         }
-        Ok(Reader {
-            path: path.to_owned(),
-            kinds: Kinds::of(domain),
-            width: found,
-            names,
-            row: 0,
-            source,
-        })
+        let (path, kinds) = (path.to_owned(), Kinds::of(domain));
+        Ok(Reader { path, kinds, width: found, names, chosen: None, row: 0, source })
     }
 
-    /// What the header calls the columns, if there is one.
+    /// Opens `path` for rows of `width` values that a model calls `names`. Where the file has names
+    /// too, its columns of these names are read, in this order, and no others; where it shares none of
+    /// them, or one side has none, columns go by position.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; some of the names are there and some are not.
+    pub fn open_named(
+        path: &Path,
+        names: Option<&[String]>,
+        width: usize,
+        domain: Domain<'_>,
+    ) -> Result<Reader> {
+        let mut reader = Reader::open(path, None, domain)?;
+        match names.map(|names| reader.places(names)).transpose()?.flatten() {
+            Some(places) => reader.select(places),
+            None if reader.width == width => {}
+            None => {
+                let found = reader.width;
+                let by_name = match (names, &reader.names) {
+                    (Some(names), Some(_)) => format!(", or columns {}", names.join(", ")),
+                    _ => String::new(),
+                };
+                let message = format!("has {found} values a row, expected {width}{by_name}");
+                return Err(Error::input(path, message));
+            }
+        }
+        Ok(reader)
+    }
+
+    /// Where the columns of these names are, counted from 0; `None` if the file has no names, or none
+    /// of these.
+    ///
+    /// # Errors
+    /// Some are there and some are not; one is there twice.
+    pub fn places(&self, names: &[String]) -> Result<Option<Vec<usize>>> {
+        let Some(there) = &self.names else { return Ok(None) };
+        if !names.iter().any(|name| there.contains(name)) {
+            return Ok(None);
+        }
+        self.all_places(names).map(Some)
+    }
+
+    /// Where the columns of these names are, counted from 0.
+    ///
+    /// # Errors
+    /// One is not there, or there twice.
+    pub(super) fn all_places(&self, names: &[String]) -> Result<Vec<usize>> {
+        let place = |name: &String| self.place(name)?.ok_or_else(|| self.no_column(name));
+        names.iter().map(place).collect()
+    }
+
+    /// Where the column of this name is, counted from 0.
+    ///
+    /// # Errors
+    /// It is there twice.
+    pub(super) fn place(&self, name: &str) -> Result<Option<usize>> {
+        let names = self.names.iter().flatten().enumerate();
+        let mut found = names.filter(|(_, there)| *there == name).map(|(place, _)| place);
+        let place = found.next();
+        if let (Some(place), Some(again)) = (place, found.next()) {
+            return Err(Error::input(
+                &self.path,
+                format!(
+                    "columns {} and {} are both named '{name}', expected names that differ",
+                    place + 1,
+                    again + 1
+                ),
+            ));
+        }
+        Ok(place)
+    }
+
+    fn no_column(&self, name: &str) -> Error {
+        let there = self.names.as_deref().unwrap_or_default().join(", ");
+        Error::input(&self.path, format!("has no column '{name}', expected it among {there}"))
+    }
+
+    /// Reads these columns only, in this order (counted from 0): the domain is theirs. The file is a
+    /// table, whose columns have names.
+    pub(super) fn select(&mut self, columns: Vec<usize>) {
+        debug_assert!(self.names.is_some() && self.row == 0);
+        self.chosen = Some(columns);
+    }
+
+    /// What the file calls its columns, if it does.
     pub fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
     }
 
     /// Values in a row.
     pub fn width(&self) -> usize {
-        self.width
+        self.chosen.as_ref().map_or(self.width, Vec::len)
     }
 
     /// Rows that are left, where the file says how many.
     pub fn rows(&self) -> Option<u64> {
         match &self.source {
-            Source::Npy { rows, .. } => Some(*rows),
-            Source::Csv { .. } => None,
+            Source::Npy(npy) => Some(npy.left),
+            Source::Csv(_) => None,
+            Source::Table(table) => table.left,
         }
     }
 
     /// The type of the file's numbers and where its first row begins, if rows can be read from it at any
     /// place.
-    pub(super) fn place(&self) -> Option<(Element, u64)> {
-        match self.source {
-            Source::Npy { element, start: Some(start), .. } => Some((element, start)),
-            _ => None,
+    pub(super) fn start(&self) -> Option<(Element, u64)> {
+        match &self.source {
+            Source::Npy(npy) => Some((npy.element, npy.start?)),
+            Source::Csv(_) | Source::Table(_) => None,
         }
     }
 
@@ -111,10 +203,10 @@ impl Reader {
     pub fn room(&self) -> Result<Vec<f32>> {
         let mut values = Vec::new();
         let rows = self.rows().unwrap_or(0);
-        let needed = usize::try_from(rows).ok().and_then(|n| n.checked_mul(self.width));
+        let needed = usize::try_from(rows).ok().and_then(|n| n.checked_mul(self.width()));
         needed
             .and_then(|n| values.try_reserve_exact(n).ok())
-            .ok_or_else(|| no_memory(&self.path, rows, self.width))?;
+            .ok_or_else(|| Error::input(&self.path, no_memory(rows, self.width())))?;
         Ok(values)
     }
 
@@ -125,54 +217,29 @@ impl Reader {
     /// integer that the type does not hold exactly is such a value; a fraction is rounded. There
     /// is no memory for the rows.
     pub fn next_rows<T: Cell>(&mut self, rows: usize, out: &mut Vec<T>) -> Result<usize> {
-        let start = out.len();
+        let (width, start) = (self.width(), out.len());
+        let chosen = self.chosen.as_deref();
+        let (kinds, first) = (&self.kinds, self.row);
+        let mut to = Rows { kinds, chosen, width, first, start, out };
         let read = match &mut self.source {
-            Source::Npy { input, element, rows: left, .. } => {
-                let n = rows.min(usize::try_from(*left).unwrap_or(usize::MAX));
-                let values = reserve(&self.path, out, n, self.width)?;
-                let mut bytes = vec![0; PIECE.min(values * element.size())];
-                while out.len() < start + values {
-                    let size = bytes.len().min((start + values - out.len()) * element.size());
-                    let piece = &mut bytes[..size];
-                    input.read_exact(piece).map_err(|e| Error::read(&self.path, &e))?;
-                    let first = out.len() - start;
-                    element.decode(piece, &self.kinds, first, out).map_err(|m| {
-                        place_of(&self.path, self.row, out.len() - start, self.width, &m)
-                    })?;
-                }
-                *left -= n as u64;
-                n
-            }
-            Source::Csv { input, pending } => {
-                let mut n = 0;
-                while n < rows {
-                    let Some(record) =
-                        next_record(input, pending).map_err(|m| Error::input(&self.path, m))?
-                    else {
-                        break;
-                    };
-                    if record.len() != self.width {
-                        let found = record.len();
-                        let (row, width) = (self.row + n as u64 + 1, self.width);
-                        let message = format!("row {row} has {found} values, expected {width}");
-                        return Err(Error::input(&self.path, message));
-                    }
-                    reserve(&self.path, out, 1, self.width)?;
-                    for (column, field) in record.iter().enumerate() {
-                        let value =
-                            field.parse::<f64>().map_err(|_| format!("'{field}' is no number"));
-                        let value = value.and_then(|v| T::fraction(v, self.kinds.at(column)));
-                        out.push(value.map_err(|m| {
-                            place_of(&self.path, self.row, out.len() - start, self.width, &m)
-                        })?);
-                    }
-                    n += 1;
-                }
-                n
-            }
+            Source::Npy(npy) => npy.next_rows(rows, &mut to),
+            Source::Csv(csv) => csv.next_rows(rows, self.width, &mut to),
+            Source::Table(table) => table.next_rows(rows, &mut to),
         };
+        let filled = to.len();
+        let read = read.map_err(|fault| match fault {
+            Fault::File(message) => Error::input(&self.path, message),
+            Fault::Value(message) => {
+                let (row, column) = (self.row + (filled / width) as u64 + 1, filled % width);
+                let column = self.chosen.as_ref().map_or(column, |chosen| chosen[column]);
+                let name = self.names.as_ref().map(|names| format!(" ({})", names[column]));
+                let name = name.unwrap_or_default();
+                let message = format!("row {row}, column {}{name}: {message}", column + 1);
+                Error::input(&self.path, message)
+            }
+        })?;
         self.row += read as u64;
-        debug_assert_eq!(out.len() - start, read * self.width);
+        debug_assert_eq!(filled, read * width);
         Ok(read)
     }
 }
@@ -199,6 +266,42 @@ pub fn read_all(
     Ok((values, columns))
 }
 
+/// The formats, as errors name them.
+const EXPECTED: &str = ".npy, .npz, .csv, .parquet or .arrow";
+
+/// Opens a file by its ending.
+fn open(
+    file: File,
+    length: Option<u64>,
+    path: &Path,
+    array: Option<&str>,
+) -> std::result::Result<Opened, String> {
+    let buffered = |file| BufReader::with_capacity(PIECE, file);
+    let ending = place::ending(path).unwrap_or_default();
+    match &*ending {
+        "npy" => Npy::open(Box::new(buffered(file)), length, true),
+        "csv" => Csv::open(Box::new(buffered(file))),
+        "npz" | "parquet" | "pq" if length.is_none() => {
+            Err(format!("is a stream, expected a file: a .{ending} is read from its end"))
+        }
+        "npz" => npz::open(buffered(file), array),
+        "parquet" | "pq" => Table::open_parquet(file),
+        "arrow" | "arrows" | "feather" | "ipc" => {
+            Table::open_arrow(buffered(file), length.is_some())
+        }
+        // A stream need not have a telling name.
+        _ if length.is_none() => Csv::open(Box::new(buffered(file))),
+        _ => Err(format!(
+            "has an unknown ending, expected {EXPECTED} (or - for CSV on standard input)"
+        )),
+    }
+}
+
+/// The file that a path names, which may name an array in it.
+pub fn on_disk(path: &Path) -> PathBuf {
+    npz::named(path).0
+}
+
 /// Room for `rows` more rows; says for how many values.
 pub(super) fn reserve<T>(
     path: &Path,
@@ -206,12 +309,60 @@ pub(super) fn reserve<T>(
     rows: usize,
     width: usize,
 ) -> Result<usize> {
-    let values = rows.checked_mul(width).filter(|&n| out.try_reserve(n).is_ok());
-    values.ok_or_else(|| no_memory(path, rows as u64, width))
+    reserved(out, rows, width).map_err(|message| Error::input(path, message))
 }
 
-fn no_memory(path: &Path, rows: u64, width: usize) -> Error {
-    Error::input(path, format!("there is no memory for {rows} more rows of {width} values"))
+fn reserved<T>(out: &mut Vec<T>, rows: usize, width: usize) -> std::result::Result<usize, String> {
+    let values = rows.checked_mul(width).filter(|&n| out.try_reserve(n).is_ok());
+    values.ok_or_else(|| no_memory(rows as u64, width))
+}
+
+fn no_memory(rows: u64, width: usize) -> String {
+    format!("there is no memory for {rows} more rows of {width} values")
+}
+
+/// What is wrong with a file that is being read.
+enum Fault {
+    /// The value that would have come next.
+    Value(String),
+    /// The file itself.
+    File(String),
+}
+
+/// Rows on their way out of a file.
+struct Rows<'a, T> {
+    kinds: &'a Kinds,
+    chosen: Option<&'a [usize]>,
+    width: usize,
+    /// Rows that were read before.
+    first: u64,
+    start: usize,
+    out: &'a mut Vec<T>,
+}
+
+impl<T> Rows<'_, T> {
+    /// Values that have come.
+    fn len(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    /// Room for as many more rows; says for how many values.
+    fn reserve(&mut self, rows: usize) -> std::result::Result<usize, Fault> {
+        reserved(self.out, rows, self.width).map_err(Fault::File)
+    }
+
+    /// Appends a row: of each column that is wanted, `value` says what it holds.
+    fn push(
+        &mut self,
+        value: impl Fn(usize, Kind) -> std::result::Result<T, String>,
+    ) -> std::result::Result<(), Fault> {
+        self.reserve(1)?;
+        for i in 0..self.width {
+            let column = self.chosen.map_or(i, |chosen| chosen[i]);
+            self.out.push(value(column, self.kinds.at(i)).map_err(Fault::Value)?);
+        }
+        Ok(())
+    }
 }
 
 /// Where the values of a row lie.
@@ -237,218 +388,4 @@ impl Kinds {
             Kinds::Each(kinds) => kinds[index % kinds.len()],
         }
     }
-}
-
-/// An open array, its width, and the names of its columns.
-type Opened = (Source, usize, Option<Vec<String>>);
-
-fn open_npy(mut input: Box<dyn Read>, length: Option<u64>) -> std::result::Result<Opened, String> {
-    let (header, header_bytes) = Header::read(&mut input)?;
-    let [rows, rest @ ..] = &header.shape[..] else {
-        return Err("holds a single number, expected an array with one row per sample".into());
-    };
-    let width =
-        rest.iter().try_fold(1u64, |a, &b| a.checked_mul(b)).filter(|&w| w > 0 && w < 1 << 31);
-    let width = width.ok_or_else(|| {
-        format!("has shape {:?}, expected rows of 1 to 2^31 values", header.shape)
-    })?;
-    let row_bytes = width * header.element.size() as u64;
-    let expected = rows.checked_mul(row_bytes).and_then(|n| n.checked_add(header_bytes));
-    // A pipe has no length; it ends where it ends.
-    if length.is_some() && expected != length {
-        let data = length.unwrap_or(0).saturating_sub(header_bytes);
-        let shape = &header.shape;
-        return Err(format!(
-            "has {data} bytes of data, which is not what its shape {shape:?} takes"
-        ));
-    }
-    let start = length.is_some().then_some(header_bytes);
-    Ok((Source::Npy { input, element: header.element, rows: *rows, start }, width as usize, None))
-}
-
-fn open_csv(input: Box<dyn Read>) -> std::result::Result<Opened, String> {
-    let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).trim(csv::Trim::All).comment(Some(b'#'));
-    let input: Box<dyn Read> = Box::new(Lines { input, since: 0 });
-    let mut input = builder.from_reader(input);
-    let first = next_record(&mut input, &mut None)?.ok_or("has no rows")?;
-    let width = first.len();
-    let header = first.iter().all(|field| field.parse::<f64>().is_err());
-    let names = header.then(|| first.iter().map(str::to_owned).collect());
-    Ok((Source::Csv { input, pending: (!header).then_some(first) }, width, names))
-}
-
-/// The next line that is not blank; `None` at the end.
-fn next_record(
-    input: &mut csv::Reader<Box<dyn Read>>,
-    pending: &mut Option<csv::StringRecord>,
-) -> std::result::Result<Option<csv::StringRecord>, String> {
-    if let Some(record) = pending.take() {
-        return Ok(Some(record));
-    }
-    let mut record = csv::StringRecord::new();
-    while input.read_record(&mut record).map_err(|e| csv_fault(&e))? {
-        // The parser skips empty lines, but not those of spaces.
-        if record.len() > 1 || record.get(0).is_some_and(|field| !field.is_empty()) {
-            return Ok(Some(record));
-        }
-    }
-    Ok(None)
-}
-
-/// Refuses a line that would fill the memory.
-struct Lines {
-    input: Box<dyn Read>,
-    /// Bytes since the last end of a line.
-    since: usize,
-}
-
-impl Read for Lines {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.input.read(buffer)?;
-        self.since = match buffer[..n].iter().rposition(|b| matches!(b, b'\n' | b'\r')) {
-            Some(end) => n - end,
-            None => self.since + n,
-        };
-        if self.since > LONGEST_LINE {
-            let message = format!("a line has more than {LONGEST_LINE} bytes");
-            return Err(io::Error::other(message));
-        }
-        Ok(n)
-    }
-}
-
-fn csv_fault(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Utf8 { pos, .. } => {
-            format!("line {} is not text", pos.as_ref().map_or(0, csv::Position::line))
-        }
-        csv::ErrorKind::Io(e) => format!("cannot be read: {e}"),
-        _ => error.to_string(),
-    }
-}
-
-impl Element {
-    /// Appends the values of whole elements, of which the first has number `first`; on an error `out`
-    /// ends before the faulty one.
-    pub(super) fn decode<T: Cell>(
-        self,
-        bytes: &[u8],
-        kinds: &Kinds,
-        first: usize,
-        out: &mut Vec<T>,
-    ) -> std::result::Result<(), String> {
-        let each = Each { kinds, first, bytes };
-        let real = |x: f64, kind| T::fraction(x, kind);
-        let whole = |n: i128, kind| T::whole(n, kind);
-        match self {
-            Element::F16 => each.push(out, |b, kind| real(f16::from_le_bytes(b).into(), kind)),
-            Element::F32 => each.push(out, |b, kind| real(f32::from_le_bytes(b).into(), kind)),
-            Element::F64 => each.push(out, |b, kind| real(f64::from_le_bytes(b), kind)),
-            Element::I8 => each.push(out, |b, kind| whole(i8::from_le_bytes(b).into(), kind)),
-            Element::I16 => each.push(out, |b, kind| whole(i16::from_le_bytes(b).into(), kind)),
-            Element::I32 => each.push(out, |b, kind| whole(i32::from_le_bytes(b).into(), kind)),
-            Element::I64 => each.push(out, |b, kind| whole(i64::from_le_bytes(b).into(), kind)),
-            Element::U8 => each.push(out, |b, kind| whole(u8::from_le_bytes(b).into(), kind)),
-            Element::U16 => each.push(out, |b, kind| whole(u16::from_le_bytes(b).into(), kind)),
-            Element::U32 => each.push(out, |b, kind| whole(u32::from_le_bytes(b).into(), kind)),
-            Element::U64 => each.push(out, |b, kind| whole(u64::from_le_bytes(b).into(), kind)),
-            Element::Bool => each.push(out, |[b], kind| match (b, kind) {
-                (0 | 1, Kind::Spin) => Err(no_spin(if b == 1 { "True" } else { "False" })),
-                (0 | 1, _) => whole(b.into(), kind),
-                _ => Err(format!("found the byte {b}, expected a bool, 0 or 1")),
-            }),
-        }
-    }
-}
-
-/// Elements to be decoded.
-struct Each<'a> {
-    kinds: &'a Kinds,
-    first: usize,
-    bytes: &'a [u8],
-}
-
-impl Each<'_> {
-    fn push<const N: usize, T>(
-        &self,
-        out: &mut Vec<T>,
-        value: impl Fn([u8; N], Kind) -> std::result::Result<T, String>,
-    ) -> std::result::Result<(), String> {
-        let elements = (self.first..).zip(self.bytes.as_chunks().0);
-        for (index, bytes) in elements {
-            out.push(value(*bytes, self.kinds.at(index))?);
-        }
-        Ok(())
-    }
-}
-
-/// What rows are read into.
-pub trait Cell: Copy {
-    /// A number with a fraction, rounded to the type.
-    ///
-    /// # Errors
-    /// It is not finite in this type, or outside the domain.
-    fn fraction(x: f64, kind: Kind) -> std::result::Result<Self, String>;
-    /// A whole number.
-    ///
-    /// # Errors
-    /// The type does not hold it exactly, or it is outside the domain.
-    fn whole(n: i128, kind: Kind) -> std::result::Result<Self, String>;
-}
-
-macro_rules! cell {
-    ($type:ty) => {
-        impl Cell for $type {
-            #[inline]
-            fn fraction(x: f64, kind: Kind) -> std::result::Result<Self, String> {
-                match kind {
-                    Kind::Real if (x as $type).is_finite() => Ok(x as $type),
-                    Kind::Real => Err(format!(
-                        "found {x}, expected a finite number within {}'s range",
-                        stringify!($type)
-                    )),
-                    // −0 is no category.
-                    kind if kind.contains(x as f32) && f64::from(x as f32) == x => Ok(x as $type),
-                    Kind::Spin => Err(no_spin(x)),
-                    kind => Err(format!("found {x}, expected {kind}")),
-                }
-            }
-
-            #[inline]
-            fn whole(n: i128, kind: Kind) -> std::result::Result<Self, String> {
-                match kind {
-                    Kind::Real if (n as $type) as i128 == n => Ok(n as $type),
-                    Kind::Real => Err(format!(
-                        "found {n}, expected a number that {} holds exactly (as f64 it would be \
-                         rounded)",
-                        stringify!($type)
-                    )),
-                    kind if n.unsigned_abs() <= 1 << 16 && kind.contains(n as f32) => {
-                        Ok(n as $type)
-                    }
-                    Kind::Spin => Err(no_spin(n)),
-                    kind => Err(format!("found {n}, expected {kind}")),
-                }
-            }
-        }
-    };
-}
-cell!(f32);
-cell!(f64);
-
-fn no_spin(found: impl std::fmt::Display) -> String {
-    let found = found.to_string();
-    // The usual other way to write spins.
-    let hint = if matches!(&found[..], "0" | "False" | "True") {
-        "; 2x - 1 makes spins of 0 and 1"
-    } else {
-        ""
-    };
-    format!("found {found}, expected a spin, -1 or 1{hint}")
-}
-
-fn place_of(path: &Path, row: u64, index: usize, width: usize, message: &str) -> Error {
-    let (row, column) = (row + (index / width) as u64 + 1, index % width + 1);
-    Error::input(path, format!("row {row}, column {column}: {message}"))
 }

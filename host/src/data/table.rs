@@ -69,7 +69,7 @@ impl Table {
         let reader = CentredReader::open(wanted)?;
         let width = reader.centring.columns.width() as u64;
         let large = |rows: u64| u128::from(rows) * u128::from(4 * width) > HELD_BYTES.into();
-        match (reader.reader.place(), reader.reader.rows()) {
+        match (reader.reader.start(), reader.reader.rows()) {
             (Some(place), Some(rows)) if wanted.stream.unwrap_or(large(rows)) => {
                 Table::leave(wanted, reader, rows, place)
             }

@@ -95,7 +95,7 @@ fn every_fault_says_where_and_what() {
         ("x.npy", header("<f4", "False", "(18446744073709551615, 2)"), "not what its shape"),
         ("x.npy", with(header("<f4", "False", "(1, 2)"), &nan), "row 1, column 2: found NaN"),
         ("x.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 values, expected 2"),
-        ("x.csv", b"a,b\n1,2\n3,1e99\n".to_vec(), "row 2, column 2: found 1"),
+        ("x.csv", b"a,b\n1,2\n3,1e99\n".to_vec(), "row 2, column 2 (b): found 1"),
         ("x.csv", b"1,2\n3,four\n".to_vec(), "row 2, column 2: 'four' is no number"),
         ("x.txt", b"1,2\n".to_vec(), "unknown ending"),
     ];

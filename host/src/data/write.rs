@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::atomic::Atomic;
 use super::npy::{self, Header};
 use super::place;
+use super::read::reads_as_number;
 use crate::error::{Error, Result};
 
 /// An array being written front to back in constant memory.
@@ -74,6 +75,23 @@ impl Writer {
             return Err(Error::input(path, message));
         };
         Ok(Writer { target: path.to_owned(), header, counted: rows.is_some(), rows: 0, sink })
+    }
+
+    /// Begins a CSV file with a header. Other formats have none, nor has a table of which a name
+    /// reads as a number: its header would be taken for a row.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn header(&mut self, names: &[String]) -> Result<()> {
+        if !self.format().text || names.iter().any(|name| reads_as_number(name)) {
+            return Ok(());
+        }
+        let mut builder = csv::WriterBuilder::new();
+        let mut line = builder.comment(Some(b'#')).from_writer(Vec::new());
+        let failed = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
+        line.write_record(names).map_err(|e| failed(&e))?;
+        let line = line.into_inner().map_err(|e| failed(&e))?;
+        self.write(&Encoded { pieces: vec![line], rows: 0 })
     }
 
     /// What [`Writer::write`] takes.

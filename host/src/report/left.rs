@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 
 use crate::config::Config;
+use crate::data::on_disk;
 use crate::error::{Error, Result};
 use crate::fit::Problem;
 use crate::loaded::Loaded;
@@ -162,7 +163,7 @@ impl Left {
         };
         // Where the config's path to the data starts.
         let data = notes.data.as_deref();
-        if let Some(data) = data.filter(|data| !data.exists()) {
+        if let Some(data) = data.filter(|data| !on_disk(data).exists()) {
             return Err(format!("The run's data, {}, are no longer there.", data.display()));
         }
         let anchor =
@@ -179,7 +180,8 @@ impl Left {
 
     /// What the coordinates are called: as the table's header has them, else x1, x2 …
     pub(super) fn coordinates(&self, dim: usize) -> Vec<String> {
-        let known = self.notes.as_ref().map_or(&[][..], |notes| &notes.names);
+        let names = self.model.as_ref().and_then(|model| model.model.names());
+        let known = names.map_or(&[][..], |names| &names.row);
         (0..dim).map(|d| known.get(d).cloned().unwrap_or_else(|| format!("x{}", d + 1))).collect()
     }
 
