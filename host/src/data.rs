@@ -6,8 +6,9 @@
 //!
 //! Reading is strict: values are there and finite, rows have one width, and an error names the row and
 //! column (counted from 1, and by name where it has one). A table's names go where its model goes, and
-//! where both have names columns are matched by them ([`Reader::open_named`]). Writing goes to a temporary name beside the target and is renamed at the end,
-//! so that a failed command leaves nothing behind.
+//! where both have names columns are matched by them ([`Reader::open_named`]). What is trained on is
+//! read, split and measured by [`Table`]. Writing goes to a temporary name beside the target and is renamed
+//! at the end, so that a failed command leaves nothing behind.
 
 mod atomic;
 mod centring;

@@ -5,11 +5,11 @@
 //! ([`Reader::select`]) are not looked at: a table may have text beside its numbers.
 
 mod arrow;
+mod batched;
 mod cell;
 mod csv;
 mod npy;
 mod npz;
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 
 use pushforward::domain::{Domain, Kind};
 
+use self::batched::Batched;
 pub use self::cell::Cell;
 use self::csv::Csv;
 pub(super) use self::csv::reads_as_number;
 use self::npy::Npy;
-use self::table::Table;
 use super::npy::Element;
 use super::place;
 use super::{Column, Columns};
@@ -45,7 +45,7 @@ pub struct Reader {
 enum Source {
     Npy(Npy),
     Csv(Csv),
-    Table(Table),
+    Batched(Batched),
 }
 
 /// An open file, its width, and the names of its columns.
@@ -182,7 +182,7 @@ impl Reader {
         match &self.source {
             Source::Npy(npy) => Some(npy.left),
             Source::Csv(_) => None,
-            Source::Table(table) => table.left,
+            Source::Batched(table) => table.left,
         }
     }
 
@@ -191,7 +191,7 @@ impl Reader {
     pub(super) fn start(&self) -> Option<(Element, u64)> {
         match &self.source {
             Source::Npy(npy) => Some((npy.element, npy.start?)),
-            Source::Csv(_) | Source::Table(_) => None,
+            Source::Csv(_) | Source::Batched(_) => None,
         }
     }
 
@@ -224,7 +224,7 @@ impl Reader {
         let read = match &mut self.source {
             Source::Npy(npy) => npy.next_rows(rows, &mut to),
             Source::Csv(csv) => csv.next_rows(rows, self.width, &mut to),
-            Source::Table(table) => table.next_rows(rows, &mut to),
+            Source::Batched(table) => table.next_rows(rows, &mut to),
         };
         let filled = to.len();
         let read = read.map_err(|fault| match fault {
@@ -285,9 +285,9 @@ fn open(
             Err(format!("is a stream, expected a file: a .{ending} is read from its end"))
         }
         "npz" => npz::open(buffered(file), array),
-        "parquet" | "pq" => Table::open_parquet(file),
+        "parquet" | "pq" => Batched::open_parquet(file),
         "arrow" | "arrows" | "feather" | "ipc" => {
-            Table::open_arrow(buffered(file), length.is_some())
+            Batched::open_arrow(buffered(file), length.is_some())
         }
         // A stream need not have a telling name.
         _ if length.is_none() => Csv::open(Box::new(buffered(file))),

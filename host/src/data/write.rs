@@ -23,6 +23,8 @@ pub struct Writer {
     /// Whether `rows` was given; else the header is completed at the end.
     counted: bool,
     rows: u64,
+    /// A header that is not written yet.
+    pending: Option<Encoded>,
     sink: Sink,
 }
 
@@ -74,10 +76,18 @@ impl Writer {
                 "has an unknown ending, expected .npy or .csv (or - for CSV on standard output)";
             return Err(Error::input(path, message));
         };
-        Ok(Writer { target: path.to_owned(), header, counted: rows.is_some(), rows: 0, sink })
+        Ok(Writer {
+            target: path.to_owned(),
+            header,
+            counted: rows.is_some(),
+            rows: 0,
+            pending: None,
+            sink,
+        })
     }
 
-    /// Begins a CSV file with a header. Other formats have none, nor has a table of which a name
+    /// Begins a CSV file with a header, written with the first rows or at the end: a command that fails
+    /// before leaves nothing. Other formats have none, nor has a table of which a name
     /// reads as a number: its header would be taken for a row.
     ///
     /// # Errors
@@ -91,7 +101,8 @@ impl Writer {
         let failed = |e: &dyn std::fmt::Display| Error::Failed(e.to_string());
         line.write_record(names).map_err(|e| failed(&e))?;
         let line = line.into_inner().map_err(|e| failed(&e))?;
-        self.write(&Encoded { pieces: vec![line], rows: 0 })
+        self.pending = Some(Encoded { pieces: vec![line], rows: 0 });
+        Ok(())
     }
 
     /// What [`Writer::write`] takes.
@@ -105,6 +116,11 @@ impl Writer {
     /// # Errors
     /// The disk is full, or standard output was closed.
     pub fn write(&mut self, rows: &Encoded) -> Result<()> {
+        if rows.rows > 0
+            && let Some(header) = self.pending.take()
+        {
+            self.write(&header)?;
+        }
         self.rows += rows.rows;
         rows.pieces.iter().try_for_each(|piece| match &mut self.sink {
             Sink::Npy(file) | Sink::Csv(file) => {
@@ -129,6 +145,9 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write`].
     pub fn finish(mut self) -> Result<()> {
+        if let Some(header) = self.pending.take() {
+            self.write(&header)?;
+        }
         match self.sink {
             Sink::Npy(mut file) => {
                 if !self.counted {

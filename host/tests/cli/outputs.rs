@@ -149,7 +149,7 @@ fn a_refused_allocation_is_an_error() {
         .unwrap()
         .set_len(128 + (8 << 30))
         .unwrap();
-    let data = "[model]\nkind = 'realnvp'\n[target]\ndata = 'hole.npy'\n";
+    let data = "[model]\nkind = 'realnvp'\n[target]\ndata = 'hole.npy'\nstream = false\n";
     fs::write(path.join("hole.toml"), data).unwrap();
 
     let train = |config, set| {

@@ -104,7 +104,8 @@ fn names_go_with_the_model() {
         serde_json::from_str(&ok(path, &["inspect", model, "--json"])).unwrap();
     let expected = serde_json::json!({ "row": ["right", "left"], "context": ["field"] });
     assert_eq!(json["columns"], expected);
-    let source = ok(path, &["codegen", model]);
+    ok(path, &["codegen", model, "-o", "model.rs"]);
+    let source = std::fs::read_to_string(path.join("model.rs")).unwrap();
     for constant in [
         "pub const COLUMNS: [&str; DIM] = [\"right\", \"left\"];",
         "pub const CONTEXT_COLUMNS: [&str; CONTEXT] = [\"field\"];",

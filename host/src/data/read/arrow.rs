@@ -60,7 +60,7 @@ impl Messages {
 
     /// The first message: what columns there are.
     pub(super) fn schema(&mut self) -> Result<Schema, String> {
-        let (metadata, _) = self.next()?.ok_or("has no schema")?;
+        let [metadata, _] = self.next()?.ok_or("has no schema")?;
         let message = root_as_message(&metadata).map_err(|e| e.to_string())?;
         let schema = message.header_as_schema().ok_or("does not begin with a schema")?;
         if !schema.endianness().equals_to_target_endianness() {
@@ -75,7 +75,7 @@ impl Messages {
         schema: &SchemaRef,
         columns: &[usize],
     ) -> Result<Option<RecordBatch>, String> {
-        while let Some((metadata, body)) = self.next()? {
+        while let Some([metadata, body]) = self.next()? {
             let message = root_as_message(&metadata).map_err(|e| e.to_string())?;
             if let Some(batch) = message.header_as_record_batch() {
                 if !fits(&batch, &body) {
@@ -95,7 +95,7 @@ impl Messages {
     }
 
     /// A message and its body.
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+    fn next(&mut self) -> Result<Option<[Vec<u8>; 2]>, String> {
         let word = self.bytes(4, true)?;
         let word = match word[..] {
             [0xff, 0xff, 0xff, 0xff] => self.bytes(4, false)?,
@@ -112,7 +112,7 @@ impl Messages {
         let message = root_as_message(&metadata).map_err(|e| e.to_string())?;
         let length = u64::try_from(message.bodyLength()).map_err(|e| e.to_string())?;
         let body = self.bytes(length, false)?;
-        Ok(Some((metadata, body)))
+        Ok(Some([metadata, body]))
     }
 
     /// So many bytes, in memory that grows as they come; none at the end, where that may be.

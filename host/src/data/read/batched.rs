@@ -33,7 +33,7 @@ const BATCH: usize = 1 << 17;
 const LONGEST_LIST: usize = 1 << 16;
 
 /// An open table.
-pub(super) struct Table {
+pub(super) struct Batched {
     format: &'static str,
     places: Vec<Place>,
     batches: Batches,
@@ -71,7 +71,7 @@ type Iter = Box<dyn Iterator<Item = Result<RecordBatch, String>>>;
 /// Begins with some of the file's columns, in order, and says which the batches have.
 type Begin = Box<dyn FnOnce(Vec<usize>) -> Result<(Vec<usize>, Iter), String>>;
 
-impl Table {
+impl Batched {
     /// Reads the index of a Parquet file.
     pub(super) fn open_parquet(file: File) -> Result<Opened, String> {
         let format = "Parquet";
@@ -80,7 +80,7 @@ impl Table {
         let left = u64::try_from(rows).map_err(|_| format!("has {rows} rows, by its index"))?;
         let places = places(builder.schema())?;
         let begin = Box::new(|roots| begin_parquet(builder, roots));
-        Table::new(format, places, begin, Some(left))
+        Batched::opened(format, places, begin, Some(left))
     }
 
     /// Reads the schema of an Arrow IPC file, in the format of files or, as a pipe must, in that of
@@ -95,10 +95,10 @@ impl Table {
             let next = move || messages.batch(&schema, &columns).transpose();
             Ok((roots, Box::new(std::iter::from_fn(next))))
         };
-        Table::new(format, places, Box::new(begin), None)
+        Batched::opened(format, places, Box::new(begin), None)
     }
 
-    fn new(
+    fn opened(
         format: &'static str,
         places: Vec<Place>,
         begin: Begin,
@@ -109,8 +109,8 @@ impl Table {
             return Err("has no columns".into());
         }
         let (batches, roots, columns) = (Batches::Pending(begin), Vec::new(), Vec::new());
-        let table = Table { format, places, batches, left, roots, columns, rows: 0, next: 0 };
-        Ok((Source::Table(table), names.len(), Some(names)))
+        let table = Batched { format, places, batches, left, roots, columns, rows: 0, next: 0 };
+        Ok((Source::Batched(table), names.len(), Some(names)))
     }
 
     /// Appends up to `rows` rows and says how many.
