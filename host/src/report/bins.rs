@@ -228,7 +228,8 @@ mod tests {
 
     #[test]
     fn outliers_are_counted_and_not_drawn() {
-        let mut values: Vec<f64> = (0..10_000).map(|i| (f64::from(i) * 0.618) % 1.0).collect();
+        let mut values: Vec<f64> =
+            (0..10_000).map(|i| (f64::from(i) * 0.618_033_988_749_894_9) % 1.0).collect();
         values[..3].copy_from_slice(&[1e9, -1e9, f64::NAN]);
         let bins = Bins::of(&[values[..].into()]);
         let [low, high] = bins.ends();
