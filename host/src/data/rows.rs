@@ -94,7 +94,7 @@ impl Stored {
         Stored { file, element, start, centring, units, order, held_out, n }
     }
 
-    /// Training rows, which there are.
+    /// How many training rows there are.
     pub fn count(&self) -> u64 {
         self.n
     }
