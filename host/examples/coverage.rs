@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (energy, beta) = (hamiltonian.energy()?, hamiltonian.beta());
     let seeds = seeds.first().map_or(Ok(100), |seeds| seeds.parse())?;
     let runs = |n| -> Result<Vec<Estimate>, pushforward_host::error::Error> {
-        let run = |seed| estimate(&model, &*energy, beta, n, seed, &|| Ok(()), |_, _| ());
+        let run = |seed| estimate(&model, &*energy, beta, n, seed, &|| Ok(()));
         (1..=seeds).map(run).collect()
     };
     let (few, many) = (runs(10_000)?, runs(50_000)?);

@@ -146,38 +146,41 @@ fn parse(bytes: &[u8]) -> std::result::Result<(State, String), String> {
         return Err(damaged(&format!("its format is '{format}', expected '{FORMAT}'")));
     }
     let has_best = metadata.contains_key("best_step");
-    let (mut bytes, mut names) = (Vec::new(), Vec::new());
-    for (i, name) in NAMES.into_iter().enumerate() {
+    let needed = |name: &str| match name {
+        "average" => false,
+        "best" => has_best,
+        _ => true,
+    };
+    // Nothing for a part that is not there and need not be.
+    let mut parts: [Vec<u8>; NAMES.len()] = Default::default();
+    for (part, name) in parts.iter_mut().zip(NAMES) {
         match file.tensor(name) {
-            Ok(tensor) => bytes.push(tensor.data().to_vec()),
-            Err(e) if i < 3 || i == 4 && has_best => return Err(damaged(&e)),
-            Err(_) => continue,
+            Ok(tensor) => *part = tensor.data().to_vec(),
+            Err(e) if needed(name) => return Err(damaged(&e)),
+            Err(_) => {}
         }
-        names.push(name);
     }
-    if checksum(&metadata, &bytes) != entry("checksum")? {
+    if checksum(&metadata, &parts) != entry("checksum")? {
         return Err(damaged(&"its checksum does not match its content"));
     }
-    let part = |name: &str| {
-        let found = names.iter().zip(&bytes).find(|(there, _)| **there == name);
-        let bytes = found.map_or(&[][..], |(_, bytes)| &bytes[..]);
-        bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<f32>>()
-    };
+    let floats =
+        |bytes: Vec<u8>| bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let [parameters, first_moment, second_moment, average, best] = parts.map(floats);
     let step = |key: &str| entry(key)?.parse().map_err(|e| damaged(&format!("{key}: {e}")));
     let number = |key: &str| entry(key)?.parse().map_err(|e| damaged(&format!("{key}: {e}")));
     let best = if has_best {
-        let (nll, parameters) = (number("best_nll")?, part("best"));
-        Some(Best { step: step("best_step")?, nll, parameters })
+        Some(Best { step: step("best_step")?, nll: number("best_nll")?, parameters: best })
     } else {
         None
     };
+    let (step_reached, rate_scale) = (step("step")?, number("rate_scale")?);
     let train = TrainState {
-        step: step("step")?,
-        parameters: part("parameters"),
-        first_moment: part("first_moment"),
-        second_moment: part("second_moment"),
-        average: part("average"),
-        rate_scale: number("rate_scale")?,
+        step: step_reached,
+        parameters,
+        first_moment,
+        second_moment,
+        average,
+        rate_scale,
     };
     Ok((State { train, best, scaled: step("scaled")? }, entry("config")?))
 }

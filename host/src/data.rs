@@ -27,7 +27,7 @@ pub use atomic::{Atomic, sweep, write_file};
 pub use columns::{Column, Columns};
 pub use order::Order;
 pub use place::{distinct, is_standard_output};
-pub use read::{Cell, Reader, on_disk, read_all};
+pub use read::{Cell, Reader, on_disk};
 pub use rows::{Rows, Stored};
 pub use standardize::Units;
 pub use table::{HELD_BYTES, HELD_OUT_BYTES, Table, Wanted};

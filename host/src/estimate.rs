@@ -67,7 +67,6 @@ pub fn estimate(
     n: u64,
     seed: u64,
     go_on: &dyn Fn() -> Result<()>,
-    mut watch: impl FnMut(f64, f64),
 ) -> Result<Estimate> {
     let dim = model.dim();
     let chunk = model.chunk_rows().min(usize::try_from(n).unwrap_or(usize::MAX));
@@ -91,7 +90,6 @@ pub fn estimate(
         pairs.for_each(|(row, e)| *e = energy.energy(row));
         for (&log_q, &e) in log_q[..m].iter().zip(&energies) {
             let ln_w = -beta * e - f64::from(log_q);
-            watch(e, ln_w);
             weights.push(ln_w);
             tail.push(ln_w);
             let accepted = chain.step(ln_w, uniforms.block(done, 0)[0]);
@@ -121,9 +119,15 @@ pub fn estimate(
 }
 
 fn standard_error(blocks: &[f64]) -> f64 {
-    let n = blocks.len() as f64;
-    let mean = blocks.iter().sum::<f64>() / n;
-    (blocks.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n * (n - 1.0))).sqrt()
+    let [n, _, squares] = spread(blocks.iter().copied());
+    (squares / (n * (n - 1.0))).sqrt()
+}
+
+/// The number of values, their mean, and the sum of squares about it.
+pub(crate) fn spread(values: impl Iterator<Item = f64> + Clone) -> [f64; 3] {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    [n, mean, values.map(|x| (x - mean).powi(2)).sum()]
 }
 
 impl Estimate {

@@ -31,6 +31,7 @@ use crate::data::{Table, Units, Wanted};
 use crate::device::Device;
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable, note};
+use crate::estimate::spread;
 use crate::loaded::Loaded;
 use crate::run::set_aside;
 use crate::train::{
@@ -501,10 +502,8 @@ pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) ->
         let (x, contexts) = apart(rows, dim, width);
         model.given(&contexts).log_prob(&x, scores);
     }
-    let n = scores.len() as f64;
-    let mean = scores.iter().map(|s| -f64::from(*s)).sum::<f64>() / n;
-    let spread = scores.iter().map(|s| (-f64::from(*s) - mean).powi(2)).sum::<f64>();
-    Ok([mean, (spread / (n * (n - 1.0))).sqrt()])
+    let [n, mean, squares] = spread(scores.iter().map(|s| -f64::from(*s)));
+    Ok([mean, (squares / (n * (n - 1.0))).sqrt()])
 }
 
 /// Coordinates and contexts of rows that have both.

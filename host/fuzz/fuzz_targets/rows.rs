@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use pushforward::domain::{Domain, Kind};
-use pushforward_host::data::{Column, read_all};
+use pushforward_host::data::{Column, Table, Wanted};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("pushforward-fuzz-{}", std::process::id()));
@@ -18,11 +18,24 @@ pub fn read(ending: &str, bytes: &[u8]) {
     for kind in [Kind::Real, Kind::Spin, Kind::Category(3)] {
         // The first column as context too, where there is another.
         for context in [&[][..], &[Column::Number(1)]] {
-            let read = read_all(&path, context, None, Domain::Uniform(kind));
-            if let Ok((rows, columns)) = read {
+            for standardize in [false, true] {
+                let table = Table::read(&Wanted {
+                    path: &path,
+                    context,
+                    dim: None,
+                    domain: Domain::Uniform(kind),
+                    standardize,
+                    stream: None,
+                    validation: 0.0,
+                    seed: 0,
+                });
+                let Ok(Table { rows, columns, .. }) = table else { continue };
+                let rows = rows.in_memory(columns.width()).expect("they were read");
                 assert_eq!(columns.width(), columns.dim + context.len());
                 assert!(!rows.is_empty() && rows.len() % columns.width() == 0);
-                assert!(rows.iter().all(|x| kind.contains(*x)));
+                let kinds = (0..columns.width())
+                    .map(|i| if standardize && i >= columns.dim { Kind::Real } else { kind });
+                assert!(rows.iter().zip(kinds.cycle()).all(|(x, kind)| kind.contains(*x)));
             }
         }
     }

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::calibration::{BINS, Calibration, DRAWS, LEVELS};
 use crate::data::{Column, Columns, Reader};
 use crate::error::{Error, Result};
+use crate::fit::apart;
 use crate::import::SourceRows;
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
@@ -149,27 +150,14 @@ fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Findin
             "--context: found {found} columns, expected {one}, the model's context"
         )));
     }
-    let by_name = named.is_some();
     let columns = match named {
         Some(columns) => columns,
         None => Columns::of(data, &reader, &given, Some(model.dim()))?,
     };
     let mut values = Vec::new();
-    while values.len() < CALIBRATED * columns.width() {
-        let missing = CALIBRATED - values.len() / columns.width();
-        if reader.next_rows(missing, &mut values)? == 0 {
-            break;
-        }
-    }
-    if !by_name {
-        columns.order(&mut values);
-    }
-    let (mut rows, mut contexts) = (Vec::new(), Vec::new());
-    for row in values.chunks_exact(columns.width()) {
-        let (coordinates, given) = row.split_at(columns.dim);
-        rows.extend_from_slice(coordinates);
-        contexts.extend_from_slice(given);
-    }
+    reader.next_rows(CALIBRATED, &mut values)?;
+    columns.order(&mut values);
+    let (rows, contexts) = apart(&values, columns.dim, columns.width());
     let found = Calibration::measure(model, &rows, &contexts, SEED);
     if found.rows < LEAST_CALIBRATED {
         let n = found.rows;

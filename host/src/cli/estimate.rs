@@ -42,7 +42,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         args.n,
         args.seed,
         &super::stop_if_interrupted,
-        |_, _| (),
     )?;
     if args.json {
         let mut object = found.to_json();

@@ -10,7 +10,7 @@ use crate::config::{Config, TargetConfig};
 use crate::data::{Units, write_file};
 use crate::device::Device;
 use crate::error::{Error, Result, note};
-use crate::estimate::{Estimate, estimate};
+use crate::estimate::{Estimate, estimate, spread};
 use crate::fit::{Fit, Problem, fit, mean_nll};
 use crate::loaded::Loaded;
 use crate::paths::PathDifference;
@@ -108,8 +108,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
         (name.replace('_', " "), format!("{mean:.6} ± {deviation:.6}"))
     };
     let lines: Vec<_> = over_seeds.iter().map(line).collect();
-    let told = format!("mean ± standard deviation over {seeds} seeds; each in a folder of its own");
-    super::print(&format!("{}{told} in {}\n", super::table(&lines), folder.display()))
+    let folders = folder.join("seed-*");
+    let told = format!(
+        "mean ± standard deviation over {seeds} seeds, each in a folder of its own; `report {}` puts \
+         them side by side",
+        folders.display()
+    );
+    super::print(&format!("{}{told}\n", super::table(&lines)))
 }
 
 /// Figures that differ from seed to seed.
@@ -130,12 +135,10 @@ const OVER_SEEDS: [&str; 12] = [
 
 /// Mean and standard deviation of what all runs measured.
 fn over_seeds(runs: &[Map<String, Json>]) -> Vec<(&'static str, [f64; 2])> {
-    let n = runs.len() as f64;
     let of = |name: &'static str| {
         let values = runs.iter().map(|figures| figures.get(name)?.as_f64());
         let values: Vec<f64> = values.collect::<Option<_>>()?;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        let [n, mean, squares] = spread(values.into_iter());
         Some((name, [mean, (squares / (n - 1.0)).sqrt()]))
     };
     OVER_SEEDS.into_iter().filter_map(of).collect()
@@ -271,7 +274,7 @@ impl Evaluation {
         let estimate = match &problem.energy {
             Some((energy, hamiltonian)) => {
                 let (beta, n) = (hamiltonian.beta(), config.train.evaluate);
-                Some(estimate(model, &**energy, beta, n, seed, go_on, |_, _| {})?)
+                Some(estimate(model, &**energy, beta, n, seed, go_on)?)
             }
             None => None,
         };

@@ -35,6 +35,8 @@ pub struct Columns {
     /// Where each column comes from, counted from 0.
     pub from: Vec<usize>,
     names: Option<Vec<String>>,
+    /// Whether the reader itself brings them into this order.
+    selected: bool,
 }
 
 impl Columns {
@@ -61,7 +63,8 @@ impl Columns {
             return Err(wrong(format!("has {found} values a row{besides}, expected {expected}")));
         }
         from.extend(given);
-        Ok(Columns { dim: found, from, names: reader.names().map(<[String]>::to_vec) })
+        let names = reader.names().map(<[String]>::to_vec);
+        Ok(Columns { dim: found, from, names, selected: false })
     }
 
     /// Where the columns of the context are.
@@ -112,7 +115,7 @@ impl Columns {
         });
         reader.select(from.clone());
         let names = reader.names().map(<[String]>::to_vec);
-        Ok(Some(Columns { dim, from, names }))
+        Ok(Some(Columns { dim, from, names, selected: true }))
     }
 
     /// What a model of these columns calls them, if the file does.
@@ -137,9 +140,9 @@ impl Columns {
         }
     }
 
-    /// Brings whole rows into the model's order.
+    /// Brings whole rows, as the reader gave them, into the model's order.
     pub fn order<T: Copy>(&self, rows: &mut [T]) {
-        if self.from.iter().enumerate().all(|(to, from)| to == *from) {
+        if self.selected || self.from.iter().enumerate().all(|(to, from)| to == *from) {
             return;
         }
         let mut was = Vec::with_capacity(self.width());

@@ -1,6 +1,6 @@
 //! Rows from files, a chunk at a time, whatever the format.
 //!
-//! A format opens a [`Source`] and fills [`Rows`] from it; what a value may be, what a missing one is
+//! A format opens a [`Source`] and fills [`Sink`] from it; what a value may be, what a missing one is
 //! and how an error says where is written once, here and in [`cell`]. Columns that nobody asked for
 //! ([`Reader::select`]) are not looked at: a table may have text beside its numbers.
 
@@ -26,7 +26,6 @@ pub(super) use self::csv::reads_as_number;
 use self::npy::Npy;
 use super::npy::Element;
 use super::place;
-use super::{Column, Columns};
 use crate::error::{Error, Result};
 
 /// An open array, read front to back.
@@ -220,7 +219,7 @@ impl Reader {
         let (width, start) = (self.width(), out.len());
         let chosen = self.chosen.as_deref();
         let (kinds, first) = (&self.kinds, self.row);
-        let mut to = Rows { kinds, chosen, width, first, start, out };
+        let mut to = Sink { kinds, chosen, width, first, start, out };
         let read = match &mut self.source {
             Source::Npy(npy) => npy.next_rows(rows, &mut to),
             Source::Csv(csv) => csv.next_rows(rows, self.width, &mut to),
@@ -242,28 +241,6 @@ impl Reader {
         debug_assert_eq!(filled, read * width);
         Ok(read)
     }
-}
-
-/// A whole array, `[rows × width]` row by row, with columns in the order of `Columns`: those of
-/// `context` last, `dim` others first.
-///
-/// # Errors
-/// As [`Reader::open`], [`Reader::next_rows`] and [`Columns::of`]; an array without rows is one too.
-pub fn read_all(
-    path: &Path,
-    context: &[Column],
-    dim: Option<usize>,
-    domain: Domain<'_>,
-) -> Result<(Vec<f32>, Columns)> {
-    let mut reader = Reader::open(path, None, domain)?;
-    let columns = Columns::of(path, &reader, context, dim)?;
-    let mut values = reader.room()?;
-    while reader.next_rows(1 << 14, &mut values)? > 0 {}
-    if values.is_empty() {
-        return Err(Error::input(path, "has no rows"));
-    }
-    columns.order(&mut values);
-    Ok((values, columns))
 }
 
 /// The formats, as errors name them.
@@ -330,7 +307,7 @@ enum Fault {
 }
 
 /// Rows on their way out of a file.
-struct Rows<'a, T> {
+struct Sink<'a, T> {
     kinds: &'a Kinds,
     chosen: Option<&'a [usize]>,
     width: usize,
@@ -340,7 +317,7 @@ struct Rows<'a, T> {
     out: &'a mut Vec<T>,
 }
 
-impl<T> Rows<'_, T> {
+impl<T> Sink<'_, T> {
     /// Values that have come.
     fn len(&self) -> usize {
         self.out.len() - self.start

@@ -14,7 +14,8 @@ use rayon::prelude::*;
 
 use super::centring::Centring;
 use super::npy::Element;
-use super::{HELD_OUT_BYTES, Order, Units};
+use super::table::most_held_out;
+use super::{Order, Units};
 use crate::error::{Error, Result};
 
 /// Rows of training, `[n][width]`, in a random order.
@@ -77,7 +78,7 @@ impl Rows {
     pub fn in_memory(&self, width: usize) -> Result<Cow<'_, [f32]>> {
         match self {
             Rows::Held(rows) => Ok(rows[..].into()),
-            Rows::Stored(_) => self.first((HELD_OUT_BYTES as usize / (4 * width)).max(1), width),
+            Rows::Stored(_) => self.first(most_held_out(width) as usize, width),
         }
     }
 }

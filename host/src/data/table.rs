@@ -23,6 +23,11 @@ pub const HELD_BYTES: u64 = 1 << 28;
 /// Most bytes (as f32) of a table in its file that are held out.
 pub const HELD_OUT_BYTES: u64 = 1 << 26;
 
+/// Rows of `width` numbers that this is, one at least.
+pub(super) fn most_held_out(width: usize) -> u64 {
+    (HELD_OUT_BYTES / (4 * width as u64)).max(1)
+}
+
 /// Which table, and what is made of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
@@ -116,7 +121,7 @@ impl Table {
         place: (Element, u64),
     ) -> Result<Table> {
         let width = reader.centring.columns.width();
-        let held = Held::new(wanted, n, (HELD_OUT_BYTES / (4 * width as u64)).max(1))?;
+        let held = Held::new(wanted, n, most_held_out(width))?;
         let size = n as f64 * width as f64 / f64::from(1 << 28);
         note(format!("{}: {size:.2} GiB as f32, left on disk", wanted.path.display()));
         let mut held_out = vec![0.0; held.n as usize * width];

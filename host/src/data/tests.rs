@@ -7,6 +7,21 @@ use super::*;
 const REAL: Domain<'_> = Domain::Uniform(Kind::Real);
 const SPIN: Domain<'_> = Domain::Uniform(Kind::Spin);
 
+/// A whole array, row by row, in the order of its columns.
+pub(super) fn read_all(
+    path: &std::path::Path,
+    context: &[Column],
+    dim: Option<usize>,
+    domain: Domain<'_>,
+) -> crate::error::Result<(Vec<f32>, Columns)> {
+    let mut reader = Reader::open(path, None, domain)?;
+    let columns = Columns::of(path, &reader, context, dim)?;
+    let mut values = reader.room()?;
+    while reader.next_rows(1 << 14, &mut values)? > 0 {}
+    columns.order(&mut values);
+    Ok((values, columns))
+}
+
 fn folder(name: &str) -> std::path::PathBuf {
     let folder =
         std::env::temp_dir().join(format!("pushforward-data-{name}-{}", std::process::id()));

@@ -49,8 +49,7 @@ impl Operation for TakeRows {
                         true => (u64::from(context.step.first_row) + place).min(rows - 1),
                         false => picked(context.step.key, place, rows),
                     };
-                    let row = row as usize;
-                    let row = &context.data[row * width..(row + 1) * width];
+                    let row = &context.data[row as usize * width..][..width];
                     for (d, v) in row[columns.clone()].iter().enumerate() {
                         to[d * n + c] = *v;
                         if context.copies == 2 {

@@ -17,8 +17,8 @@ const DOTS_OF_PANEL: usize = 2000;
 /// Dots of one colour that lie above those of the other: both are to be seen.
 const LAYER: usize = 200;
 
-/// Rows of one source.
-pub(super) struct Rows<'a> {
+/// Rows that are drawn, and whose they are.
+pub(super) struct Source<'a> {
     /// `[n][dim]`.
     pub(super) rows: &'a [f32],
     /// One a row.
@@ -29,7 +29,7 @@ pub(super) struct Rows<'a> {
 
 /// The model's rows and, if there is anything to hold them against, that. Rows with weights have
 /// marginals alone.
-pub(super) fn figure(dim: usize, names: &[String], sources: &[Rows<'_>]) -> Figure {
+pub(super) fn figure(dim: usize, names: &[String], sources: &[Source<'_>]) -> Figure {
     let shown = dim.min(MOST);
     let column = |rows: &[f32], d: usize| -> Vec<f64> {
         rows.iter().skip(d).step_by(dim).map(|x| f64::from(*x)).collect()

@@ -5,7 +5,7 @@
 //! wrote showed.
 
 use super::bins::{Bins, Sample};
-use super::corner::{self, Rows};
+use super::corner::{self, Source};
 use super::left::Left;
 use super::plot::{self, Colour, MODEL, Mark, Panel, Placed, TRUTH};
 use super::scale::Scale;
@@ -44,6 +44,7 @@ pub(super) fn figures(
     go_on: GoOn<'_>,
 ) -> Result<Vec<Figure>> {
     let draws = Draws::new(model, problem, left.seed(), go_on)?;
+    let weights = draws.weights();
     let mut figures = Vec::new();
     if let [height, width] = *model.model.description().shape() {
         let lattices = |title: &str, rows: &[f32]| {
@@ -56,19 +57,18 @@ pub(super) fn figures(
             figures.push(lattices("Rows of the data", &draws.data));
         }
     } else {
-        let weights = draws.weights();
-        let mut sources = vec![Rows { rows: &draws.rows, weights: None, name: "model" }];
+        let mut sources = vec![Source { rows: &draws.rows, weights: None, name: "model" }];
         if !draws.data.is_empty() {
-            sources.push(Rows { rows: &draws.data, weights: None, name: "data" });
+            sources.push(Source { rows: &draws.data, weights: None, name: "data" });
         } else if !weights.is_empty() {
             let (rows, weights) = (&draws.rows, Some(&weights[..]));
-            sources.push(Rows { rows, weights, name: "target, by weights" });
+            sources.push(Source { rows, weights, name: "target, by weights" });
         }
         figures.push(corner::figure(model.dim(), &left.coordinates(model.dim()), &sources));
     }
     if let Some((energy, _)) = problem.and_then(|problem| problem.energy.as_ref()) {
-        figures.push(energies(energy.name(), &draws));
-        figures.push(weights(left, &draws));
+        figures.push(energies(energy.name(), &draws, &weights));
+        figures.push(importance(left, &draws));
     }
     if let Some(problem) = problem
         && !model.is_discrete()
@@ -144,10 +144,9 @@ impl Draws {
     }
 }
 
-fn energies(name: &str, draws: &Draws) -> Figure {
-    let weights = draws.weights();
+fn energies(name: &str, draws: &Draws, weights: &[f64]) -> Figure {
     let model = Sample::from(&draws.energies[..]);
-    let target = Sample { weights: Some(&weights), ..model };
+    let target = Sample { weights: Some(weights), ..model };
     let bins = Bins::of(&[model, target]);
     let [model, target] = [model, target].map(|sample| bins.count(sample));
     let most = model.heights.iter().chain(&target.heights).copied().fold(0.0, f64::max);
@@ -165,7 +164,7 @@ fn energies(name: &str, draws: &Draws) -> Figure {
     Figure { keys, caption, ..Figure::new(title, plot::wide(title, panel)) }
 }
 
-fn weights(left: &Left, draws: &Draws) -> Figure {
+fn importance(left: &Left, draws: &Draws) -> Figure {
     let sample = Sample::from(&draws.ln_w[..]);
     let bins = Bins::of(&[sample]);
     let counts = bins.count(sample);

@@ -18,7 +18,7 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
 use super::bins::Bins;
-use super::scale::Scale;
+use super::scale::{Scale, extremes};
 
 /// Font size, in the units of pictures.
 const FONT: f64 = 22.0;
@@ -214,8 +214,8 @@ pub(super) fn cells(
     let gap = 16;
     let lines = lattices.div_ceil(columns) as i32;
     let size = [columns as i32 * (wide + gap), lines * (tall + gap)].map(|x| x.max(1) as u32);
-    let finite = || rows.iter().copied().filter(|x| x.is_finite());
-    let (low, high) = (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::MIN, f32::max));
+    let ends = extremes(rows.iter().map(|x| f64::from(*x))).unwrap_or_default();
+    let [low, high] = ends.map(|end| end as f32);
     // What is not finite is as dark as the least.
     let shade = |x: f32| ((SHADES - 1.0) * (x - low) / (high - low).max(1e-9)).round() as u8;
     let mut text = String::new();

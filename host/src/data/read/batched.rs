@@ -25,7 +25,7 @@ use pushforward::domain::Kind;
 
 use super::arrow::Messages;
 use super::cell::{Cell, truth};
-use super::{Fault, Opened, Rows, Source};
+use super::{Fault, Opened, Sink, Source};
 
 /// Values of a batch of a Parquet file, about.
 const BATCH: usize = 1 << 17;
@@ -117,7 +117,7 @@ impl Batched {
     pub(super) fn next_rows<T: Cell>(
         &mut self,
         rows: usize,
-        to: &mut Rows<'_, T>,
+        to: &mut Sink<'_, T>,
     ) -> Result<usize, Fault> {
         for n in 0..rows {
             while self.next == self.rows {

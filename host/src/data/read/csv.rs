@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::cell::Cell;
-use super::{Fault, Opened, Rows, Source};
+use super::{Fault, Opened, Sink, Source};
 
 /// The longest line (bytes): what has longer ones is no table.
 const LONGEST_LINE: usize = 1 << 26;
@@ -35,7 +35,7 @@ impl Csv {
         &mut self,
         rows: usize,
         width: usize,
-        to: &mut Rows<'_, T>,
+        to: &mut Sink<'_, T>,
     ) -> Result<usize, Fault> {
         for n in 0..rows {
             let Some(record) = self.next().map_err(Fault::File)? else { return Ok(n) };

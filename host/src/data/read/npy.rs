@@ -6,7 +6,7 @@ use half::f16;
 use pushforward::domain::Kind;
 
 use super::cell::{Cell, truth};
-use super::{Fault, Kinds, Opened, PIECE, Rows, Source};
+use super::{Fault, Kinds, Opened, PIECE, Sink, Source};
 use crate::data::npy::{Element, Header};
 
 /// An open array.
@@ -54,7 +54,7 @@ impl Npy {
     pub(super) fn next_rows<T: Cell>(
         &mut self,
         rows: usize,
-        to: &mut Rows<'_, T>,
+        to: &mut Sink<'_, T>,
     ) -> Result<usize, Fault> {
         let n = rows.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let (element, values) = (self.element, to.reserve(n)?);

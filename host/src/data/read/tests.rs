@@ -16,6 +16,8 @@ use parquet::file::properties::WriterProperties;
 use pushforward::noise::block;
 
 use super::*;
+use crate::data::tests::read_all;
+use crate::data::{Table, Wanted};
 
 const REAL: Domain<'_> = Domain::Uniform(Kind::Real);
 
@@ -241,10 +243,18 @@ fn what_is_missing_or_no_number_is_named() {
     assert!(fault("old.feather", b"FEA1....FEA1", REAL).contains("version 1, expected version 2"));
     let empty = table("y", &some(-1));
     assert!(!empty.is_empty());
-    assert!(
-        fault("x.parquet", &parquet(&self::table().slice(0, 0), Compression::SNAPPY), REAL)
-            .contains("has no rows")
-    );
+    let none = parquet(&self::table().slice(0, 0), Compression::SNAPPY);
+    let wanted = Wanted {
+        path: &folder.put("x.parquet", &none),
+        context: &[],
+        dim: None,
+        domain: REAL,
+        standardize: false,
+        stream: None,
+        validation: 0.0,
+        seed: 0,
+    };
+    assert!(Table::read(&wanted).unwrap_err().to_string().contains("has no rows"));
 }
 
 /// A `.npy` file of bytes, `[rows, 2]`.
