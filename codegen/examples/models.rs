@@ -16,7 +16,7 @@ use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, 
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
@@ -84,6 +84,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/circle_fused.safetensors", model(circle(), Fused)?),
         ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
         ("codegen/tests/models/scales_fused.safetensors", model(scales(), Fused)?),
+        ("codegen/tests/models/torus_fused.safetensors", model(torus(), Fused)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -189,6 +190,36 @@ fn boxed() -> Description {
     let mut description = preset::flow(&[4], layers, false);
     if let Description::Flow(flow) = &mut description {
         flow.base = UniformSpec { bound: 3.0 }.into();
+    }
+    description
+}
+
+/// A flow on a torus whose networks read angles, and whose splines are cut at either end of the circle.
+fn torus() -> Description {
+    let bound = std::f32::consts::PI;
+    let closed = |tails| RationalQuadraticSpec::linear(4, bound).with_tails(tails);
+    let angles = |text: &str| text.chars().map(|angle| angle == '1').collect();
+    let network = MlpSpec { hidden: vec![12], ..Default::default() };
+    let masked = MaskedSpec { hidden: vec![12, 9], ..Default::default() };
+    let layers = [
+        CouplingSpec {
+            mask: angles("101"),
+            network: PeriodicSpec { angles: angles("11"), bound, network }.into(),
+            univariate: closed(Tails::Circular).into(),
+        }
+        .into(),
+        AutoregressiveSpec {
+            order: vec![2, 0, 1],
+            kept: 0,
+            fast: Direction::Density,
+            network: PeriodicSpec { angles: angles("111"), bound, network: masked }.into(),
+            univariate: closed(Tails::HalfTurn).into(),
+        }
+        .into(),
+    ];
+    let mut description = preset::flow(&[3], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.base = VonMisesSpec { concentration: 0.5 }.into();
     }
     description
 }

@@ -33,6 +33,7 @@ pushforward_codegen::model! {
     mod circle_fused = "tests/models/circle_fused.safetensors";
     mod analytic_plain = "tests/models/analytic_plain.safetensors";
     mod scales_fused = "tests/models/scales_fused.safetensors";
+    mod torus_fused = "tests/models/torus_fused.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -201,6 +202,7 @@ compiled_equals_loaded!(mixture_fused, load("mixture_fused")?);
 compiled_equals_loaded!(mixture_half, load("mixture_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(circle_fused, load("circle_fused")?);
 compiled_equals_loaded!(scales_fused, load("scales_fused")?);
+compiled_equals_loaded!(torus_fused, load("torus_fused")?);
 compiled_equals_loaded!(analytic_plain, load("analytic_plain")?);
 
 /// A test for a module that takes a context: of one row, one for many rows, one for each.

@@ -152,6 +152,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "circle_fused",
         "analytic_plain",
         "scales_fused",
+        "torus_fused",
         "spins_given_plain",
         "zuko_nsf",
         "zuko_sbi",

@@ -19,7 +19,8 @@
 //! | [`sigmoid`]  | 2.41              |
 //! | [`softplus`] | 1.71              |
 //!
-//! Where an argument is reduced already there is [`sin_reduced`], to 1.92 ulp on its domain.
+//! Where an argument is reduced already there is [`sin_reduced`], to 1.92 ulp on its domain; angles in
+//! half turns, where a reduction is exact, have [`cos_sin_pi`].
 //!
 //! Methods: argument reduction after Cody & Waite, *Software Manual for the Elementary Functions*
 //! (1980); the polynomials are minimax fits of our own (`tests/reference/fit_math.py`); `log1p`
@@ -263,4 +264,28 @@ pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
 pub fn sin_reduced<S: Simd>(s: S, x: S::F) -> S::F {
     let square = s.mul(x, x);
     s.add(x, s.mul(s.mul(x, square), polynomial(s, square, SIN)))
+}
+
+/// `cos(π x)` and `sin(π x)`, to 3 ulp of a result or 2⁻²⁴ of 1, whichever is more, for |x| ≤ 2²²; beyond, 1 and 0. Both
+/// have the period 2 to the bit, where `x` and `x + 2` are floats.
+///
+/// ```
+/// use pushforward::{math::cos_sin_pi, simd::Scalar};
+/// assert_eq!(cos_sin_pi(Scalar, 0.5), [0.0, 1.0]);
+/// assert_eq!(cos_sin_pi(Scalar, -1.0), cos_sin_pi(Scalar, 1.0));
+/// ```
+#[inline(always)]
+pub fn cos_sin_pi<S: Simd>(s: S, x: S::F) -> [S::F; 2] {
+    let (low, high) = (s.splat(-4_194_304.0), s.splat(4_194_304.0));
+    let x = s.select(s.lt(high, x), high, x);
+    let x = s.select(s.lt(x, low), low, x);
+    let half = s.splat(0.5);
+    let turns = s.sub(s.add(s.mul(x, half), s.splat(ROUND)), s.splat(ROUND));
+    let x = s.sub(x, s.add(turns, turns));
+    let size = abs(s, x);
+    let other = s.sub(s.splat(1.0), size);
+    let pi = s.splat(core::f32::consts::PI);
+    let cosine = sin_reduced(s, s.mul(s.sub(half, size), pi));
+    let near = s.select(s.lt(half, size), other, size);
+    [cosine, with_sign(s, sin_reduced(s, s.mul(near, pi)), x)]
 }

@@ -301,6 +301,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "context gates",
         [(0xc0925cc28108f01c, 0x652fd3042859ac17), (0x410f9d767481e2ca, 0xbbcdd1830c77939a)],
     ),
+    (
+        "periodic",
+        [(0xc020ee756a26ed74, 0xc9f21664a3330169), (0x0e658ba61939ff2b, 0xb00ad68b5bb3894c)],
+    ),
+    (
+        "periodic 21",
+        [(0x9cd9ef81cf331eb2, 0x066e832e6cc67cc4), (0x95f4ce8802eb701d, 0x0c0b89f9418e051e)],
+    ),
 ];
 
 #[test]

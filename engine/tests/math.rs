@@ -21,11 +21,24 @@ enum Function {
     Sigmoid,
     Softplus,
     SinReduced,
+    CosPi,
+    SinPi,
 }
 
-use Function::{Exp, Ln, Log1p, Sigmoid, SinReduced, Softplus, Tanh};
+use Function::{CosPi, Exp, Ln, Log1p, Sigmoid, SinPi, SinReduced, Softplus, Tanh};
 
-const ALL: [Function; 7] = [Exp, Ln, Log1p, Tanh, Sigmoid, Softplus, SinReduced];
+const ALL: [Function; 9] = [Exp, Ln, Log1p, Tanh, Sigmoid, Softplus, SinReduced, CosPi, SinPi];
+
+impl Function {
+    /// Whether the function is of use there. Beyond two periods the argument is reduced exactly.
+    fn is_for(self, x: f32) -> bool {
+        match self {
+            SinReduced => x.abs() <= FRAC_PI_2,
+            CosPi | SinPi => x.abs() <= 4.0,
+            _ => true,
+        }
+    }
+}
 
 struct Apply<'a>(Function, &'a [f32], &'a mut [f32]);
 
@@ -42,6 +55,8 @@ impl Kernel for Apply<'_> {
             Sigmoid => map(s, x, y, math::sigmoid::<S>),
             Softplus => map(s, x, y, math::softplus::<S>),
             SinReduced => map(s, x, y, math::sin_reduced::<S>),
+            CosPi => map(s, x, y, |s, x| math::cos_sin_pi(s, x)[0]),
+            SinPi => map(s, x, y, |s, x| math::cos_sin_pi(s, x)[1]),
         }
     }
 }
@@ -88,7 +103,24 @@ fn reference(function: Function, x: f64) -> f64 {
         Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         SinReduced if x.abs() < 1.0 / 32768.0 => x - x * x * x / 6.0,
         SinReduced => x.sin(),
+        SinPi => sin_pi(x - 2.0 * (x / 2.0).round()),
+        CosPi => {
+            let angle = (x - 2.0 * (x / 2.0).round()).abs();
+            sin_pi(0.5 - angle)
+        }
     }
+}
+
+/// sin π x for |x| ≤ 1, by the nearest zero or peak.
+fn sin_pi(x: f64) -> f64 {
+    use std::f64::consts::PI;
+    let size = x.abs();
+    let sine = match size {
+        _ if size <= 0.25 => (PI * size).sin(),
+        _ if size < 0.75 => (PI * (0.5 - size)).cos(),
+        _ => (PI * (1.0 - size)).sin(),
+    };
+    sine.copysign(x)
 }
 
 /// The error of `y` in units in the last place of `exact`; infinity stands for 2^128, where the
@@ -123,7 +155,7 @@ fn walk(function: Function) -> (f64, f32) {
                     let x: Vec<f32> =
                         (first..first + BLOCK).map(|b| f32::from_bits(b as u32)).collect();
                     for (&x, y) in x.iter().zip(apply(Level::best(), function, &x)) {
-                        if function == SinReduced && !(-FRAC_PI_2..=FRAC_PI_2).contains(&x) {
+                        if !function.is_for(x) {
                             continue;
                         }
                         let error = ulps(y, reference(function, f64::from(x)));
@@ -181,6 +213,16 @@ fn softplus_everywhere() {
 #[test]
 fn sin_reduced_on_its_domain() {
     check(SinReduced, 1.91852);
+}
+
+#[test]
+fn cos_pi_of_two_periods() {
+    check(CosPi, 0.0);
+}
+
+#[test]
+fn sin_pi_of_two_periods() {
+    check(SinPi, 0.0);
 }
 
 const SPECIAL: [u32; 24] = [

@@ -125,6 +125,41 @@ fn rows_outside_the_support_score_minus_infinity() {
     });
 }
 
+/// −B and B are one point, and a density of points has one value there: what networks read of it has the
+/// same bits, and the slopes of splines are equal but for rounding.
+#[test]
+fn the_seam_of_a_torus_does_not_show() {
+    let (name, torus) = common::periodic().swap_remove(1);
+    for arithmetic in ARITHMETICS {
+        let model = randomised(torus.clone(), arithmetic, 0.7);
+        let (dim, sampler) = (model.description().dim(), model.sampler().unwrap());
+        let mut rows = vec![0.0f32; N * dim];
+        sampler.sample(3, 0, &mut rows, None);
+        let at = |end: f32| {
+            let mut rows = rows.clone();
+            rows.chunks_mut(dim).enumerate().for_each(|(i, row)| row[i % dim] = end);
+            scored(sampler.given(&[]), &rows, N)
+        };
+        for (low, high) in at(-3.0).into_iter().zip(at(3.0)) {
+            assert!((low - high).abs() < 1e-5, "{name} {arithmetic:?}: {low} and {high}");
+        }
+        // Where networks read the numbers themselves, it does.
+        let mut raw = torus.clone();
+        let Description::Flow(flow) = &mut raw else { panic!() };
+        let LayerSpec::Autoregressive(layer) = &mut flow.layers[0] else { panic!() };
+        let pushforward::model::CausalNetworkSpec::Periodic(periodic) = &layer.network else {
+            panic!()
+        };
+        layer.network = periodic.network.clone().into();
+        let model = randomised(raw, arithmetic, 0.7);
+        let sampler = model.sampler().unwrap();
+        let mut ends = [[-3.0f32; 21], [-3.0; 21]];
+        ends[1][20] = 3.0;
+        let scores = scored(sampler.given(&[]), ends.as_flattened(), 2);
+        assert!((scores[0] - scores[1]).abs() > 1e-2, "{scores:?}");
+    }
+}
+
 #[test]
 fn rows_outside_a_bounded_support_score_minus_infinity() {
     each_sampler(0.3, |name, model, sampler| {

@@ -2,10 +2,12 @@
 //!
 //! `cargo run --release -p pushforward-host --example known_data -- host/configs` writes
 //! `mixture.csv` (four Gaussians in the plane), `skewed.csv` (ten coordinates, each a shifted
-//! log-normal, rotated together) and `conditional.csv` (three readings, given temperature, pressure
-//! and phase) beside the configs of the same names, and prints the entropy of each: the least
-//! negative log-likelihood that any model can reach on fresh rows.
+//! log-normal, rotated together), `conditional.csv` (three readings, given temperature, pressure
+//! and phase) and `torus.csv` (two angles, three von Mises distributions, one of them on the seam) beside
+//! the configs of the same names, and prints the entropy of each: the least negative log-likelihood that
+//! any model can reach on fresh rows.
 
+use std::f64::consts::PI;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -82,6 +84,53 @@ fn conditional(i: u32) -> (Vec<f64>, f64) {
     (vec![temperature, pressure, c[2], 500.0 + 40.0 * first, second, third], log_density)
 }
 
+/// Weight, and for each of two angles the mean and the concentration.
+const ON_TORUS: [(f64, [(f64, f64); 2]); 3] = [
+    (0.5, [(PI, 6.0), (PI, 6.0)]),
+    (0.3, [(-0.5, 3.0), (2.8, 8.0)]),
+    (0.2, [(1.2, 4.0), (-1.0, 2.0)]),
+];
+
+/// Von Mises distributions on a torus, the first around the point where both circles are cut.
+fn torus(i: u32) -> (Vec<f64>, f64) {
+    let unit = |word: u32| (f64::from(word) + 0.5) / 2f64.powi(32);
+    let [which, _] = block([5, 5], [i, 0]);
+    let component = match unit(which) {
+        u if u < 0.5 => 0,
+        u if u < 0.8 => 1,
+        _ => 2,
+    };
+    let draw = |d: usize| {
+        let (mean, kappa) = ON_TORUS[component].1[d];
+        // Rejection from the uniform distribution.
+        let angles = (0..).map(|attempt| block([5, 6 + d as u32], [i, attempt]).map(unit));
+        let accepted = angles.filter_map(|[u, v]| {
+            let z = PI * (2.0 * u - 1.0);
+            (v < (kappa * (z.cos() - 1.0)).exp()).then_some(mean + z)
+        });
+        let angle = accepted.into_iter().next().unwrap_or(mean);
+        // As a file has it, within the circle of f32.
+        let angle = (angle - 2.0 * PI * (angle / (2.0 * PI)).round()) as f32;
+        f64::from(angle.clamp(-std::f32::consts::PI, std::f32::consts::PI))
+    };
+    let x = vec![draw(0), draw(1)];
+    // I₀ is the mean of e^(κ cos) over the circle.
+    let bessel = |kappa: f64| {
+        let each = (0..64).map(|k| (kappa * (PI * f64::from(k) / 32.0).cos()).exp());
+        each.sum::<f64>() / 64.0
+    };
+    let density: f64 = ON_TORUS
+        .iter()
+        .map(|(weight, angles)| {
+            let one = |((mean, kappa), x): (&(f64, f64), &f64)| {
+                (kappa * (x - mean).cos()).exp() / (2.0 * PI * bessel(*kappa))
+            };
+            weight * angles.iter().zip(&x).map(one).product::<f64>()
+        })
+        .sum();
+    (x, density.ln())
+}
+
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     type Draw = fn(u32) -> (Vec<f64>, f64);
@@ -89,6 +138,7 @@ fn main() -> std::io::Result<()> {
         ("mixture.csv", "", mixture as Draw),
         ("skewed.csv", "", skewed),
         ("conditional.csv", "temperature,pressure,phase,counts,drift,state\n", conditional),
+        ("torus.csv", "phi,psi\n", torus),
     ] {
         let mut text = header.to_owned();
         let mut total = 0.0;

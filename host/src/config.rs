@@ -16,7 +16,7 @@ use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::CategoricalSpec;
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{ConditionalPart, EmbeddingSpec, UnivariateSpec};
+use pushforward::model::{BasePart, ConditionalPart, EmbeddingSpec, Support, UnivariateSpec};
 
 use crate::data::Column;
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
@@ -298,18 +298,24 @@ impl Config {
             ) if h.is_spin() => {
                 return Err(mismatch(path, kind, "spins", "made"));
             }
-            (Family::Made { .. }, TargetConfig::Data { standardize: true, context, .. })
-                if context.is_empty() && section::has(&root, "target", "standardize") =>
+            (family, TargetConfig::Data { standardize: true, context, .. })
+                if family.keeps_units()
+                    && context.is_empty()
+                    && section::has(&root, "target", "standardize") =>
             {
-                return Err(Error::input(
-                    path,
-                    "[target] standardize: found true, expected false for discrete values",
-                ));
+                let values = if family.domain().is_real() {
+                    "a base that is not the real line"
+                } else {
+                    "discrete values"
+                };
+                let message =
+                    format!("[target] standardize: found true, expected false for {values}");
+                return Err(Error::input(path, message));
             }
             _ => {}
         }
-        if let (Family::Made { .. }, TargetConfig::Data { standardize, context, .. }) =
-            (&model.family, &mut target)
+        if let TargetConfig::Data { standardize, context, .. } = &mut target
+            && model.family.keeps_units()
         {
             *standardize &= !context.is_empty();
         }
@@ -325,6 +331,17 @@ impl Family {
             Family::Made { hidden, .. } => Some(hidden.as_deref().unwrap_or(&[1])),
             Family::Coupling { hidden, .. } | Family::Autoregressive { hidden, .. } => Some(hidden),
             Family::Layers { .. } => None,
+        }
+    }
+
+    /// Whether values of its rows are what they are in any units, so that their context alone can be
+    /// standardised: they are discrete, or points of an interval or a circle.
+    pub fn keeps_units(&self) -> bool {
+        match self {
+            Family::Layers { base, .. } => {
+                self::base(base).is_ok_and(|base| base.support() != Support::Line)
+            }
+            _ => !self.domain().is_real(),
         }
     }
 

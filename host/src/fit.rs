@@ -135,6 +135,7 @@ impl Problem {
                     },
                     domain,
                     standardize: *standardize,
+                    kept: config.model.family.keeps_units(),
                     stream: *stream,
                     validation: *validation,
                     seed: config.train.seed,
@@ -184,8 +185,9 @@ fn description(
     even: bool,
     context: usize,
 ) -> std::result::Result<Description, String> {
-    let mut description = unconditional(config, target, shape, even)?;
     let embedding = config.embedding.clone().filter(|_| context > 0);
+    let seen = embedding.as_ref().map_or(context, |embedding| embedding.outputs);
+    let mut description = unconditional(config, target, shape, even, seen)?;
     match &mut description {
         Description::Flow(spec) => (spec.context, spec.embedding) = (context, embedding),
         Description::Sites(spec) => (spec.context, spec.embedding) = (context, embedding),
@@ -198,9 +200,11 @@ fn unconditional(
     target: &TargetConfig,
     shape: &[usize],
     even: bool,
+    seen: usize,
 ) -> std::result::Result<Description, String> {
     let dim: usize = shape.iter().product();
-    let affine = matches!(target, TargetConfig::Data { standardize: true, .. });
+    let affine = matches!(target, TargetConfig::Data { standardize: true, .. })
+        && !config.family.keeps_units();
     let (activation, residual) = (config.activation, config.residual);
     let masked = |hidden: &[usize], direct| -> CausalNetworkSpec {
         MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual, ..Default::default() }
@@ -245,7 +249,7 @@ fn unconditional(
         }
         Family::Layers { base, layers, fast } => {
             let base = config::base(base).map_err(|m| format!("[model] base: {m}"))?;
-            let layers = config::layers(layers, shape, *fast)
+            let layers = config::layers(layers, &base, shape, seen, *fast)
                 .map_err(|(l, m)| format!("[[model.layers]] number {}: {m}", l + 1))?;
             // Standardisation is undone by a last affine layer.
             let ends = matches!(layers.last(), Some(LayerSpec::Affine(_)));

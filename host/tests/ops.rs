@@ -510,6 +510,8 @@ fn transforms(device: &Device) {
         (closed(2, 2.1, Tails::Box), autoregressive(7)),
         (closed(4, 2.1, Tails::Circular), coupling(12)),
         (closed(2, 2.1, Tails::Circular), autoregressive(6)),
+        (closed(4, 2.1, Tails::HalfTurn), coupling(11)),
+        (clipped(2, 2.1, Tails::HalfTurn, 1e-2), autoregressive(5)),
         (clipped(5, 3.0, Tails::Linear, 1e-3), coupling(14)),
         (clipped(2, 1.7, Tails::Linear, 0.1), autoregressive(5)),
         (clipped(4, 2.1, Tails::Circular, 1e-2), coupling(12)),

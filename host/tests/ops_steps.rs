@@ -317,12 +317,19 @@ fn gradients_of_other_bases(device: &Device) {
     let cases = [
         (on_box.clone(), SPLINE, 3.9),
         (on_box.clone(), closed(Tails::Box, 4.0), 3.9),
-        (on_box, closed(Tails::Circular, 4.0), 3.9),
+        (on_box.clone(), closed(Tails::Circular, 4.0), 3.9),
         (on_circle(1.7), closed(Tails::Circular, pi), 3.1),
         (on_circle(0.2), closed(Tails::Circular, pi), 3.1),
     ];
-    for (base, map, size) in cases {
+    let same: fn(Description) -> Description = |flow| flow;
+    let angles: fn(Description) -> Description = |flow| periodic(flow, 4.0);
+    let cases = cases.map(|(base, map, size)| (base, map, size, same)).into_iter().chain([
+        (on_box.clone(), closed(Tails::Circular, 4.0), 3.9, angles),
+        (on_box, closed(Tails::HalfTurn, 4.0), 3.9, angles),
+    ]);
+    for (base, map, size, networks) in cases {
         let what = format!("{} {base:?} {map:?}", device.kind());
+        let from_base = |base, map, fast| networks(from_base(base, map, fast));
         let density = model(from_base(base.clone(), map, Direction::Density));
         // Rows none of which is so near a knot, where slopes jump, that a difference crosses it.
         let target = Target::Data { rows: numbers(4 * 50, size, 5).into() };

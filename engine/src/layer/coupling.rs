@@ -181,7 +181,8 @@ impl LayerPart for CouplingSpec {
         } else if moved(&self.mask) == 0 {
             faults.wrong("mask", "all ones", "at least one moved coordinate");
         }
-        faults.within("network", |faults| self.network.check(faults));
+        let (inputs, _) = self.network_sizes(sizes);
+        faults.within("network", |faults| self.network.check(inputs, faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
     }
 

@@ -100,6 +100,7 @@ catalogue! {
     /// A network's kernel.
     AnyNetwork<'a>, each_network:
     Mlp(network::MlpSpec, Called<Mlp<'a, &'a [f32], AnyActivation>>),
+    Periodic(network::PeriodicSpec<network::MlpSpec>, network::AnyPeriodic<'a>),
 }
 
 catalogue! {
@@ -108,6 +109,7 @@ catalogue! {
     /// A causal network's kernel.
     AnyCausalNetwork<'a>, each_causal:
     Masked(network::MaskedSpec, network::AnyMasked<'a>),
+    Periodic(network::PeriodicSpec<network::MaskedSpec>, network::AnyCausalPeriodic<'a>),
 }
 
 catalogue! {
@@ -173,7 +175,7 @@ impl Bijection for AnyLayer<'_> {
 impl NetworkPart for NetworkSpec {
     type Built<'a> = AnyNetwork<'a>;
     delegate! { each_network, NetworkSpec:
-        fn check(faults: &mut Faults);
+        fn check(inputs: usize, faults: &mut Faults);
         fn tensors(inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors);
         fn pack(inputs: usize, outputs: usize, packer: &mut Packer<'_>);
         fn source(inputs: usize, outputs: usize, sources: &mut Sources) -> Source;

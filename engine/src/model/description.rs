@@ -246,7 +246,7 @@ impl Description {
                     faults.wrong("network", "an embedding of no context", "none, or a context");
                 }
                 faults.extent("outputs", embedding.outputs);
-                faults.within("network", |faults| embedding.network.check(faults));
+                faults.within("network", |faults| embedding.network.check(self.context(), faults));
             });
         }
         match self {
@@ -265,7 +265,12 @@ impl Description {
             }
             Description::Sites(sites) => {
                 let n = product(&sites.shape);
-                faults.within("network", |faults| sites.network.check(n, faults));
+                faults.within("network", |faults| {
+                    if matches!(sites.network, CausalNetworkSpec::Periodic(_)) {
+                        faults.wrong("kind", "periodic", "masked, as sites have no angles");
+                    }
+                    sites.network.check(n, faults);
+                });
                 faults.within("conditional", |faults| sites.conditional.check(n, faults));
                 if sites.symmetry == Symmetry::Z2
                     && sites.conditional.domain() != Domain::Uniform(Kind::Spin)

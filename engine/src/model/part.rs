@@ -491,8 +491,8 @@ pub trait NetworkPart {
     type Built<'a>
     where
         Self: 'a;
-    /// Notes what is wrong with it.
-    fn check(&self, faults: &mut Faults);
+    /// Notes what is wrong with it, for this many inputs.
+    fn check(&self, inputs: usize, faults: &mut Faults);
     /// Names its tensors.
     fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors);
     /// Packs them.

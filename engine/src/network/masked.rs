@@ -531,7 +531,7 @@ pub struct MaskedSpec {
 
 /// A masked network of which nothing is known but what was read.
 #[cfg(feature = "model")]
-type AnyOther<'a> =
+pub(super) type AnyOther<'a> =
     Masked<'a, &'a [f32], true, AnyActivation, false, Listed<'a, Vec<usize>>, AnyConditioning>;
 
 /// A masked network of leaky units, with or without direct terms (asking at each site would cost the
@@ -595,10 +595,10 @@ impl MaskedSpec {
         self.shape(sizes, Listed(&self.through))
     }
 
-    fn other<'a>(&'a self, sizes: CausalSizes, residual: bool, weights: &'a [f32]) -> AnyOther<'a> {
+    pub(super) fn other<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyOther<'a> {
         let (units, conditioning) = (self.activation, self.conditioning(sizes.context));
         let network = Masked::trusted_with(self.listed(sizes), units, conditioning, weights);
-        Masked { residual, ..network }
+        Masked { residual: self.residual, ..network }
     }
 
     /// Units of layer `layer` that sites before `site` own; layer `depth` is the outputs.
@@ -766,12 +766,12 @@ impl CausalPart for MaskedSpec {
 
     fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyMasked<'a> {
         let even = self.shape(sizes, Evenly);
-        let (units, residual) = (self.activation, self.residual);
-        let usual = units.is_leaky() && self.through.is_empty() && self.conditioning.is_read();
+        let usual =
+            self.activation.is_leaky() && self.through.is_empty() && self.conditioning.is_read();
         match (self.direct, usual) {
             (true, true) => AnyMasked::Direct(Masked::trusted(even, Leaky, weights)),
             (false, true) => AnyMasked::Plain(Masked::trusted(even, Leaky, weights)),
-            (_, false) => AnyMasked::Other(Called(self.other(sizes, residual, weights))),
+            (_, false) => AnyMasked::Other(Called(self.other(sizes, weights))),
         }
     }
 
@@ -779,7 +779,7 @@ impl CausalPart for MaskedSpec {
         let shape = self.listed(sizes);
         let Shape { sites, inputs, hidden, outputs, context, direct, .. } = shape;
         sources.table(hidden.len() + 13);
-        let counts = self.other(sizes, self.residual, &[]).counts();
+        let counts = self.other(sizes, &[]).counts();
         let weights = sources.weights(counts.total());
         let unit = format!("engine::activation::{}", self.activation.source(sources));
         let (mut owners_ty, owners) = if self.through.is_empty() {

@@ -192,7 +192,7 @@ pub struct MlpSpec {
 impl NetworkPart for MlpSpec {
     type Built<'a> = Called<Mlp<'a, &'a [f32], AnyActivation>>;
 
-    fn check(&self, faults: &mut Faults) {
+    fn check(&self, _: usize, faults: &mut Faults) {
         faults.sizes("hidden", &self.hidden);
         faults.residual(self.residual, &self.hidden, self.activation);
     }

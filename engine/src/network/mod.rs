@@ -11,6 +11,7 @@ pub mod conditioning;
 mod masked;
 mod mlp;
 mod owners;
+mod periodic;
 
 #[cfg(feature = "model")]
 pub use called::Called;
@@ -21,6 +22,9 @@ pub use mlp::Mlp;
 #[cfg(feature = "model")]
 pub use mlp::MlpSpec;
 pub use owners::{Evenly, Listed, Owners, units_before};
+pub use periodic::Periodic;
+#[cfg(feature = "model")]
+pub use periodic::{AnyCausalPeriodic, AnyPeriodic, PeriodicSpec};
 
 use crate::activation::Activation;
 use crate::kernel::Lanes;

@@ -38,12 +38,17 @@
 //! | linear | 3K − 1 | `δ_1 … δ_{K−1}`; `δ_0 = δ_K = 1` | the identity |
 //! | box | 3K + 1 | `δ_0 … δ_K` | nothing: density 0 |
 //! | circular | 3K | `δ_0 … δ_{K−1}`; `δ_K = δ_0` | nothing: −B and B are one point |
+//! | half turn | 3K − 1 | `δ_1 … δ_{K−1}`; `δ_0 = δ_K = 1` | nothing: −B and B are one point |
 //!
 //! Circular splines are those of Rezende et al. 2020, arXiv:2002.02428: the seam stays where it is and
 //! the slope is continuous across it, so the density on the circle is. Box and circular splines are
 //! bijections of a box's coordinate and of an angle, not of the real line, and the noise that they
 //! start from has to lie there too. Their results are held to the interval, which a rounding might
 //! leave by a unit in the last place.
+//!
+//! With a half turn a circle is cut opposite its seam: `f(x)` is that of `x ± B`, the one that lies on the
+//! circle. That is zuko's circular spline, whose slope where it is cut is 1; layer after layer the cut
+//! is at the other end.
 //!
 //! Tails are a type, not a value, so that a program for one kind holds nothing of the others.
 //!
@@ -120,13 +125,15 @@ pub enum Tails {
     Box,
     /// Nothing beyond, with one slope for both ends.
     Circular,
+    /// Nothing beyond, with slope 1 at both ends, after half a turn.
+    HalfTurn,
 }
 
 impl Tails {
     /// Parameters of a spline with `bins` bins.
     pub const fn parameters(self, bins: usize) -> usize {
         match self {
-            Tails::Linear => (3 * bins).saturating_sub(1),
+            Tails::Linear | Tails::HalfTurn => (3 * bins).saturating_sub(1),
             Tails::Box => 3 * bins + 1,
             Tails::Circular => 3 * bins,
         }
@@ -136,8 +143,8 @@ impl Tails {
     #[inline(always)]
     pub const fn slope(self, bins: usize, knot: usize) -> Option<usize> {
         match self {
-            Tails::Linear if knot == 0 || knot == bins => None,
-            Tails::Linear => Some(2 * bins + knot - 1),
+            Tails::Linear | Tails::HalfTurn if knot == 0 || knot == bins => None,
+            Tails::Linear | Tails::HalfTurn => Some(2 * bins + knot - 1),
             Tails::Circular if knot == bins => Some(2 * bins),
             Tails::Box | Tails::Circular => Some(2 * bins + knot),
         }
@@ -146,6 +153,11 @@ impl Tails {
     /// Whether the spline is the identity beyond its interval.
     pub const fn is_linear(&self) -> bool {
         matches!(self, Tails::Linear)
+    }
+
+    /// Whether the slope at both ends is 1.
+    pub const fn ends_are_fixed(self) -> bool {
+        matches!(self, Tails::Linear | Tails::HalfTurn)
     }
 }
 
@@ -174,6 +186,13 @@ impl KnownTails for Boxed {
 pub struct Circular;
 impl KnownTails for Circular {
     const TAILS: Tails = Tails::Circular;
+}
+
+/// [`Tails::HalfTurn`]
+#[derive(Clone, Copy, Debug)]
+pub struct HalfTurned;
+impl KnownTails for HalfTurned {
+    const TAILS: Tails = Tails::HalfTurn;
 }
 
 /// What makes knots of parameters; see the module.
@@ -320,7 +339,7 @@ impl<T: KnownTails, N: Knots> RationalQuadratic<T, N> {
         let least = s.splat(2.0 * self.bound * self.least());
         let [wide, tall] = self.exponentials(s, parameters);
         let mut found = Bin { x: [low; 2], y: [low; 2], slope: [zero; 2] };
-        let inner = 2 * self.bins + if T::TAILS.is_linear() { 0 } else { 1 };
+        let inner = 2 * self.bins + if T::TAILS.ends_are_fixed() { 0 } else { 1 };
         let (mut x, mut y, mut slope) = (low, low, self.end(s, 0, parameters));
         for k in 0..self.bins {
             let (next_x, next_y, next_slope) = if k + 1 < self.bins {
@@ -340,6 +359,16 @@ impl<T: KnownTails, N: Knots> RationalQuadratic<T, N> {
         }
         let [a, b] = found.slope;
         Bin { slope: [self.slope(s, a), self.slope(s, b)], ..found }
+    }
+
+    /// Half a turn on, if the tails say so.
+    #[inline(always)]
+    fn turned<S: Simd>(&self, s: S, x: S::F) -> S::F {
+        if T::TAILS != Tails::HalfTurn {
+            return x;
+        }
+        let bound = s.splat(self.bound);
+        s.select(s.lt(x, s.splat(0.0)), s.add(x, bound), s.sub(x, bound))
     }
 
     /// `new` inside `[−B, B]`, `old` outside.
@@ -401,7 +430,13 @@ impl<T: KnownTails, N: Knots> Univariate for RationalQuadratic<T, N> {
     }
 
     #[inline(always)]
-    fn density<S: Simd>(&self, s: S, x: S::F, parameters: &mut impl Parameters<S>) -> (S::F, S::F) {
+    fn density<S: Simd>(
+        &self,
+        s: S,
+        at: S::F,
+        parameters: &mut impl Parameters<S>,
+    ) -> (S::F, S::F) {
+        let x = self.turned(s, at);
         let bin = self.bin(s, false, x, parameters);
         let ([x0, x1], [y0, y1], [a, b]) = (bin.x, bin.y, bin.slope);
         let (inverse_width, height) = (s.div(s.splat(1.0), s.sub(x1, x0)), s.sub(y1, y0));
@@ -416,7 +451,7 @@ impl<T: KnownTails, N: Knots> Univariate for RationalQuadratic<T, N> {
         let part = s.mul(near, s.add(s.mul(mean, near), s.mul(slope, far)));
         let step = s.mul(s.mul(part, inverse), height);
         let y = s.select(left, s.add(y0, step), s.sub(y1, step));
-        self.with_ends(s, x, y, log_derivative)
+        self.with_ends(s, at, y, log_derivative)
     }
 
     #[inline(always)]
@@ -447,7 +482,7 @@ impl<T: KnownTails, N: Knots> Univariate for RationalQuadratic<T, N> {
         let step = s.mul(width, s.select(left, t, v));
         let x = s.select(left, s.add(x0, step), s.sub(x1, step));
         let (_, log_derivative) = log_derivative(s, [t, v], mean, bin.slope);
-        self.with_ends(s, z, x, log_derivative)
+        self.with_ends(s, z, self.turned(s, x), log_derivative)
     }
 }
 
@@ -474,6 +509,7 @@ pub enum AnyRationalQuadratic {
     Linear(RationalQuadratic<Linear, AnyKnots>),
     Box(RationalQuadratic<Boxed, AnyKnots>),
     Circular(RationalQuadratic<Circular, AnyKnots>),
+    HalfTurn(RationalQuadratic<HalfTurned, AnyKnots>),
 }
 
 #[cfg(feature = "model")]
@@ -484,6 +520,7 @@ macro_rules! each_spline {
             AnyRationalQuadratic::Linear($map) => $then,
             AnyRationalQuadratic::Box($map) => $then,
             AnyRationalQuadratic::Circular($map) => $then,
+            AnyRationalQuadratic::HalfTurn($map) => $then,
         }
     };
 }
@@ -533,7 +570,7 @@ impl KnotsSpec {
 }
 
 /// `{"kind": "rational_quadratic", "bins": K, "bound": B, "tails": "linear"}`, which are the tails of
-/// a file that names none; or `"box"`, or `"circular"`; and `"knots"`, as [`KnotsSpec`] says.
+/// a file that names none; or `"box"`, `"circular"` or `"half_turn"`; and `"knots"`, as [`KnotsSpec`] says.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -607,8 +644,14 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
             (Tails::Circular, Support::Line) => {
                 faults.wrong("tails", found(&"circular"), "tails that leave it in place");
             }
+            (Tails::HalfTurn, Support::Line) => {
+                faults.wrong("tails", found(&"half_turn"), "tails that leave it in place");
+            }
             (Tails::Box, Support::Interval { bound })
-            | (Tails::Circular, Support::Interval { bound } | Support::Circle { bound }) => {
+            | (
+                Tails::Circular | Tails::HalfTurn,
+                Support::Interval { bound } | Support::Circle { bound },
+            ) => {
                 if self.bound != bound {
                     faults.wrong("bound", found(&self.bound), bound);
                 }
@@ -633,6 +676,9 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
             (Tails::Circular, _) => {
                 AnyRationalQuadratic::Circular(Of::with_knots(bins, bound, any)?)
             }
+            (Tails::HalfTurn, _) => {
+                AnyRationalQuadratic::HalfTurn(Of::with_knots(bins, bound, any)?)
+            }
         })
     }
 
@@ -645,6 +691,7 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
             Tails::Linear => "Linear",
             Tails::Box => "Boxed",
             Tails::Circular => "Circular",
+            Tails::HalfTurn => "HalfTurned",
         };
         let (ty, option) = match (tails, knots.clip()) {
             ("Linear", None) => (usual.into(), format!("{usual}::new({bins}, {bound:?})")),

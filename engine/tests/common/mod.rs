@@ -15,7 +15,7 @@ use pushforward::model::{
     UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::rational_quadratic::Tails;
@@ -216,6 +216,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.push(("mixture".into(), with_base(realnvp(7, 3, &[33, 21], true), mixture)));
     all.extend(listed());
     all.extend(conditioned());
+    all.extend(periodic());
     all
 }
 
@@ -263,6 +264,59 @@ fn listed() -> Vec<(String, Description)> {
     let closed = [layer(order, many, soft(Tails::Box))];
     let closed = with_base(preset::flow(&[sites], closed, false), UniformSpec { bound: 3.0 });
     vec![("listed units".into(), flow), ("listed units, soft-clipped box".into(), closed)]
+}
+
+/// Which of some inputs are angles.
+fn angles(text: &str) -> Vec<bool> {
+    text.chars().map(|angle| angle == '1').collect()
+}
+
+/// Networks that read angles, and splines of a circle that is cut at the other end: given a context, in
+/// couplings and autoregressive layers, one with a site that is read as it is; over more sites than a block,
+/// in the other direction.
+pub(crate) fn periodic() -> Vec<(String, Description)> {
+    let bound = 3.0;
+    let on_circle = |tails| RationalQuadraticSpec::linear(5, bound).with_tails(tails);
+    let mlp = |hidden: &[usize]| MlpSpec { hidden: hidden.to_vec(), ..Default::default() };
+    let coupling: LayerSpec = CouplingSpec {
+        mask: angles("10100"),
+        network: PeriodicSpec { angles: angles("0011"), bound, network: mlp(&[20, 17]) }.into(),
+        univariate: on_circle(Tails::Circular).into(),
+    }
+    .into();
+    let autoregressive = |order: Vec<usize>, fast, text: &str, network, univariate| -> LayerSpec {
+        let network = PeriodicSpec { angles: angles(text), bound, network }.into();
+        AutoregressiveSpec { order, kept: 0, fast, network, univariate }.into()
+    };
+    let direct = MaskedSpec { hidden: vec![19], direct: true, ..Default::default() };
+    let soft = on_circle(Tails::HalfTurn).with_knots(KnotsSpec::SoftClipped { least: 1e-3 });
+    let layers = [
+        coupling,
+        autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, "11011", direct, soft.into()),
+        preset::coupling(angles("01011"), &[11], on_circle(Tails::HalfTurn)),
+    ];
+    let mut torus = with_base(preset::flow(&[5], layers, false), UniformSpec { bound });
+    if let Description::Flow(flow) = &mut torus {
+        flow.context = 2;
+    }
+    let sites = 21;
+    let residual = MaskedSpec {
+        hidden: vec![42; 3],
+        activation: AnyActivation::Silu,
+        residual: true,
+        ..Default::default()
+    };
+    let order = (0..sites).rev().collect();
+    let text = "1".repeat(sites);
+    let many = [autoregressive(
+        order,
+        Direction::Sampling,
+        &text,
+        residual,
+        on_circle(Tails::Circular).into(),
+    )];
+    let many = with_base(preset::flow(&[sites], many, false), UniformSpec { bound });
+    vec![("periodic".into(), torus), ("periodic 21".into(), many)]
 }
 
 /// Networks that do more with their context than read it, and kept coordinates: added to a network and to

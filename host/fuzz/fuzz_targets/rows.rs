@@ -25,6 +25,7 @@ pub fn read(ending: &str, bytes: &[u8]) {
                     dim: None,
                     domain: Domain::Uniform(kind),
                     standardize,
+                    kept: kind != Kind::Real,
                     stream: None,
                     validation: 0.0,
                     seed: 0,

@@ -2,10 +2,12 @@
 //!
 //! A layer is written as the model's file has it, and is read by the same types, so a new kind of
 //! layer, network, map or base needs nothing here. What is left out takes a default: masks and orders
-//! alternate from layer to layer, networks have two layers of 64 units.
+//! alternate from layer to layer, networks have two layers of 64 units. Splines that are not the identity
+//! beyond their interval move that of the base, and where they are those of a circle, the network that
+//! feeds them reads angles.
 
 use pushforward::bijection::Direction;
-use pushforward::model::{BaseSpec, LayerSpec};
+use pushforward::model::{BasePart, BaseSpec, LayerSpec, Support};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -18,10 +20,13 @@ pub(crate) fn base(value: &Value) -> Result<BaseSpec, String> {
     }
 }
 
-/// The layers of a flow over rows of this shape, whose networks read what is there in this direction.
+/// The layers of a flow from this base over rows of this shape, whose networks read a context of so
+/// many values, and what is there in this direction.
 pub(crate) fn layers(
     tables: &[Table],
+    base: &BaseSpec,
     shape: &[usize],
+    context: usize,
     fast: Direction,
 ) -> Result<Vec<LayerSpec>, (usize, String)> {
     let dim: usize = shape.iter().product();
@@ -40,8 +45,10 @@ pub(crate) fn layers(
                     table.insert("mask".into(), text.into());
                 }
                 couplings += 1;
-                network(&mut table, "mlp");
-                univariate(&mut table);
+                univariate(&mut table, base);
+                let kept = table.get("mask").and_then(Value::as_str).unwrap_or_default();
+                let angles = "0".repeat(context) + &"1".repeat(kept.matches('1').count());
+                network(&mut table, "mlp", angles);
             }
             Some("autoregressive") => {
                 let ascending = 0..dim as i64;
@@ -56,8 +63,8 @@ pub(crate) fn layers(
                     Direction::Sampling => "sampling",
                 };
                 table.entry("fast").or_insert(fast.into());
-                network(&mut table, "masked");
-                univariate(&mut table);
+                univariate(&mut table, base);
+                network(&mut table, "masked", "1".repeat(dim));
             }
             Some("permute") => {
                 let reversed: Vec<i64> = (0..dim as i64).rev().collect();
@@ -112,16 +119,39 @@ impl Mask {
     }
 }
 
-/// Fills a layer's network in.
-fn network(layer: &mut Table, kind: &str) {
+/// Fills a layer's network in, once its map is: one that reads these inputs as angles, where the map is
+/// that of a circle, around one of this kind.
+fn network(layer: &mut Table, kind: &str, angles: String) {
+    let map = layer.get("univariate");
+    let of_map = |key| map.and_then(|map| map.get(key)).cloned();
+    let tails = of_map("tails");
+    let circular = matches!(tails.as_ref().and_then(Value::as_str), Some("circular" | "half_turn"));
+    let bound = of_map("bound");
     let network = layer.entry("network").or_insert(Value::Table(Table::new()));
     let Value::Table(network) = network else { return };
-    network.entry("kind").or_insert(kind.into());
-    network.entry("hidden").or_insert(vec![64, 64].into());
+    let default = if circular { "periodic" } else { kind };
+    let kind = network.entry("kind").or_insert(default.into());
+    if kind.as_str() != Some("periodic") {
+        network.entry("hidden").or_insert(vec![64, 64].into());
+        return;
+    }
+    if !network.contains_key("network") {
+        let own = |key: &str| ["kind", "angles", "bound"].contains(&key);
+        let (own, inner) = std::mem::take(network).into_iter().partition(|(key, _)| own(key));
+        *network = own;
+        network.insert("network".into(), Value::Table(inner));
+    }
+    network.entry("angles").or_insert(angles.into());
+    if let Some(bound) = bound {
+        network.entry("bound").or_insert(bound);
+    }
+    if let Some(Value::Table(inner)) = network.get_mut("network") {
+        inner.entry("hidden").or_insert(vec![64, 64].into());
+    }
 }
 
 /// Fills a layer's map of a coordinate in.
-fn univariate(layer: &mut Table) {
+fn univariate(layer: &mut Table, base: &BaseSpec) {
     let map = layer.entry("univariate").or_insert("affine".into());
     if let Value::String(kind) = map {
         *map = Value::Table(kinded(kind));
@@ -133,7 +163,12 @@ fn univariate(layer: &mut Table) {
         }
         Some("rational_quadratic") => {
             map.entry("bins").or_insert(8.into());
-            map.entry("bound").or_insert(5.0.into());
+            let linear = map.get("tails").is_none_or(|tails| tails.as_str() == Some("linear"));
+            let bound = match base.support() {
+                Support::Interval { bound } | Support::Circle { bound } if !linear => bound.into(),
+                _ => 5.0,
+            };
+            map.entry("bound").or_insert(bound.into());
         }
         Some("sinh") => {
             map.entry("bound").or_insert(3.0.into());

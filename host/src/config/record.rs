@@ -5,7 +5,7 @@
 
 use pushforward::bijection::Direction;
 use pushforward::model::{
-    CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, Symmetry, UnivariateSpec,
+    CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, SitesSpec, Symmetry, UnivariateSpec,
 };
 use toml::{Table, Value};
 
@@ -49,13 +49,12 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
     table.extend(match &config.family {
         Family::Made { hidden, z2, pairwise, categories } => {
             let (hidden, z2) = match description {
-                Description::Sites(spec) => {
-                    let CausalNetworkSpec::Masked(network) = &spec.network;
-                    (&network.hidden[..], spec.symmetry == Symmetry::Z2)
-                }
-                Description::Flow(_) => {
-                    (hidden.as_deref().unwrap_or_default(), z2.unwrap_or_default())
-                }
+                Description::Sites(SitesSpec {
+                    network: CausalNetworkSpec::Masked(network),
+                    symmetry,
+                    ..
+                }) => (&network.hidden[..], *symmetry == Symmetry::Z2),
+                _ => (hidden.as_deref().unwrap_or_default(), z2.unwrap_or_default()),
             };
             let symmetry = if z2 { "z2" } else { "none" };
             let mut table = table! {

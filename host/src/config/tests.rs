@@ -103,7 +103,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             let Family::Made { categories: expected, .. } = &config.model.family else { panic!() };
             assert_eq!(categories, *expected);
             let Description::Sites(spec) = &description else { panic!() };
-            let CausalNetworkSpec::Masked(network) = &spec.network;
+            let CausalNetworkSpec::Masked(network) = &spec.network else { panic!() };
             assert_eq!(
                 (hidden, z2),
                 (Some(network.hidden.clone()), Some(spec.symmetry == Symmetry::Z2))

@@ -20,7 +20,7 @@ pub(super) struct Centring {
     /// What is subtracted from each column: its first value, or 0 from discrete ones; empty where rows
     /// are not standardised.
     pub(super) first: Vec<f64>,
-    /// Columns that stay as they are: all coordinates where they are discrete.
+    /// Columns that stay as they are: all coordinates, or none.
     pub(super) kept: usize,
     kinds: Kinds,
     standardize: bool,
@@ -77,11 +77,11 @@ impl CentredReader {
     /// # Errors
     /// As [`Reader::open`] and [`Columns::of`].
     pub(super) fn open(wanted: &Wanted<'_>) -> Result<CentredReader> {
-        let Wanted { path, context, dim, domain, standardize, .. } = *wanted;
+        let Wanted { path, context, dim, domain, standardize, kept, .. } = *wanted;
         let real = Domain::Uniform(Kind::Real);
         let reader = Reader::open(path, None, if standardize { real } else { domain })?;
         let columns = Columns::of(path, &reader, context, dim)?;
-        let kept = if domain.is_real() { 0 } else { columns.dim };
+        let kept = if kept { columns.dim } else { 0 };
         let (path, kinds) = (path.to_owned(), Kinds::of(domain));
         let centring = Centring { path, columns, first: Vec::new(), kept, kinds, standardize };
         Ok(CentredReader { reader, centring, chunk: Vec::new(), row: 0 })

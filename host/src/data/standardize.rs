@@ -231,6 +231,7 @@ mod tests {
             dim: Some(2),
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
+            kept: false,
             stream: None,
             validation: 0.0,
             seed: 1,

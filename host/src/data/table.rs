@@ -41,6 +41,8 @@ pub struct Wanted<'a> {
     pub domain: Domain<'a>,
     /// Whether real columns get mean 0 and deviation 1.
     pub standardize: bool,
+    /// Whether the columns that are no context stay as they are nevertheless.
+    pub kept: bool,
     /// Whether rows stay in their file; by its size where nothing is said.
     pub stream: Option<bool>,
     /// The part of the rows that is held out.
@@ -242,6 +244,7 @@ mod tests {
             dim: None,
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
+            kept: false,
             stream: None,
             validation: 0.1,
             seed: 5,
@@ -274,7 +277,8 @@ mod tests {
             let path = dir.join(name);
             let [held, left] = [false, true].map(|stream| {
                 let stream = Some(stream);
-                let wanted = Wanted { domain, context, standardize, stream, ..wanted(&path) };
+                let kept = !domain.is_real();
+                let wanted = Wanted { domain, context, standardize, kept, stream, ..wanted(&path) };
                 Table::read(&wanted).unwrap()
             });
             let width = held.columns.width();

@@ -120,13 +120,14 @@ pub struct Imported {
 pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported> {
     let state = State::read(state)?;
     let settings = Settings::read(settings, library)?;
-    let source = SourceRows::read(&state, settings.features, settings.context)?;
+    let mut source = SourceRows::read(&state, settings.features, settings.context)?;
     let parts = match library {
         Library::Zuko => zuko::flow(&state, &settings)?,
         Library::Nflows => nflows::flow(&state, &settings)?,
         Library::Normflows => normflows::flow(&state, &settings)?,
     };
     state.all_used()?;
+    source.raise(parts.lacks);
     let (description, parameters) = parts.put_together(&settings)?;
     let oracle = Oracle::with_parameters(&description, &parameters);
     let difference = source.difference(|context, row| oracle.log_prob(context, row));
@@ -147,6 +148,8 @@ struct Parts {
     base: (BaseSpec, Tensors),
     /// In the direction of the density: the first moves the data.
     layers: Vec<Layer>,
+    /// What the source's log-densities lack of those of a distribution (nats).
+    lacks: f64,
 }
 
 impl Parts {

@@ -60,7 +60,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
         layers.push(place.kind(of.kind().unwrap_or_default())?);
     }
     layers.extend(base(state, settings.features)?);
-    Ok(Parts { embedding, base: standard_normal(), layers })
+    Ok(Parts { embedding, base: standard_normal(), layers, lacks: 0.0 })
 }
 
 /// The base, as a layer from the standard normal distribution unless it is that.

@@ -62,7 +62,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
              has no counterpart here",
         ));
     };
-    Ok(Parts { embedding: None, base, layers })
+    Ok(Parts { embedding: None, base, layers, lacks: 0.0 })
 }
 
 /// A mixture of diagonal normals.

@@ -65,6 +65,11 @@ impl SourceRows {
         Ok(Self { rows, context, log_prob, single })
     }
 
+    /// Gives the log-densities what they lack (nats).
+    pub(super) fn raise(&mut self, lacks: f64) {
+        self.log_prob.iter_mut().for_each(|log_prob| *log_prob += lacks);
+    }
+
     /// The contexts of the first `n` rows, flattened.
     pub fn contexts(&self, n: usize) -> Vec<f32> {
         self.context.iter().take(n).flatten().map(|x| *x as f32).collect()

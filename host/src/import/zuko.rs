@@ -17,24 +17,30 @@
 //! | `MonotonicAffineTransform` | shift, raw scale | location_scale `soft_exp`, multiplies in density |
 //! | `MonotonicRQSTransform` | K widths, K heights, K − 1 slopes | rational_quadratic, knots `soft_clipped` |
 //! | `AdditiveTransform` | shift | location_scale `exp` of 0 |
+//! | `CircularRQSTransform` | as `MonotonicRQSTransform` | the same, tails `half_turn`, B = π |
 //!
 //! Inputs of a network are coordinates, then the context; outputs are coordinate after coordinate, in
 //! couplings the moved ones. The base's `loc` and `scale` (`_0` and `_1` before 1.6) are a last affine
-//! layer unless they are 0 and 1.
+//! layer unless they are 0 and 1. That of circular splines (NCSF) is uniform from −h to h, h a little more
+//! than π, though its layers give angles alone: its densities lack `n ln (h/π)` nats, which the source's
+//! are given before they are compared.
 //!
 //! Refused, with the reason: residual networks (their blocks take units after weights), normalised ones,
-//! and whatever else has no row above. Circular splines (NCSF) turn the circle by half before the
-//! spline, for which there is no part yet.
+//! and whatever else has no row above.
 
+use std::f32::consts::PI;
+
+use pushforward::base::UniformSpec;
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::UnivariateSpec;
+use pushforward::model::{BaseSpec, LayerSpec, UnivariateSpec};
+use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
 use super::linear::{affine, lu, permute};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Layer, Parts, State, embedding, standard_normal};
+use super::{Layer, Parts, State, Tensors, embedding, standard_normal};
 use crate::error::Result;
 
 /// Why a least slope has to be said.
@@ -51,8 +57,12 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
         let place = Place { state, settings, of: settings.of(number), path, given };
         layers.push(place.layer()?);
     }
+    if layers.iter().any(is_circular) {
+        let (base, lacks) = circle(state, settings.features)?;
+        return Ok(Parts { embedding, base, layers, lacks });
+    }
     layers.extend(base(state, settings.features)?);
-    Ok(Parts { embedding, base: standard_normal(), layers })
+    Ok(Parts { embedding, base: standard_normal(), layers, lacks: 0.0 })
 }
 
 /// The paths of the transforms, each with a dot at its end.
@@ -166,13 +176,15 @@ impl Place<'_> {
                 (spec.into(), (0..total).collect(), (3 * bins).saturating_sub(1))
             }
             "CircularRQSTransform" => {
-                let expected = "a spline of the line: one that turns the circle by half first has no \
-                                part here yet";
-                return Err(self.of.wrong("univariate", name, expected));
+                let bins = (total + 1) / 3;
+                let knots = KnotsSpec::SoftClipped { least: slope()? };
+                let spec = RationalQuadraticSpec::linear(bins, PI).with_knots(knots);
+                let spec = spec.with_tails(Tails::HalfTurn);
+                (spec.into(), (0..total).collect(), (3 * bins).saturating_sub(1))
             }
             other => {
-                let expected =
-                    "MonotonicAffineTransform, MonotonicRQSTransform or AdditiveTransform";
+                let expected = "MonotonicAffineTransform, MonotonicRQSTransform, \
+                                CircularRQSTransform or AdditiveTransform";
                 return Err(self.of.wrong("univariate", other, expected));
             }
         };
@@ -278,6 +290,36 @@ impl Place<'_> {
         let spec = CouplingSpec { mask, network: network.into(), univariate };
         Ok(Layer { spec: spec.into(), tensors })
     }
+}
+
+/// Whether a layer moves angles.
+fn is_circular(layer: &Layer) -> bool {
+    let univariate = match &layer.spec {
+        LayerSpec::Autoregressive(spec) => &spec.univariate,
+        LayerSpec::Coupling(spec) => &spec.univariate,
+        _ => return false,
+    };
+    matches!(univariate, UnivariateSpec::RationalQuadratic(spline) if spline.tails == Tails::HalfTurn)
+}
+
+/// The base of a flow of angles, and the nats that the source's densities lack.
+fn circle(state: &State, n: usize) -> Result<((BaseSpec, Tensors), f64)> {
+    let named = ["base.lower", "base.upper"];
+    let [lower, upper] = if state.has(named[0]) { named } else { ["base._0", "base._1"] };
+    let ends = [state.vector(lower, n)?, state.vector(upper, n)?];
+    let half = ends[1][0];
+    let is_circle = (half - std::f64::consts::PI).abs() < 1e-3
+        && ends[0].iter().all(|x| *x == -half)
+        && ends[1].iter().all(|x| *x == half);
+    if !is_circle {
+        let found = format!("{:?} and {:?}", ends[0], ends[1]);
+        return Err(state.fault(format!(
+            "`{lower}` and `{upper}`: found {found}, expected −π and π, but for 10⁻³: the layers give \
+             angles"
+        )));
+    }
+    let lacks = n as f64 * (half / std::f64::consts::PI).ln();
+    Ok(((UniformSpec { bound: PI }.into(), Tensors::new()), lacks))
 }
 
 /// The base: a normal distribution, as a layer from the standard one unless it is that.

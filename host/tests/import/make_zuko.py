@@ -9,7 +9,8 @@ import torch
 import zuko
 from sbi.neural_nets import posterior_nn
 from torch.distributions import AffineTransform
-from zuko.flows import MAF, NSF, Flow, RealNVP, UnconditionalDistribution, UnconditionalTransform
+from zuko.flows import MAF, NCSF, NSF, Flow, RealNVP
+from zuko.flows import UnconditionalDistribution, UnconditionalTransform
 from zuko.transforms import AdditiveTransform, LULinearTransform, PermutationTransform
 
 from exporter import exporter, seeded
@@ -49,6 +50,8 @@ def flows():
     yield "nsf", NSF(4, 2, transforms=2, bins=6, activation=torch.nn.Tanh, **small), 2
     yield "nsf_passes", NSF(6, transforms=2, bins=4, passes=2, **small), 0
     yield "nsf_slope", NSF(3, transforms=2, bins=8, slope=1e-2, activation=torch.nn.GELU, **small), 0
+    yield "ncsf", NCSF(3, transforms=3, bins=5, activation=torch.nn.ELU, **small), 0
+    yield "ncsf_context", NCSF(4, 2, transforms=2, bins=8, randperm=True, **small), 2
     yield "realnvp", RealNVP(5, 2, transforms=3, randmask=True, activation=torch.nn.SiLU, **small), 2
     additive = {"univariate": AdditiveTransform, "shapes": [()]}
     yield "nice", RealNVP(4, transforms=3, **additive, **small), 0
@@ -67,6 +70,8 @@ for name, flow, context in flows():
     # Rows that are not the flow's own: those of a random flow are far out, where 32 bits say little.
     features = flow(contexts).sample().shape[-1] if context else flow().sample().shape[-1]
     rows = torch.randn(16, features)
+    if name.startswith("ncsf"):
+        rows = torch.pi * (2 * torch.rand(16, features) - 1)
     export(flow, str(HERE / f"zuko_{name}"), context=contexts, rows=rows, n=16)
     seeded()
 

@@ -7,10 +7,10 @@ use pushforward::bijection::Direction;
 use pushforward::layer::AutoregressiveSpec;
 use pushforward::model::{
     Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, LayerSpec, Model,
-    Symmetry, UnivariateSpec, preset,
+    NetworkSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::univariate::{
     AffineSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
 };
@@ -80,7 +80,7 @@ pub(crate) fn with_units(
     residual: bool,
 ) -> Description {
     if let Description::Sites(spec) = &mut sites {
-        let CausalNetworkSpec::Masked(network) = &mut spec.network;
+        let CausalNetworkSpec::Masked(network) = &mut spec.network else { panic!() };
         (network.activation, network.residual) = (activation, residual);
     }
     sites
@@ -123,6 +123,29 @@ pub(crate) fn conditioned(conditioning: AnyConditioning, residual: bool) -> Desc
     };
     let layers = [layer(0, vec![2, 2, 9, 9], AFFINE), layer(2, vec![0, 0, 9, 9], SPLINE)];
     preset::flow(&[4], layers, true)
+}
+
+/// The same flow with networks that read all coordinates but the last as angles.
+pub(crate) fn periodic(mut description: Description, bound: f32) -> Description {
+    let Description::Flow(flow) = &mut description else { panic!() };
+    let angles = |n: usize| (1..=n).map(|i| i < n).collect();
+    for layer in &mut flow.layers {
+        match layer {
+            LayerSpec::Coupling(layer) => {
+                let NetworkSpec::Mlp(network) = layer.network.clone() else { panic!() };
+                let kept = layer.mask.iter().filter(|kept| **kept).count();
+                let angles = angles(kept);
+                layer.network = PeriodicSpec { angles, bound, network }.into();
+            }
+            LayerSpec::Autoregressive(layer) => {
+                let CausalNetworkSpec::Masked(network) = layer.network.clone() else { panic!() };
+                let angles = angles(layer.order.len());
+                layer.network = PeriodicSpec { angles, bound, network }.into();
+            }
+            _ => {}
+        }
+    }
+    description
 }
 
 /// Maps of other libraries.

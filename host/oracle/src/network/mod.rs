@@ -2,6 +2,7 @@
 
 mod masked;
 mod mlp;
+mod periodic;
 
 use pushforward::model::{CausalNetworkSpec, NetworkSpec};
 
@@ -10,6 +11,7 @@ use crate::weights::Weights;
 pub(crate) fn run(spec: &NetworkSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
     match spec {
         NetworkSpec::Mlp(spec) => mlp::run(spec, weights, x),
+        NetworkSpec::Periodic(spec) => mlp::run(&spec.network, weights, &periodic::read(spec, x)),
     }
 }
 
@@ -22,5 +24,8 @@ pub(crate) fn run_causal(
 ) -> Vec<f64> {
     match spec {
         CausalNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
+        CausalNetworkSpec::Periodic(spec) => {
+            masked::run(&spec.network, weights, context, &periodic::read_causal(spec, inputs))
+        }
     }
 }

@@ -25,6 +25,11 @@ fn written(x: f32) -> f64 {
     x.to_string().parse().expect("a number's text is a number")
 }
 
+/// Half the length of an interval: π where it is the `f32` next to π.
+pub(crate) fn extent(bound: f32) -> f64 {
+    if bound == std::f32::consts::PI { std::f64::consts::PI } else { bound.into() }
+}
+
 /// The value on the other side, and ln |dz/dx| (nats).
 pub fn univariate(
     spec: &UnivariateSpec,

@@ -5,7 +5,7 @@ use pushforward::bijection::Direction;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{KnotsSpec, RationalQuadraticSpec};
 
-use super::{soft_clip, softplus, written};
+use super::{extent, soft_clip, softplus, written};
 
 const LEAST: f64 = 1e-3;
 
@@ -15,10 +15,12 @@ pub(crate) fn apply(
     direction: Direction,
     value: f64,
 ) -> (f64, f64) {
-    let (bins, bound) = (spec.bins, f64::from(spec.bound));
+    let (bins, bound) = (spec.bins, extent(spec.bound));
     match spec.tails {
         Tails::Linear if value.abs() >= bound => return (value, 0.0),
-        Tails::Box | Tails::Circular if value.abs() > bound => return (value, f64::NEG_INFINITY),
+        Tails::Box | Tails::Circular | Tails::HalfTurn if value.abs() > f64::from(spec.bound) => {
+            return (value, f64::NEG_INFINITY);
+        }
         _ => {}
     }
     let clip = match spec.knots {
@@ -35,8 +37,8 @@ pub(crate) fn apply(
     let derivative = |k: usize| {
         let slopes = &raw[2 * bins..];
         let u: f64 = match spec.tails {
-            Tails::Linear if k == 0 || k == bins => return 1.0,
-            Tails::Linear => slopes[k - 1],
+            Tails::Linear | Tails::HalfTurn if k == 0 || k == bins => return 1.0,
+            Tails::Linear | Tails::HalfTurn => slopes[k - 1],
             Tails::Box => slopes[k],
             Tails::Circular => slopes[k % bins],
         };
@@ -46,7 +48,13 @@ pub(crate) fn apply(
         }
     };
     let (xs, ys) = (knots(&raw[..bins]), knots(&raw[bins..2 * bins]));
+    let turned = |x: f64| match spec.tails {
+        Tails::HalfTurn if x < 0.0 => x + bound,
+        Tails::HalfTurn => x - bound,
+        _ => x,
+    };
     let from = if direction == Direction::Density { &xs } else { &ys };
+    let value = if direction == Direction::Density { turned(value) } else { value };
     let k = from[1..bins].partition_point(|knot| *knot <= value);
     let (other, log_slope) = bin(
         [xs[k], xs[k + 1]],
@@ -55,7 +63,8 @@ pub(crate) fn apply(
         direction,
         value,
     );
-    (other.clamp(-bound, bound), log_slope)
+    let other = other.clamp(-bound, bound);
+    (if direction == Direction::Density { other } else { turned(other) }, log_slope)
 }
 
 /// Knots on [−bound, bound].

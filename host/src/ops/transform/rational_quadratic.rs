@@ -68,6 +68,7 @@ impl Map for RationalQuadraticSpec {
             bound: self.bound,
             closed: !self.tails.is_linear(),
             circular: self.tails == Tails::Circular,
+            half_turn: self.tails == Tails::HalfTurn,
             // 0 for none.
             clip: self.knots.clip().unwrap_or(0.0),
         }
@@ -280,7 +281,7 @@ impl Spline {
         let first = s.lt(bin.number, s.splat(0.5));
         let last = s.lt(s.splat(self.bins as f32 - 1.5), bin.number);
         let [[d0, rate0], [d1, rate1]] = bin.slopes.map(|u| self.derivative(s, u));
-        if !self.tails.is_linear() {
+        if !self.tails.ends_are_fixed() {
             return [[d0, d1], [rate0, rate1]];
         }
         let one = s.splat(1.0);
@@ -297,6 +298,16 @@ impl Spline {
         s.select(low, s.select(high, yes, no), no)
     }
 
+    /// Half a turn on, if the tails say so.
+    #[inline(always)]
+    fn turned<S: Simd>(self, s: S, x: S::F) -> S::F {
+        if self.tails != Tails::HalfTurn {
+            return x;
+        }
+        let bound = s.splat(self.bound);
+        s.select(s.lt(x, s.splat(0.0)), s.add(x, bound), s.sub(x, bound))
+    }
+
     /// The value and ln y'.
     #[inline(always)]
     fn forward<S: Simd>(
@@ -308,6 +319,7 @@ impl Spline {
     ) -> (S::F, S::F) {
         let factors = self.normalise(s, p, false);
         let from = usize::from(direction == Direction::Sampling);
+        let x = if from == 0 { self.turned(s, x) } else { x };
         let bin = self.find(s, p, factors, x, from);
         let size = pair!(s.sub(bin.high, bin.low));
         let slope = s.div(size[1], size[0]);
@@ -336,6 +348,7 @@ impl Spline {
         // No rounding leaves an interval beyond which there is nothing.
         let (bottom, top) = (s.splat(-self.bound), s.splat(self.bound));
         let held = s.select(s.lt(y, bottom), bottom, s.select(s.lt(top, y), top, y));
+        let held = if from == 1 { self.turned(s, held) } else { held };
         (self.inside(s, x, held, x), self.inside(s, x, log_det, s.splat(0.0)))
     }
 
@@ -355,6 +368,7 @@ impl Spline {
             Direction::Density => x,
             Direction::Sampling => y,
         };
+        let value = self.turned(s, value);
         let factors = self.normalise(s, p, true);
         let bin = self.find(s, p, factors, value, 0);
         let size = pair!(s.sub(bin.high, bin.low));

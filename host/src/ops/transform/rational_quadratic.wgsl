@@ -72,10 +72,18 @@ fn derivative_of(parameter: f32) -> vec2<f32> {
 fn least_bin() -> f32 { return select(0.0, MIN_BIN, call.clip == 0.0); }
 
 // Whether the derivative at a knot is a parameter, and which one.
-fn learned(knot: u32) -> bool { return call.closed == 1u || (knot > 0u && knot < call.bins); }
+fn learned(knot: u32) -> bool { return !fixed_ends() || (knot > 0u && knot < call.bins); }
+
+fn fixed_ends() -> bool { return call.closed == 0u || call.half_turn == 1u; }
+
+// Half a turn on, if the tails say so.
+fn turned(x: f32) -> f32 {
+    if (call.half_turn == 0u) { return x; }
+    return select(x - call.bound, x + call.bound, x < 0.0);
+}
 
 fn slope_of(knot: u32) -> u32 {
-    if (call.closed == 0u) { return 2u * call.bins + knot - 1u; }
+    if (fixed_ends()) { return 2u * call.bins + knot - 1u; }
     if (call.circular == 1u && knot == call.bins) { return 2u * call.bins; }
     return 2u * call.bins + knot;
 }
@@ -121,8 +129,9 @@ fn find(value: f32, axis: u32, at: u32, step: u32, factors: vec2<f32>) -> Bin {
     return found;
 }
 
-fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
+fn forward_of(given: f32, at: u32, step: u32) -> vec2<f32> {
     let bins = call.bins;
+    let x = select(given, turned(given), call.density == 1u);
     let factors = normalise(at, step, false);
     let bound = call.bound;
     if (!is_inside(x)) { return vec2<f32>(x, 0.0); }
@@ -152,14 +161,15 @@ fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
     var y = bin.high[to_axis] - size[to_axis] * image.y;
     if (image.x < image.y) { y = bin.low[to_axis] + size[to_axis] * image.x; }
     let ratio = s / den;
-    return vec2<f32>(clamp(y, -bound, bound), log(ratio * ratio * m));
+    let held = clamp(y, -bound, bound);
+    return vec2<f32>(select(turned(held), held, density), log(ratio * ratio * m));
 }
 
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let bins = call.bins;
     let bound = call.bound;
     let density = call.density == 1u;
-    let value = select(y, x, density);
+    let value = turned(select(y, x, density));
     if (!is_inside(value)) {
         for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
         return dy;

@@ -7,7 +7,7 @@ use pushforward::network::conditioning::{AnyConditioning, Conditioning, Join};
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Activation, Add, Dense, Gate, Leaky, MadeLayer, Slot};
+use crate::ops::{Activation, Add, Dense, Feature, Gate, Leaky, MadeLayer, Periodic, Slot};
 
 /// Pushes a network that reads `x`, and gives its outputs.
 pub(super) fn run(
@@ -32,13 +32,32 @@ pub(super) fn run(
             tape.push(output);
             Ok(output.y)
         }
+        NetworkSpec::Periodic(spec) => {
+            let angle = |angle: &bool| if *angle { Feature::Angle } else { Feature::Same };
+            let x = periodic(tape, spec.angles.iter().map(angle), spec.bound, x);
+            run(tape, tensors, &spec.network.clone().into(), path, x)
+        }
     }
+}
+
+/// Pushes what makes features of the rows of `x`, and gives them.
+fn periodic(
+    tape: &mut Tape,
+    features: impl IntoIterator<Item = Feature>,
+    bound: f32,
+    from: Slot,
+) -> Slot {
+    let (table, rows) = Periodic::table(features);
+    let (features, to) = (tape.table(table), tape.slot(rows));
+    tape.push(Periodic { features, bound, from, to });
+    to
 }
 
 /// Whether a causal network reads its context with its inputs.
 pub(super) fn reads_context(spec: &CausalNetworkSpec) -> bool {
     match spec {
         CausalNetworkSpec::Masked(spec) => spec.conditioning.reads(),
+        CausalNetworkSpec::Periodic(spec) => spec.network.conditioning.reads(),
     }
 }
 
@@ -57,6 +76,14 @@ pub(super) fn causal(
             let outputs = network.outputs;
             network.push(tape, 0);
             Ok(outputs)
+        }
+        CausalNetworkSpec::Periodic(spec) => {
+            let given = tape.rows(x) - spec.angles.len();
+            let site = |angle: &bool| if *angle { Feature::Angle } else { Feature::Padded };
+            let features =
+                std::iter::repeat_n(Feature::Same, given).chain(spec.angles.iter().map(site));
+            let x = periodic(tape, features, spec.bound, x);
+            causal(tape, tensors, &spec.network.clone().into(), path, context, x)
         }
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn lower(
     tensors: &Tensors,
     target: &Target,
 ) -> Result<Tape, TrainError> {
-    let CausalNetworkSpec::Masked(network) = &spec.network;
+    let CausalNetworkSpec::Masked(network) = &spec.network else {
+        let expected = "masked, as sites have no angles".into();
+        let found = "periodic".into();
+        return Err(TrainError::Setting { field: "network", found, expected });
+    };
     let kind = match target {
         Target::Energy { .. } => LossKind::Score,
         Target::Data { .. } => LossKind::Likelihood,
