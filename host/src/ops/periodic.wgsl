@@ -24,12 +24,12 @@ fn periodic_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= columns()) { return; }
     let feature = feature_of(id.y);
     let place = id.y * columns() + id.x;
-    let from = call.out + feature.x + id.x;
+    let first = call.out + feature.x + id.x;
     if (feature.y != 1u) {
-        arena[call.dx + place] += arena[from];
+        arena[call.dx + place] += arena[first];
         return;
     }
     let angle = call.rate * arena[call.x + place];
     arena[call.dx + place] +=
-        call.rate * (cos(angle) * arena[from + columns()] - sin(angle) * arena[from]);
+        call.rate * (cos(angle) * arena[first + columns()] - sin(angle) * arena[first]);
 }
