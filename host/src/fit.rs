@@ -122,6 +122,7 @@ impl Problem {
                 shape,
                 standardize,
                 context: given,
+                bounds,
                 stream,
             } => {
                 let domain = config.model.family.domain();
@@ -136,6 +137,7 @@ impl Problem {
                     domain,
                     standardize: *standardize,
                     kept: config.model.family.keeps_units(),
+                    bounds,
                     stream: *stream,
                     validation: *validation,
                     seed: config.train.seed,
@@ -172,9 +174,15 @@ impl Problem {
         Ok(Problem { model, target, validation, units, energy, record, identity })
     }
 
-    /// What −ln q has more in the file's units than in those of model and rows (nats).
+    /// What −ln q of training rows has more in the file's units than in those of model and rows, in the
+    /// mean (nats).
     pub fn ln_scale(&self) -> f64 {
         self.units.as_ref().map_or(0.0, Units::ln_scale)
+    }
+
+    /// The same of these rows.
+    pub fn ln_scale_of(&self, rows: &[f32]) -> f64 {
+        self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(rows))
     }
 }
 
@@ -315,7 +323,7 @@ pub fn fit(
     let (mut saved, mut saved_at) = (None, Instant::now());
     let mut pace = 1;
     let watch = Watch::new(problem, train);
-    let ln_scale = problem.ln_scale();
+    let (ln_scale, held_out_scale) = (problem.ln_scale(), problem.ln_scale_of(watch.rows));
     if trainer.step() == 0 {
         watch.score(&mut trainer, &mut best)?;
     }
@@ -343,10 +351,10 @@ pub fn fit(
         stats.loss += ln_scale;
         if step % train.log_every == 0 || step == train.steps {
             let validation = watch.is_due(step).then(|| watch.score(&mut trainer, &mut best));
-            let validation = validation.transpose()?.flatten().map(|nll| nll + ln_scale);
+            let validation = validation.transpose()?.flatten().map(|nll| nll + held_out_scale);
             log.push(&Metrics { stats, validation })?;
             watch.scale(&mut trainer, best.as_ref(), &mut scaled);
-            show(&bar, &stats, log.validation, best.as_ref().map(|b| b.nll + ln_scale));
+            show(&bar, &stats, log.validation, best.as_ref().map(|b| b.nll + held_out_scale));
         }
         let last = watch.is_over(step, best.as_ref());
         bar.set_position(step);
@@ -384,7 +392,7 @@ pub fn fit(
     let held_out = match (best, log.validation) {
         (Some(best), Some(last)) => {
             standard.set_parameters(&best.parameters).map_err(|e| failed(e.into()))?;
-            Some(HeldOut { best_step: best.step, best: best.nll + ln_scale, last_step, last })
+            Some(HeldOut { best_step: best.step, best: best.nll + held_out_scale, last_step, last })
         }
         _ => None,
     };
