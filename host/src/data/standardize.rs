@@ -227,6 +227,46 @@ impl Units {
         Ok(folded)
     }
 
+    /// The other way: a model of rows in these units from one of rows in the file's, which may have been
+    /// trained on other rows. An embedding that [`Units::fold`] made stays.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the result is not finite.
+    pub fn unfold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
+        let (dim, mut parameters) = (self.columns.dim, model.parameters());
+        let mut description = model.description().clone();
+        if let Description::Flow(flow) = &mut description {
+            if self.bounds.layer(dim).is_some() {
+                flow.layers.pop();
+            }
+            let affine = parameters.len().saturating_sub(2 * dim);
+            let (log_scale, shift) = parameters[affine..].split_at_mut(dim);
+            for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
+                *a = (f64::from(*a) - s.ln()) as f32;
+            }
+            for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
+                *b = ((f64::from(*b) - m) / s) as f32;
+            }
+        }
+        let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
+        if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
+            let given = given.get();
+            let units = description.tensors()[0].shape[0];
+            let (weight, rest) = parameters.split_at_mut(units * given);
+            for (row, bias) in weight.chunks_exact_mut(given).zip(rest) {
+                let mut moved = f64::from(*bias);
+                for ((w, s), m) in row.iter_mut().zip(deviation).zip(mean) {
+                    moved += f64::from(*w) * m;
+                    *w = (f64::from(*w) * s) as f32;
+                }
+                *bias = moved as f32;
+            }
+        }
+        let mut unfolded = Model::new(description, model.arithmetic())?;
+        unfolded.set_parameters(&parameters)?;
+        Ok(unfolded)
+    }
+
     /// Says so where f32 cannot tell a column's values apart: the model of the standardised rows is
     /// sound, but neither its file nor any row in the file's units can be.
     pub fn warning(&self) -> Option<String> {
