@@ -12,7 +12,9 @@ use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
+use pushforward::layer::{
+    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
+};
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -85,6 +87,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
         ("codegen/tests/models/scales_fused.safetensors", model(scales(), Fused)?),
         ("codegen/tests/models/torus_fused.safetensors", model(torus(), Fused)?),
+        ("codegen/tests/models/bounded_plain.safetensors", model(bounded(), Plain)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
@@ -192,6 +195,17 @@ fn boxed() -> Description {
         flow.base = UniformSpec { bound: 3.0 }.into();
     }
     description
+}
+
+/// A flow of which some coordinates lie between bounds.
+fn bounded() -> Description {
+    let bounds = BoundsSpec {
+        lower: vec![f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY, -2.0],
+        upper: vec![f32::INFINITY, f32::INFINITY, 3.0, 0.5],
+    };
+    let map = AffineSpec { log_scale_bound: 2.5 };
+    let layers = couplings(4, 2, map.into()).chain([bounds.into()]);
+    preset::flow(&[4], layers, false)
 }
 
 /// A flow on a torus whose networks read angles, and whose splines are cut at either end of the circle.

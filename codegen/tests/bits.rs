@@ -34,6 +34,7 @@ pushforward_codegen::model! {
     mod analytic_plain = "tests/models/analytic_plain.safetensors";
     mod scales_fused = "tests/models/scales_fused.safetensors";
     mod torus_fused = "tests/models/torus_fused.safetensors";
+    mod bounded_plain = "tests/models/bounded_plain.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
     mod given_half = "tests/models/given_fused.safetensors", weights = "f16";
     mod spins_given = "tests/models/spins_given_plain.safetensors";
@@ -203,6 +204,7 @@ compiled_equals_loaded!(mixture_half, load("mixture_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(circle_fused, load("circle_fused")?);
 compiled_equals_loaded!(scales_fused, load("scales_fused")?);
 compiled_equals_loaded!(torus_fused, load("torus_fused")?);
+compiled_equals_loaded!(bounded_plain, load("bounded_plain")?);
 compiled_equals_loaded!(analytic_plain, load("analytic_plain")?);
 
 /// A test for a module that takes a context: of one row, one for many rows, one for each.

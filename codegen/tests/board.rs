@@ -153,6 +153,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "analytic_plain",
         "scales_fused",
         "torus_fused",
+        "bounded_plain",
         "spins_given_plain",
         "zuko_nsf",
         "zuko_sbi",

@@ -161,6 +161,45 @@ fn the_seam_of_a_torus_does_not_show() {
 }
 
 #[test]
+fn rows_outside_bounds_score_minus_infinity_and_draws_are_within() {
+    for (name, description) in common::bounded() {
+        let Description::Flow(flow) = &description else { panic!() };
+        let Some(LayerSpec::Bounds(bounds)) = flow.layers.last() else { panic!() };
+        let (dim, supports) = (description.dim(), flow.supports());
+        // Far out, where a rounding would put a draw on its bound.
+        for (arithmetic, size) in ARITHMETICS.into_iter().zip([0.3, 3.0]) {
+            let model = randomised(description.clone(), arithmetic, size);
+            for level in Level::available() {
+                let sampler = model.sampler().unwrap().with_level(level);
+                let mut rows = vec![0.0f32; N * dim];
+                sampler.sample(2, 0, &mut rows, None);
+                for row in rows.chunks(dim).filter(|row| row.iter().all(|x| x.is_finite())) {
+                    for (x, support) in row.iter().zip(&supports) {
+                        assert!(support.contains(*x), "{name}: {x} outside {support}");
+                    }
+                }
+            }
+        }
+        let model = randomised(description.clone(), ARITHMETICS[0], 0.3);
+        let sampler = model.sampler().unwrap();
+        let mut rows = vec![0.0f32; N * dim];
+        sampler.sample(2, 0, &mut rows, None);
+        let clean = scored(sampler.given(&[]), &rows, N);
+        assert!(clean.iter().all(|p| p.is_finite()), "{name}");
+        let ends = bounds.lower.iter().map(|a| (*a, -1.0)).chain(bounds.upper.iter().map(|b| (*b, 1.0)));
+        for (at, (bound, side)) in ends.enumerate().filter(|(_, (bound, _))| bound.is_finite()) {
+            for beyond in [bound, bound + side * 0.125, bound + side * 1e4, side * f32::MAX] {
+                let mut rows = rows.clone();
+                rows.chunks_mut(dim).step_by(3).for_each(|row| row[at % dim] = beyond);
+                let spoilt: Vec<bool> = (0..N).map(|i| i % 3 == 0).collect();
+                let found = scored(sampler.given(&[]), &rows, 33);
+                is_minus_infinity_where_spoilt(&name, &clean, &found, &spoilt);
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_outside_a_bounded_support_score_minus_infinity() {
     each_sampler(0.3, |name, model, sampler| {
         let Description::Flow(flow) = model.description() else { return };

@@ -18,7 +18,7 @@ use pushforward::conditional::CategoricalSpec;
 use pushforward::domain::{Domain, Kind};
 use pushforward::model::{BasePart, ConditionalPart, EmbeddingSpec, Support, UnivariateSpec};
 
-use crate::data::Column;
+use crate::data::{Column, Given};
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
 use crate::train::Schedule;
@@ -74,7 +74,7 @@ const TABLES: [(&str, Keys); 3] = [
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
-            ("data", &["validation", "standardize", "shape", "context", "stream"]),
+            ("data", &["validation", "standardize", "shape", "context", "bounds", "stream"]),
         ],
     ),
     (
@@ -192,6 +192,8 @@ pub enum TargetConfig {
         shape: Option<Vec<usize>>,
         /// The columns that the others are conditioned on.
         context: Vec<Column>,
+        /// Bounds of columns: −∞ or ∞ for none.
+        bounds: Vec<Given>,
         /// Whether rows stay in their file; `None`: by its size.
         stream: Option<bool>,
     },
@@ -313,6 +315,20 @@ impl Config {
                 return Err(Error::input(path, message));
             }
             _ => {}
+        }
+        if let TargetConfig::Data { bounds, standardize, .. } = &target
+            && !bounds.is_empty()
+        {
+            let expected = match (model.family.keeps_units(), standardize) {
+                (true, _) => "none: the model's values have bounds of their own",
+                (_, false) => "standardize = true beside them",
+                _ => "",
+            };
+            if !expected.is_empty() {
+                let found = bounds.len();
+                let message = format!("[target] bounds: found {found}, expected {expected}");
+                return Err(Error::input(path, message));
+            }
         }
         if let TargetConfig::Data { standardize, context, .. } = &mut target
             && model.family.keeps_units()

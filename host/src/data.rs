@@ -11,6 +11,7 @@
 //! at the end, so that a failed command leaves nothing behind.
 
 mod atomic;
+mod bounds;
 mod centring;
 mod columns;
 mod npy;
@@ -24,6 +25,7 @@ mod write;
 
 pub(crate) use atomic::is_at;
 pub use atomic::{Atomic, sweep, write_file};
+pub use bounds::Given;
 pub use columns::{Column, Columns};
 pub use order::Order;
 pub use place::{distinct, is_standard_output};

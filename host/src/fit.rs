@@ -21,9 +21,12 @@ use pushforward::conditional::BernoulliSpec;
 use pushforward::domain::Domain;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::{
-    Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, SitesSpec, Symmetry, preset,
+    Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
+    preset,
 };
+use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::network::{MaskedSpec, MlpSpec};
+use serde_json::Value as Json;
 
 use crate::checkpoint::{self, Best};
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -60,8 +63,10 @@ pub struct Problem {
     pub energy: Option<(Arc<dyn Energy>, Hamiltonian)>,
     /// The config with all defaults in force, for the record.
     pub record: String,
-    /// What identifies the run: that, and the data's checksum.
+    /// What identifies the run: that, and the checksums of the data and of what it starts from.
     pub identity: String,
+    /// The checksum of the weights that it starts from, if it is not from new ones.
+    pub from: Option<String>,
 }
 
 /// One row of `metrics.csv`.
@@ -122,6 +127,7 @@ impl Problem {
                 shape,
                 standardize,
                 context: given,
+                bounds,
                 stream,
             } => {
                 let domain = config.model.family.domain();
@@ -136,6 +142,7 @@ impl Problem {
                     domain,
                     standardize: *standardize,
                     kept: config.model.family.keeps_units(),
+                    bounds,
                     stream: *stream,
                     validation: *validation,
                     seed: config.train.seed,
@@ -169,12 +176,83 @@ impl Problem {
         }
         let record = config.record(model.description());
         let identity = record.clone() + &checksum;
-        Ok(Problem { model, target, validation, units, energy, record, identity })
+        Ok(Problem { model, target, validation, units, energy, record, identity, from: None })
     }
 
-    /// What −ln q has more in the file's units than in those of model and rows (nats).
+    /// Starts from the weights of a model that was trained before, for this target or another one.
+    ///
+    /// # Errors
+    /// It is not what the config describes, or its weights are beyond `f32` in the units of these rows.
+    pub fn start_from(&mut self, other: &Model) -> std::result::Result<(), String> {
+        let text = |e: ModelError| e.to_string();
+        let own = match &self.units {
+            Some(units) => units.fold(&self.model).map_err(text)?,
+            None => self.model.clone(),
+        };
+        let texts = [other, &own].map(|model| {
+            // By way of the text, in which 0.001 is what it is in a file, and not the f32 next to it.
+            let text = serde_json::to_string(model.description()).unwrap_or_default();
+            serde_json::from_str(&text).unwrap_or_default()
+        });
+        if let Some((place, found, expected)) = first_difference(&texts) {
+            return Err(format!(
+                "`{place}`: found {found}, expected {expected}, as the config and its data say"
+            ));
+        }
+        let start = match &self.units {
+            Some(units) => units.unfold(other).map_err(text)?,
+            None => other.clone(),
+        };
+        let mut model =
+            Model::new(start.description().clone(), self.model.arithmetic()).map_err(text)?;
+        model.set_parameters(&start.parameters()).map_err(text)?;
+        self.model = model.with_names(self.model.names().cloned()).map_err(text)?;
+        let bytes = other.parameters().into_iter().flat_map(f32::to_le_bytes);
+        let from = format!("{:016x}", fnv_onto(FNV_START, bytes));
+        self.identity += &format!("from = \"{from}\"\n");
+        self.from = Some(from);
+        Ok(())
+    }
+
+    /// What −ln q of training rows has more in the file's units than in those of model and rows, in the
+    /// mean (nats).
     pub fn ln_scale(&self) -> f64 {
         self.units.as_ref().map_or(0.0, Units::ln_scale)
+    }
+
+    /// The same of these rows.
+    pub fn ln_scale_of(&self, rows: &[f32]) -> f64 {
+        self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(rows))
+    }
+}
+
+/// Where two values differ first, and what is there.
+fn first_difference([a, b]: &[Json; 2]) -> Option<(String, String, String)> {
+    let within = |key: &str, a: Option<&Json>, b: Option<&Json>| {
+        let pair = [a, b].map(|x| x.cloned().unwrap_or_default());
+        let (place, found, expected) = first_difference(&pair)?;
+        let dot = if place.is_empty() { "" } else { "." };
+        Some((format!("{key}{dot}{place}"), found, expected))
+    };
+    match (a, b) {
+        (Json::Object(own), Json::Object(others)) => {
+            let keys = own.keys().chain(others.keys().filter(|key| !own.contains_key(*key)));
+            keys.into_iter().find_map(|key| within(key, own.get(key), others.get(key)))
+        }
+        (Json::Array(own), Json::Array(others))
+            if own.iter().chain(others).any(|x| x.is_object()) =>
+        {
+            let longer = own.len().max(others.len());
+            (0..longer).find_map(|i| within(&i.to_string(), own.get(i), others.get(i)))
+        }
+        _ if a == b => None,
+        _ => {
+            let said = |x: &Json| match x {
+                Json::Null => "nothing".to_owned(),
+                x => x.to_string(),
+            };
+            Some((String::new(), said(a), said(b)))
+        }
     }
 }
 
@@ -315,7 +393,7 @@ pub fn fit(
     let (mut saved, mut saved_at) = (None, Instant::now());
     let mut pace = 1;
     let watch = Watch::new(problem, train);
-    let ln_scale = problem.ln_scale();
+    let (ln_scale, held_out_scale) = (problem.ln_scale(), problem.ln_scale_of(watch.rows));
     if trainer.step() == 0 {
         watch.score(&mut trainer, &mut best)?;
     }
@@ -343,10 +421,10 @@ pub fn fit(
         stats.loss += ln_scale;
         if step % train.log_every == 0 || step == train.steps {
             let validation = watch.is_due(step).then(|| watch.score(&mut trainer, &mut best));
-            let validation = validation.transpose()?.flatten().map(|nll| nll + ln_scale);
+            let validation = validation.transpose()?.flatten().map(|nll| nll + held_out_scale);
             log.push(&Metrics { stats, validation })?;
             watch.scale(&mut trainer, best.as_ref(), &mut scaled);
-            show(&bar, &stats, log.validation, best.as_ref().map(|b| b.nll + ln_scale));
+            show(&bar, &stats, log.validation, best.as_ref().map(|b| b.nll + held_out_scale));
         }
         let last = watch.is_over(step, best.as_ref());
         bar.set_position(step);
@@ -384,7 +462,7 @@ pub fn fit(
     let held_out = match (best, log.validation) {
         (Some(best), Some(last)) => {
             standard.set_parameters(&best.parameters).map_err(|e| failed(e.into()))?;
-            Some(HeldOut { best_step: best.step, best: best.nll + ln_scale, last_step, last })
+            Some(HeldOut { best_step: best.step, best: best.nll + held_out_scale, last_step, last })
         }
         _ => None,
     };

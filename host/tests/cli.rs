@@ -3,6 +3,8 @@
 
 #[path = "cli/arrays.rs"]
 mod arrays;
+#[path = "cli/bounds.rs"]
+mod bounds;
 #[path = "cli/categories.rs"]
 mod categories;
 #[path = "cli/conditional.rs"]

@@ -642,6 +642,69 @@ fn affine(device: &Device) {
     }
 }
 
+/// Each kind of bound, both ways; what comes back of the data's side is asked for here alone.
+fn bounds(device: &Device) {
+    let (lower, upper) = ([f32::NEG_INFINITY, -3.0, f32::NEG_INFINITY, -2.5], [
+        f32::INFINITY,
+        f32::INFINITY,
+        3.0,
+        4.0,
+    ]);
+    let (dim, n) = (lower.len(), BATCH);
+    let (x, dy, coefficient) =
+        (numbers(dim * n, 2.0, 2), numbers(dim * n, 1.0, 3), numbers(n, 1.0, 4));
+    for direction in [Direction::Sampling, Direction::Density] {
+        let one = |d: usize, x: f64| {
+            let (a, b) = (f64::from(lower[d]), f64::from(upper[d]));
+            let density = direction == Direction::Density;
+            let data = match (a.is_finite(), b.is_finite()) {
+                _ if density => x,
+                (false, false) => x,
+                (true, false) => a + x.exp(),
+                (false, true) => b - (-x).exp(),
+                (true, true) => a + (b - a) / (1.0 + (-x).exp()),
+            };
+            let (l, r) = ((data - a).ln(), (b - data).ln());
+            let (z, log_derivative) = match (a.is_finite(), b.is_finite()) {
+                (false, false) => (data, 0.0),
+                (true, false) => (l, -l),
+                (false, true) => (-r, -r),
+                (true, true) => (l - r, (b - a).ln() - l - r),
+            };
+            (if density { z } else { data }, log_derivative)
+        };
+        let (mut y, mut log_q, mut dx) = (vec![0.0; dim * n], vec![0.0; n], vec![0.0; dim * n]);
+        for (at, x) in f64s(&x).into_iter().enumerate() {
+            let (d, c) = (at / n, at % n);
+            let (value, log_derivative) = one(d, x);
+            y[at] = value;
+            log_q[c] += log_derivative;
+            dx[at] = slopes(&[x], |x| {
+                let (y, log_derivative) = one(d, x[0]);
+                f64::from(dy[at]) * y + f64::from(coefficient[c]) * log_derivative
+            })[0];
+        }
+        let mut p = program(1, 1);
+        let (sx, sy, sdy) = (p.slot(dim), p.slot(dim), p.slot(dim));
+        let (log_q_slot, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
+        let table = p.table(Bounds::table(&lower, &upper));
+        let bounds = Bounds { direction, bounds: table, x: sx, y: sy, log_q: log_q_slot };
+        p.forward.push(Box::new(bounds));
+        p.backward.push(Box::new(BoundsBackward {
+            bounds,
+            coefficient: coefficient_slot,
+            dy: sdy,
+        }));
+        let inputs = [(sx, x.clone()), (sdy, dy.clone()), (coefficient_slot, coefficient.clone())];
+        let slots = [sy, log_q_slot, sdy];
+        let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &slots);
+        let what = format!("{} {direction:?}", device.kind());
+        assert_close(&format!("{what} y"), &found[0], &y, TOLERANCE);
+        assert_close(&format!("{what} ln q"), &found[1], &log_q, TOLERANCE);
+        assert_close(&format!("{what} dx"), &found[2], &dx, TOLERANCE);
+    }
+}
+
 fn gaussian(device: &Device) {
     let (dim, n) = (5, BATCH);
     let words =
@@ -875,6 +938,7 @@ fn main() -> ExitCode {
         spins,
         transforms,
         affine,
+        bounds,
         gaussian,
         select,
         energies,

@@ -13,7 +13,9 @@ use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
+use pushforward::layer::{
+    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
+};
 use pushforward::model::{
     Arithmetic, BaseSpec, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
 };
@@ -356,6 +358,29 @@ fn gradients_of_other_bases(device: &Device) {
     }
 }
 
+/// A flow of which some coordinates lie between bounds.
+fn gradients_of_bounded_flows(device: &Device) {
+    let bounds = BoundsSpec {
+        lower: vec![f32::NEG_INFINITY, -4.5, f32::NEG_INFINITY, -5.0],
+        upper: vec![f32::INFINITY, f32::INFINITY, 4.5, 6.0],
+    };
+    let layers = [
+        preset::coupling([true, false, true, false], &[7], AFFINE),
+        preset::coupling([false, true, false, true], &[6], AFFINE),
+        bounds.into(),
+    ];
+    let model = model(preset::flow(&[4], layers, false));
+    let target = Target::Data { rows: numbers(4 * 50, 4.0, 5).into() };
+    let (x, found) = gradient(device, &model, &target, SAMPLES);
+    let expected = likelihood_slopes(&model, &samples(&x, 4));
+    assert_close(&format!("{} data", device.kind()), &found, &expected, 2e-5);
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    let (z, found) = gradient(device, &model, &target, SAMPLES);
+    let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
+    assert_close(&format!("{} energy", device.kind()), &found, &expected, 2e-5);
+}
+
 /// Of components, by the density alone: with a map before them, and as the only thing that learns.
 fn gradients_of_mixtures(device: &Device) {
     let base = MixtureSpec { components: 3 };
@@ -636,6 +661,7 @@ fn main() -> ExitCode {
         gradients_of_layers_among_others,
         gradients_of_conditional_models,
         gradients_of_other_bases,
+        gradients_of_bounded_flows,
         gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,

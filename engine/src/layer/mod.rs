@@ -8,6 +8,7 @@
 
 mod affine;
 mod autoregressive;
+mod bounds;
 mod coupling;
 mod lu;
 mod permute;
@@ -19,6 +20,9 @@ pub use affine::AffineSpec;
 pub use autoregressive::Autoregressive;
 #[cfg(feature = "model")]
 pub use autoregressive::AutoregressiveSpec;
+#[cfg(feature = "model")]
+pub use bounds::BoundsSpec;
+pub use bounds::{Bound, Bounds, are_bounds};
 #[cfg(feature = "model")]
 pub use coupling::CouplingSpec;
 pub use lu::Lu;

@@ -89,6 +89,7 @@ catalogue! {
         layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate, true>
     ),
     Affine(layer::AffineSpec, Affine<'a>),
+    Bounds(layer::BoundsSpec, layer::Bounds<'a>),
     Permute(layer::PermuteSpec, layer::Permute<'a>),
     Lu(layer::LuSpec, layer::Lu<'a>),
     Rotation(layer::RotationSpec, layer::Rotation<'a>),

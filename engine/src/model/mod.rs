@@ -41,6 +41,7 @@ pub use part::{
 pub(crate) use part::{is_false, is_zero};
 pub use sampler::Sampler;
 pub use support::Support;
+pub(crate) use support::real_line;
 
 pub use crate::kernel::Arithmetic;
 use crate::noise::{Stream, normal};

@@ -21,6 +21,13 @@ pub enum Support {
         /// Half its length.
         bound: f32,
     },
+    /// Between bounds, of which either may be infinite, and not on them.
+    Bounded {
+        /// The lower one.
+        lower: f32,
+        /// The upper one.
+        upper: f32,
+    },
     /// A circle cut open: from `-bound` to `bound`, which are one and the same point.
     Circle {
         /// Half its circumference.
@@ -34,6 +41,15 @@ impl fmt::Display for Support {
             Support::Line => f.write_str("the real line"),
             Support::Interval { bound } => write!(f, "the interval from -{bound} to {bound}"),
             Support::Circle { bound } => write!(f, "the circle from -{bound} to {bound}"),
+            Support::Bounded { lower, upper: f32::INFINITY } => {
+                write!(f, "numbers greater than {lower}")
+            }
+            Support::Bounded { lower: f32::NEG_INFINITY, upper } => {
+                write!(f, "numbers less than {upper}")
+            }
+            Support::Bounded { lower, upper } => {
+                write!(f, "numbers between {lower} and {upper}")
+            }
         }
     }
 }
@@ -44,6 +60,9 @@ impl Support {
         match self {
             Support::Line => value.is_finite(),
             Support::Interval { bound } | Support::Circle { bound } => value.abs() <= bound,
+            Support::Bounded { lower, upper } => {
+                value.is_finite() && lower < value && value < upper
+            }
         }
     }
 }
@@ -60,7 +79,7 @@ pub(super) fn distinct(supports: impl Iterator<Item = Support>) -> Vec<Support> 
 }
 
 /// Notes a part that works on the real line alone and is given something else.
-pub(super) fn real_line(support: Support, faults: &mut Faults) {
+pub(crate) fn real_line(support: Support, faults: &mut Faults) {
     if support != Support::Line {
         faults.wrong("kind", support, "the real line, which is all that this part moves");
     }

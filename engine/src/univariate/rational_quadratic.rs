@@ -632,6 +632,7 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
     fn support(&self, support: Support, faults: &mut Faults) {
         let found = |what: &dyn core::fmt::Display| format!("{what}, on {support}");
         match (self.tails, support) {
+            (_, Support::Bounded { .. }) => crate::model::real_line(support, faults),
             (Tails::Linear, Support::Line) => {}
             (Tails::Linear, Support::Interval { bound } | Support::Circle { bound }) => {
                 if self.bound > bound {

@@ -9,7 +9,10 @@ use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec};
+use pushforward::layer::{
+    AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec,
+    RotationSpec,
+};
 use pushforward::model::{
     Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry,
     UnivariateSpec, preset,
@@ -217,6 +220,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(listed());
     all.extend(conditioned());
     all.extend(periodic());
+    all.extend(bounded());
     all
 }
 
@@ -264,6 +268,22 @@ fn listed() -> Vec<(String, Description)> {
     let closed = [layer(order, many, soft(Tails::Box))];
     let closed = with_base(preset::flow(&[sites], closed, false), UniformSpec { bound: 3.0 });
     vec![("listed units".into(), flow), ("listed units, soft-clipped box".into(), closed)]
+}
+
+/// Coordinates with each kind of bound, behind a flow and alone.
+pub(crate) fn bounded() -> Vec<(String, Description)> {
+    let bounds = BoundsSpec {
+        lower: vec![f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY, -2.0, 1e3],
+        upper: vec![f32::INFINITY, f32::INFINITY, 3.0, 0.5, f32::INFINITY],
+    };
+    let layers = [
+        preset::coupling([true, false, true, false, false], &[20, 17], SPLINE),
+        preset::autoregressive(vec![1, 3, 0, 2, 4], Direction::Density, &[15], AFFINE),
+        AffineLayerSpec {}.into(),
+        bounds.clone().into(),
+    ];
+    let flow = preset::flow(&[5], layers, false);
+    vec![("bounds".into(), flow), ("bounds alone".into(), preset::flow(&[5], [bounds.into()], false))]
 }
 
 /// Which of some inputs are angles.

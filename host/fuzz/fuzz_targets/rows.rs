@@ -26,6 +26,7 @@ pub fn read(ending: &str, bytes: &[u8]) {
                     domain: Domain::Uniform(kind),
                     standardize,
                     kept: kind != Kind::Real,
+                    bounds: &[],
                     stream: None,
                     validation: 0.0,
                     seed: 0,

@@ -48,6 +48,10 @@ pub(super) struct Args {
     /// own, and says the mean of each figure and its standard deviation over the seeds.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     seeds: Option<u64>,
+    /// Starts from the weights of this model, or of the one in this folder: of the same parts and sizes,
+    /// trained on other data or for another target.
+    #[arg(long, value_name = "MODEL")]
+    from: Option<PathBuf>,
     /// Go on from the last checkpoint in the folder.
     #[arg(long)]
     resume: bool,
@@ -80,7 +84,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let stem = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
     let one = |config: &Config, folder: &Path| {
-        let problem = Problem::new(config, &args.config)?;
+        let mut problem = Problem::new(config, &args.config)?;
+        if let Some(from) = &args.from {
+            let file = if from.is_dir() { from.join("model.safetensors") } else { from.clone() };
+            let other = crate::loaded::read(&file)?;
+            problem.start_from(&other).map_err(|message| Error::input(file, message))?;
+        }
         train(&problem, config, &device, folder, args.resume, &stem.to_string_lossy())
     };
     let Some(seeds) = args.seeds else {
@@ -215,6 +224,7 @@ pub(super) fn train(
     provenance.insert("tool".into(), json!(crate::run::tool()));
     provenance.insert("config".into(), json!(problem.record));
     provenance.insert("seed".into(), json!(config.train.seed));
+    provenance.extend(problem.from.as_ref().map(|from| ("from".into(), json!(from))));
     provenance.insert("steps".into(), json!(config.train.steps));
     provenance.insert("figures".into(), Json::Object(figures.clone()));
     model.model.provenance = provenance;

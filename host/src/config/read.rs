@@ -1,11 +1,13 @@
 //! The tables of a config, read key by key: what is not given takes its default.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
 use pushforward::conditional::{Categorical, CategoricalSpec};
+use pushforward::layer::are_bounds;
 use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
 use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
@@ -15,6 +17,7 @@ use pushforward::univariate::{
 
 use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
+use crate::data::{Column, Given};
 use crate::error::Result;
 use crate::train::Schedule;
 
@@ -174,6 +177,43 @@ fn fast(target: &TargetConfig) -> Direction {
     }
 }
 
+/// `bounds = { price = "positive", share = [0, 1] }`, by names or numbers of columns.
+fn bounds(section: &Section<'_>) -> Result<Vec<Given>> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Ends {
+        Word(String),
+        Pair([f64; 2]),
+    }
+    let given = section.get::<BTreeMap<String, Ends>>("bounds")?.unwrap_or_default();
+    let one = |(name, ends): (String, Ends)| {
+        let [lower, upper] = match &ends {
+            Ends::Pair(ends) => ends.map(|end| end as f32),
+            Ends::Word(word) if word == "positive" => [0.0, f32::INFINITY],
+            Ends::Word(word) => {
+                let message = format!(
+                    "{name}: found '{word}', expected 'positive' or [lower, upper], of which -inf and \
+                     inf are none"
+                );
+                return Err(section.fault("bounds", message));
+            }
+        };
+        if !are_bounds(lower, upper) {
+            let message = format!(
+                "{name}: found [{lower}, {upper}], expected a lower bound and an upper one, of which \
+                 -inf and inf are none"
+            );
+            return Err(section.fault("bounds", message));
+        }
+        let column = match name.parse() {
+            Ok(number) => Column::Number(number),
+            Err(_) => Column::Name(name),
+        };
+        Ok((column, [lower, upper]))
+    };
+    given.into_iter().map(one).collect()
+}
+
 /// `[target]`.
 pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
     let section = Section::open(path, root, "target")?;
@@ -190,6 +230,7 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             standardize: section.get("standardize")?.unwrap_or(true),
             shape: section.sizes("shape", 1)?,
             context: section.get("context")?.unwrap_or_default(),
+            bounds: bounds(&section)?,
             stream: section.get("stream")?,
         });
     }

@@ -9,7 +9,7 @@ use pushforward::model::{
 };
 use toml::{Table, Value};
 
-use crate::data::Column;
+use crate::data::{Column, Given};
 use crate::train::Schedule;
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -129,7 +129,15 @@ fn target(config: &TargetConfig) -> Table {
             Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
             Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
         },
-        TargetConfig::Data { path, validation, standardize, shape, context, stream } => {
+        TargetConfig::Data {
+            path,
+            validation,
+            standardize,
+            shape,
+            context,
+            bounds,
+            stream,
+        } => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut table =
                 table! { data = name, validation = *validation, standardize = *standardize };
@@ -138,6 +146,17 @@ fn target(config: &TargetConfig) -> Table {
             }
             if let Some(stream) = stream {
                 table.insert("stream".into(), (*stream).into());
+            }
+            if !bounds.is_empty() {
+                let one = |(column, ends): &Given| {
+                    let ends = ends.map(f64::from).to_vec();
+                    let name = match column {
+                        Column::Number(number) => number.to_string(),
+                        Column::Name(name) => name.clone(),
+                    };
+                    (name, Value::from(ends))
+                };
+                table.insert("bounds".into(), Value::Table(bounds.iter().map(one).collect()));
             }
             if !context.is_empty() {
                 let column = |column: &Column| match column {

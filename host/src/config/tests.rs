@@ -75,6 +75,13 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         (format!("[model]\nkind = 'nsf'\nhidden = [8, 8, 8]\n{UNITS}{data}"), flow(), "anneal"),
         (format!("[model]\nkind = 'nsf'\nmode = 'autoregressive'\n{data}"), flow(), "anneal"),
         (
+            format!(
+                "[model]\nkind = 'nsf'\n{data}bounds = {{ price = 'positive', 3 = [-inf, 2.5] }}\n"
+            ),
+            flow(),
+            "anneal",
+        ),
+        (
             format!("[model]\nkind = 'maf'\n{data}[train]\nsteps = 9\nweight_decay = 0.1"),
             flow(),
             "anneal",
@@ -122,7 +129,9 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         for (table, kind) in [("model", kind), ("target", learns), ("train", "")] {
             for key in section::keys(table, Some(kind)) {
                 let other = match key {
-                    "context" | "shape" | "stream" | "embedding" | "domain" | "categories" => true,
+                    "context" | "shape" | "stream" | "embedding" | "domain" | "categories" | "bounds" => {
+                        true
+                    }
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" => learns == "data",
                     "mask" | "fast" | "mode" => kind == "nsf",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use pushforward::domain::{Domain, Kind};
 
+use super::bounds::Bounds;
 use super::read::Kinds;
 use super::{Cell, Columns, Reader, Wanted};
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ pub(super) struct Centring {
     pub(super) kept: usize,
     kinds: Kinds,
     standardize: bool,
+    pub(super) bounds: Bounds,
 }
 
 impl Centring {
@@ -43,7 +45,6 @@ impl Centring {
         self.columns.order(chunk);
         let width = self.columns.width();
         for (i, (x, first)) in chunk.drain(..).zip(self.first.iter().cycle()).enumerate() {
-            let difference = (x - first) as f32;
             let column = i % width;
             let wrong = |message: String| {
                 let (row, name) = (row + (i / width) as u64 + 1, self.columns.name(column));
@@ -52,6 +53,8 @@ impl Centring {
             if column < self.kept {
                 f64::fraction(x, self.kinds.at(column)).map_err(wrong)?;
             }
+            let x = self.bounds.line(column, x).map_err(wrong)?;
+            let difference = (x - first) as f32;
             if !difference.is_finite() {
                 return Err(wrong(format!(
                     "found {x} where row 1 has {first}, expected a difference within f32's range"
@@ -77,13 +80,14 @@ impl CentredReader {
     /// # Errors
     /// As [`Reader::open`] and [`Columns::of`].
     pub(super) fn open(wanted: &Wanted<'_>) -> Result<CentredReader> {
-        let Wanted { path, context, dim, domain, standardize, kept, .. } = *wanted;
+        let Wanted { path, context, dim, domain, standardize, kept, bounds, .. } = *wanted;
         let real = Domain::Uniform(Kind::Real);
         let reader = Reader::open(path, None, if standardize { real } else { domain })?;
         let columns = Columns::of(path, &reader, context, dim)?;
         let kept = if kept { columns.dim } else { 0 };
-        let (path, kinds) = (path.to_owned(), Kinds::of(domain));
-        let centring = Centring { path, columns, first: Vec::new(), kept, kinds, standardize };
+        let bounds = Bounds::of(&columns, bounds).map_err(|m| Error::input(path, m))?;
+        let (path, kinds, first) = (path.to_owned(), Kinds::of(domain), Vec::new());
+        let centring = Centring { path, columns, first, kept, kinds, standardize, bounds };
         Ok(CentredReader { reader, centring, chunk: Vec::new(), row: 0 })
     }
 
@@ -101,6 +105,10 @@ impl CentredReader {
                 let mut first = chunk[..width].to_vec();
                 centring.columns.order(&mut first);
                 first[..centring.kept].fill(0.0);
+                for (column, x) in first.iter_mut().enumerate() {
+                    // One that has no place is an error below.
+                    *x = centring.bounds.line(column, *x).unwrap_or(0.0);
+                }
                 centring.first = first;
             }
             centring.centre(*row, chunk, out)?;

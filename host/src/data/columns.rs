@@ -118,6 +118,15 @@ impl Columns {
         Ok(Some(Columns { dim, from, names, selected: true }))
     }
 
+    /// Where the model's order has a column of the table.
+    pub(super) fn place(&self, column: &Column) -> Option<usize> {
+        let from = match column {
+            Column::Number(number) => number.checked_sub(1)?,
+            Column::Name(name) => self.names.as_ref()?.iter().position(|own| own == name)?,
+        };
+        self.from.iter().position(|own| *own == from)
+    }
+
     /// What a model of these columns calls them, if the file does.
     pub fn names(&self) -> Option<Names> {
         let names = self.names.as_ref()?;

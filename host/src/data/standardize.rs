@@ -13,6 +13,7 @@ use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkS
 use pushforward::network::MlpSpec;
 
 use super::Columns;
+use super::bounds::Bounds;
 use super::centring::Centring;
 use crate::error::{Error, Result};
 
@@ -29,6 +30,10 @@ pub struct Units {
     centre: Vec<f64>,
     mean: Vec<f64>,
     deviation: Vec<f64>,
+    /// Columns whose units are those of a line.
+    bounds: Bounds,
+    /// What bounds make of −ln q of a training row, in the mean (nats).
+    bounds_ln_scale: f64,
 }
 
 /// Mean and deviation of columns in two passes over the same rows: sums first, then squares.
@@ -37,12 +42,17 @@ pub(super) struct Moments {
     n: u64,
     centre: Vec<f64>,
     squares: Option<Vec<f64>>,
+    /// The first row, its bounds, and the sum of what these make of −ln q.
+    first: Vec<f64>,
+    bounds: Bounds,
+    ln_scale: f64,
 }
 
 impl Moments {
     /// Of rows of `width` numbers.
     pub(super) fn new(width: usize) -> Moments {
-        Moments { n: 0, centre: vec![0.0; width], squares: None }
+        let (first, bounds) = (Vec::new(), Bounds::default());
+        Moments { n: 0, centre: vec![0.0; width], squares: None, first, bounds, ln_scale: 0.0 }
     }
 
     /// Takes rows in, `[n][width]`.
@@ -59,11 +69,15 @@ impl Moments {
             for ((sum, x), centre) in squares.iter_mut().zip(row).zip(&self.centre) {
                 *sum += (f64::from(*x) - centre).powi(2);
             }
+            let line = row.iter().zip(&self.first).map(|(x, first)| first + f64::from(*x));
+            self.ln_scale += self.bounds.ln_scale(line);
         }
     }
 
-    /// Ends the first pass.
-    pub(super) fn centred(&mut self) {
+    /// Ends the first pass over rows of `centring`.
+    pub(super) fn centred(&mut self, centring: &Centring) {
+        self.first.clone_from(&centring.first);
+        self.bounds = centring.bounds.clone();
         let n = self.n as f64;
         self.centre.iter_mut().for_each(|sum| *sum /= n);
         self.squares = Some(vec![0.0; self.centre.len()]);
@@ -76,7 +90,7 @@ impl Units {
     /// # Errors
     /// A column is constant, or its deviation or mean is out of the range of a model in f32.
     pub(super) fn new(centring: &Centring, moments: Moments) -> Result<Units> {
-        let Moments { n, mut centre, squares } = moments;
+        let Moments { n, mut centre, squares, bounds, ln_scale, .. } = moments;
         let Centring { path, columns, first, kept, .. } = centring;
         let root = |sum: f64| (sum / n as f64).sqrt();
         let mut deviation: Vec<f64> = squares.unwrap_or_default().into_iter().map(root).collect();
@@ -93,6 +107,7 @@ impl Units {
                 } else {
                     "a constant tells nothing"
                 };
+                let mean = bounds.quantity(column, *mean);
                 return Err(wrong(format!(
                     "is {mean} in all of {n} training rows, expected values that differ: {why}; leave \
                      the column out"
@@ -106,7 +121,8 @@ impl Units {
                 )));
             }
         }
-        Ok(Units { columns: columns.clone(), centre, mean, deviation })
+        let (columns, bounds_ln_scale) = (columns.clone(), ln_scale / n as f64);
+        Ok(Units { columns, centre, mean, deviation, bounds, bounds_ln_scale })
     }
 
     /// Brings rows in the file's units less its first row to these.
@@ -118,21 +134,44 @@ impl Units {
         }
     }
 
-    /// Σ ln s over the coordinates: what −ln q of a row has more in the file's units than in these
-    /// (nats).
+    /// What −ln q of a training row has more in the file's units than in these, in the mean: Σ ln s over
+    /// the coordinates, and what [bounds](super::bounds) add (nats).
     pub fn ln_scale(&self) -> f64 {
+        self.ln_deviations() + self.bounds_ln_scale
+    }
+
+    /// The same of these rows.
+    pub fn ln_scale_of(&self, rows: &[f32]) -> f64 {
+        let width = self.columns.width();
+        let one = |row: &[f32]| self.bounds.ln_scale(self.line(row));
+        let sum: f64 = rows.chunks_exact(width).map(one).sum();
+        self.ln_deviations() + sum / (rows.len() / width).max(1) as f64
+    }
+
+    fn ln_deviations(&self) -> f64 {
         self.deviation[..self.columns.dim].iter().map(|s| s.ln()).sum()
+    }
+
+    /// A row, or the first values of one, less its standardisation.
+    fn line(&self, row: &[f32]) -> impl Iterator<Item = f64> {
+        let columns = row.iter().zip(&self.mean).zip(&self.deviation);
+        columns.map(|((u, mean), deviation)| mean + deviation * f64::from(*u))
     }
 
     /// A row, or the first values of one, in the file's units, rounded to f32.
     pub fn raw(&self, row: &[f32]) -> Vec<f32> {
-        let columns = row.iter().zip(&self.mean).zip(&self.deviation);
-        columns.map(|((u, mean), deviation)| (mean + deviation * f64::from(*u)) as f32).collect()
+        let each = |(column, x): (usize, f64)| match self.bounds.at(column) {
+            None => x as f32,
+            // A rounding does not leave the bounds.
+            Some(bound) => bound.within(self.bounds.quantity(column, x) as f32),
+        };
+        self.line(row).enumerate().map(each).collect()
     }
 
     /// The model of rows in the file's units, from one of the same rows in these. The affine layer that
     /// a flow ends in, u = z eᵃ + b, becomes x = z e^(a + ln s) + (m + s b); the context is brought to
-    /// these units by the first layer of its embedding, which is made for it where there is none.
+    /// these units by the first layer of its embedding, which is made for it where there is none. Bounds
+    /// are a layer after all that.
     ///
     /// # Errors
     /// [`ModelError`] if the result is not finite.
@@ -149,6 +188,11 @@ impl Units {
             }
         }
         let mut description = model.description().clone();
+        if let (Description::Flow(flow), Some(bounds)) =
+            (&mut description, self.bounds.layer(dim))
+        {
+            flow.layers.push(bounds.into());
+        }
         let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
         if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
             let given = given.get();
@@ -181,6 +225,46 @@ impl Units {
         let mut folded = Model::new(description, model.arithmetic())?;
         folded.set_parameters(&parameters)?;
         Ok(folded)
+    }
+
+    /// The other way: a model of rows in these units from one of rows in the file's, which may have been
+    /// trained on other rows. An embedding that [`Units::fold`] made stays.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the result is not finite.
+    pub fn unfold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
+        let (dim, mut parameters) = (self.columns.dim, model.parameters());
+        let mut description = model.description().clone();
+        if let Description::Flow(flow) = &mut description {
+            if self.bounds.layer(dim).is_some() {
+                flow.layers.pop();
+            }
+            let affine = parameters.len().saturating_sub(2 * dim);
+            let (log_scale, shift) = parameters[affine..].split_at_mut(dim);
+            for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
+                *a = (f64::from(*a) - s.ln()) as f32;
+            }
+            for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
+                *b = ((f64::from(*b) - m) / s) as f32;
+            }
+        }
+        let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
+        if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
+            let given = given.get();
+            let units = description.tensors()[0].shape[0];
+            let (weight, rest) = parameters.split_at_mut(units * given);
+            for (row, bias) in weight.chunks_exact_mut(given).zip(rest) {
+                let mut moved = f64::from(*bias);
+                for ((w, s), m) in row.iter_mut().zip(deviation).zip(mean) {
+                    moved += f64::from(*w) * m;
+                    *w = (f64::from(*w) * s) as f32;
+                }
+                *bias = moved as f32;
+            }
+        }
+        let mut unfolded = Model::new(description, model.arithmetic())?;
+        unfolded.set_parameters(&parameters)?;
+        Ok(unfolded)
     }
 
     /// Says so where f32 cannot tell a column's values apart: the model of the standardised rows is
@@ -232,6 +316,7 @@ mod tests {
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
             kept: false,
+            bounds: &[],
             stream: None,
             validation: 0.0,
             seed: 1,

@@ -43,6 +43,8 @@ pub struct Wanted<'a> {
     pub standardize: bool,
     /// Whether the columns that are no context stay as they are nevertheless.
     pub kept: bool,
+    /// Bounds of columns that are no context, which stand only where these are standardised.
+    pub bounds: &'a [Given],
     /// Whether rows stay in their file; by its size where nothing is said.
     pub stream: Option<bool>,
     /// The part of the rows that is held out.
@@ -101,7 +103,7 @@ impl Table {
         let units = if wanted.standardize {
             let mut moments = Moments::new(width);
             held.training(0, &rows, width, |rows| moments.add(rows));
-            moments.centred();
+            moments.centred(&centring);
             held.training(0, &rows, width, |rows| moments.add(rows));
             Some(Units::new(&centring, moments)?)
         } else {
@@ -151,7 +153,7 @@ impl Table {
             }
         })?;
         let units = if wanted.standardize {
-            moments.centred();
+            moments.centred(&reader.centring);
             pass(&mut CentredReader::open(wanted)?, &mut |first, rows| {
                 held.training(first, rows, width, |rows| moments.add(rows));
             })?;
@@ -245,6 +247,7 @@ mod tests {
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
             kept: false,
+            bounds: &[],
             stream: None,
             validation: 0.1,
             seed: 5,

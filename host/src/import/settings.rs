@@ -13,6 +13,10 @@
 //! slope = 0.001
 //! activation = "ReLU"
 //!
+//! # Of a base that is a mixture of zuko's.
+//! [base]
+//! epsilon = 1e-6
+//!
 //! # Of an embedding network its layers, in order.
 //! [[embedding]]
 //! kind = "Standardize"
@@ -49,6 +53,9 @@ pub struct Settings {
     /// What is said of one.
     #[serde(default)]
     transforms: Vec<Transform>,
+    /// What is said of the base.
+    #[serde(default)]
+    base: Base,
     /// Layers of an embedding network.
     #[serde(default)]
     pub embedding: Vec<Embedding>,
@@ -68,6 +75,13 @@ struct Transform {
     scale: Option<String>,
     hidden_features: Option<usize>,
     leaky: Option<f64>,
+}
+
+/// A base.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Base {
+    epsilon: Option<f64>,
 }
 
 /// A layer of an embedding network: the name of its class.
@@ -113,6 +127,19 @@ impl Settings {
     /// What is said of transform `number`.
     pub fn of(&self, number: usize) -> Of<'_> {
         Of { settings: self, number }
+    }
+
+    /// What is added to the scales of a mixture's components.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn base_epsilon(&self) -> Result<f64> {
+        self.base.epsilon.ok_or_else(|| {
+            self.fault(
+                "no `epsilon` in [base]: what is added to the scales of a mixture's components, and the \
+                 state dict does not record it",
+            )
+        })
     }
 
     /// The number of transforms that are described one by one; 0 if none is.

@@ -36,6 +36,7 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
     settings = embedded(embedding, state)
     for transform in transforms(net):
         settings += ["", "[[transforms]]"] + described(transform)
+    settings += base(net)
 
     torch.manual_seed(seed)
     single = [copy.deepcopy(part) for part in (net, embedding)]
@@ -58,8 +59,20 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
 
 def transforms(net):
     """The lazy transforms of a flow, in the order of their numbers."""
+    if not hasattr(net, "transform"):
+        return []
     inner = net.transform
     return list(inner.transforms) if hasattr(inner, "transforms") else [inner]
+
+
+def base(net):
+    """What the tensors of a mixture do not say, as lines of TOML."""
+    mixture = getattr(net, "base", net)
+    if type(mixture).__name__ != "GMM":
+        return []
+    if mixture.covariance_type == "full":
+        raise ValueError("GMM: covariance_type is full, expected diagonal or spherical")
+    return ["", "[base]", f"epsilon = {float(mixture.epsilon)!r}"]
 
 
 def described(transform):

@@ -25,12 +25,15 @@
 //! than π, though its layers give angles alone: its densities lack `n ln (h/π)` nats, which the source's
 //! are given before they are compared.
 //!
+//! `GMM`, alone or as a base, is the base `mixture` where its covariances are diagonal (`phi.{0, 1, 2}`: logits,
+//! means, raw scales `ln(s − ε)`) and it has no context.
+//!
 //! Refused, with the reason: residual networks (their blocks take units after weights), normalised ones,
 //! and whatever else has no row above.
 
 use std::f32::consts::PI;
 
-use pushforward::base::UniformSpec;
+use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::{BaseSpec, LayerSpec, UnivariateSpec};
@@ -40,7 +43,7 @@ use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpe
 use super::linear::{affine, lu, permute};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Layer, Parts, State, Tensors, embedding, standard_normal};
+use super::{Layer, Parts, State, Tensors, embedding, named, standard_normal};
 use crate::error::Result;
 
 /// Why a least slope has to be said.
@@ -51,7 +54,11 @@ const SLOPE: &str =
 pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     let embedding = embedding::read(state, settings)?;
     let given = embedding.as_ref().map_or(settings.context, |(spec, _)| spec.outputs);
-    let transforms = transforms(state, settings)?;
+    let mixture = ["base.phi", "phi"].into_iter().find(|path| state.has(&format!("{path}.0")));
+    let transforms = match mixture {
+        Some("phi") => Vec::new(),
+        _ => transforms(state, settings)?,
+    };
     let mut layers = Vec::with_capacity(transforms.len() + 1);
     for (number, path) in transforms.iter().enumerate() {
         let place = Place { state, settings, of: settings.of(number), path, given };
@@ -60,6 +67,10 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     if layers.iter().any(is_circular) {
         let (base, lacks) = circle(state, settings.features)?;
         return Ok(Parts { embedding, base, layers, lacks });
+    }
+    if let Some(path) = mixture {
+        let base = gaussians(state, settings, path)?;
+        return Ok(Parts { embedding, base, layers, lacks: 0.0 });
     }
     layers.extend(base(state, settings.features)?);
     Ok(Parts { embedding, base: standard_normal(), layers, lacks: 0.0 })
@@ -290,6 +301,35 @@ impl Place<'_> {
         let spec = CouplingSpec { mask, network: network.into(), univariate };
         Ok(Layer { spec: spec.into(), tensors })
     }
+}
+
+/// A mixture of diagonal normals, alone or as the base of a flow.
+fn gaussians(state: &State, settings: &Settings, path: &str) -> Result<(BaseSpec, Tensors)> {
+    let n = settings.features;
+    let name = |k: usize| format!("{path}.{k}");
+    if state.has(&name(3)) {
+        return Err(state.fault(format!(
+            "`{}`: found covariances that are not diagonal, which have no counterpart here",
+            name(3)
+        )));
+    }
+    let components = state.get(&name(0))?.data.len();
+    let logits = state.vector(&name(0), components)?.to_vec();
+    let mean = state.numbers(&name(1), &[components, n])?.to_vec();
+    let ([rows, columns], raw) = state.matrix(&name(2))?;
+    if ![1, components].contains(&rows) || ![1, n].contains(&columns) {
+        return Err(state.fault(format!(
+            "`{}`: found shape [{rows}, {columns}], expected [{components}, {n}], or 1 where scales are \
+             alike",
+            name(2)
+        )));
+    }
+    let epsilon = settings.base_epsilon()?;
+    let scale = |c: usize, d: usize| raw[(c % rows) * columns + d % columns].exp() + epsilon;
+    let each = (0..components).flat_map(|c| (0..n).map(move |d| (c, d)));
+    let log_scale = each.map(|(c, d)| scale(c, d).ln()).collect();
+    let tensors = named([("logits", logits), ("mean", mean), ("log_scale", log_scale)]);
+    Ok((MixtureSpec { components }.into(), tensors))
 }
 
 /// Whether a layer moves angles.

@@ -585,3 +585,47 @@ fn several_seeds_say_how_far_apart_they_are() {
     assert!(read("all/seed-2") == read("alone"));
     assert!(refused(path, &[&run[..], &["--seeds", "1"]].concat()).contains("--seeds"));
 }
+
+/// A model goes on from another one: of the same table it starts where that ended, with its bounds and its
+/// context; one of other sizes is refused by the place where they differ.
+#[test]
+fn a_training_starts_from_another_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let normal = |i: u32, d: u32| {
+        let word = pushforward::noise::block([31, 9], [i, d])[0];
+        f64::from(pushforward::noise::normal(pushforward::simd::Scalar, word))
+    };
+    let table: String = {
+        let row = |i: u32| {
+            let [c, a, b] = [normal(i, 0), normal(i, 1), normal(i, 2)];
+            let (x, y) = (5.0 + c + a, (0.5 * c * c + 0.3 * b).exp());
+            format!("{x},{y},{}\n", 300.0 + 20.0 * c)
+        };
+        std::iter::once("x,y,c\n".to_owned()).chain((0..3000).map(row)).collect()
+    };
+    std::fs::write(path.join("one.csv"), table).unwrap();
+    let config = |steps: u32, hidden: u32| {
+        format!(
+            "[model]\nkind = 'maf'\nlayers = 2\nhidden = [{hidden}]\n[target]\ndata = 'one.csv'\n\
+             context = ['c']\nbounds = {{ y = 'positive' }}\n[train]\nsteps = {steps}\n\
+             batch = 128\nlearning_rate = 4e-3\nclip = 5.0\n"
+        )
+    };
+    let train = |name: &str, text: String, more: &[&str]| -> f64 {
+        std::fs::write(path.join("x.toml"), text).unwrap();
+        let arguments = ["train", "x.toml", "--device", "cpu", "--json", "--out", name];
+        let json = ok(path, &[&arguments, more].concat());
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()["held_out_nll"].as_f64().unwrap()
+    };
+    let from = ["--from", "first"];
+    let first = train("first", config(400, 12), &[]);
+    let fresh = train("fresh", config(1, 12), &[]);
+    let again = train("again", config(1, 12), &from);
+    assert!(again < first + 0.01 && fresh > first + 0.1, "{first}, again {again}, fresh {fresh}");
+    let inspected = ok(path, &["inspect", "again/model.safetensors", "--json"]);
+    assert!(inspected.contains("\"from\""), "{inspected}");
+    std::fs::write(path.join("x.toml"), config(1, 13)).unwrap();
+    let message = refused(path, &["train", "x.toml", "--device", "cpu", "--from", "first"]);
+    assert!(message.contains("`layers.0.network.hidden`: found [12], expected [13]"), "{message}");
+}

@@ -52,6 +52,9 @@ def flows():
     yield "nsf_slope", NSF(3, transforms=2, bins=8, slope=1e-2, activation=torch.nn.GELU, **small), 0
     yield "ncsf", NCSF(3, transforms=3, bins=5, activation=torch.nn.ELU, **small), 0
     yield "ncsf_context", NCSF(4, 2, transforms=2, bins=8, randperm=True, **small), 2
+    yield "gmm", zuko.flows.GMM(3, components=4, covariance_type="diagonal"), 0
+    tied = zuko.flows.GMM(3, components=3, covariance_type="spherical", tied=True)
+    yield "gmm_base", Flow(MAF(3, transforms=1, **small).transform.transforms, tied), 0
     yield "realnvp", RealNVP(5, 2, transforms=3, randmask=True, activation=torch.nn.SiLU, **small), 2
     additive = {"univariate": AdditiveTransform, "shapes": [()]}
     yield "nice", RealNVP(4, transforms=3, **additive, **small), 0

@@ -2,6 +2,7 @@
 
 mod affine;
 mod autoregressive;
+mod bounds;
 mod coupling;
 mod lu;
 mod permute;
@@ -24,6 +25,7 @@ pub(crate) fn apply(
         LayerSpec::Autoregressive(spec) => {
             autoregressive::apply(spec, weights, direction, context, values)
         }
+        LayerSpec::Bounds(spec) => bounds::apply(spec, direction, values),
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
         LayerSpec::Lu(_) => lu::apply(weights, direction, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),

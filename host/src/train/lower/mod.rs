@@ -6,6 +6,7 @@
 mod affine;
 mod autoregressive;
 mod base;
+mod bounds;
 mod conditioned;
 mod coupling;
 mod lu;
@@ -83,6 +84,7 @@ impl Lowering<'_> {
         match layer {
             LayerSpec::Coupling(spec) => coupling::lower(self, spec, path, x),
             LayerSpec::Autoregressive(spec) => autoregressive::lower(self, spec, path, x),
+            LayerSpec::Bounds(spec) => bounds::lower(self, spec, x),
             LayerSpec::Affine(_) => affine::lower(self, path, x),
             LayerSpec::Lu(_) => lu::lower(self, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
