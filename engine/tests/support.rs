@@ -186,7 +186,8 @@ fn rows_outside_bounds_score_minus_infinity_and_draws_are_within() {
         sampler.sample(2, 0, &mut rows, None);
         let clean = scored(sampler.given(&[]), &rows, N);
         assert!(clean.iter().all(|p| p.is_finite()), "{name}");
-        let ends = bounds.lower.iter().map(|a| (*a, -1.0)).chain(bounds.upper.iter().map(|b| (*b, 1.0)));
+        let ends =
+            bounds.lower.iter().map(|a| (*a, -1.0)).chain(bounds.upper.iter().map(|b| (*b, 1.0)));
         for (at, (bound, side)) in ends.enumerate().filter(|(_, (bound, _))| bound.is_finite()) {
             for beyond in [bound, bound + side * 0.125, bound + side * 1e4, side * f32::MAX] {
                 let mut rows = rows.clone();

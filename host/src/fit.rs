@@ -20,11 +20,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pushforward::conditional::BernoulliSpec;
 use pushforward::domain::Domain;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
+use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::model::{
     Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
     preset,
 };
-use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::network::{MaskedSpec, MlpSpec};
 use serde_json::Value as Json;
 

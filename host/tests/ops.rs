@@ -644,12 +644,10 @@ fn affine(device: &Device) {
 
 /// Each kind of bound, both ways; what comes back of the data's side is asked for here alone.
 fn bounds(device: &Device) {
-    let (lower, upper) = ([f32::NEG_INFINITY, -3.0, f32::NEG_INFINITY, -2.5], [
-        f32::INFINITY,
-        f32::INFINITY,
-        3.0,
-        4.0,
-    ]);
+    let (lower, upper) = (
+        [f32::NEG_INFINITY, -3.0, f32::NEG_INFINITY, -2.5],
+        [f32::INFINITY, f32::INFINITY, 3.0, 4.0],
+    );
     let (dim, n) = (lower.len(), BATCH);
     let (x, dy, coefficient) =
         (numbers(dim * n, 2.0, 2), numbers(dim * n, 1.0, 3), numbers(n, 1.0, 4));

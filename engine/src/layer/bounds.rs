@@ -199,8 +199,7 @@ impl Bound {
                 let size = s.select(left, minus, z);
                 let part = math::sigmoid(s, s.sub(zero, size));
                 let step = s.mul(s.splat(width), part);
-                let x =
-                    s.select(left, s.add(s.splat(lower), step), s.sub(s.splat(upper), step));
+                let x = s.select(left, s.add(s.splat(lower), step), s.sub(s.splat(upper), step));
                 let bend = math::softplus(s, s.sub(zero, size));
                 let log_width = s.splat(math::ln(Scalar, width));
                 let slope = s.sub(s.add(size, s.add(bend, bend)), log_width);

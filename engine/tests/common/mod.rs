@@ -10,8 +10,8 @@ use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
-    AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec,
-    RotationSpec,
+    AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec,
+    PermuteSpec, RotationSpec,
 };
 use pushforward::model::{
     Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry,
@@ -283,7 +283,10 @@ pub(crate) fn bounded() -> Vec<(String, Description)> {
         bounds.clone().into(),
     ];
     let flow = preset::flow(&[5], layers, false);
-    vec![("bounds".into(), flow), ("bounds alone".into(), preset::flow(&[5], [bounds.into()], false))]
+    vec![
+        ("bounds".into(), flow),
+        ("bounds alone".into(), preset::flow(&[5], [bounds.into()], false)),
+    ]
 }
 
 /// Which of some inputs are angles.

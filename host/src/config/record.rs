@@ -129,15 +129,7 @@ fn target(config: &TargetConfig) -> Table {
             Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
             Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
         },
-        TargetConfig::Data {
-            path,
-            validation,
-            standardize,
-            shape,
-            context,
-            bounds,
-            stream,
-        } => {
+        TargetConfig::Data { path, validation, standardize, shape, context, bounds, stream } => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut table =
                 table! { data = name, validation = *validation, standardize = *standardize };

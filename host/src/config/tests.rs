@@ -129,9 +129,8 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         for (table, kind) in [("model", kind), ("target", learns), ("train", "")] {
             for key in section::keys(table, Some(kind)) {
                 let other = match key {
-                    "context" | "shape" | "stream" | "embedding" | "domain" | "categories" | "bounds" => {
-                        true
-                    }
+                    "context" | "shape" | "stream" | "embedding" | "domain" | "categories"
+                    | "bounds" => true,
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" => learns == "data",
                     "mask" | "fast" | "mode" => kind == "nsf",

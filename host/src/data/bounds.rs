@@ -68,9 +68,7 @@ impl Bounds {
         Ok(match bound {
             Bound::Lower(lower) => (x - f64::from(lower)).ln(),
             Bound::Upper(upper) => -(f64::from(upper) - x).ln(),
-            Bound::Both(lower, upper) => {
-                (x - f64::from(lower)).ln() - (f64::from(upper) - x).ln()
-            }
+            Bound::Both(lower, upper) => (x - f64::from(lower)).ln() - (f64::from(upper) - x).ln(),
         })
     }
 

@@ -188,8 +188,7 @@ impl Units {
             }
         }
         let mut description = model.description().clone();
-        if let (Description::Flow(flow), Some(bounds)) =
-            (&mut description, self.bounds.layer(dim))
+        if let (Description::Flow(flow), Some(bounds)) = (&mut description, self.bounds.layer(dim))
         {
             flow.layers.push(bounds.into());
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use pushforward::domain::Domain;
 use pushforward::model::file::{FNV_START, fnv_onto};
 
+use super::bounds::Given;
 use super::centring::CentredReader;
 use super::npy::Element;
 use super::order::{held_out, split};
