@@ -27,8 +27,10 @@ use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{DoubleWell, Energy, Phi4, Ring2d};
 use pushforward_host::ops::{Add, Layout, LossKind, Program, Words};
-use pushforward_host::train::{Fusing, Target};
+use pushforward_host::train::{Fusing, Gradient, Target};
 use pushforward_oracle::Oracle;
+
+const TOTAL: Gradient = Gradient::Total;
 
 fn free_energy_gradient_of_spins(device: &Device) {
     for description in [
@@ -117,6 +119,34 @@ fn free_energy_gradient_of_a_flow(device: &Device) {
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, description.dim()));
         assert_close(&format!("{} {}", device.kind(), energy.name()), &found, &expected, 1e-5);
     }
+}
+
+/// The path gradient is the total one without the slopes of ln q at samples that stay where they are.
+fn path_gradients_have_no_score(device: &Device) {
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    for description in [flow(4, &[6, 5], true), nsf(4, &[7], true), among(LuSpec {}.into())] {
+        let model = model(description.clone());
+        let (z, found) = gradient_of(device, &model, &target, Gradient::Path, SAMPLES);
+        let z = samples(&z, 4);
+        let oracle = Oracle::new(&model);
+        let x: Vec<Vec<f64>> = z.iter().map(|z| oracle.to_data(&[], z).0).collect();
+        let total = free_energy_slopes(&model, &*energy, &z);
+        // Those of −ln q.
+        let score = likelihood_slopes(&model, &x);
+        assert!(score.iter().any(|s| s.abs() > 1e-2));
+        let expected: Vec<f64> = total.iter().zip(&score).map(|(t, s)| t + s).collect();
+        let what = format!("{} {}", device.kind(), description.kind());
+        assert_close(&what, &found, &expected, 2e-5);
+    }
+    let found = pushforward_host::train::step_program(
+        &maf(4, &[9], Direction::Sampling, true),
+        &target,
+        Gradient::Path,
+        Fusing::On,
+    );
+    let message = found.unwrap_err().to_string();
+    assert!(message.contains("gradient: found path, expected total"), "{message}");
 }
 
 /// The energies of the test above with `f64` coordinates.
@@ -549,7 +579,8 @@ fn steps_are_few_calls() {
         .map(|(name, description, target)| {
             let calls = |(fusing, memory)| {
                 let program =
-                    pushforward_host::train::step_program(description, target, fusing).unwrap();
+                    pushforward_host::train::step_program(description, target, TOTAL, fusing)
+                        .unwrap();
                 program.launches(&mut Layout::new(&program, 1000, memory)).len()
             };
             let cases = [(Fusing::On, 48 << 10), (Fusing::On, 16 << 10), (Fusing::Off, 48 << 10)];
@@ -583,7 +614,7 @@ fn fused_steps_are_the_others(device: &Device) {
         let model = model(description.clone());
         let of = |fusing| {
             let program =
-                pushforward_host::train::step_program(&description, target, fusing).unwrap();
+                pushforward_host::train::step_program(&description, target, TOTAL, fusing).unwrap();
             let (log_q, phases) = (program.loss.log_q, [Forward, Loss, Backward]);
             evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &[log_q])
         };
@@ -662,6 +693,7 @@ fn main() -> ExitCode {
         gradients_of_conditional_models,
         gradients_of_other_bases,
         gradients_of_bounded_flows,
+        path_gradients_have_no_score,
         gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,

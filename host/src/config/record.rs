@@ -10,7 +10,7 @@ use pushforward::model::{
 use toml::{Table, Value};
 
 use crate::data::{Column, Given};
-use crate::train::Schedule;
+use crate::train::{Gradient, Schedule};
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
 
@@ -184,7 +184,11 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
     table.extend(match target {
         TargetConfig::Hamiltonian(_) => {
             let anneal = config.anneal.unwrap_or(0.0);
-            table! { anneal = anneal, evaluate = config.evaluate as i64 }
+            let gradient = match config.gradient {
+                Gradient::Total => "total",
+                Gradient::Path => "path",
+            };
+            table! { anneal = anneal, gradient = gradient, evaluate = config.evaluate as i64 }
         }
         TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
     });

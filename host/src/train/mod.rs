@@ -70,6 +70,16 @@ pub enum Schedule {
     Plateau,
 }
 
+/// Which gradient of a flow's free energy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Gradient {
+    /// That of the batch's mean.
+    #[default]
+    Total,
+    /// Without the score, which is 0 in the mean: less noise near the target, for a second pass.
+    Path,
+}
+
 /// The optimiser's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainOptions {
@@ -81,6 +91,8 @@ pub struct TrainOptions {
     pub learning_rate: f64,
     /// How it moves.
     pub schedule: Schedule,
+    /// Which gradient of a flow's free energy; of anything else there is the total one.
+    pub gradient: Gradient,
     /// Steps over which it first rises to its value, in a straight line.
     pub warm_up: u64,
     /// Decay of the running mean of the parameters, which is the model: min(this, (1 + t)/(10 + t)) of
@@ -102,6 +114,7 @@ impl Default for TrainOptions {
             batch: 500,
             learning_rate: 1e-3,
             schedule: Schedule::default(),
+            gradient: Gradient::default(),
             warm_up: 0,
             average: 0.0,
             clip: 1.0,
@@ -222,7 +235,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         check_options(&options)?;
         check_target(model.description(), &target)?;
-        let mut program = step_program(model.description(), &target, Fusing::On)?;
+        let mut program = step_program(model.description(), &target, options.gradient, Fusing::On)?;
         if let Target::Data { rows: Rows::Stored(_) } = &target {
             let block = given_steps(options.batch, program.width) * options.batch * program.width;
             program.data = vec![0.0; block].into();

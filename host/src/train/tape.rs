@@ -28,6 +28,7 @@ pub struct Tape {
     operations: Vec<Box<dyn Forward>>,
     /// Gradients that come from outside, and matrices whose gradient somebody outside wants.
     given: Vec<(Slot, Slot)>,
+    log_q: Slot,
     wanted: Vec<Slot>,
 }
 
@@ -36,7 +37,8 @@ impl Tape {
     pub fn new(copies: usize, parameters: usize, kind: LossKind) -> Self {
         let program = Program::new(copies, parameters, kind);
         let given = vec![(program.loss.log_q, program.loss.coefficient)];
-        Self { program, operations: Vec::new(), given, wanted: Vec::new() }
+        let log_q = program.loss.log_q;
+        Self { program, operations: Vec::new(), given, log_q, wanted: Vec::new() }
     }
 
     /// A new matrix of `rows` rows.
@@ -61,7 +63,17 @@ impl Tape {
 
     /// One row: ln q, for the operations to set and to add to.
     pub fn log_q(&self) -> Slot {
-        self.program.loss.log_q
+        self.log_q
+    }
+
+    /// Lets operations set and add to another row from here on, and gives the one that they did before.
+    pub fn replace_log_q(&mut self, log_q: Slot) -> Slot {
+        std::mem::replace(&mut self.log_q, log_q)
+    }
+
+    /// The gradient of `y` is that of the loss by ln q.
+    pub fn given_by_loss(&mut self, y: Slot) {
+        self.given.push((y, self.program.loss.coefficient));
     }
 
     /// Samples come from these rows, `[n][width]`.
@@ -93,7 +105,7 @@ impl Tape {
 
     /// The step: these operations and their way back.
     pub fn finish(self, fusing: Fusing) -> Program {
-        let Self { mut program, mut operations, given, wanted } = self;
+        let Self { mut program, mut operations, given, wanted, .. } = self;
         let mut behind = vec![false; program.shapes.len()];
         wanted.iter().for_each(|x| behind[x.0] = true);
         for operation in &operations {

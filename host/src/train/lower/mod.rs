@@ -11,6 +11,7 @@ mod conditioned;
 mod coupling;
 mod lu;
 mod network;
+mod path;
 mod permute;
 mod rotation;
 mod sites;
@@ -20,7 +21,7 @@ mod tensors;
 use pushforward::model::{Description, FlowSpec, LayerSpec};
 
 use super::tape::{Fusing, Tape};
-use super::{Target, TrainError};
+use super::{Gradient, Target, TrainError};
 use crate::ops::{Direction, Program, Slot};
 
 use tensors::Tensors;
@@ -39,15 +40,26 @@ struct Lowering<'a> {
 /// The training step of a model for a target.
 ///
 /// # Errors
-/// [`TrainError::Tensor`] if the model lacks a tensor of one of its parts.
+/// [`TrainError::Tensor`] if the model lacks a tensor of one of its parts, [`TrainError::Setting`] if
+/// it has no gradient of this kind.
 pub fn step_program(
     description: &Description,
     target: &Target,
+    gradient: Gradient,
     fusing: Fusing,
 ) -> Result<Program, TrainError> {
     let tensors = Tensors::of(description);
+    let by_path = gradient == Gradient::Path;
+    let is_of_flow = matches!((description, target), (Description::Flow(_), Target::Energy { .. }));
+    if by_path && !is_of_flow {
+        return Err(TrainError::Setting {
+            field: "gradient",
+            found: "path".into(),
+            expected: "total, unless a flow learns from a Hamiltonian".into(),
+        });
+    }
     let tape = match description {
-        Description::Flow(spec) => flow(spec, description.dim(), &tensors, target)?,
+        Description::Flow(spec) => flow(spec, description.dim(), &tensors, target, by_path)?,
         Description::Sites(spec) => sites::lower(spec, description.dim(), &tensors, target)?,
     };
     Ok(tape.finish(fusing))
@@ -60,6 +72,7 @@ fn flow(
     dim: usize,
     tensors: &Tensors,
     target: &Target,
+    by_path: bool,
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(1, tensors.parameters(), kind);
@@ -74,7 +87,10 @@ fn flow(
     for (l, layer) in order {
         x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
-    target::end_of_flow(&mut tape, tensors, target, &spec.base, x)?;
+    target::end_of_flow(lowering.tape, tensors, target, &spec.base, x)?;
+    if by_path {
+        path::lower(&mut lowering, spec, x)?;
+    }
     Ok(tape)
 }
 
