@@ -887,6 +887,7 @@ fn losses(device: &Device) {
         (LossKind::Score, 2),
         (LossKind::Score, 1),
         (LossKind::Path, 1),
+        (LossKind::Renyi, 1),
         (LossKind::Likelihood, 1),
         (LossKind::Likelihood, 2),
     ] {
@@ -899,6 +900,10 @@ fn losses(device: &Device) {
                     if copies == 2 { ((l[c].exp() + l[BATCH + c].exp()) / 2.0).ln() } else { l[c] };
                 if kind == LossKind::Likelihood { -q } else { q + beta * f64::from(energy[c]) }
             };
+            if kind == LossKind::Renyi {
+                let mean = (0..BATCH).map(|c| (-0.7 * one(c)).exp()).sum::<f64>() / BATCH as f64;
+                return -mean.ln() / 0.7;
+            }
             (0..BATCH).map(one).sum::<f64>() / BATCH as f64
         };
         let l64 = f64s(&log_q);
@@ -918,6 +923,7 @@ fn losses(device: &Device) {
         }
         let mut p = Program::new(copies, 1, kind);
         let e = p.slot(1);
+        p.loss.alpha = 0.3;
         p.loss.energy = (kind != LossKind::Likelihood).then_some(e);
         let (log_q_slot, coefficient) = (p.loss.log_q, p.loss.coefficient);
         let inputs = [(log_q_slot, log_q.clone()), (e, energy.clone())];

@@ -8,7 +8,13 @@
 //! |---|---|---|
 //! | score | ℓ = ln q + βE | (ℓ − mean ℓ)/n |
 //! | path | ℓ = ln q + βE | 1/n |
+//! | Rényi | ℓ = ln q + βE | e^(−(1−α)ℓ)/Σ e^(−(1−α)ℓ) |
 //! | likelihood | −ln q | −1/n |
+//!
+//! What Rényi's kind goes down is −(1−α)⁻¹ ln mean e^(−(1−α)ℓ), the variational Rényi bound of a batch (Li
+//! & Turner 2016, arXiv:1602.02311): between the free energy (α = 1) and the importance-weighted bound of
+//! n samples (α = 0; Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519). The less α, the less a mode may
+//! be left out.
 
 use super::{Launch, Layout, NONE, Readings, Slot, StepInputs, arguments, constants};
 
@@ -19,6 +25,8 @@ pub enum LossKind {
     Score,
     /// Free energy through the samples.
     Path,
+    /// Rényi's bound of it, of order [`Loss::alpha`], through the samples.
+    Renyi,
     /// Negative log-likelihood.
     Likelihood,
 }
@@ -28,6 +36,8 @@ pub enum LossKind {
 pub struct Loss {
     /// Which one.
     pub kind: LossKind,
+    /// α of Rényi's bound, from 0 to 1.
+    pub alpha: f32,
     /// One row: ln q (of each copy).
     pub log_q: Slot,
     /// One row: E; absent for the likelihood.
@@ -40,7 +50,7 @@ impl Loss {
     /// Whether a sample's derivative depends on no other sample, so that it can go backward at once.
     pub fn is_local(&self) -> bool {
         match self.kind {
-            LossKind::Score => false,
+            LossKind::Score | LossKind::Renyi => false,
             LossKind::Path | LossKind::Likelihood => true,
         }
     }
@@ -57,7 +67,7 @@ impl Loss {
     ) {
         let k = match self.kind {
             LossKind::Likelihood => -1.0,
-            LossKind::Score | LossKind::Path => 1.0,
+            LossKind::Score | LossKind::Path | LossKind::Renyi => 1.0,
         } / batch as f64;
         coefficient.fill(0.0);
         for c in 0..real {
@@ -87,7 +97,7 @@ impl Loss {
         let e: Vec<f64> = energy.iter().map(|&e| f64::from(e)).collect();
         let beta = f64::from(step.beta);
         let losses: Vec<f64> = match self.kind {
-            LossKind::Score | LossKind::Path => {
+            LossKind::Score | LossKind::Path | LossKind::Renyi => {
                 q.iter().zip(&e).map(|(q, e)| q + beta * e).collect()
             }
             LossKind::Likelihood => q.iter().map(|q| -q).collect(),
@@ -104,8 +114,13 @@ impl Loss {
             (s + w, s2 + w * w)
         });
 
+        let order = 1.0 - f64::from(self.alpha);
+        let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let tilted = |l: &f64| (order * (least - l)).exp();
+        let total: f64 = losses.iter().map(tilted).sum();
         for (c, l) in losses.iter().enumerate() {
             let k = match self.kind {
+                LossKind::Renyi => tilted(l) / total,
                 LossKind::Score => (l - loss) / count,
                 LossKind::Path => 1.0 / count,
                 LossKind::Likelihood => -1.0 / count,
@@ -125,12 +140,14 @@ impl Loss {
     pub fn gpu(&self, layout: &Layout) -> Launch {
         let arguments = arguments! {
             kind: self.kind as u32,
+            order: 1.0 - self.alpha,
             log_q: layout.offset(self.log_q),
             energy: self.energy.map_or(NONE, |e| layout.offset(e)),
             coefficient: layout.offset(self.coefficient),
         };
-        let [path, likelihood] = [LossKind::Path, LossKind::Likelihood].map(|kind| kind as u32);
-        let kinds = constants![PATH = path, LIKELIHOOD = likelihood];
+        let [path, renyi, likelihood] =
+            [LossKind::Path, LossKind::Renyi, LossKind::Likelihood].map(|kind| kind as u32);
+        let kinds = constants![PATH = path, RENYI = renyi, LIKELIHOOD = likelihood];
         Launch {
             sources: vec![kinds, include_str!("loss.wgsl").into()],
             entry: "loss",

@@ -45,6 +45,19 @@ fn loss(@builtin(local_invocation_id) thread: vec3<u32>) {
     let excess = sum_over_group(thread.x, part) / count;
     let energy_excess = sum_over_group(thread.x, energy_part) / count;
     let largest = largest_over_group(thread.x, largest_part);
+    var total = 1.0;
+    var least = 0.0;
+    if (call.kind == RENYI) {
+        workgroupBarrier();
+        var least_part = -3.4e38;
+        for (var c = thread.x; c < n; c += GROUP) { least_part = max(least_part, origin - loss_of(c)); }
+        least = largest_over_group(thread.x, least_part);
+        var total_part = 0.0;
+        for (var c = thread.x; c < n; c += GROUP) {
+            total_part += exp(call.order * (origin - loss_of(c) - least));
+        }
+        total = sum_over_group(thread.x, total_part);
+    }
 
     var variance_part = 0.0;
     var weight_part = 0.0;
@@ -58,6 +71,7 @@ fn loss(@builtin(local_invocation_id) thread: vec3<u32>) {
         var k = deviation / count;
         if (call.kind == PATH) { k = 1.0 / count; }
         if (call.kind == LIKELIHOOD) { k = -1.0 / count; }
+        if (call.kind == RENYI) { k = exp(call.order * (origin - loss_of(c) - least)) / total; }
         if (call.copies == 2u) {
             let share = 1.0 / (1.0 + exp(arena[call.log_q + n + c] - arena[call.log_q + c]));
             let other = 1.0 / (1.0 + exp(arena[call.log_q + c] - arena[call.log_q + n + c]));

@@ -37,7 +37,7 @@ pub struct Program {
 impl Program {
     /// An empty step for `parameters` parameters.
     pub fn new(copies: usize, parameters: usize, kind: LossKind) -> Self {
-        let loss = Loss { kind, log_q: Slot(0), energy: None, coefficient: Slot(1) };
+        let loss = Loss { kind, alpha: 1.0, log_q: Slot(0), energy: None, coefficient: Slot(1) };
         Self {
             shapes: vec![Shape { rows: 1, positions: 1 }; 2],
             tables: Vec::new(),

@@ -80,6 +80,22 @@ pub enum Gradient {
     Path,
 }
 
+/// What is made small of a flow's free energy, and how. Of anything else there is the default.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// Which gradient.
+    pub gradient: Gradient,
+    /// The order of Rényi's bound, from 0 to 1, which is the free energy itself
+    /// ([`LossKind::Renyi`](crate::ops::LossKind)).
+    pub alpha: f64,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self { gradient: Gradient::Total, alpha: 1.0 }
+    }
+}
+
 /// The optimiser's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainOptions {
@@ -91,8 +107,8 @@ pub struct TrainOptions {
     pub learning_rate: f64,
     /// How it moves.
     pub schedule: Schedule,
-    /// Which gradient of a flow's free energy; of anything else there is the total one.
-    pub gradient: Gradient,
+    /// What is made small.
+    pub objective: Objective,
     /// Steps over which it first rises to its value, in a straight line.
     pub warm_up: u64,
     /// Decay of the running mean of the parameters, which is the model: min(this, (1 + t)/(10 + t)) of
@@ -114,7 +130,7 @@ impl Default for TrainOptions {
             batch: 500,
             learning_rate: 1e-3,
             schedule: Schedule::default(),
-            gradient: Gradient::default(),
+            objective: Objective::default(),
             warm_up: 0,
             average: 0.0,
             clip: 1.0,
@@ -235,7 +251,8 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         check_options(&options)?;
         check_target(model.description(), &target)?;
-        let mut program = step_program(model.description(), &target, options.gradient, Fusing::On)?;
+        let mut program =
+            step_program(model.description(), &target, options.objective, Fusing::On)?;
         if let Target::Data { rows: Rows::Stored(_) } = &target {
             let block = given_steps(options.batch, program.width) * options.batch * program.width;
             program.data = vec![0.0; block].into();

@@ -71,6 +71,11 @@ impl Tape {
         std::mem::replace(&mut self.log_q, log_q)
     }
 
+    /// The loss is Rényi's bound of this order.
+    pub fn renyi(&mut self, alpha: f64) {
+        (self.program.loss.kind, self.program.loss.alpha) = (LossKind::Renyi, alpha as f32);
+    }
+
     /// The gradient of `y` is that of the loss by ln q.
     pub fn given_by_loss(&mut self, y: Slot) {
         self.given.push((y, self.program.loss.coefficient));
