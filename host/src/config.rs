@@ -21,7 +21,7 @@ use pushforward::model::{BasePart, ConditionalPart, EmbeddingSpec, Support, Univ
 use crate::data::{Column, Given};
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
-use crate::train::{Gradient, Schedule};
+use crate::train::{Objective, Schedule};
 pub use layers::Mask;
 pub(crate) use layers::{base, layers};
 pub use section::apply;
@@ -87,6 +87,7 @@ const TABLES: [(&str, Keys); 3] = [
                 "learning_rate",
                 "schedule",
                 "gradient",
+                "alpha",
                 "warm_up",
                 "average",
                 "weight_decay",
@@ -240,8 +241,8 @@ pub struct TrainConfig {
     pub learning_rate: f64,
     /// How that moves.
     pub schedule: Schedule,
-    /// Which gradient of a flow's free energy.
-    pub gradient: Gradient,
+    /// What is made small of a flow's free energy, and how.
+    pub objective: Objective,
     /// Steps over which it first rises.
     pub warm_up: u64,
     /// Decay of the running mean of the parameters, which is the model; 0: the last step's are.

@@ -359,7 +359,7 @@ pub fn fit(
         batch: train.batch,
         learning_rate: train.learning_rate,
         schedule: train.schedule,
-        gradient: train.gradient,
+        objective: train.objective,
         warm_up: train.warm_up,
         average: train.average,
         clip: train.clip,

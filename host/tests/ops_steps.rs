@@ -27,10 +27,10 @@ use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{DoubleWell, Energy, Phi4, Ring2d};
 use pushforward_host::ops::{Add, Layout, LossKind, Program, Words};
-use pushforward_host::train::{Fusing, Gradient, Target};
+use pushforward_host::train::{Fusing, Gradient, Objective, Target};
 use pushforward_oracle::Oracle;
 
-const TOTAL: Gradient = Gradient::Total;
+const PATH: Objective = Objective { gradient: Gradient::Path, alpha: 1.0 };
 
 fn free_energy_gradient_of_spins(device: &Device) {
     for description in [
@@ -127,7 +127,7 @@ fn path_gradients_have_no_score(device: &Device) {
     let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
     for description in [flow(4, &[6, 5], true), nsf(4, &[7], true), among(LuSpec {}.into())] {
         let model = model(description.clone());
-        let (z, found) = gradient_of(device, &model, &target, Gradient::Path, SAMPLES);
+        let (z, found) = gradient_of(device, &model, &target, PATH, SAMPLES);
         let z = samples(&z, 4);
         let oracle = Oracle::new(&model);
         let x: Vec<Vec<f64>> = z.iter().map(|z| oracle.to_data(&[], z).0).collect();
@@ -142,11 +142,42 @@ fn path_gradients_have_no_score(device: &Device) {
     let found = pushforward_host::train::step_program(
         &maf(4, &[9], Direction::Sampling, true),
         &target,
-        Gradient::Path,
+        PATH,
         Fusing::On,
     );
     let message = found.unwrap_err().to_string();
     assert!(message.contains("gradient: found path, expected total"), "{message}");
+}
+
+/// Rényi's bound of a batch, through its samples.
+fn gradients_of_renyis_bound(device: &Device) {
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    for (alpha, description) in [
+        (0.5, flow(4, &[6, 5], true)),
+        (0.0, nsf(4, &[7], true)),
+        (0.25, maf(4, &[9], Direction::Sampling, true)),
+    ] {
+        let model = model(description.clone());
+        let objective = Objective { alpha, ..Objective::default() };
+        let (z, found) = gradient_of(device, &model, &target, objective, SAMPLES);
+        let z = samples(&z, 4);
+        let bound = |values: &[f64]| {
+            let oracle = Oracle::with_parameters(&description, values);
+            let one = |z: &Vec<f64>| {
+                let (x, log_det) = oracle.to_data(&[], z);
+                let loss = oracle.base_log_prob(z)
+                    + log_det
+                    + f64::from(step().beta) * energy_f64(energy.name(), &x);
+                (-(1.0 - alpha) * loss).exp()
+            };
+            let mean = z.iter().map(one).sum::<f64>() / z.len() as f64;
+            -mean.ln() / (1.0 - alpha)
+        };
+        let expected = visible(&description, slopes(&f64s(&model.parameters()), bound));
+        let what = format!("{} {alpha} {}", device.kind(), description.kind());
+        assert_close(&what, &found, &expected, 2e-5);
+    }
 }
 
 /// The energies of the test above with `f64` coordinates.
@@ -578,9 +609,13 @@ fn steps_are_few_calls() {
         .iter()
         .map(|(name, description, target)| {
             let calls = |(fusing, memory)| {
-                let program =
-                    pushforward_host::train::step_program(description, target, TOTAL, fusing)
-                        .unwrap();
+                let program = pushforward_host::train::step_program(
+                    description,
+                    target,
+                    Objective::default(),
+                    fusing,
+                )
+                .unwrap();
                 program.launches(&mut Layout::new(&program, 1000, memory)).len()
             };
             let cases = [(Fusing::On, 48 << 10), (Fusing::On, 16 << 10), (Fusing::Off, 48 << 10)];
@@ -613,8 +648,13 @@ fn fused_steps_are_the_others(device: &Device) {
     ] {
         let model = model(description.clone());
         let of = |fusing| {
-            let program =
-                pushforward_host::train::step_program(&description, target, TOTAL, fusing).unwrap();
+            let program = pushforward_host::train::step_program(
+                &description,
+                target,
+                Objective::default(),
+                fusing,
+            )
+            .unwrap();
             let (log_q, phases) = (program.loss.log_q, [Forward, Loss, Backward]);
             evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &[log_q])
         };
@@ -694,6 +734,7 @@ fn main() -> ExitCode {
         gradients_of_other_bases,
         gradients_of_bounded_flows,
         path_gradients_have_no_score,
+        gradients_of_renyis_bound,
         gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,

@@ -19,7 +19,7 @@ use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
 use crate::data::{Column, Given};
 use crate::error::Result;
-use crate::train::{Gradient, Schedule};
+use crate::train::{Gradient, Objective, Schedule};
 
 /// `[model]`, and its kind.
 pub(super) fn model<'a>(
@@ -303,13 +303,19 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         Some("path") => Gradient::Path,
         _ => Gradient::Total,
     };
+    let alpha = section.number("alpha", 0.0..=1.0)?.unwrap_or(1.0);
+    if learns_data && alpha != 1.0 {
+        let message = format!("found {alpha}, which is of a flow that learns from a Hamiltonian");
+        return Err(section.fault("alpha", message));
+    }
+    let objective = Objective { gradient, alpha };
     let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
     Ok(TrainConfig {
         steps,
         batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
         learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
         schedule,
-        gradient,
+        objective,
         warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
         average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),

@@ -184,11 +184,12 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
     table.extend(match target {
         TargetConfig::Hamiltonian(_) => {
             let anneal = config.anneal.unwrap_or(0.0);
-            let gradient = match config.gradient {
+            let gradient = match config.objective.gradient {
                 Gradient::Total => "total",
                 Gradient::Path => "path",
             };
-            table! { anneal = anneal, gradient = gradient, evaluate = config.evaluate as i64 }
+            let (alpha, evaluate) = (config.objective.alpha, config.evaluate as i64);
+            table! { anneal = anneal, gradient = gradient, alpha = alpha, evaluate = evaluate }
         }
         TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
     });

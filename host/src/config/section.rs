@@ -302,7 +302,7 @@ pub(super) const MEANINGS: [(&str, &str, &[&str]); 24] = [
         &["epochs", "epoch", "iterations", "iters", "n_iter", "niter", "updates", "n_steps"],
     ),
     ("batch", "", &["batch_size", "batchsize", "bs", "minibatch", "n_batch"]),
-    ("learning_rate", "", &["lr", "rate", "eta", "alpha", "step_size", "stepsize"]),
+    ("learning_rate", "", &["lr", "rate", "eta", "step_size", "stepsize"]),
     ("weight_decay", "", &["wd", "l2", "decay", "regularization"]),
     ("clip", "", &["grad_clip", "clip_grad", "max_norm", "max_grad_norm", "gradient_clipping"]),
     ("seed", "", &["random_seed", "rng", "random_state"]),

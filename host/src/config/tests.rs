@@ -132,7 +132,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
                     "context" | "shape" | "stream" | "embedding" | "domain" | "categories"
                     | "bounds" => true,
                     "hamiltonian" | "data" => !given(table).contains_key(key),
-                    "evaluate" | "gradient" => learns == "data",
+                    "evaluate" | "gradient" | "alpha" => learns == "data",
                     "mask" | "fast" | "mode" => kind == "nsf",
                     key => key == absent,
                 };

@@ -18,7 +18,7 @@ use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::energy::{Boundary, Ising2d};
 use pushforward_host::ops::{Program, Slot};
-use pushforward_host::train::{Fusing, Gradient, Target, initialize};
+use pushforward_host::train::{Fusing, Objective, Target, initialize};
 
 use super::{evaluate, numbers};
 
@@ -31,7 +31,8 @@ pub(crate) const SPLINE: UnivariateSpec =
 
 /// The step that a trainer takes.
 pub(crate) fn step_program(description: &Description, target: &Target) -> Program {
-    pushforward_host::train::step_program(description, target, Gradient::Total, Fusing::On).unwrap()
+    pushforward_host::train::step_program(description, target, Objective::default(), Fusing::On)
+        .unwrap()
 }
 
 pub(crate) fn made(
@@ -181,19 +182,19 @@ pub(crate) fn gradient(
     target: &Target,
     slot: Slot,
 ) -> (Vec<f32>, Vec<f32>) {
-    gradient_of(device, model, target, Gradient::Total, slot)
+    gradient_of(device, model, target, Objective::default(), slot)
 }
 
-/// The same for one gradient or the other.
+/// The same of another objective.
 pub(crate) fn gradient_of(
     device: &Device,
     model: &Model,
     target: &Target,
-    kind: Gradient,
+    objective: Objective,
     slot: Slot,
 ) -> (Vec<f32>, Vec<f32>) {
     let program =
-        pushforward_host::train::step_program(model.description(), target, kind, Fusing::On)
+        pushforward_host::train::step_program(model.description(), target, objective, Fusing::On)
             .unwrap();
     let parameters = model.parameters();
     let mut found =

@@ -21,7 +21,7 @@ mod tensors;
 use pushforward::model::{Description, FlowSpec, LayerSpec};
 
 use super::tape::{Fusing, Tape};
-use super::{Gradient, Target, TrainError};
+use super::{Gradient, Objective, Target, TrainError};
 use crate::ops::{Direction, Program, Slot};
 
 use tensors::Tensors;
@@ -45,21 +45,28 @@ struct Lowering<'a> {
 pub fn step_program(
     description: &Description,
     target: &Target,
-    gradient: Gradient,
+    objective: Objective,
     fusing: Fusing,
 ) -> Result<Program, TrainError> {
     let tensors = Tensors::of(description);
-    let by_path = gradient == Gradient::Path;
+    let Objective { gradient, alpha } = objective;
     let is_of_flow = matches!((description, target), (Description::Flow(_), Target::Energy { .. }));
-    if by_path && !is_of_flow {
-        return Err(TrainError::Setting {
-            field: "gradient",
-            found: "path".into(),
-            expected: "total, unless a flow learns from a Hamiltonian".into(),
-        });
+    let wrong = |field, found: String, expected: &str| {
+        Err(TrainError::Setting { field, found, expected: expected.into() })
+    };
+    if gradient == Gradient::Path && !is_of_flow {
+        return wrong("gradient", "path".into(), "total, unless a flow learns from a Hamiltonian");
+    }
+    if !(0.0..=1.0).contains(&alpha) || (alpha != 1.0 && !is_of_flow) {
+        let expected = "1, or from 0 to 1 where a flow learns from a Hamiltonian";
+        return wrong("alpha", alpha.to_string(), expected);
+    }
+    if alpha != 1.0 && gradient == Gradient::Path {
+        let expected = "total where alpha is less than 1, whose score is not 0 in the mean";
+        return wrong("gradient", "path".into(), expected);
     }
     let tape = match description {
-        Description::Flow(spec) => flow(spec, description.dim(), &tensors, target, by_path)?,
+        Description::Flow(spec) => flow(spec, description.dim(), &tensors, target, objective)?,
         Description::Sites(spec) => sites::lower(spec, description.dim(), &tensors, target)?,
     };
     Ok(tape.finish(fusing))
@@ -72,12 +79,15 @@ fn flow(
     dim: usize,
     tensors: &Tensors,
     target: &Target,
-    by_path: bool,
+    objective: Objective,
 ) -> Result<Tape, TrainError> {
     let (kind, direction) = target::of_flow(target);
     let mut tape = Tape::new(1, tensors.parameters(), kind);
     let (mut x, given) = target::start_of_flow(&mut tape, tensors, target, spec, dim)?;
     let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
+    if objective.alpha != 1.0 {
+        tape.renyi(objective.alpha);
+    }
     let mut lowering = Lowering { tape: &mut tape, tensors, direction, dim, context };
     let layers = spec.layers.iter().enumerate();
     let order: Vec<(usize, &LayerSpec)> = match direction {
@@ -88,7 +98,7 @@ fn flow(
         x = lowering.layer(layer, &format!("layers.{l}."), x)?;
     }
     target::end_of_flow(lowering.tape, tensors, target, &spec.base, x)?;
-    if by_path {
+    if objective.gradient == Gradient::Path {
         path::lower(&mut lowering, spec, x)?;
     }
     Ok(tape)
