@@ -205,7 +205,7 @@ fn rows_outside_a_bounded_support_score_minus_infinity() {
     each_sampler(0.3, |name, model, sampler| {
         let Description::Flow(flow) = model.description() else { return };
         let bound = match flow.base.support() {
-            Support::Line => return,
+            Support::Line | Support::Bounded { .. } => return,
             Support::Interval { bound } | Support::Circle { bound } => bound,
         };
         let dim = sampler.model.dim();
