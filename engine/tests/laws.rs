@@ -187,7 +187,7 @@ fn noise_is_distributed_as_its_density_says() {
         [MixtureSpec { components: 4 }.into(), von_mises(0.01), von_mises(1.2), von_mises(30.0)];
     for base in bases {
         let bound = match base.support() {
-            Support::Line => 30.0,
+            Support::Line | Support::Bounded { .. } => 30.0,
             Support::Interval { bound } | Support::Circle { bound } => f64::from(bound),
         };
         let mut description = preset::flow(&[1], [], false);
