@@ -220,9 +220,9 @@ impl Problem {
         self.units.as_ref().map_or(0.0, Units::ln_scale)
     }
 
-    /// The same of these rows.
-    pub fn ln_scale_of(&self, rows: &[f32]) -> f64 {
-        self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(rows))
+    /// The same of this row.
+    pub fn ln_scale_of(&self, row: &[f32]) -> f64 {
+        self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(row))
     }
 }
 
@@ -394,7 +394,12 @@ pub fn fit(
     let (mut saved, mut saved_at) = (None, Instant::now());
     let mut pace = 1;
     let watch = Watch::new(problem, train);
-    let (ln_scale, held_out_scale) = (problem.ln_scale(), problem.ln_scale_of(watch.rows));
+    let ln_scale = problem.ln_scale();
+    let held_out_scale = {
+        let rows = watch.rows.chunks_exact(row_width(problem.model.description()));
+        let n = rows.len().max(1) as f64;
+        rows.map(|row| problem.ln_scale_of(row)).sum::<f64>() / n
+    };
     if trainer.step() == 0 {
         watch.score(&mut trainer, &mut best)?;
     }
@@ -527,7 +532,7 @@ impl<'a> Watch<'a> {
             return Ok(None);
         }
         let model = Loaded::new(trainer.model().map_err(failed)?)?;
-        let [nll, _] = mean_nll(&model, self.rows, &|| Ok(()))?;
+        let [nll, _] = mean_nll(&model, self.rows, &|_| 0.0, &|| Ok(()))?;
         if nll.is_finite() && best.as_ref().is_none_or(|best| nll < best.nll) {
             let parameters = model.model.parameters();
             *best = Some(Best { step: trainer.step(), nll, parameters });
@@ -571,12 +576,17 @@ fn paced(steps: u64, taken: Duration) -> u64 {
     ((steps as f64 * ratio) as u64).clamp(1, 1000)
 }
 
-/// Mean of −ln q over rows (nats), `[n][dim + context]`, and its standard error; `go_on` is asked
-/// between chunks.
+/// Mean of −ln q over rows (nats), `[n][dim + context]`, and its standard error; `more` is what a row has
+/// more in other units ([`Problem::ln_scale_of`]), and `go_on` is asked between chunks.
 ///
 /// # Errors
 /// Those of `go_on`.
-pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) -> Result<[f64; 2]> {
+pub fn mean_nll(
+    model: &Loaded,
+    rows: &[f32],
+    more: &dyn Fn(&[f32]) -> f64,
+    go_on: &dyn Fn() -> Result<()>,
+) -> Result<[f64; 2]> {
     let (dim, chunk) = (model.dim(), model.chunk_rows());
     let width = row_width(model.model.description());
     let mut scores = vec![0.0; rows.len() / width];
@@ -585,7 +595,8 @@ pub fn mean_nll(model: &Loaded, rows: &[f32], go_on: &dyn Fn() -> Result<()>) ->
         let (x, contexts) = apart(rows, dim, width);
         model.given(&contexts).log_prob(&x, scores);
     }
-    let [n, mean, squares] = spread(scores.iter().map(|s| -f64::from(*s)));
+    let each = scores.iter().zip(rows.chunks_exact(width));
+    let [n, mean, squares] = spread(each.map(|(score, row)| more(row) - f64::from(*score)));
     Ok([mean, (squares / (n * (n - 1.0))).sqrt()])
 }
 

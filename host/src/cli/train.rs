@@ -292,10 +292,8 @@ impl Evaluation {
             Target::Data { rows } => {
                 let rows = rows.in_memory(row_width(problem.model.description()))?;
                 let standard = Loaded::new(standard.clone())?;
-                let nll = |rows: &[f32]| {
-                    let [mean, error] = mean_nll(&standard, rows, go_on)?;
-                    Ok::<_, Error>([mean + problem.ln_scale(), error])
-                };
+                let more = |row: &[f32]| problem.ln_scale_of(row);
+                let nll = |rows: &[f32]| mean_nll(&standard, rows, &more, go_on);
                 let held_out = &problem.validation;
                 let held_out = match held_out.is_empty() {
                     true => None,

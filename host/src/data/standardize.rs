@@ -30,6 +30,8 @@ pub struct Units {
     centre: Vec<f64>,
     mean: Vec<f64>,
     deviation: Vec<f64>,
+    /// Σ ln s over the coordinates.
+    ln_deviations: f64,
     /// Columns whose units are those of a line.
     bounds: Bounds,
     /// What bounds make of −ln q of a training row, in the mean (nats).
@@ -122,7 +124,8 @@ impl Units {
             }
         }
         let (columns, bounds_ln_scale) = (columns.clone(), ln_scale / n as f64);
-        Ok(Units { columns, centre, mean, deviation, bounds, bounds_ln_scale })
+        let ln_deviations = deviation[..columns.dim].iter().map(|s| s.ln()).sum();
+        Ok(Units { columns, centre, mean, deviation, ln_deviations, bounds, bounds_ln_scale })
     }
 
     /// Brings rows in the file's units less its first row to these.
@@ -137,19 +140,12 @@ impl Units {
     /// What −ln q of a training row has more in the file's units than in these, in the mean: Σ ln s over
     /// the coordinates, and what [bounds](super::bounds) add (nats).
     pub fn ln_scale(&self) -> f64 {
-        self.ln_deviations() + self.bounds_ln_scale
+        self.ln_deviations + self.bounds_ln_scale
     }
 
-    /// The same of these rows.
-    pub fn ln_scale_of(&self, rows: &[f32]) -> f64 {
-        let width = self.columns.width();
-        let one = |row: &[f32]| self.bounds.ln_scale(self.line(row));
-        let sum: f64 = rows.chunks_exact(width).map(one).sum();
-        self.ln_deviations() + sum / (rows.len() / width).max(1) as f64
-    }
-
-    fn ln_deviations(&self) -> f64 {
-        self.deviation[..self.columns.dim].iter().map(|s| s.ln()).sum()
+    /// The same of this row.
+    pub fn ln_scale_of(&self, row: &[f32]) -> f64 {
+        self.ln_deviations + self.bounds.ln_scale(self.line(row))
     }
 
     /// A row, or the first values of one, less its standardisation.
