@@ -91,6 +91,7 @@ const TABLES: [(&str, Keys); 3] = [
                 "warm_up",
                 "average",
                 "weight_decay",
+                "initial_scale",
                 "anneal",
                 "patience",
                 "clip",
@@ -249,6 +250,8 @@ pub struct TrainConfig {
     pub average: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Where hidden layers start: their weights as a multiple of those that keep the size of sums.
+    pub initial_scale: f64,
     /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run
     /// on (see [`Target`](crate::train::Target)); `None`: β from the start.
     pub anneal: Option<f64>,

@@ -38,7 +38,8 @@ use crate::estimate::spread;
 use crate::loaded::Loaded;
 use crate::run::set_aside;
 use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize, row_width,
+    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize_scaled,
+    row_width,
 };
 
 /// A checkpoint is written at least this often.
@@ -170,7 +171,8 @@ impl Problem {
         // The weights, and twice as numbers in a row while they are set.
         affordable("[model]", 3 * 4 * description.parameters() as u128)?;
         let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
-        initialize(&mut model, config.train.seed).map_err(|e| wrong(&e))?;
+        initialize_scaled(&mut model, config.train.seed, config.train.initial_scale as f32)
+            .map_err(|e| wrong(&e))?;
         if let Some((file, names)) = names {
             model = model.with_names(Some(names)).map_err(|e| Error::input(file, e))?;
         }

@@ -318,6 +318,7 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         objective,
         warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
         average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
+        initial_scale: section.number("initial_scale", 0.01..=10.0)?.unwrap_or(1.0),
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
         anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
         patience: patience.map_or((steps / 2).max(1), |p| p as u64),

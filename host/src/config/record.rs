@@ -176,6 +176,7 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
         warm_up = config.warm_up as i64,
         average = config.average,
         weight_decay = config.weight_decay,
+        initial_scale = config.initial_scale,
         clip = config.clip,
         seed = config.seed as i64,
         log_every = config.log_every as i64,

@@ -13,6 +13,15 @@ const KEY: u32 = 0x5eed_0001;
 /// # Errors
 /// None for a model that exists; the type is that of [`Model::set_parameters`].
 pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
+    initialize_scaled(model, seed, 1.0)
+}
+
+/// As [`initialize`], with the weights of hidden layers times `scale`. Large ones learn fast, and soon the
+/// rows themselves where these are few.
+///
+/// # Errors
+/// As [`initialize`].
+pub fn initialize_scaled(model: &mut Model, seed: u64, scale: f32) -> Result<(), ModelError> {
     let key = block([seed as u32, (seed >> 32) as u32], [KEY, KEY]);
     let mut parameters: Vec<f32> = Vec::with_capacity(model.description().parameters());
     for spec in model.description().tensors() {
@@ -24,6 +33,8 @@ pub fn initialize(model: &mut Model, seed: u64) -> Result<(), ModelError> {
             }
             Start::Normal { factor, slope } => (factor, slope),
         };
+        let hidden = spec.name.split('.').rev().nth(2) == Some("hidden");
+        let factor = if hidden { factor * scale } else { factor };
         for i in 0..size {
             let visible = spec.visible(i / columns);
             let n = parameters.len() as u64;

@@ -250,6 +250,8 @@ fn what_is_missing_or_no_number_is_named() {
         dim: None,
         domain: REAL,
         standardize: false,
+        kept: false,
+        bounds: &[],
         stream: None,
         validation: 0.0,
         seed: 0,
