@@ -309,6 +309,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "periodic 21",
         [(0x9cd9ef81cf331eb2, 0x066e832e6cc67cc4), (0x95f4ce8802eb701d, 0x0c0b89f9418e051e)],
     ),
+    (
+        "bounds",
+        [(0x4a407d3e290e2317, 0x1e7eb6d56393099b), (0x3eb76d1ef7202e63, 0xc571eef057f30142)],
+    ),
+    (
+        "bounds alone",
+        [(0x43044dcb5207009a, 0x442bd45a177a4bf7), (0x43044dcb5207009a, 0x442bd45a177a4bf7)],
+    ),
 ];
 
 #[test]

@@ -273,7 +273,7 @@ fn listed() -> Vec<(String, Description)> {
 /// Coordinates with each kind of bound, behind a flow and alone.
 pub(crate) fn bounded() -> Vec<(String, Description)> {
     let bounds = BoundsSpec {
-        lower: vec![f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY, -2.0, 1e3],
+        lower: vec![f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY, -2.0, 0.25],
         upper: vec![f32::INFINITY, f32::INFINITY, 3.0, 0.5, f32::INFINITY],
     };
     let layers = [
