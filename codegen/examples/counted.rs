@@ -8,6 +8,8 @@ use std::path::Path;
 use std::{env, error};
 
 use pushforward::bijection::Direction;
+use pushforward::conditional::LogisticsSpec;
+use pushforward::conditional::logistics::Column;
 use pushforward::model::{Arithmetic, Description, Symmetry, UnivariateSpec, preset};
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
@@ -26,6 +28,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         ("realnvp-64-plain", realnvp(64, 6), Plain),
         ("nsf-8", nsf(8, 8), Fused),
         ("maf-16", maf(16, 3), Fused),
+        ("table-8", table(8, &[64]), Fused),
     ] {
         let path = Path::new(&folder).join(name).with_extension("safetensors");
         models::write(&path, &models::model(description, arithmetic)?)?;
@@ -50,6 +53,23 @@ fn realnvp(dim: usize, n: usize) -> Description {
 
 fn nsf(dim: usize, n: usize) -> Description {
     couplings(dim, n, RationalQuadraticSpec::linear(8, 5.0).into())
+}
+
+/// Columns of a table, real numbers and integers in turn, each a mixture of eight.
+fn table(dim: usize, hidden: &[usize]) -> Description {
+    let column = |d: usize| Column {
+        integer: !d.is_multiple_of(2),
+        location: 20.0,
+        scale: 10.0,
+        lower: if d.is_multiple_of(2) { f32::NEG_INFINITY } else { 0.0 },
+        upper: f32::INFINITY,
+    };
+    let mut description = preset::made(&[dim], hidden, true, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        let columns = (0..dim).map(column).collect();
+        sites.conditional = LogisticsSpec { components: 8, columns }.into();
+    }
+    description
 }
 
 fn maf(dim: usize, n: usize) -> Description {

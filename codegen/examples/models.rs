@@ -10,7 +10,8 @@ use std::{env, error, fs, io, result};
 use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::logistics::Column;
+use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
@@ -90,6 +91,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/bounded_plain.safetensors", model(bounded(), Plain)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
+        ("codegen/tests/models/table_fused.safetensors", model(table(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -107,6 +109,29 @@ fn categories() -> Description {
     if let Description::Sites(sites) = &mut description {
         let each = [2, 5, 3, 4, 2, 7].map(Kind::Category).to_vec();
         sites.conditional = CategoricalSpec { categories: Categories::Each(each) }.into();
+    }
+    description
+}
+
+/// Columns of real numbers and of integers, given a value.
+fn table() -> Description {
+    let mut description = preset::made(&[4], &[14], true, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        let column = |integer, location, scale, lower, upper| Column {
+            integer,
+            location,
+            scale,
+            lower,
+            upper,
+        };
+        let columns = vec![
+            column(true, 2.5, 2.0, 0.0, f32::INFINITY),
+            column(false, -1.0, 0.25, f32::NEG_INFINITY, f32::INFINITY),
+            column(false, 0.3, 1.2, 0.0, 1.0),
+            column(true, 3.0, 1.0, 1.0, 6.0),
+        ];
+        sites.conditional = LogisticsSpec { components: 3, columns }.into();
+        sites.context = 1;
     }
     description
 }

@@ -23,6 +23,8 @@ pushforward_codegen::model! {
     mod maf_half = "tests/models/maf_plain.safetensors", weights = "f16";
     mod iaf_fused = "tests/models/iaf_fused.safetensors";
     mod categories_fused = "tests/models/categories_fused.safetensors";
+    mod table_fused = "tests/models/table_fused.safetensors";
+    mod table_half = "tests/models/table_fused.safetensors", weights = "f16";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
@@ -286,6 +288,8 @@ conditional_equals_loaded!(spins_given, load("spins_given_plain")?);
 conditional_equals_loaded!(zuko_nsf, load("zuko_nsf")?);
 conditional_equals_loaded!(zuko_sbi, load("zuko_sbi")?);
 conditional_equals_loaded!(nflows_sbi_maf, load("nflows_sbi_maf")?);
+conditional_equals_loaded!(table_fused, load("table_fused")?);
+conditional_equals_loaded!(table_half, load("table_fused")?.rounded_to_f16()?);
 conditional_equals_loaded!(nflows_sbi_nsf, load("nflows_sbi_nsf")?);
 
 // Files of format version 1 stay what they were: the same functions, compiled and loaded.

@@ -143,6 +143,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "v1/maf_plain",
         "iaf_fused",
         "categories_fused",
+        "table_fused",
         "given_fused",
         "linear_fused",
         "boxed_fused",

@@ -66,6 +66,12 @@ pub(crate) fn polynomial<S: Simd, const N: usize>(s: S, x: S::F, c: [f32; N]) ->
     y
 }
 
+/// The nearest integer of |x| < 2²², of two the even one.
+#[inline(always)]
+pub(crate) fn round<S: Simd>(s: S, x: S::F) -> S::F {
+    s.sub(s.add(x, s.splat(ROUND)), s.splat(ROUND))
+}
+
 /// The magnitude.
 #[inline(always)]
 pub(crate) fn abs<S: Simd>(s: S, x: S::F) -> S::F {

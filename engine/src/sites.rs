@@ -63,14 +63,18 @@ impl<L: Lanes, C: Conditional, N: Noise> Visitor<L> for Draw<'_, '_, L, C, N> {
 
     #[inline(always)]
     fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
-        let words = self.draws.words(lanes, site as u32);
+        let word = C::WORDS * site as u32;
+        let first = self.draws.words(lanes, word);
+        // A block has two words: no other block is computed.
+        let second = if C::WORDS == 2 { self.draws.words(lanes, word + 1) } else { first };
+        let words = [&first, &second];
         let (conditional, log_prob) = (self.conditional, self.log_prob.as_mut());
         if C::IN_PLACE {
             let Some(value) = inputs.first_mut() else { return };
-            conditional.draw(lanes, site, outputs, &words, value, log_prob);
+            conditional.draw(lanes, site, outputs, words, value, log_prob);
         } else {
             let Some(value) = self.x.get_mut(site) else { return };
-            conditional.draw(lanes, site, outputs, &words, value, log_prob);
+            conditional.draw(lanes, site, outputs, words, value, log_prob);
             conditional.enter(lanes, site, value, inputs);
         }
     }

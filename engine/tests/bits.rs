@@ -257,6 +257,10 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         [(0xc289f9452e76df8a, 0xdc5a61a5be027ca0), (0x497066ae3a3f46f2, 0xdc5a61a5be027ca0)],
     ),
     (
+        "location_scale over_sigmoid",
+        [(0xd1e9bfde382c6c45, 0x21516dcc4d043314), (0x618b573eb8a15396, 0xdadbd39b6c56a9f9)],
+    ),
+    (
         "cubic couplings",
         [(0x6c994e423f341126, 0xf54f45f777d25714), (0xb5aeef85465b3886, 0xff0ce14359a5b572)],
     ),
@@ -316,6 +320,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "bounds alone",
         [(0x43044dcb5207009a, 0x442bd45a177a4bf7), (0x43044dcb5207009a, 0x442bd45a177a4bf7)],
+    ),
+    (
+        "table 5",
+        [(0xda879ae10e8c6397, 0x72d4fb4dc0f84890), (0x34cfdd3868bfe18e, 0x15a58d83a26d2810)],
+    ),
+    (
+        "table 21, given",
+        [(0xfa701ab93eb46029, 0x0c012a2c8f6f335a), (0xe066f4f20b8ee07f, 0x53f9e16f962789c8)],
     ),
 ];
 

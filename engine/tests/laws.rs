@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    ARITHMETICS, BOX, CIRCULAR, SPLINE, contexts, descriptions, discrete, draw, randomised,
-    scored_small, wide,
+    ARITHMETICS, BOX, CIRCULAR, SPLINE, contexts, descriptions, draw, is_scored_at_its_row,
+    randomised, scored_small, wide,
 };
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
@@ -100,8 +100,8 @@ fn sampling_path_and_density_path_agree() {
         let sampler = model.sampler().unwrap();
         let mut scored = vec![0.0; 200];
         sampler.given(&contexts).log_prob(&rows, &mut scored);
-        if discrete(model) {
-            assert_eq!(bits(&lp), bits(&scored), "{name}: bit-equal for discrete models");
+        if is_scored_at_its_row(model) {
+            assert_eq!(bits(&lp), bits(&scored), "{name}: bit-equal over sites");
             let mut small = vec![0.0; 200];
             let element = model.description().domain().element();
             scored_small(sampler.given(&contexts), element, &rows, &mut small);
@@ -132,7 +132,7 @@ fn log_prob_agrees_with_the_formulas_in_f64() {
 #[test]
 fn log_det_is_that_of_a_dense_jacobian() {
     each_model(|name, model| {
-        if discrete(model) {
+        if is_scored_at_its_row(model) {
             return;
         }
         let (dim, one) = (model.description().dim(), model.description().context());

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{AFFINE, ARITHMETICS, contexts, descriptions, discrete, randomised, wide};
+use common::{
+    AFFINE, ARITHMETICS, contexts, descriptions, discrete, is_scored_at_its_row, randomised, wide,
+};
 use pushforward::base::{NormalSpec, UniformSpec};
 use pushforward::distribution::{Error, Given};
 use pushforward::domain::Element;
@@ -321,7 +323,9 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
                         } else if expected[i] > -1e36 {
                             let error = (f64::from(*found) / expected[i] - 1.0).abs();
                             // Far out, where the map is steep, a rounding costs more than usual.
-                            assert!(error < 2e-2, "{text}");
+                            // Sums of the largest numbers are none, whatever a map makes of them.
+                            let overflows = far[i / 4] > 1e30 && *found == f32::NEG_INFINITY;
+                            assert!(error < 2e-2 || overflows, "{text}");
                         }
                     }
                 }
@@ -395,8 +399,11 @@ fn a_value_at_the_row_is_the_score_of_the_row() {
                 sampler.try_sample_scored(8, 3 + (i * batch) as u64, rows, out).unwrap();
             }
             assert_eq!(bits(&again), bits(&rows), "{name} batch {batch}");
-            let expected =
-                if discrete(model) { path.clone() } else { scored(sampler, &rows, batch) };
+            let expected = if is_scored_at_its_row(model) {
+                path.clone()
+            } else {
+                scored(sampler, &rows, batch)
+            };
             assert_eq!(bits(&at_row), bits(&expected), "{name} batch {batch}");
         }
         let found = sampler.try_sample_scored(8, 3, &mut rows, &mut [0.0; 2]).unwrap_err();

@@ -101,7 +101,7 @@ impl Conditional for Bernoulli {
         lanes: L,
         _: usize,
         outputs: &mut [L::V],
-        words: &L::V,
+        [words, _]: [&L::V; 2],
         value: &mut L::V,
         mut sum: Option<&mut Sum<L::V>>,
     ) {

@@ -231,7 +231,7 @@ impl Conditional for Categorical<'_> {
         lanes: L,
         site: usize,
         outputs: &mut [L::V],
-        words: &L::V,
+        [words, _]: [&L::V; 2],
         value: &mut L::V,
         log_prob: Option<&mut Sum<L::V>>,
     ) {
@@ -406,7 +406,7 @@ mod tests {
         let mut outputs: Vec<[[f32; 1]; 1]> = logits.iter().map(|x| [[*x]]).collect();
         let (mut value, mut sum) = ([[0.0]], Sum::zero(lanes));
         let word = [[f32::from_bits(word)]];
-        part.draw(lanes, 0, &mut outputs, &word, &mut value, Some(&mut sum));
+        part.draw(lanes, 0, &mut outputs, [&word; 2], &mut value, Some(&mut sum));
         let [[log_prob]] = sum.value(lanes);
         (value[0][0], log_prob)
     }

@@ -1,10 +1,11 @@
 //! Conditionals: the distribution of one site's value, given what a network makes of the sites before.
 //!
-//! A conditional draws by one 32-bit word, and scores with the very probability that a draw compares
+//! A conditional draws by a 32-bit word or two, and scores with the very probability that a draw compares
 //! the word with. It also says how a value enters the network.
 
 pub mod bernoulli;
 pub mod categorical;
+pub mod logistics;
 
 pub use bernoulli::Bernoulli;
 #[cfg(feature = "model")]
@@ -12,6 +13,9 @@ pub use bernoulli::BernoulliSpec;
 pub use categorical::Categorical;
 #[cfg(feature = "model")]
 pub use categorical::{CategoricalSpec, Categories};
+pub use logistics::Logistics;
+#[cfg(feature = "model")]
+pub use logistics::LogisticsSpec;
 
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
@@ -22,6 +26,8 @@ pub trait Conditional {
     const IN_PLACE: bool;
     /// Whether values may be categories, and so rows of unsigned integers.
     const CATEGORIES: bool = false;
+    /// Words that a draw takes: 1 or 2.
+    const WORDS: u32 = 1;
     /// Whether it is made for this many sites.
     fn fits(&self, sites: usize) -> bool;
     /// Where values lie.
@@ -30,14 +36,14 @@ pub trait Conditional {
     fn inputs(&self) -> usize;
     /// Outputs that a site needs.
     fn outputs(&self) -> usize;
-    /// Draws the value of `site` by a word of each sample and, if asked, adds its ln p (nats) to a
-    /// sum. The outputs may be overwritten.
+    /// Draws the value of `site` by words of each sample, of which the second is the first again if
+    /// one is enough, and, if asked, adds its ln p (nats) to a sum. The outputs may be overwritten.
     fn draw<L: Lanes>(
         &self,
         lanes: L,
         site: usize,
         outputs: &mut [L::V],
-        words: &L::V,
+        words: [&L::V; 2],
         value: &mut L::V,
         log_prob: Option<&mut Sum<L::V>>,
     );

@@ -135,6 +135,7 @@ descriptions! {
     ConditionalSpec, each_conditional:
     Bernoulli(conditional::BernoulliSpec),
     Categorical(conditional::CategoricalSpec),
+    Logistics(conditional::LogisticsSpec),
 }
 
 catalogue! {

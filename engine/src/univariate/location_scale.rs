@@ -8,10 +8,11 @@
 //! multiplies in density:    z = a x + t,   x = (z − t) / a,   ln f′ = ln a
 //! multiplies in sampling:   x = a z + t,   z = (x − t) / a,   ln f′ = −ln a
 //!
-//! exp        a = exp(r)
-//! soft_exp   a = exp(r / (1 + |r| / B))        zuko, with B = −ln ε, ε = 1/1000 (in some versions 1/10000)
-//! softplus   a = min(ln(1 + exp(r)) + ε, A)    nflows, ε = 1/1000, with or without A = 3
-//! sigmoid    a = 1 / (1 + exp(−r − 2)) + ε     nflows and normflows, ε = 1/1000 or 0
+//! exp           a = exp(r)
+//! soft_exp      a = exp(r / (1 + |r| / B))        zuko, with B = −ln ε, ε = 1/1000 (in some versions 1/10000)
+//! softplus      a = min(ln(1 + exp(r)) + ε, A)    nflows, ε = 1/1000, with or without A = 3
+//! sigmoid       a = 1 / (1 + exp(−r − 2)) + ε     nflows and normflows, ε = 1/1000 or 0
+//! over_sigmoid  a = 1 + exp(−r − 2)               normflows, whose shift comes after a division by the sigmoid
 //! ```
 //!
 //! Raw scales are taken as −80 below that, and in `exp` as 80 above, which keeps `a` a positive number;
@@ -75,6 +76,10 @@ pub struct Sigmoid(
     pub f32,
 );
 
+/// `1 + exp(−r − 2)`, one over the sigmoid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OverSigmoid;
+
 /// At least −80.
 #[inline(always)]
 fn above<S: Simd>(s: S, raw: S::F) -> S::F {
@@ -120,6 +125,14 @@ impl ScaleMap for Sigmoid {
         let raw = s.add(above(s, raw), s.splat(SIGMOID_SHIFT));
         let scale = s.add(sigmoid(s, raw), s.splat(self.0));
         (scale, ln(s, scale))
+    }
+}
+
+impl ScaleMap for OverSigmoid {
+    #[inline(always)]
+    fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
+        let raw = s.sub(s.splat(-SIGMOID_SHIFT), above(s, raw));
+        (s.add(exp(s, raw), s.splat(1.0)), softplus(s, raw))
     }
 }
 
@@ -185,7 +198,7 @@ impl<M: ScaleMap> Univariate for LocationScale<M> {
 
 /// A function of a raw scale, by its name in files: `"exp"`, `{"soft_exp": {"least": ε}}`,
 /// `{"softplus": {"least": ε, "most": A}}` (without `most` there is no largest scale), `{"sigmoid":
-/// {"least": ε}}`.
+/// {"least": ε}}`, `"over_sigmoid"`.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -210,6 +223,8 @@ pub enum ScaleSpec {
         /// `ε`.
         least: f32,
     },
+    /// [`OverSigmoid`]
+    OverSigmoid,
 }
 
 #[cfg(feature = "model")]
@@ -231,6 +246,7 @@ pub enum AnyScale {
     SoftExp(SoftExp),
     Softplus(Softplus),
     Sigmoid(Sigmoid),
+    OverSigmoid(OverSigmoid),
 }
 
 #[cfg(feature = "model")]
@@ -242,6 +258,7 @@ impl ScaleMap for AnyScale {
             Self::SoftExp(map) => map.scale(s, raw),
             Self::Softplus(map) => map.scale(s, raw),
             Self::Sigmoid(map) => map.scale(s, raw),
+            Self::OverSigmoid(map) => map.scale(s, raw),
         }
     }
 }
@@ -255,6 +272,7 @@ impl ScaleSpec {
             Self::SoftExp { least } => AnyScale::SoftExp(SoftExp(soft_bound(least))),
             Self::Softplus { least, most } => AnyScale::Softplus(Softplus(least, most)),
             Self::Sigmoid { least } => AnyScale::Sigmoid(Sigmoid(least)),
+            Self::OverSigmoid => AnyScale::OverSigmoid(OverSigmoid),
         }
     }
 }
@@ -281,7 +299,7 @@ impl crate::model::UnivariatePart for LocationScaleSpec {
             }
         };
         match self.scale {
-            ScaleSpec::Exp => {}
+            ScaleSpec::Exp | ScaleSpec::OverSigmoid => {}
             ScaleSpec::SoftExp { least } => {
                 within("scale.soft_exp.least", least, soft_clip::SOFT_LEAST);
             }
@@ -312,6 +330,7 @@ impl crate::model::UnivariatePart for LocationScaleSpec {
                 ("Softplus", format!("{path}::Softplus({least:?}, {most:?})"))
             }
             ScaleSpec::Sigmoid { least } => ("Sigmoid", format!("{path}::Sigmoid({least:?})")),
+            ScaleSpec::OverSigmoid => ("OverSigmoid", format!("{path}::OverSigmoid")),
         };
         let ty = format!("{path}::LocationScale<{path}::{ty}>");
         sources.code(&ty, 3);
@@ -338,6 +357,7 @@ mod tests {
             ScaleSpec::Softplus { least: 0.0, most: no_most() },
             ScaleSpec::Sigmoid { least: 1e-3 },
             ScaleSpec::Sigmoid { least: 0.0 },
+            ScaleSpec::OverSigmoid,
         ];
         let directions = [Density, Sampling];
         maps.into_iter().flat_map(move |map| directions.map(|d| LocationScale::new(map.build(), d)))

@@ -12,7 +12,7 @@ pub const SOFT_LEAST: [f32; 2] = [1e-30, 0.999];
 
 /// `r / (1 + |r| / B)`.
 #[inline(always)]
-pub(super) fn soft_clip<S: Simd>(s: S, raw: S::F, bound: f32) -> S::F {
+pub(crate) fn soft_clip<S: Simd>(s: S, raw: S::F, bound: f32) -> S::F {
     // The greatest numbers over a small bound are infinite, and over that infinity they would be 0.
     let (size, most) = (abs(s, raw), s.splat(1e30));
     let size = s.select(s.lt(size, most), size, most);

@@ -6,7 +6,8 @@ use std::f32::consts::PI;
 use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::logistics::Column;
+use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
@@ -108,7 +109,12 @@ pub(crate) fn maf(
     preset::flow(&[dim], layers, affine)
 }
 
-/// Whether values are discrete, so that the path of a draw and the score of its row are one.
+/// Whether the path of a draw and the score of its row are one.
+pub(crate) fn is_scored_at_its_row(model: &Model) -> bool {
+    matches!(model.description(), Description::Sites(_))
+}
+
+/// Whether values are discrete.
 pub(crate) fn discrete(model: &Model) -> bool {
     !model.description().domain().is_real()
 }
@@ -221,6 +227,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(conditioned());
     all.extend(periodic());
     all.extend(bounded());
+    all.extend(tables());
     all
 }
 
@@ -387,6 +394,7 @@ fn location_scales() -> impl Iterator<Item = (String, Description)> {
         ("soft_exp", ScaleSpec::SoftExp { least: 1e-3 }, Sampling),
         ("softplus", ScaleSpec::Softplus { least: 1e-3, most: 3.0 }, Density),
         ("sigmoid", ScaleSpec::Sigmoid { least: 1e-3 }, Sampling),
+        ("over_sigmoid", ScaleSpec::OverSigmoid, Sampling),
     ];
     maps.into_iter().map(|(name, scale, multiplies)| {
         let map = LocationScaleSpec { scale, multiplies };
@@ -506,6 +514,39 @@ fn categories() -> Vec<(String, Description)> {
         (name.into(), description)
     })
     .into()
+}
+
+/// Columns of a table: real numbers and integers, with bounds and without; over more sites than a block,
+/// given two values.
+fn tables() -> Vec<(String, Description)> {
+    let none = [f32::NEG_INFINITY, f32::INFINITY];
+    let column = |integer, location, scale, [lower, upper]: [f32; 2]| Column {
+        integer,
+        location,
+        scale,
+        lower,
+        upper,
+    };
+    let columns = [
+        column(false, 3.0, 2.0, none),
+        column(true, 4.5, 3.0, [0.0, 12.0]),
+        column(false, 0.5, 1.5, [0.0, 1.0]),
+        column(true, -100.0, 40.0, none),
+        column(false, 1.0, 0.5, [-2.0, f32::INFINITY]),
+    ];
+    let table = |n: usize, hidden: &[usize], direct, components, context| {
+        let mut description = made(n, hidden, direct, Symmetry::None);
+        if let Description::Sites(spec) = &mut description {
+            let columns = columns.iter().copied().cycle().take(n).collect();
+            spec.conditional = LogisticsSpec { components, columns }.into();
+            spec.context = context;
+        }
+        description
+    };
+    vec![
+        ("table 5".into(), table(5, &[17, 12], true, 3, 0)),
+        ("table 21, given".into(), table(21, &[30], false, 5, 2)),
+    ]
 }
 
 /// A flow with other noise than it had.

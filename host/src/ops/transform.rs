@@ -135,7 +135,7 @@ pub(super) const SQUASH: &str = include_str!("transform/squash.wgsl");
 /// The shader of the logistic function.
 pub(super) const LOGISTIC: &str = include_str!("transform/logistic.wgsl");
 /// The shader of ln(1 + x).
-const LOG_1P: &str = include_str!("transform/log_1p.wgsl");
+pub(super) const LOG_1P: &str = include_str!("transform/log_1p.wgsl");
 /// Samples of a workgroup, here and where a whole layer is one call.
 pub(crate) const SAMPLES: usize = 16;
 /// Coordinates of each that a workgroup moves at a time.

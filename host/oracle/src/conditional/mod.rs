@@ -2,6 +2,7 @@
 
 mod bernoulli;
 mod categorical;
+mod logistics;
 
 use pushforward::domain::Kind;
 use pushforward::model::{ConditionalSpec, SitesSpec};
@@ -22,6 +23,14 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
             };
             row.iter().flat_map(one_hot).collect()
         }
+        ConditionalSpec::Logistics(spec) => {
+            let mut values = spec.columns.iter().zip(row);
+            if !values.all(|(column, x)| logistics::contains(column, *x)) {
+                return f64::NEG_INFINITY;
+            }
+            let place = |(column, x): (_, &f64)| logistics::place(column, *x).0;
+            spec.columns.iter().zip(row).map(place).collect()
+        }
     };
     let outputs = network::run_causal(&spec.network, weights, context, &inputs);
     let sites = outputs.chunks(outputs.len() / row.len()).zip(row).enumerate();
@@ -31,6 +40,7 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
             let Kind::Category(n) = spec.conditional.domain().kind(i) else { unreachable!() };
             categorical::log_prob(outputs, n as usize, *value)
         }
+        ConditionalSpec::Logistics(spec) => logistics::log_prob(&spec.columns[i], outputs, *value),
     };
     sites.map(site).sum()
 }

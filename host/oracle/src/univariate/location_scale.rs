@@ -1,6 +1,7 @@
 //! A scale `a = g(r)` and a shift `t`: `z = a x + t`, or `x = a z + t`.
 
 use pushforward::bijection::Direction;
+use pushforward::univariate::location_scale::MAX_RAW;
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
 use super::{soft_clip, softplus, written};
@@ -17,6 +18,8 @@ pub(crate) fn apply(
         ScaleSpec::SoftExp { least } => soft_clip(raw, -written(least).ln()).exp(),
         ScaleSpec::Softplus { least, most } => (softplus(raw) + written(least)).min(written(most)),
         ScaleSpec::Sigmoid { least } => 1.0 / (1.0 + (-raw - 2.0).exp()) + written(least),
+        // Without the cut it overflows where the engine does not.
+        ScaleSpec::OverSigmoid => 1.0 + (-raw.max(-f64::from(MAX_RAW)) - 2.0).exp(),
     };
     let new =
         if direction == spec.multiplies { scale * value + shift } else { (value - shift) / scale };

@@ -9,7 +9,7 @@
 //! | it divides | dy / a | −dy / a | −dy y + σ c |
 //!
 //! and dr = dl l′(r), where l′ is 1 for `exp`, (1 + |r|/B)⁻² for `soft_exp`, σ(r)/a for `softplus` and
-//! p (1 − p)/a with p = σ(r + 2) for `sigmoid`; 0 where a raw scale or a scale is cut. Nothing is kept.
+//! p (1 − p)/a with p = σ(r + 2) for `sigmoid`, −σ(−r − 2) for `over_sigmoid`; 0 where a raw scale or a scale is cut. Nothing is kept.
 
 use std::borrow::Cow;
 
@@ -43,6 +43,10 @@ fn log_slope<S: Simd>(s: S, map: ScaleSpec, raw: S::F, scale: S::F) -> S::F {
         ScaleSpec::Sigmoid { .. } => {
             let p = sigmoid(s, s.add(raw, s.splat(SIGMOID_SHIFT)));
             far(s.div(s.mul(p, s.sub(one, p)), scale))
+        }
+        ScaleSpec::OverSigmoid => {
+            let p = sigmoid(s, s.sub(s.splat(-SIGMOID_SHIFT), raw));
+            far(s.sub(zero, p))
         }
     }
 }
@@ -94,6 +98,7 @@ impl Map for LocationScaleSpec {
             ScaleSpec::SoftExp { least } => (1, soft_bound(least), 0.0),
             ScaleSpec::Softplus { least, most } => (2, most, least),
             ScaleSpec::Sigmoid { least } => (3, 0.0, least),
+            ScaleSpec::OverSigmoid => (4, 0.0, 0.0),
         };
         let multiplies = self.multiplies == Direction::Density;
         arguments! { function: function, bound: bound, least: least, multiplies: multiplies }

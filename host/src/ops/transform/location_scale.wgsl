@@ -17,6 +17,11 @@ fn scale_of(r: f32) -> vec3<f32> {
             if (scale < call.bound) { return vec3<f32>(scale, log(scale), inside * p / scale); }
             return vec3<f32>(call.bound, log(call.bound), 0.0);
         }
+        case 4u: {
+            let at = -2.0 - raw;
+            let log_scale = max(at, 0.0) + log_1p(exp(-abs(at)));
+            return vec3<f32>(1.0 + exp(at), log_scale, -inside * logistic(at));
+        }
         default: {
             let at = raw + 2.0;
             let p = logistic(at);
