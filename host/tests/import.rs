@@ -53,8 +53,8 @@ fn log_densities_are_the_sources() {
         seen += 1;
     }
     assert_eq!(seen, 38);
-    // Two have random weights with which the source's own f32 is off by 0.8 and 1.5e-5.
-    assert_eq!(ill_conditioned, 2);
+    // One has random weights with which the source's own f32 is off by more than that.
+    assert_eq!(ill_conditioned, 1);
 }
 
 /// A copy of an exported flow with its tensors and its settings changed.
@@ -184,8 +184,8 @@ fn what_is_not_as_it_was_exported_is_named() {
             &["found [1, 3] as identity_features and [2, 2, 4]", "each of 5 coordinates once"],
         ),
         (
-            changed("normflows_affine", same, text("\"sigmoid_inv\"", "\"sigmoid\"")),
-            &["transforms.3.scale", "after the division"],
+            changed("normflows_affine", same, text("\"sigmoid_inv\"", "\"softplus\"")),
+            &["transforms.5.scale", "\"softplus\"", "sigmoid_inv"],
         ),
         (
             changed("normflows_coupled", same, text("\"linear\"", "\"circular\"")),

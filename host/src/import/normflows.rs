@@ -15,13 +15,12 @@
 //! | `ActNorm`, `AffineConstFlow` | `s`, `t` | affine |
 //!
 //! Scales: σ(· + 2) + 1/1000 multiplies in sampling (`MaskedAffineAutoregressive`); `exp` multiplies in
-//! sampling (`MaskedAffineFlow`, and `AffineCouplingBlock` of scale map `exp`), as does σ(· + 2) of scale
-//! map `sigmoid_inv`. In a MADE the first layer reads the context, and what blocks add is gated by it.
+//! sampling (`MaskedAffineFlow`, and `AffineCouplingBlock` of scale map `exp`), as do σ(· + 2) of scale
+//! map `sigmoid_inv` and one over it, of scale map `sigmoid`. In a MADE the first layer reads the context, and what blocks add is gated by it.
 //! The base is a diagonal normal or a mixture of them.
 //!
 //! Refused, with the reason: circular coordinates (those of one layer have different tails, and the
-//! networks read their sine and cosine), splines without tails, scale map `sigmoid` (the shift comes
-//! after the division), feed-forward MADEs (whose first layer has no units), and whatever else has
+//! networks read their sine and cosine), splines without tails, feed-forward MADEs (whose first layer has no units), and whatever else has
 //! no row above.
 
 use pushforward::activation::AnyActivation;
@@ -170,10 +169,10 @@ impl Part<'_> {
         let (scale, places): (_, &[usize]) = match self.of.scale()? {
             "none" => (ScaleSpec::Exp, &[1]),
             "exp" => (ScaleSpec::Exp, &[1, 0]),
+            "sigmoid" => (ScaleSpec::OverSigmoid, &[1, 0]),
             "sigmoid_inv" => (ScaleSpec::Sigmoid { least: 0.0 }, &[1, 0]),
             other => {
-                let expected = "\"exp\", \"sigmoid_inv\" or \"none\": of others the shift comes after \
-                                the division, which has no counterpart here";
+                let expected = "\"exp\", \"sigmoid\", \"sigmoid_inv\" or \"none\"";
                 return Err(self.of.wrong("scale", other, expected));
             }
         };

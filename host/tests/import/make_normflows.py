@@ -35,6 +35,8 @@ def flows():
         nf.flows.ActNorm(5),
         nf.flows.Permute(5),
         block(mlp([3, 8, 2]), scale=False),
+        nf.flows.Permute(5),
+        block(mlp([3, 8, 4]), scale_map="sigmoid"),
     ]
     yield "affine", 5, 0, coupled
     b = torch.tensor([1.0, 0.0, 1.0, 0.0])
