@@ -3,8 +3,8 @@
 //! `cargo run --release -p pushforward-host --example known_data -- host/configs` writes
 //! `mixture.csv` (four Gaussians in the plane), `skewed.csv` (ten coordinates, each a shifted
 //! log-normal, rotated together), `conditional.csv` (three readings, given temperature, pressure
-//! and phase) and `torus.csv` (two angles, three von Mises distributions, one of them on the seam) beside
-//! the configs of the same names, and prints the entropy of each: the least negative log-likelihood that
+//! and phase), `torus.csv` (two angles, three von Mises distributions, one of them on the seam) and
+//! `counts.csv` (three integers and a real number) beside the configs of the same names, and prints the entropy of each: the least negative log-likelihood that
 //! any model can reach on fresh rows.
 
 use std::f64::consts::PI;
@@ -131,6 +131,45 @@ fn torus(i: u32) -> (Vec<f64>, f64) {
     (x, density.ln())
 }
 
+/// ln of the probabilities of `first`, `first + 1`, … that these weights are, and the value that a word
+/// draws of them.
+fn integer(first: i32, weights: &[f64], word: u32) -> (i32, f64) {
+    let sum: f64 = weights.iter().sum();
+    let mut rest = (f64::from(word) + 0.5) / 2f64.powi(32) * sum;
+    let drawn = weights.iter().position(|weight| {
+        rest -= weight;
+        rest < 0.0
+    });
+    let drawn = drawn.unwrap_or(0);
+    (first + drawn as i32, (weights[drawn] / sum).ln())
+}
+
+/// The kind of a machine, its errors in a shift, the drift of its setting, and the time to mend it.
+fn counts(i: u32) -> (Vec<f64>, f64) {
+    let ([a, b], [c, _]) = (block([8, 8], [i, 0]), block([8, 8], [i, 1]));
+    let (kind, mut log_density) = integer(0, &[0.5, 0.3, 0.15, 0.05], a);
+    let mean: f64 = [0.7, 3.0, 6.0, 11.0][kind as usize];
+    let mut poisson = vec![1.0];
+    for k in 1..=30 {
+        poisson.push(poisson[k - 1] * mean / k as f64);
+    }
+    let (errors, ln_p) = integer(0, &poisson, b);
+    log_density += ln_p;
+    // Two peaks, of which one depends on the remainder of the errors by 3.
+    let drift = |d: i32| {
+        let (d, near, far) = (f64::from(d), f64::from(errors % 3 * 2 - 2), f64::from(4 - kind));
+        (-(d - near).abs()).exp() + 0.5 * (-2.0 * (d - far).abs()).exp()
+    };
+    let weights: Vec<f64> = (-6..=6).map(drift).collect();
+    let (drift, ln_p) = integer(-6, &weights, c);
+    log_density += ln_p;
+    let (mean, width) = (0.2 * f64::from(errors), 0.3);
+    let logarithm = mean + width * gaussian(9, i, 0);
+    log_density -= 0.5 * ((logarithm - mean) / width).powi(2) + 0.5 * LN_2PI + f64::ln(width);
+    log_density -= logarithm;
+    (vec![kind.into(), errors.into(), drift.into(), logarithm.exp()], log_density)
+}
+
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     type Draw = fn(u32) -> (Vec<f64>, f64);
@@ -139,6 +178,7 @@ fn main() -> std::io::Result<()> {
         ("skewed.csv", "", skewed),
         ("conditional.csv", "temperature,pressure,phase,counts,drift,state\n", conditional),
         ("torus.csv", "phi,psi\n", torus),
+        ("counts.csv", "kind,errors,drift,time\n", counts),
     ] {
         let mut text = header.to_owned();
         let mut total = 0.0;

@@ -64,6 +64,7 @@ const TABLES: [(&str, Keys); 3] = [
             ),
             ("maf", &["layers", "hidden", "activation", "residual", "fast", "log_scale_bound"]),
             ("flow", &["base", "layers"]),
+            ("table", &["hidden", "activation", "residual", "components"]),
         ],
     ),
     (
@@ -74,7 +75,10 @@ const TABLES: [(&str, Keys); 3] = [
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
-            ("data", &["validation", "standardize", "shape", "context", "bounds", "stream"]),
+            (
+                "data",
+                &["validation", "standardize", "shape", "context", "bounds", "integers", "stream"],
+            ),
         ],
     ),
     (
@@ -131,6 +135,10 @@ pub struct ModelConfig {
     pub embedding: Option<EmbeddingSpec>,
 }
 
+/// Fewer training rows than these are few: they are learnt by heart from where many are learnt well, so
+/// hidden layers start smaller.
+pub const FEW_ROWS: u64 = 20_000;
+
 /// A model family and its sizes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Family {
@@ -176,6 +184,14 @@ pub enum Family {
         /// Which side the networks of autoregressive layers read.
         fast: Direction,
     },
+    /// Masked autoregressive network over the columns of a table, real numbers and integers, each a
+    /// mixture: `table`.
+    Table {
+        /// Units of each hidden layer.
+        hidden: Vec<usize>,
+        /// Components of each mixture.
+        components: usize,
+    },
 }
 
 /// `[target]`.
@@ -197,6 +213,8 @@ pub enum TargetConfig {
         context: Vec<Column>,
         /// Bounds of columns: −∞ or ∞ for none.
         bounds: Vec<Given>,
+        /// The columns that are integers.
+        integers: Vec<Column>,
         /// Whether rows stay in their file; `None`: by its size.
         stream: Option<bool>,
     },
@@ -250,8 +268,9 @@ pub struct TrainConfig {
     pub average: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Where hidden layers start: their weights as a multiple of those that keep the size of sums.
-    pub initial_scale: f64,
+    /// Where hidden layers start: their weights as a multiple of those that keep the size of sums;
+    /// `None`: 1, or 0.3 where there are [few rows](FEW_ROWS).
+    pub initial_scale: Option<f64>,
     /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run
     /// on (see [`Target`](crate::train::Target)); `None`: β from the start.
     pub anneal: Option<f64>,
@@ -301,6 +320,11 @@ impl Config {
             (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
                 return Err(mismatch(path, kind, "real numbers", "realnvp, nsf, maf or flow"));
             }
+            (Family::Table { .. }, TargetConfig::Hamiltonian(_)) => {
+                let message = "[model] kind: found 'table', expected data to learn from, or another \
+                               kind";
+                return Err(Error::input(path, message));
+            }
             (
                 Family::Coupling { .. } | Family::Autoregressive { .. } | Family::Layers { .. },
                 TargetConfig::Hamiltonian(h),
@@ -312,10 +336,10 @@ impl Config {
                     && context.is_empty()
                     && section::has(&root, "target", "standardize") =>
             {
-                let values = if family.domain().is_real() {
-                    "a base that is not the real line"
-                } else {
-                    "discrete values"
+                let values = match family {
+                    Family::Table { .. } => "a model that has units of its own for each column",
+                    _ if family.domain().is_real() => "a base that is not the real line",
+                    _ => "discrete values",
                 };
                 let message =
                     format!("[target] standardize: found true, expected false for {values}");
@@ -323,8 +347,17 @@ impl Config {
             }
             _ => {}
         }
+        if let TargetConfig::Data { integers, .. } = &target
+            && !integers.is_empty()
+            && !model.family.has_own_units()
+        {
+            let message =
+                format!("[target] integers: expected kind = 'table' in [model], found '{kind}'");
+            return Err(Error::input(path, message));
+        }
         if let TargetConfig::Data { bounds, standardize, .. } = &target
             && !bounds.is_empty()
+            && !model.family.has_own_units()
         {
             let expected = match (model.family.keeps_units(), standardize) {
                 (true, _) => "none: the model's values have bounds of their own",
@@ -346,26 +379,54 @@ impl Config {
     }
 }
 
+impl Config {
+    /// With the default in force that depends on how many rows there are to train on, if it is rows that
+    /// are learnt from.
+    pub fn settled(&self, rows: Option<u64>) -> Config {
+        let mut config = self.clone();
+        let few = rows.is_some_and(|rows| rows < FEW_ROWS);
+        config.train.initial_scale.get_or_insert(if few { 0.3 } else { 1.0 });
+        config
+    }
+}
+
 impl Family {
     /// Units of each hidden layer of its networks, if they are alike; one layer where the target says
     /// how many.
     fn hidden(&self) -> Option<&[usize]> {
         match self {
             Family::Made { hidden, .. } => Some(hidden.as_deref().unwrap_or(&[1])),
-            Family::Coupling { hidden, .. } | Family::Autoregressive { hidden, .. } => Some(hidden),
+            Family::Coupling { hidden, .. }
+            | Family::Autoregressive { hidden, .. }
+            | Family::Table { hidden, .. } => Some(hidden),
             Family::Layers { .. } => None,
         }
     }
 
     /// Whether values of its rows are what they are in any units, so that their context alone can be
-    /// standardised: they are discrete, or points of an interval or a circle.
+    /// standardised: they are discrete, or points of an interval or a circle, or the model
+    /// has units of its own for them.
     pub fn keeps_units(&self) -> bool {
         match self {
-            Family::Layers { base, .. } => {
-                self::base(base).is_ok_and(|base| base.support() != Support::Line)
-            }
+            Family::Layers { .. } => self.support() != Support::Line,
+            Family::Table { .. } => true,
             _ => !self.domain().is_real(),
         }
+    }
+
+    /// Where the noise of its base lies, and with it the values of its rows.
+    pub fn support(&self) -> Support {
+        match self {
+            Family::Layers { base, .. } => {
+                self::base(base).map_or(Support::Line, |base| base.support())
+            }
+            _ => Support::Line,
+        }
+    }
+
+    /// Whether the model brings each column to units of its own.
+    pub fn has_own_units(&self) -> bool {
+        matches!(self, Family::Table { .. })
     }
 
     /// Where the values of its rows lie.
@@ -373,9 +434,10 @@ impl Family {
         match self {
             Family::Made { categories: Some(spec), .. } => spec.domain(),
             Family::Made { categories: None, .. } => Domain::Uniform(Kind::Spin),
-            Family::Coupling { .. } | Family::Autoregressive { .. } | Family::Layers { .. } => {
-                Domain::Uniform(Kind::Real)
-            }
+            Family::Coupling { .. }
+            | Family::Autoregressive { .. }
+            | Family::Layers { .. }
+            | Family::Table { .. } => Domain::Uniform(Kind::Real),
         }
     }
 }

@@ -16,6 +16,7 @@ mod centring;
 mod columns;
 mod npy;
 mod order;
+mod own_units;
 mod place;
 mod read;
 mod rows;

@@ -1,6 +1,6 @@
-//! From a config to a trained model: the run around the [`Trainer`].
+//! From a [`Problem`] to a trained model: the run around the [`Trainer`].
 //!
-//! It builds the model, feeds the trainer in blocks of steps, and between blocks writes a row of
+//! It feeds the trainer in blocks of steps, and between blocks writes a row of
 //! `metrics.csv`, a checkpoint, and the progress bar. Blocks end where something is due, and are cut
 //! shorter to stay responsive; the cut changes no bits.
 //!
@@ -13,33 +13,22 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pushforward::conditional::BernoulliSpec;
-use pushforward::domain::Domain;
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::file::{FNV_START, fnv_onto};
-use pushforward::model::{
-    Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
-    preset,
-};
-use pushforward::network::{MaskedSpec, MlpSpec};
-use serde_json::Value as Json;
+use pushforward::model::Model;
 
 use crate::checkpoint::{self, Best};
-use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Table, Units, Wanted};
+use crate::config::{Config, TrainConfig};
+use crate::data::Units;
 use crate::device::Device;
-use crate::energy::Energy;
-use crate::error::{Error, Result, affordable, note};
+use crate::error::{Error, Result, note};
 use crate::estimate::spread;
 use crate::loaded::Loaded;
+use crate::problem::Problem;
 use crate::run::set_aside;
 use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, initialize_scaled,
-    row_width,
+    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, row_width,
 };
 
 /// A checkpoint is written at least this often.
@@ -48,27 +37,6 @@ const CHECKPOINT_TIME: Duration = Duration::from_secs(60);
 const BLOCK_TIME: Duration = Duration::from_millis(250);
 /// Rows of the held-out part that are scored on the way.
 const VALIDATION_ROWS: usize = 20_000;
-
-/// A config made concrete: the model before training, what it learns from, what is held out.
-#[derive(Debug)]
-pub struct Problem {
-    /// The model, initialised.
-    pub model: Model,
-    /// What to learn.
-    pub target: Target,
-    /// Held-out rows, `[n][dim + context]`; empty for Hamiltonians.
-    pub validation: Vec<f32>,
-    /// The units of model and rows, where they are not those of the file.
-    pub units: Option<Units>,
-    /// The Hamiltonian, if the target is one.
-    pub energy: Option<(Arc<dyn Energy>, Hamiltonian)>,
-    /// The config with all defaults in force, for the record.
-    pub record: String,
-    /// What identifies the run: that, and the checksums of the data and of what it starts from.
-    pub identity: String,
-    /// The checksum of the weights that it starts from, if it is not from new ones.
-    pub from: Option<String>,
-}
 
 /// One row of `metrics.csv`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,241 +73,6 @@ pub struct HeldOut {
     pub last_step: u64,
     /// Its.
     pub last: f64,
-}
-
-impl Problem {
-    /// Builds model and target from a config.
-    ///
-    /// # Errors
-    /// The data cannot be read or does not fit the model; a size is out of range.
-    pub fn new(config: &Config, path: &Path) -> Result<Problem> {
-        let wrong = |e: &dyn std::fmt::Display| Error::input(path, e);
-        let (mut checksum, mut units, mut context, mut names) = (String::new(), None, 0, None);
-        let (shape, target, validation, energy) = match &config.target {
-            TargetConfig::Hamiltonian(hamiltonian) => {
-                let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
-                let (beta, anneal) = (hamiltonian.beta(), config.train.anneal);
-                let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal };
-                (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
-            }
-            TargetConfig::Data {
-                path: file,
-                validation,
-                shape,
-                standardize,
-                context: given,
-                bounds,
-                stream,
-            } => {
-                let domain = config.model.family.domain();
-                let dim = shape.as_ref().map(|s| s.iter().product());
-                let wanted = Wanted {
-                    path: file,
-                    context: given,
-                    dim: match domain {
-                        Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
-                        Domain::Uniform(_) => dim,
-                    },
-                    domain,
-                    standardize: *standardize,
-                    kept: config.model.family.keeps_units(),
-                    bounds,
-                    stream: *stream,
-                    validation: *validation,
-                    seed: config.train.seed,
-                };
-                let table = Table::read(&wanted)?;
-                let dim = table.columns.dim;
-                context = table.columns.width() - dim;
-                checksum = format!("\n[data]\nchecksum = \"{:016x}\"\n", table.checksum);
-                names = table.columns.names().map(|names| (file, names));
-                units = table.units;
-                let target = Target::Data { rows: table.rows };
-                (shape.clone().unwrap_or_else(|| vec![dim]), target, table.held_out, None)
-            }
-        };
-        let description = description(
-            &config.model,
-            &config.target,
-            &shape,
-            energy.as_ref().is_some_and(|(e, _)| e.even()),
-            context,
-        )
-        .map_err(|e| wrong(&e))?;
-        let arithmetic = if config.model.plain { Arithmetic::Plain } else { Arithmetic::Fused };
-        description.validate().map_err(|e| wrong(&e))?;
-        // The weights, and twice as numbers in a row while they are set.
-        affordable("[model]", 3 * 4 * description.parameters() as u128)?;
-        let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
-        initialize_scaled(&mut model, config.train.seed, config.train.initial_scale as f32)
-            .map_err(|e| wrong(&e))?;
-        if let Some((file, names)) = names {
-            model = model.with_names(Some(names)).map_err(|e| Error::input(file, e))?;
-        }
-        let record = config.record(model.description());
-        let identity = record.clone() + &checksum;
-        Ok(Problem { model, target, validation, units, energy, record, identity, from: None })
-    }
-
-    /// Starts from the weights of a model that was trained before, for this target or another one.
-    ///
-    /// # Errors
-    /// It is not what the config describes, or its weights are beyond `f32` in the units of these rows.
-    pub fn start_from(&mut self, other: &Model) -> std::result::Result<(), String> {
-        let text = |e: ModelError| e.to_string();
-        let own = match &self.units {
-            Some(units) => units.fold(&self.model).map_err(text)?,
-            None => self.model.clone(),
-        };
-        let texts = [other, &own].map(|model| {
-            // By way of the text, in which 0.001 is what it is in a file, and not the f32 next to it.
-            let text = serde_json::to_string(model.description()).unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or_default()
-        });
-        if let Some((place, found, expected)) = first_difference(&texts) {
-            return Err(format!(
-                "`{place}`: found {found}, expected {expected}, as the config and its data say"
-            ));
-        }
-        let start = match &self.units {
-            Some(units) => units.unfold(other).map_err(text)?,
-            None => other.clone(),
-        };
-        let mut model =
-            Model::new(start.description().clone(), self.model.arithmetic()).map_err(text)?;
-        model.set_parameters(&start.parameters()).map_err(text)?;
-        self.model = model.with_names(self.model.names().cloned()).map_err(text)?;
-        let bytes = other.parameters().into_iter().flat_map(f32::to_le_bytes);
-        let from = format!("{:016x}", fnv_onto(FNV_START, bytes));
-        self.identity += &format!("from = \"{from}\"\n");
-        self.from = Some(from);
-        Ok(())
-    }
-
-    /// What −ln q of training rows has more in the file's units than in those of model and rows, in the
-    /// mean (nats).
-    pub fn ln_scale(&self) -> f64 {
-        self.units.as_ref().map_or(0.0, Units::ln_scale)
-    }
-
-    /// The same of this row.
-    pub fn ln_scale_of(&self, row: &[f32]) -> f64 {
-        self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(row))
-    }
-}
-
-/// Where two values differ first, and what is there.
-fn first_difference([a, b]: &[Json; 2]) -> Option<(String, String, String)> {
-    let within = |key: &str, a: Option<&Json>, b: Option<&Json>| {
-        let pair = [a, b].map(|x| x.cloned().unwrap_or_default());
-        let (place, found, expected) = first_difference(&pair)?;
-        let dot = if place.is_empty() { "" } else { "." };
-        Some((format!("{key}{dot}{place}"), found, expected))
-    };
-    match (a, b) {
-        (Json::Object(own), Json::Object(others)) => {
-            let keys = own.keys().chain(others.keys().filter(|key| !own.contains_key(*key)));
-            keys.into_iter().find_map(|key| within(key, own.get(key), others.get(key)))
-        }
-        (Json::Array(own), Json::Array(others))
-            if own.iter().chain(others).any(|x| x.is_object()) =>
-        {
-            let longer = own.len().max(others.len());
-            (0..longer).find_map(|i| within(&i.to_string(), own.get(i), others.get(i)))
-        }
-        _ if a == b => None,
-        _ => {
-            let said = |x: &Json| match x {
-                Json::Null => "nothing".to_owned(),
-                x => x.to_string(),
-            };
-            Some((String::new(), said(a), said(b)))
-        }
-    }
-}
-
-fn description(
-    config: &ModelConfig,
-    target: &TargetConfig,
-    shape: &[usize],
-    even: bool,
-    context: usize,
-) -> std::result::Result<Description, String> {
-    let embedding = config.embedding.clone().filter(|_| context > 0);
-    let seen = embedding.as_ref().map_or(context, |embedding| embedding.outputs);
-    let mut description = unconditional(config, target, shape, even, seen)?;
-    match &mut description {
-        Description::Flow(spec) => (spec.context, spec.embedding) = (context, embedding),
-        Description::Sites(spec) => (spec.context, spec.embedding) = (context, embedding),
-    }
-    Ok(description)
-}
-
-fn unconditional(
-    config: &ModelConfig,
-    target: &TargetConfig,
-    shape: &[usize],
-    even: bool,
-    seen: usize,
-) -> std::result::Result<Description, String> {
-    let dim: usize = shape.iter().product();
-    let affine = matches!(target, TargetConfig::Data { standardize: true, .. })
-        && !config.family.keeps_units();
-    let (activation, residual) = (config.activation, config.residual);
-    let masked = |hidden: &[usize], direct| -> CausalNetworkSpec {
-        MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual, ..Default::default() }
-            .into()
-    };
-    Ok(match &config.family {
-        Family::Made { hidden, z2, pairwise, categories } => {
-            let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
-            let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
-            let conditional = match categories {
-                Some(categories) => categories.clone().into(),
-                None => BernoulliSpec {}.into(),
-            };
-            Description::Sites(SitesSpec {
-                shape: shape.to_vec(),
-                context: 0,
-                embedding: None,
-                network: masked(&hidden, *pairwise),
-                conditional,
-                symmetry,
-            })
-        }
-        Family::Coupling { layers, hidden, univariate, mask } => {
-            let layer = |l| -> LayerSpec {
-                let mask = (0..dim).map(|d| mask.keeps(d, l, shape)).collect();
-                let network = MlpSpec { hidden: hidden.clone(), activation, residual }.into();
-                CouplingSpec { mask, network, univariate: *univariate }.into()
-            };
-            preset::flow(shape, (0..*layers).map(layer), affine)
-        }
-        Family::Autoregressive { layers, hidden, univariate, fast } => {
-            let order = |layer: usize| match layer % 2 {
-                0 => (0..dim).collect(),
-                _ => (0..dim).rev().collect(),
-            };
-            let layer = |l| -> LayerSpec {
-                let (network, order) = (masked(hidden, false), order(l));
-                AutoregressiveSpec { order, kept: 0, fast: *fast, network, univariate: *univariate }
-                    .into()
-            };
-            preset::flow(shape, (0..*layers).map(layer), affine)
-        }
-        Family::Layers { base, layers, fast } => {
-            let base = config::base(base).map_err(|m| format!("[model] base: {m}"))?;
-            let layers = config::layers(layers, &base, shape, seen, *fast)
-                .map_err(|(l, m)| format!("[[model.layers]] number {}: {m}", l + 1))?;
-            // Standardisation is undone by a last affine layer.
-            let ends = matches!(layers.last(), Some(LayerSpec::Affine(_)));
-            let mut description = preset::flow(shape, layers, affine && !ends);
-            if let Description::Flow(flow) = &mut description {
-                flow.base = base;
-            }
-            description
-        }
-    })
 }
 
 /// Trains, or goes on training, in `folder`, which is there and nobody else's

@@ -1,7 +1,7 @@
 //! The host side of pushforward: training, and everything behind the command line.
 //!
 //! [`config`] and [`data`] read what a user gives, [`energy`] holds the Hamiltonians, [`train`] the
-//! optimisation with its [`ops`] on a [`device`]; [`fit`] runs it with [`checkpoint`]s in the folder of
+//! optimisation with its [`ops`] on a [`device`]; a [`problem`] is a config made concrete, and [`fit`] runs it with [`checkpoint`]s in the folder of
 //! a [`run`], until it is done or one of the [`signals`] comes. A trained model is [`loaded`], held
 //! against its target by [`mod@estimate`], against its own description by
 //! [`reference`](mod@reference) and its draws against its scores by [`paths`], against data by
@@ -27,6 +27,7 @@ pub mod import;
 pub mod loaded;
 pub mod ops;
 pub mod paths;
+pub mod problem;
 pub mod report;
 pub mod run;
 pub mod signals;

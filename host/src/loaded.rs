@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pushforward::distribution;
 use pushforward::domain::Domain;
-use pushforward::model::{Model, Sampler};
+use pushforward::model::{Description, Model, Sampler};
 use pushforward::simd::Level;
 use rayon::prelude::*;
 
@@ -100,6 +100,11 @@ impl Loaded {
     /// Where the values of a row lie.
     pub fn domain(&self) -> Domain<'_> {
         self.model.description().domain()
+    }
+
+    /// Whether it is a flow, a map of noise to rows.
+    pub fn has_map(&self) -> bool {
+        matches!(self.model.description(), Description::Flow(_))
     }
 
     /// Whether no value is a real number.

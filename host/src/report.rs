@@ -19,7 +19,7 @@ use std::path::Path;
 
 use crate::data::write_file;
 use crate::error::Result;
-use crate::fit::Problem;
+use crate::problem::Problem;
 use left::Left;
 use plot::Colour;
 

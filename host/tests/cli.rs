@@ -13,6 +13,8 @@ mod conditional;
 mod configs;
 #[path = "cli/imports.rs"]
 mod imports;
+#[path = "cli/integers.rs"]
+mod integers;
 #[path = "cli/models.rs"]
 mod models;
 #[cfg(unix)]

@@ -498,6 +498,8 @@ fn transforms(device: &Device) {
         (located(soft, Direction::Sampling), autoregressive(2)),
         (located(ScaleSpec::Softplus { least: 1e-3, most: 1.5 }, Direction::Sampling), coupling(2)),
         (located(ScaleSpec::Sigmoid { least: 1e-3 }, Direction::Density), autoregressive(2)),
+        (located(ScaleSpec::OverSigmoid, Direction::Density), coupling(2)),
+        (located(ScaleSpec::OverSigmoid, Direction::Sampling), autoregressive(2)),
         (affine, coupling(2)),
         (affine, autoregressive(2)),
         (CubicRationalSpec {}.into(), coupling(3)),

@@ -11,7 +11,8 @@ use ops_common::*;
 use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::logistics::Column;
+use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
@@ -281,6 +282,52 @@ fn gradients_of_categories(device: &Device) {
                 let Kind::Category(n) = description.domain().kind(site) else { unreachable!() };
                 *v = ((*v * 0.5 + 0.5) * n as f32).floor().clamp(0.0, n as f32 - 1.0);
             }
+        }
+        let target = Target::Data { rows: rows.into() };
+        let program = step_program(&description, &target);
+        let slots = if context { vec![SAMPLES, CONTEXTS] } else { vec![SAMPLES] };
+        let phases = [Forward, Loss, Backward];
+        let mut found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
+        let gradient = found.pop().unwrap();
+        let mut rows = samples(&found[0], 4);
+        if context {
+            let contexts = samples(&found[1], 3);
+            rows.iter_mut().zip(contexts).for_each(|(row, context)| row.extend(context));
+        }
+        let expected = likelihood_slopes(&model, &rows);
+        assert_close(&format!("{} {description:?}", device.kind()), &gradient, &expected, 1e-5);
+    }
+}
+
+fn gradients_of_tables(device: &Device) {
+    let none = [f32::NEG_INFINITY, f32::INFINITY];
+    let column = |integer, [location, scale]: [f32; 2], [lower, upper]: [f32; 2]| Column {
+        integer,
+        location,
+        scale,
+        lower,
+        upper,
+    };
+    let columns = vec![
+        column(true, [1.0, 2.0], [-1.0, 4.0]),
+        column(false, [0.5, 0.75], none),
+        column(false, [-1.0, 1.5], [-4.0, f32::INFINITY]),
+        column(true, [0.0, 0.5], none),
+    ];
+    for (components, context) in [(2, false), (5, true)] {
+        let mut description = made(4, &[9, 8], true, Symmetry::None);
+        if let Description::Sites(spec) = &mut description {
+            spec.conditional = LogisticsSpec { components, columns: columns.clone() }.into();
+        }
+        if context {
+            description = given(description, Some(4));
+        }
+        let model = model(description.clone());
+        let width = 4 + description.context();
+        let mut rows = numbers(width * 50, 3.0, 4);
+        for row in rows.chunks_mut(width) {
+            row[0] = row[0].round().clamp(-1.0, 4.0);
+            row[3] = row[3].round();
         }
         let target = Target::Data { rows: rows.into() };
         let program = step_program(&description, &target);
@@ -738,6 +785,7 @@ fn main() -> ExitCode {
         gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,
+        gradients_of_tables,
         gradients_of_activations,
         gradients_of_splines_and_autoregressive_layers,
         sampling_draws_the_rows_of_the_engine,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use pushforward::domain::{Domain, Kind};
+use pushforward::model::Support;
 use pushforward_host::data::{Column, Table, Wanted};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -26,7 +27,9 @@ pub fn read(ending: &str, bytes: &[u8]) {
                     domain: Domain::Uniform(kind),
                     standardize,
                     kept: kind != Kind::Real,
+                    support: Support::Line,
                     bounds: &[],
+                    integers: None,
                     stream: None,
                     validation: 0.0,
                     seed: 0,

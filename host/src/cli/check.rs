@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use pushforward::domain::Kind;
-use pushforward::model::Model;
+use pushforward::model::{ConditionalSpec, Description, Model};
 use pushforward::noise::{Stream, normal};
 use pushforward::simd::{Level, Scalar};
 use pushforward_oracle::{Oracle, Roundings};
@@ -270,7 +270,7 @@ fn levels_and_batches(model: &Loaded, rows: &[f32], log_prob: &[f32]) -> Result<
 
 fn both_paths(model: &Loaded) -> Finding {
     let found = PathDifference::measure(model, SEED);
-    let holds = found.overflowed == 0 && (!model.is_discrete() || found.max == 0.0);
+    let holds = found.overflowed == 0 && (model.has_map() || found.max == 0.0);
     let mut finding = Finding::new("sample path = density path", Some(holds), found.text());
     match found.warning() {
         Some(fault) if !holds => finding.detail = fault,
@@ -308,7 +308,7 @@ impl<'a> Comparison<'a> {
     fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
         let description = self.loaded.model.description();
         let dim = description.dim();
-        if !description.domain().is_real() || dim > MOST_BOUNDED {
+        if !self.loaded.has_map() || dim > MOST_BOUNDED {
             return false;
         }
         let context = wide(&self.loaded.contexts(i as u64, 1));
@@ -357,8 +357,8 @@ fn in_f64(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -
 
 fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
     let name = "round trip";
-    if model.is_discrete() {
-        return Finding::new(name, None, "discrete values have no inverse map");
+    if !model.has_map() {
+        return Finding::new(name, None, "distributions over sites have no inverse map");
     }
     let mut comparison = Comparison::new(model, oracle, 1e-2);
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
@@ -375,8 +375,8 @@ fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
 fn log_det(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) -> Finding {
     let name = "log-det of the Jacobian";
     let dim = model.dim();
-    if model.is_discrete() {
-        return Finding::new(name, None, "discrete values have none");
+    if !model.has_map() {
+        return Finding::new(name, None, "distributions over sites have none");
     }
     if dim > MOST_DIM {
         return Finding::new(name, None, format!("dimension {dim}, dense up to {MOST_DIM}"));
@@ -401,8 +401,18 @@ fn normalisation(model: &Loaded) -> Finding {
     let name = "normalisation";
     let dim = model.dim();
     // How many values a site has; the first is 0, or −1 of a spin.
+    let integers = match model.model.description() {
+        Description::Sites(sites) => match &sites.conditional {
+            ConditionalSpec::Logistics(spec) => &spec.columns[..],
+            _ => &[],
+        },
+        Description::Flow(_) => &[],
+    };
     let sizes = (0..dim).map(|d| match model.domain().kind(d) {
-        Kind::Real => None,
+        Kind::Real => integers.get(d).filter(|column| column.integer).map(|column| {
+            let [least, most] = column.ends();
+            ((most - least) as usize + 1, least, 1.0)
+        }),
         Kind::Spin => Some((2, -1.0, 2.0)),
         Kind::Category(n) => Some((n as usize, 0.0, 1.0)),
     });

@@ -12,8 +12,8 @@ use crate::board::{Board, Output, missing, missing_to_compile};
 use crate::config::Config;
 use crate::data::write_file;
 use crate::error::{Error, Result};
-use crate::fit::Problem;
 use crate::loaded::Loaded;
+use crate::problem::Problem;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -6,6 +6,7 @@ use std::path::Path;
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
+use pushforward::conditional::logistics::COMPONENTS;
 use pushforward::conditional::{Categorical, CategoricalSpec};
 use pushforward::layer::are_bounds;
 use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
@@ -15,6 +16,7 @@ use pushforward::univariate::{
     AffineSpec, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND, RationalQuadraticSpec,
 };
 
+use super::layers::log_scale_bound;
 use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
 use crate::data::{Column, Given};
@@ -28,7 +30,7 @@ pub(super) fn model<'a>(
     target: &TargetConfig,
 ) -> Result<(ModelConfig, &'a str)> {
     let section = Section::open(path, root, "model")?;
-    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf", "flow"])?;
+    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf", "flow", "table"])?;
     section.known(kind)?;
     let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
     let given = match target {
@@ -46,12 +48,22 @@ pub(super) fn model<'a>(
     let family = match kind {
         "made" => made(&section)?,
         "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
-        "maf" => autoregressive(&section, 5, affine(&section, 3.0)?, target)?,
+        "maf" => {
+            let map = affine(&section, log_scale_bound(fast(target)))?;
+            autoregressive(&section, 5, map, target)?
+        }
         "flow" => Family::Layers {
             base: section.get("base")?.unwrap_or("normal".into()),
             layers: section.need("layers", section.get("layers")?)?,
             fast: fast(target),
         },
+        "table" => {
+            let [fewest, most] = COMPONENTS;
+            Family::Table {
+                hidden: section.sizes("hidden", 1)?.unwrap_or_else(|| vec![64, 64]),
+                components: section.within("components", fewest..=most)?.unwrap_or(8),
+            }
+        }
         _ => {
             let bins = section.within("bins", 2..=MAX_BINS)?.unwrap_or(8);
             let bound =
@@ -231,6 +243,7 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             shape: section.sizes("shape", 1)?,
             context: section.get("context")?.unwrap_or_default(),
             bounds: bounds(&section)?,
+            integers: section.get("integers")?.unwrap_or_default(),
             stream: section.get("stream")?,
         });
     }
@@ -318,7 +331,7 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         objective,
         warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
         average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
-        initial_scale: section.number("initial_scale", 0.01..=10.0)?.unwrap_or(1.0),
+        initial_scale: section.number("initial_scale", 0.01..=10.0)?,
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
         anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
         patience: patience.map_or((steps / 2).max(1), |p| p as u64),

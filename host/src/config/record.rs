@@ -80,6 +80,10 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
             table.insert("fast".into(), fast.into());
             table
         }
+        Family::Table { hidden, components } => {
+            let components = *components as i64;
+            table! { kind = "table", hidden = sizes(hidden), components = components }
+        }
         Family::Layers { base, layers, .. } => match description {
             Description::Flow(spec) => table! {
                 kind = "flow", base = written(&spec.base), layers = written(&spec.layers),
@@ -129,7 +133,20 @@ fn target(config: &TargetConfig) -> Table {
             Hamiltonian::Ring2d => table! { hamiltonian = "ring2d" },
             Hamiltonian::DoubleWell => table! { hamiltonian = "double_well" },
         },
-        TargetConfig::Data { path, validation, standardize, shape, context, bounds, stream } => {
+        TargetConfig::Data {
+            path,
+            validation,
+            standardize,
+            shape,
+            context,
+            bounds,
+            integers,
+            stream,
+        } => {
+            let column = |column: &Column| match column {
+                Column::Number(number) => Value::from(*number as i64),
+                Column::Name(name) => Value::from(name.as_str()),
+            };
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut table =
                 table! { data = name, validation = *validation, standardize = *standardize };
@@ -150,11 +167,11 @@ fn target(config: &TargetConfig) -> Table {
                 };
                 table.insert("bounds".into(), Value::Table(bounds.iter().map(one).collect()));
             }
+            if !integers.is_empty() {
+                let integers = integers.iter().map(column).collect::<Vec<_>>();
+                table.insert("integers".into(), integers.into());
+            }
             if !context.is_empty() {
-                let column = |column: &Column| match column {
-                    Column::Number(number) => Value::from(*number as i64),
-                    Column::Name(name) => Value::from(name.as_str()),
-                };
                 let context = context.iter().map(column).collect::<Vec<_>>();
                 table.insert("context".into(), context.into());
             }
@@ -176,7 +193,7 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
         warm_up = config.warm_up as i64,
         average = config.average,
         weight_decay = config.weight_decay,
-        initial_scale = config.initial_scale,
+        initial_scale = config.initial_scale.unwrap_or(1.0),
         clip = config.clip,
         seed = config.seed as i64,
         log_every = config.log_every as i64,

@@ -96,12 +96,17 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             "anneal",
         ),
         (
+            format!("[model]\nkind = 'table'\ncomponents = 5\n{data}integers = ['n', 2]\n"),
+            flow(),
+            "anneal",
+        ),
+        (
             format!("[model]\nkind = 'flow'\n[[model.layers]]\nkind = 'permute'\n{data}"),
             flow(),
             "anneal",
         ),
     ] {
-        let config = parse(&text, &[]).unwrap();
+        let config = parse(&text, &[]).unwrap().settled(None);
         let record = config.record(&description);
         let again = parse(&record, &[]).unwrap_or_else(|e| panic!("{e}:\n{record}"));
         assert_eq!(again.record(&description), record);
@@ -130,7 +135,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             for key in section::keys(table, Some(kind)) {
                 let other = match key {
                     "context" | "shape" | "stream" | "embedding" | "domain" | "categories"
-                    | "bounds" => true,
+                    | "bounds" | "integers" => true,
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" | "gradient" | "alpha" => learns == "data",
                     "mask" | "fast" | "mode" => kind == "nsf",

@@ -25,14 +25,7 @@ impl Bounds {
         }
         let mut all = vec![None; columns.width()];
         for (column, [lower, upper]) in given {
-            let place = columns.place(column).filter(|place| *place < columns.dim);
-            let Some(bound) = place.map(|place| &mut all[place]) else {
-                let there: Vec<_> = (0..columns.dim).map(|d| columns.name(d)).collect();
-                return Err(format!(
-                    "bounds: found column {column}, expected one that is modelled: {}",
-                    there.join(", ")
-                ));
-            };
+            let bound = &mut all[columns.modelled("bounds", column)?];
             if bound.is_some() {
                 return Err(format!("bounds: found column {column} twice, expected it once"));
             }
@@ -44,6 +37,19 @@ impl Bounds {
     /// That of a column.
     pub(super) fn at(&self, column: usize) -> Option<Bound> {
         self.0.get(column).copied().flatten()
+    }
+
+    /// Those of some columns alone.
+    pub(super) fn only(mut self, column: impl Fn(usize) -> bool) -> Bounds {
+        for (index, bound) in self.0.iter_mut().enumerate() {
+            *bound = bound.filter(|_| column(index));
+        }
+        self
+    }
+
+    /// The lower and the upper one of a column, −∞ and ∞ for none.
+    pub(super) fn ends(&self, column: usize) -> [f32; 2] {
+        self.at(column).map_or([f32::NEG_INFINITY, f32::INFINITY], ends)
     }
 
     /// A number of a column on its line.

@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use pushforward::domain::{Domain, Kind};
+use pushforward::model::Support;
 
 use super::bounds::Bounds;
+use super::own_units::OwnUnits;
 use super::read::Kinds;
 use super::{Cell, Columns, Reader, Wanted};
 use crate::error::{Error, Result};
@@ -26,6 +28,10 @@ pub(super) struct Centring {
     kinds: Kinds,
     standardize: bool,
     pub(super) bounds: Bounds,
+    /// Where the model brings columns to units of its own.
+    pub(super) own: Option<OwnUnits>,
+    /// Where the columns that are no context lie, if the model has no units of its own.
+    support: Support,
 }
 
 impl Centring {
@@ -38,6 +44,34 @@ impl Centring {
     /// Whether the offset is to go.
     pub(super) fn standardizes(&self) -> bool {
         self.standardize
+    }
+
+    /// Checks rows of the file, from `row` (counted from 0) on, that are not to be standardised.
+    pub(super) fn check(&self, row: u64, rows: &[f32]) -> Result<()> {
+        if self.own.is_none() && self.support == Support::Line {
+            return Ok(());
+        }
+        let width = self.columns.width();
+        for (i, x) in rows.iter().enumerate() {
+            self.check_value(i % width, f64::from(*x)).map_err(|message| {
+                let (row, name) = (row + (i / width) as u64 + 1, self.columns.name(i % width));
+                Error::input(&self.path, format!("row {row}, {name}: {message}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_value(&self, column: usize, x: f64) -> std::result::Result<(), String> {
+        match &self.own {
+            Some(own) => own.check(column, x),
+            None if self.support != Support::Line
+                && column < self.columns.dim
+                && !self.support.contains(x as f32) =>
+            {
+                Err(format!("found {x}, expected a value of {}", self.support))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Appends rows of the file, from `row` (counted from 0) on, to `out`; uses `chunk` up.
@@ -53,6 +87,7 @@ impl Centring {
             if column < self.kept {
                 f64::fraction(x, self.kinds.at(column)).map_err(wrong)?;
             }
+            self.check_value(column, x).map_err(wrong)?;
             let x = self.bounds.line(column, x).map_err(wrong)?;
             let difference = (x - first) as f32;
             if !difference.is_finite() {
@@ -80,14 +115,22 @@ impl CentredReader {
     /// # Errors
     /// As [`Reader::open`] and [`Columns::of`].
     pub(super) fn open(wanted: &Wanted<'_>) -> Result<CentredReader> {
-        let Wanted { path, context, dim, domain, standardize, kept, bounds, .. } = *wanted;
+        let Wanted {
+            path, context, dim, domain, standardize, kept, bounds, integers, support, ..
+        } = *wanted;
         let real = Domain::Uniform(Kind::Real);
         let reader = Reader::open(path, None, if standardize { real } else { domain })?;
         let columns = Columns::of(path, &reader, context, dim)?;
         let kept = if kept { columns.dim } else { 0 };
-        let bounds = Bounds::of(&columns, bounds).map_err(|m| Error::input(path, m))?;
+        let wrong = |m| Error::input(path, m);
+        // Bounds are the model's own where it has units of its own.
+        let own = integers.map(|integers| OwnUnits::of(&columns, bounds, integers));
+        let own = own.transpose().map_err(wrong)?;
+        let bounds = if own.is_some() { &[] } else { bounds };
+        let bounds = Bounds::of(&columns, bounds).map_err(wrong)?;
         let (path, kinds, first) = (path.to_owned(), Kinds::of(domain), Vec::new());
-        let centring = Centring { path, columns, first, kept, kinds, standardize, bounds };
+        let centring =
+            Centring { path, columns, first, kept, kinds, standardize, bounds, own, support };
         Ok(CentredReader { reader, centring, chunk: Vec::new(), row: 0 })
     }
 
@@ -116,6 +159,7 @@ impl CentredReader {
         } else {
             let read = reader.next_rows(CHUNK, out)?;
             centring.columns.order(&mut out[start..]);
+            centring.check(*row, &out[start..])?;
             read
         };
         *row += read as u64;

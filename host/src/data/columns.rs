@@ -127,6 +127,22 @@ impl Columns {
         self.from.iter().position(|own| *own == from)
     }
 
+    /// Where the model's order has a column that is modelled, and which `key` of a config names.
+    ///
+    /// # Errors
+    /// There is no such column, or it is context.
+    pub(super) fn modelled(
+        &self,
+        key: &str,
+        column: &Column,
+    ) -> std::result::Result<usize, String> {
+        self.place(column).filter(|place| *place < self.dim).ok_or_else(|| {
+            let there: Vec<_> = (0..self.dim).map(|d| self.name(d)).collect();
+            let there = there.join(", ");
+            format!("{key}: found column {column}, expected one that is modelled: {there}")
+        })
+    }
+
     /// What a model of these columns calls them, if the file does.
     pub fn names(&self) -> Option<Names> {
         let names = self.names.as_ref()?;

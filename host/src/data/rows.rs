@@ -130,6 +130,7 @@ impl Stored {
                 } else {
                     self.element.decode(&bytes, kinds, 0, &mut row).map_err(wrong)?;
                     self.centring.columns.order(&mut row);
+                    self.centring.check(number, &row)?;
                 }
                 to.copy_from_slice(&row);
             }

@@ -9,7 +9,9 @@
 //! while they are read ([`Centring`](super::centring::Centring)); no row is further from it than 2√n
 //! standard deviations (Samuelson, J. Am. Stat. Assoc. 63, 1522), so 10⁸ ± 1 keeps its digits.
 
-use pushforward::model::{Description, EmbeddingSpec, Model, ModelError, NetworkSpec};
+use std::num::NonZeroUsize;
+
+use pushforward::model::{Arithmetic, Description, EmbeddingSpec, Model, ModelError, NetworkSpec};
 use pushforward::network::MlpSpec;
 
 use super::Columns;
@@ -173,24 +175,12 @@ impl Units {
     /// [`ModelError`] if the result is not finite.
     pub fn fold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
         let (dim, mut parameters) = (self.columns.dim, model.parameters());
-        if let Description::Flow(_) = model.description() {
-            let affine = parameters.len().saturating_sub(2 * dim);
-            let (log_scale, shift) = parameters[affine..].split_at_mut(dim);
-            for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
-                *a = (f64::from(*a) + s.ln()) as f32;
-            }
-            for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
-                *b = (m + s * f64::from(*b)) as f32;
-            }
-        }
         let mut description = model.description().clone();
         if let (Description::Flow(flow), Some(bounds)) = (&mut description, self.bounds.layer(dim))
         {
             flow.layers.push(bounds.into());
         }
-        let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
-        if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
-            let given = given.get();
+        if let Some(given) = NonZeroUsize::new(self.mean.len() - dim) {
             let embedding = match &mut description {
                 Description::Flow(spec) => &mut spec.embedding,
                 Description::Sites(spec) => &mut spec.embedding,
@@ -198,28 +188,20 @@ impl Units {
             if embedding.is_none() {
                 let network =
                     NetworkSpec::Mlp(MlpSpec { hidden: Vec::new(), ..Default::default() });
+                let given = given.get();
                 *embedding = Some(EmbeddingSpec { outputs: given, network });
                 let identity = (0..given * given).map(|i| u8::from(i % (given + 1) == 0).into());
                 let bias = std::iter::repeat_n(0.0, given);
                 parameters.splice(0..0, identity.chain(bias));
             }
-            // An embedding's tensors come first, and of these the matrix that reads the context and
-            // its biases.
-            let units = description.tensors()[0].shape[0];
-            let (weight, rest) = parameters.split_at_mut(units * given);
-            for (row, bias) in weight.chunks_exact_mut(given).zip(rest) {
-                let mut moved = f64::from(*bias);
-                for ((w, s), m) in row.iter_mut().zip(deviation).zip(mean) {
-                    let scaled = f64::from(*w) / s;
-                    moved -= scaled * m;
-                    *w = scaled as f32;
-                }
-                *bias = moved as f32;
-            }
         }
-        let mut folded = Model::new(description, model.arithmetic())?;
-        folded.set_parameters(&parameters)?;
-        Ok(folded)
+        self.with_units(
+            description,
+            model.arithmetic(),
+            parameters,
+            |[a, b], [m, s]| [a + s.ln(), m + s * b],
+            |weight, [m, s]| [weight / s, -(weight / s) * m],
+        )
     }
 
     /// The other way: a model of rows in these units from one of rows in the file's, which may have been
@@ -228,38 +210,60 @@ impl Units {
     /// # Errors
     /// [`ModelError`] if the result is not finite.
     pub fn unfold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
-        let (dim, mut parameters) = (self.columns.dim, model.parameters());
         let mut description = model.description().clone();
-        if let Description::Flow(flow) = &mut description {
-            if self.bounds.layer(dim).is_some() {
-                flow.layers.pop();
-            }
-            let affine = parameters.len().saturating_sub(2 * dim);
-            let (log_scale, shift) = parameters[affine..].split_at_mut(dim);
-            for (a, s) in log_scale.iter_mut().zip(&self.deviation) {
-                *a = (f64::from(*a) - s.ln()) as f32;
-            }
-            for ((b, s), m) in shift.iter_mut().zip(&self.deviation).zip(&self.mean) {
-                *b = ((f64::from(*b) - m) / s) as f32;
+        if let Description::Flow(flow) = &mut description
+            && self.bounds.layer(self.columns.dim).is_some()
+        {
+            flow.layers.pop();
+        }
+        self.with_units(
+            description,
+            model.arithmetic(),
+            model.parameters(),
+            |[a, b], [m, s]| [a - s.ln(), (b - m) / s],
+            |weight, [m, s]| [weight * s, weight * m],
+        )
+    }
+
+    /// A model of this description whose parameters are these but in other units. Of each coordinate,
+    /// `affine` takes the log-scale and the shift of the last layer with tensors, and the mean and the
+    /// deviation; of each value of the context, `reading` says what becomes of a weight that reads it, and
+    /// what its unit's bias has more.
+    fn with_units(
+        &self,
+        description: Description,
+        arithmetic: Arithmetic,
+        mut parameters: Vec<f32>,
+        affine: impl Fn([f64; 2], [f64; 2]) -> [f64; 2],
+        reading: impl Fn(f64, [f64; 2]) -> [f64; 2],
+    ) -> std::result::Result<Model, ModelError> {
+        let units = || self.mean.iter().zip(&self.deviation).map(|(m, s)| [*m, *s]);
+        let dim = self.columns.dim;
+        if let Description::Flow(_) = description {
+            let last = parameters.len().saturating_sub(2 * dim);
+            let (log_scale, shift) = parameters[last..].split_at_mut(dim);
+            for ((a, b), units) in log_scale.iter_mut().zip(shift).zip(units()) {
+                [*a, *b] = affine([*a, *b].map(f64::from), units).map(|x| x as f32);
             }
         }
-        let (mean, deviation) = (&self.mean[dim..], &self.deviation[dim..]);
-        if let Some(given) = std::num::NonZeroUsize::new(mean.len()) {
-            let given = given.get();
-            let units = description.tensors()[0].shape[0];
-            let (weight, rest) = parameters.split_at_mut(units * given);
-            for (row, bias) in weight.chunks_exact_mut(given).zip(rest) {
+        if let Some(given) = NonZeroUsize::new(self.mean.len() - dim) {
+            // An embedding's tensors come first, and of these the matrix that reads the context and
+            // its biases.
+            let outputs = description.tensors()[0].shape[0];
+            let (weight, rest) = parameters.split_at_mut(outputs * given.get());
+            for (row, bias) in weight.chunks_exact_mut(given.get()).zip(rest) {
                 let mut moved = f64::from(*bias);
-                for ((w, s), m) in row.iter_mut().zip(deviation).zip(mean) {
-                    moved += f64::from(*w) * m;
-                    *w = (f64::from(*w) * s) as f32;
+                for (w, units) in row.iter_mut().zip(units().skip(dim)) {
+                    let [weight, more] = reading(f64::from(*w), units);
+                    moved += more;
+                    *w = weight as f32;
                 }
                 *bias = moved as f32;
             }
         }
-        let mut unfolded = Model::new(description, model.arithmetic())?;
-        unfolded.set_parameters(&parameters)?;
-        Ok(unfolded)
+        let mut other = Model::new(description, arithmetic)?;
+        other.set_parameters(&parameters)?;
+        Ok(other)
     }
 
     /// Says so where f32 cannot tell a column's values apart: the model of the standardised rows is
@@ -293,6 +297,7 @@ impl Units {
 #[cfg(test)]
 mod tests {
     use pushforward::domain::{Domain, Kind};
+    use pushforward::model::Support;
 
     use super::super::{Order, Table, Wanted};
 
@@ -311,7 +316,9 @@ mod tests {
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
             kept: false,
+            support: Support::Line,
             bounds: &[],
+            integers: None,
             stream: None,
             validation: 0.0,
             seed: 1,

@@ -8,7 +8,9 @@
 use std::fs::File;
 use std::path::Path;
 
+use pushforward::conditional::logistics;
 use pushforward::domain::Domain;
+use pushforward::model::Support;
 use pushforward::model::file::{FNV_START, fnv_onto};
 
 use super::bounds::Given;
@@ -44,8 +46,13 @@ pub struct Wanted<'a> {
     pub standardize: bool,
     /// Whether the columns that are no context stay as they are nevertheless.
     pub kept: bool,
-    /// Bounds of columns that are no context, which stand only where these are standardised.
+    /// Where these lie, which they do in the file's units if it is not the real line.
+    pub support: Support,
+    /// Bounds of columns that are no context, which stand only where these are standardised, or have
+    /// units of the model's own.
     pub bounds: &'a [Given],
+    /// The integers among the columns that are no context, if the model has units of its own for these.
+    pub integers: Option<&'a [Column]>,
     /// Whether rows stay in their file; by its size where nothing is said.
     pub stream: Option<bool>,
     /// The part of the rows that is held out.
@@ -65,6 +72,8 @@ pub struct Table {
     pub units: Option<Units>,
     /// The columns.
     pub columns: Columns,
+    /// The coordinates in units of the model's own, if that is where they are.
+    pub own: Option<Vec<logistics::Column>>,
     /// Of all numbers in the table.
     pub checksum: u64,
 }
@@ -110,12 +119,19 @@ impl Table {
         } else {
             None
         };
+        let own = centring.own.clone().map(|own| {
+            let mut moments = Vec::new();
+            held.training(0, &rows, width, |rows| own.add(&mut moments, rows, width));
+            own.measured(wanted.path, &centring.columns, &moments)
+        });
+        let own = own.transpose()?;
         let (mut rows, mut held_out) = split(rows, width, held.order, held.n as usize);
         if let Some(units) = &units {
             units.apply(&mut rows);
             units.apply(&mut held_out);
         }
-        Ok(Table { rows: rows.into(), held_out, units, columns: centring.columns, checksum })
+        let columns = centring.columns;
+        Ok(Table { rows: rows.into(), held_out, units, columns, own, checksum })
     }
 
     /// In its file, which it takes one or two passes through it to measure.
@@ -131,6 +147,7 @@ impl Table {
         note(format!("{}: {size:.2} GiB as f32, left on disk", wanted.path.display()));
         let mut held_out = vec![0.0; held.n as usize * width];
         let (mut moments, mut checksum) = (Moments::new(width), FNV_START);
+        let (own, mut own_moments) = (reader.centring.own.clone(), Vec::new());
         let mut chunk = Vec::new();
         let mut pass = |reader: &mut CentredReader, each: &mut dyn FnMut(u64, &[f32])| {
             let mut first = 0;
@@ -148,6 +165,9 @@ impl Table {
         pass(&mut reader, &mut |first, rows| {
             checksum = onto(checksum, rows);
             held.training(first, rows, width, |rows| moments.add(rows));
+            if let Some(own) = &own {
+                held.training(first, rows, width, |rows| own.add(&mut own_moments, rows, width));
+            }
             for (row, place) in held.within(first, rows.len() / width) {
                 let row = &rows[(row - first) as usize * width..][..width];
                 held_out[*place as usize * width..][..width].copy_from_slice(row);
@@ -165,12 +185,14 @@ impl Table {
         if let Some(units) = &units {
             units.apply(&mut held_out);
         }
+        let own = own.map(|own| own.measured(wanted.path, &reader.centring.columns, &own_moments));
+        let own = own.transpose()?;
         let (centring, columns) = (reader.centring.clone(), reader.centring.columns);
         checksum = onto(checksum, &centring.first);
         let file = File::open(wanted.path).map_err(|e| Error::read(wanted.path, &e))?;
         let stored =
             Stored::new(file, place, centring, units.clone(), held.order, [held.n, n - held.n]);
-        Ok(Table { rows: Rows::Stored(stored.into()), held_out, units, columns, checksum })
+        Ok(Table { rows: Rows::Stored(stored.into()), held_out, units, columns, own, checksum })
     }
 }
 
@@ -248,7 +270,9 @@ mod tests {
             domain: Domain::Uniform(Kind::Real),
             standardize: true,
             kept: false,
+            support: Support::Line,
             bounds: &[],
+            integers: None,
             stream: None,
             validation: 0.1,
             seed: 5,

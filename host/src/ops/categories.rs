@@ -89,7 +89,7 @@ impl Forward for OneHot {
 
 /// What both passes share: a site's largest logit and 1 / Σ e^(a − largest), for one vector.
 #[inline(always)]
-fn softmax<S: Simd>(s: S, logits: &[f32], n: usize, i: usize) -> [S::F; 2] {
+pub(super) fn softmax<S: Simd>(s: S, logits: &[f32], n: usize, i: usize) -> [S::F; 2] {
     let rows = || logits.chunks_exact(n).map(|row| s.load(&S::chunks(row).0[i]));
     let mut most = s.splat(f32::MIN);
     for a in rows() {

@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json};
 use crate::config::Config;
 use crate::data::on_disk;
 use crate::error::{Error, Result};
-use crate::fit::Problem;
 use crate::loaded::Loaded;
+use crate::problem::Problem;
 use crate::run::Notes;
 
 /// Steps, and a figure at each of them.

@@ -12,8 +12,9 @@ use super::scale::Scale;
 use super::{Figure, GoOn, Key, outside};
 use crate::calibration::{BINS, Calibration, DRAWS, LEVELS, Ranks};
 use crate::error::Result;
-use crate::fit::{Problem, apart};
+use crate::fit::apart;
 use crate::loaded::Loaded;
+use crate::problem::Problem;
 use crate::train::{Target, row_width};
 
 /// Draws that are looked at, and rows of the data.

@@ -92,3 +92,38 @@ fn bounds_become_a_layer_and_scores_are_those_of_the_file() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn a_value_that_is_not_on_its_circle_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let config = "[model]
+kind = 'flow'
+base = { kind = 'uniform', bound = 3.0 }
+[[model.layers]]
+kind = 'coupling'
+univariate = { kind = 'rational_quadratic', tails = 'circular' }
+[target]
+data = 'angles.csv'
+";
+    let mut text = "phi,psi\n".to_owned();
+    (0..50).for_each(|i| text += &format!("{},{}\n", normal(i, 0).clamp(-3.0, 3.0), -3));
+    for context in ["", "context = ['time']\n"] {
+        let text = match context.is_empty() {
+            true => text.clone() + "0.5,3.5\n1,1\n",
+            false => {
+                let lines = text.lines().enumerate();
+                let with_time = |(i, line)| match i {
+                    0 => format!("{line},time\n"),
+                    _ => format!("{line},{i}\n"),
+                };
+                lines.map(with_time).collect::<String>() + "0.5,3.5,51\n1,1,52\n"
+            }
+        };
+        std::fs::write(path.join("angles.csv"), text).unwrap();
+        std::fs::write(path.join("x.toml"), format!("{config}{context}")).unwrap();
+        let error = refused(path, &["train", "x.toml", "--device", "cpu", "--out", "run"]);
+        assert!(error.contains("row 51, column 2 (psi): found 3.5"), "{error}");
+        assert!(error.contains("expected a value of the interval from -3 to 3"), "{error}");
+    }
+}

@@ -13,6 +13,7 @@ use half::f16;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel};
 use parquet::file::properties::WriterProperties;
+use pushforward::model::Support;
 use pushforward::noise::block;
 
 use super::*;
@@ -251,7 +252,9 @@ fn what_is_missing_or_no_number_is_named() {
         domain: REAL,
         standardize: false,
         kept: false,
+        support: Support::Line,
         bounds: &[],
+        integers: None,
         stream: None,
         validation: 0.0,
         seed: 0,

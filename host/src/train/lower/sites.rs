@@ -1,6 +1,7 @@
 //! Sites, one after another: a masked network, whose outputs are the logits of the conditionals.
 
 use pushforward::activation::AnyActivation;
+use pushforward::conditional::logistics::Column;
 use pushforward::domain::Kind;
 use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
 use pushforward::network::conditioning::Conditioning;
@@ -8,7 +9,9 @@ use pushforward::network::conditioning::Conditioning;
 use super::super::tape::Tape;
 use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
-use crate::ops::{Categories, LossKind, MadeSample, OneHot, Select, Spins};
+use crate::ops::{
+    Bounds, Categories, Centre, Direction, Logistics, LossKind, MadeSample, OneHot, Select, Spins,
+};
 
 /// Spins from noise (which computes the first copy's activations on its way), or values from data,
 /// then hidden layers, logits, ln q.
@@ -34,6 +37,13 @@ pub(super) fn lower(
     // What the network reads: what enters of the values, after the context where there is one.
     let mut read = x;
     let mut seen = None;
+    // Where the conditional's values are, and what it is told of them.
+    let (mut values, mut columns) = (x, None);
+    if let (Target::Energy { .. }, ConditionalSpec::Logistics(_)) = (target, &spec.conditional) {
+        let (found, expected) =
+            ("logistics".into(), "bernoulli, to learn from a Hamiltonian".into());
+        return Err(TrainError::Setting { field: "conditional", found, expected });
+    }
     if let Target::Data { rows } = target {
         target::data(&mut tape, rows, x, given);
         let context = network::embedding(&mut tape, tensors, spec.embedding.as_ref(), given)?;
@@ -41,6 +51,24 @@ pub(super) fn lower(
             let [most, _] = spec.conditional.sizes();
             read = tape.slot(sites * most);
             tape.push(OneHot { most, x, to: read });
+        }
+        if let ConditionalSpec::Logistics(spec) = &spec.conditional {
+            if spec.columns.iter().any(|column| column.bound().is_some()) {
+                let ends = |end: fn(&Column) -> f32, none: f32| -> Vec<f32> {
+                    let each = |column: &Column| column.bound().map_or(none, |_| end(column));
+                    spec.columns.iter().map(each).collect()
+                };
+                let lower = ends(|column| column.lower, f32::NEG_INFINITY);
+                let upper = ends(|column| column.upper, f32::INFINITY);
+                let bounds = tape.table(Bounds::table(&lower, &upper));
+                values = tape.slot(sites);
+                let (direction, log_q) = (Direction::Density, tape.log_q());
+                tape.push(Bounds { direction, bounds, x, y: values, log_q });
+            }
+            let table = tape.table(Logistics::table(&spec.columns));
+            columns = Some(table);
+            read = tape.slot(sites);
+            tape.push(Centre { columns: table, x: values, y: read });
         }
         seen = context;
         if let Some(context) = context.filter(|_| network.conditioning.reads()) {
@@ -74,6 +102,11 @@ pub(super) fn lower(
             let size = |site| if let Kind::Category(n) = domain.kind(site) { n } else { 0 };
             let (sizes, [most, _]) = (tape.table((0..sites).map(size)), spec.conditional.sizes());
             tape.push(Categories { sizes, most, x, logits, log_q });
+        }
+        ConditionalSpec::Logistics(spec) => {
+            let columns = columns.expect("it learns from data");
+            let (components, x, outputs) = (spec.components, values, logits);
+            tape.push(Logistics { columns, components, x, outputs, log_q });
         }
     }
     Ok(tape)
