@@ -25,7 +25,9 @@ done
 
 # The firmware is a workspace of its own; its builds lie beside those of the other one.
 models="${CARGO_TARGET_DIR:-$(cd .. && pwd)/target}/counted"
-cargo run --release -q -p pushforward-codegen --example counted -- "$models" >/dev/null
+# As the tests are built, whose crates serve here too.
+cargo build --release -q --workspace --example counted
+"${CARGO_TARGET_DIR:-../target}/release/examples/counted" "$models" >/dev/null
 [ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR="$CARGO_TARGET_DIR/firmware"
 
 found=$(mktemp)
@@ -56,6 +58,7 @@ realnvp-64-f16 realnvp-64 f16
 realnvp-64-plain realnvp-64-plain
 nsf-8 nsf-8
 maf-16 maf-16
+table-8 table-8
 LIST
 if [ "${1:-}" = --write ]; then
     cp "$found" instructions-m4f.txt

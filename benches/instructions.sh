@@ -15,7 +15,8 @@ if ! command -v valgrind >/dev/null; then
     echo "error: valgrind is not installed; it counts the instructions" >&2
     exit 2
 fi
-cargo build --release -q -p pushforward-benches --example instructions
+# As the tests are built, whose crates serve here too.
+cargo build --release -q --workspace --example instructions
 program="${CARGO_TARGET_DIR:-../target}/release/examples/instructions"
 
 # MODEL WORK BATCH: what it prints is one line of instructions.txt.
@@ -32,7 +33,7 @@ export program
 
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
-for model in van-3 van-2 van-1 realnvp-8 realnvp-64 nsf-8 maf-16; do
+for model in van-3 van-2 van-1 realnvp-8 realnvp-64 nsf-8 maf-16 table-8; do
     for work in "sample 64" "log_prob 64" "sample+log_prob 1" "log_prob 1"; do
         echo "$model $work"
     done

@@ -4,6 +4,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
+use pushforward::conditional::LogisticsSpec;
+use pushforward::conditional::logistics::Column;
 use pushforward::model::{Arithmetic, Description, Model, ModelError, Symmetry, preset};
 use pushforward::noise::block;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
@@ -28,8 +30,8 @@ pub struct Case {
 }
 
 /// The names of all cases.
-const NAMES: [&str; 8] =
-    ["van-3", "van-2", "van-1", "realnvp-8", "realnvp-64", "nsf-8", "maf-16", "maf-64"];
+const NAMES: [&str; 9] =
+    ["van-3", "van-2", "van-1", "realnvp-8", "realnvp-64", "nsf-8", "maf-16", "maf-64", "table-8"];
 
 /// The cases of all benchmarks.
 pub fn cases() -> impl Iterator<Item = Case> {
@@ -47,6 +49,7 @@ pub fn case(name: &str) -> Option<Case> {
         "nsf-8" => ("NSF coupling D=8 8x64x64", nsf(8, &[64, 64])),
         "maf-16" => ("MAF D=16 3x64x64", maf(16, 3, &[64, 64])),
         "maf-64" => ("MAF D=64 5x256x256", maf(64, 5, &[256, 256])),
+        "table-8" => ("table D=8 64x64, 8 logistics", table(8, &[64, 64])),
         _ => return None,
     };
     let model = filled(description).expect("the sizes above are valid");
@@ -80,6 +83,23 @@ fn maf(dim: usize, layers: usize, hidden: &[usize]) -> Description {
     let map = AffineSpec { log_scale_bound: 3.0 };
     let layer = |l| preset::autoregressive(order(l), Direction::Density, hidden, map);
     preset::flow(&[dim], (0..layers).map(layer), false)
+}
+
+/// Columns of a table, real numbers and integers in turn, each a mixture of eight.
+fn table(dim: usize, hidden: &[usize]) -> Description {
+    let column = |d: usize| Column {
+        integer: !d.is_multiple_of(2),
+        location: 20.0,
+        scale: 10.0,
+        lower: if d.is_multiple_of(2) { f32::NEG_INFINITY } else { 0.0 },
+        upper: f32::INFINITY,
+    };
+    let mut description = preset::made(&[dim], hidden, true, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        let columns = (0..dim).map(column).collect();
+        sites.conditional = LogisticsSpec { components: 8, columns }.into();
+    }
+    description
 }
 
 fn filled(description: Description) -> Result<Model, ModelError> {
