@@ -423,7 +423,9 @@ fn normalisation(model: &Loaded) -> Finding {
         })
     });
     let (Some(sizes), Some(states)) = (sizes, states) else {
-        let detail = format!("enumerated for discrete values, up to {MOST_STATES} states");
+        let detail = format!(
+            "enumerated for discrete values and bounded integers, up to {MOST_STATES} states"
+        );
         return Finding::new(name, None, detail);
     };
     let (mut rows, mut log_prob) = (Vec::new(), vec![0.0; states.min(1 << 14)]);

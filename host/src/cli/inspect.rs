@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use pushforward::model::{Description, Names, TensorSpec};
+use pushforward::conditional::logistics::Column;
+use pushforward::model::{ConditionalSpec, Description, Model, Names, TensorSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
@@ -58,6 +59,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("row".into(), format!("{} values, shape {:?}", description.dim(), description.shape())),
     ];
     lines.extend(model.names().map(|names| ("columns".into(), called(names))));
+    lines.extend(columns(model));
     lines.extend([
         (
             "parameters".into(),
@@ -114,6 +116,30 @@ pub(super) fn run(args: &Args) -> Result<()> {
     super::print(&text)
 }
 
+/// What the columns of a table are, or the first of them.
+fn columns(model: &Model) -> Vec<(String, String)> {
+    const MOST: usize = 16;
+    let Description::Sites(sites) = model.description() else { return Vec::new() };
+    let ConditionalSpec::Logistics(spec) = &sites.conditional else { return Vec::new() };
+    let line = |(d, column): (usize, &Column)| {
+        let name = model.names().and_then(|names| names.row.get(d));
+        let kind = if column.integer { "integer" } else { "real" };
+        let between = match [column.lower, column.upper].map(f32::is_finite) {
+            [false, false] => String::new(),
+            [true, false] => format!(" from {}", column.lower),
+            [false, true] => format!(" to {}", column.upper),
+            [true, true] => format!(" from {} to {}", column.lower, column.upper),
+        };
+        let name = name.map_or_else(|| format!("  column {}", d + 1), |name| format!("  {name}"));
+        (name, format!("{kind}{between}"))
+    };
+    let mut lines: Vec<_> = spec.columns.iter().enumerate().take(MOST).map(line).collect();
+    if let Some(more) = spec.columns.len().checked_sub(MOST).filter(|more| *more > 0) {
+        lines.push(("  …".into(), format!("and {more} more")));
+    }
+    lines
+}
+
 /// The names of a model's columns in a line, or as many as fit.
 pub(super) fn called(names: &Names) -> String {
     const MOST: usize = 16;
@@ -155,7 +181,8 @@ fn word(value: &Json) -> String {
         return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     };
     // One entry a coordinate: too many for a line.
-    let told = |name: &String| !["kind", "mask", "order", "through"].contains(&&name[..]);
+    let told =
+        |name: &String| !["kind", "mask", "order", "through", "columns"].contains(&&name[..]);
     let told = fields.iter().filter(|(name, _)| told(name));
     let inner: Vec<String> = told.map(|(name, value)| field(name, value)).collect();
     let kind = fields.get("kind").map(word).unwrap_or_default();

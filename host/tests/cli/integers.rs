@@ -113,6 +113,8 @@ fn integers_have_the_probabilities_of_a_known_distribution() {
     assert!(scores[4].is_finite());
     let told = ok(path, &["check", model]);
     assert!(told.contains("distributions over sites have no inverse map"), "{told}");
+    let told = ok(path, &["inspect", model]);
+    assert!(told.contains("integer from 0 to 2") && told.contains("integer from 0\n"), "{told}");
 }
 
 #[test]
