@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let settings: Vec<_> = settings.lines().map(String::from).collect();
     let path = Path::new("config.toml");
     let Ok(config) = Config::parse(text, path, &settings) else { return };
+    let config = config.settled(None);
     if matches!(config.model.family, Family::Made { hidden: None, .. }) {
         // Its sizes would come from a description, which only a target's data give.
         return;
