@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
-use pushforward::conditional::LogisticsSpec;
 use pushforward::conditional::logistics::Column;
 use pushforward::model::{Arithmetic, Description, Model, ModelError, Symmetry, preset};
 use pushforward::noise::block;
@@ -87,19 +86,11 @@ fn maf(dim: usize, layers: usize, hidden: &[usize]) -> Description {
 
 /// Columns of a table, real numbers and integers in turn, each a mixture of eight.
 fn table(dim: usize, hidden: &[usize]) -> Description {
-    let column = |d: usize| Column {
-        integer: !d.is_multiple_of(2),
-        location: 20.0,
-        scale: 10.0,
-        lower: if d.is_multiple_of(2) { f32::NEG_INFINITY } else { 0.0 },
-        upper: f32::INFINITY,
+    let column = |d: usize| match d % 2 {
+        0 => Column::real(20.0, 10.0),
+        _ => Column::integers(20.0, 10.0).between(0.0, f32::INFINITY),
     };
-    let mut description = preset::made(&[dim], hidden, true, Symmetry::None);
-    if let Description::Sites(sites) = &mut description {
-        let columns = (0..dim).map(column).collect();
-        sites.conditional = LogisticsSpec { components: 8, columns }.into();
-    }
-    description
+    preset::table((0..dim).map(column).collect(), 8, hidden, true)
 }
 
 fn filled(description: Description) -> Result<Model, ModelError> {

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::{env, error};
 
 use pushforward::bijection::Direction;
-use pushforward::conditional::LogisticsSpec;
 use pushforward::conditional::logistics::Column;
 use pushforward::model::{Arithmetic, Description, Symmetry, UnivariateSpec, preset};
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
@@ -57,19 +56,11 @@ fn nsf(dim: usize, n: usize) -> Description {
 
 /// Columns of a table, real numbers and integers in turn, each a mixture of eight.
 fn table(dim: usize, hidden: &[usize]) -> Description {
-    let column = |d: usize| Column {
-        integer: !d.is_multiple_of(2),
-        location: 20.0,
-        scale: 10.0,
-        lower: if d.is_multiple_of(2) { f32::NEG_INFINITY } else { 0.0 },
-        upper: f32::INFINITY,
+    let column = |d: usize| match d % 2 {
+        0 => Column::real(20.0, 10.0),
+        _ => Column::integers(20.0, 10.0).between(0.0, f32::INFINITY),
     };
-    let mut description = preset::made(&[dim], hidden, true, Symmetry::None);
-    if let Description::Sites(sites) = &mut description {
-        let columns = (0..dim).map(column).collect();
-        sites.conditional = LogisticsSpec { components: 8, columns }.into();
-    }
-    description
+    preset::table((0..dim).map(column).collect(), 8, hidden, true)
 }
 
 fn maf(dim: usize, n: usize) -> Description {

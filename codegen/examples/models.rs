@@ -11,7 +11,7 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
+use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
@@ -115,22 +115,14 @@ fn categories() -> Description {
 
 /// Columns of real numbers and of integers, given a value.
 fn table() -> Description {
-    let mut description = preset::made(&[4], &[14], true, Symmetry::None);
+    let columns = vec![
+        Column::integers(2.5, 2.0).between(0.0, f32::INFINITY),
+        Column::real(-1.0, 0.25),
+        Column::real(0.3, 1.2).between(0.0, 1.0),
+        Column::integers(3.0, 1.0).between(1.0, 6.0),
+    ];
+    let mut description = preset::table(columns, 3, &[14], true);
     if let Description::Sites(sites) = &mut description {
-        let column = |integer, location, scale, lower, upper| Column {
-            integer,
-            location,
-            scale,
-            lower,
-            upper,
-        };
-        let columns = vec![
-            column(true, 2.5, 2.0, 0.0, f32::INFINITY),
-            column(false, -1.0, 0.25, f32::NEG_INFINITY, f32::INFINITY),
-            column(false, 0.3, 1.2, 0.0, 1.0),
-            column(true, 3.0, 1.0, 1.0, 6.0),
-        ];
-        sites.conditional = LogisticsSpec { components: 3, columns }.into();
         sites.context = 1;
     }
     description

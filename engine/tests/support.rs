@@ -323,8 +323,11 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
                         } else if expected[i] > -1e36 {
                             let error = (f64::from(*found) / expected[i] - 1.0).abs();
                             // Far out, where the map is steep, a rounding costs more than usual.
-                            // Sums of the largest numbers are none, whatever a map makes of them.
-                            let overflows = far[i / 4] > 1e30 && *found == f32::NEG_INFINITY;
+                            // A map that divides by what its network says has a density so far out that
+                            // the network's own sums are no numbers any more.
+                            let overflows = name == "location_scale over_sigmoid"
+                                && far[i / 4] > 1e30
+                                && *found == f32::NEG_INFINITY;
                             assert!(error < 2e-2 || overflows, "{text}");
                         }
                     }

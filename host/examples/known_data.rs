@@ -4,8 +4,8 @@
 //! `mixture.csv` (four Gaussians in the plane), `skewed.csv` (ten coordinates, each a shifted
 //! log-normal, rotated together), `conditional.csv` (three readings, given temperature, pressure
 //! and phase), `torus.csv` (two angles, three von Mises distributions, one of them on the seam) and
-//! `counts.csv` (three integers and a real number) beside the configs of the same names, and prints the entropy of each: the least negative log-likelihood that
-//! any model can reach on fresh rows.
+//! `counts.csv` (three integers and a real number) beside the configs of the same names, and prints the
+//! entropy of each: the least negative log-likelihood that any model can reach on fresh rows.
 
 use std::f64::consts::PI;
 use std::fmt::Write;

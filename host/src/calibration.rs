@@ -136,9 +136,8 @@ impl Calibration {
 #[cfg(test)]
 mod tests {
     use pushforward::bijection::Direction;
-    use pushforward::conditional::LogisticsSpec;
     use pushforward::conditional::logistics::Column;
-    use pushforward::model::{Arithmetic, Description, Model, Symmetry, preset};
+    use pushforward::model::{Arithmetic, Description, Model, preset};
     use pushforward::univariate::AffineSpec;
 
     use super::*;
@@ -151,6 +150,10 @@ mod tests {
         if let Description::Flow(flow) = &mut description {
             flow.context = 2;
         }
+        filled(description)
+    }
+
+    fn filled(description: Description) -> Loaded {
         let mut model = Model::new(description, Arithmetic::Fused).unwrap();
         let n = model.parameters().len();
         let weights: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 - 50.0) / 60.0).collect();
@@ -213,23 +216,11 @@ mod tests {
 
     /// Two integers, of few values and of more.
     fn integers() -> Loaded {
-        let mut description = preset::made(&[2], &[7], true, Symmetry::None);
-        if let Description::Sites(sites) = &mut description {
-            let column = |scale, upper| Column {
-                integer: true,
-                location: upper / 2.0,
-                scale,
-                lower: 0.0,
-                upper,
-            };
-            let columns = vec![column(0.7, 2.0), column(3.0, 20.0)];
-            sites.conditional = LogisticsSpec { components: 3, columns }.into();
-        }
-        let mut model = Model::new(description, Arithmetic::Fused).unwrap();
-        let n = model.parameters().len();
-        let weights: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 - 50.0) / 60.0).collect();
-        model.set_parameters(&weights).unwrap();
-        Loaded::new(model).unwrap()
+        let columns = vec![
+            Column::integers(1.0, 0.7).between(0.0, 2.0),
+            Column::integers(10.0, 3.0).between(0.0, 20.0),
+        ];
+        filled(preset::table(columns, 3, &[7], true))
     }
 
     #[test]

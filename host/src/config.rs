@@ -377,9 +377,7 @@ impl Config {
         }
         Ok(Config { model, target, train })
     }
-}
 
-impl Config {
     /// With the default in force that depends on how many rows there are to train on, if it is rows that
     /// are learnt from.
     pub fn settled(&self, rows: Option<u64>) -> Config {
@@ -404,8 +402,8 @@ impl Family {
     }
 
     /// Whether values of its rows are what they are in any units, so that their context alone can be
-    /// standardised: they are discrete, or points of an interval or a circle, or the model
-    /// has units of its own for them.
+    /// standardised: they are discrete, or points of an interval or a circle, or the model has units of
+    /// its own for them.
     pub fn keeps_units(&self) -> bool {
         match self {
             Family::Layers { .. } => self.support() != Support::Line,

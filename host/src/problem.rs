@@ -243,6 +243,10 @@ fn unconditional(
         MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual, ..Default::default() }
             .into()
     };
+    let sites = |network, conditional, symmetry| {
+        let (shape, context, embedding) = (shape.to_vec(), 0, None);
+        Description::Sites(SitesSpec { shape, context, embedding, network, conditional, symmetry })
+    };
     Ok(match &config.family {
         Family::Made { hidden, z2, pairwise, categories } => {
             let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
@@ -251,27 +255,13 @@ fn unconditional(
                 Some(categories) => categories.clone().into(),
                 None => BernoulliSpec {}.into(),
             };
-            Description::Sites(SitesSpec {
-                shape: shape.to_vec(),
-                context: 0,
-                embedding: None,
-                network: masked(&hidden, *pairwise),
-                conditional,
-                symmetry,
-            })
+            sites(masked(&hidden, *pairwise), conditional, symmetry)
         }
-        Family::Table { hidden, components } => Description::Sites(SitesSpec {
-            shape: shape.to_vec(),
-            context: 0,
-            embedding: None,
-            network: masked(hidden, true),
-            conditional: LogisticsSpec {
-                components: *components,
-                columns: own.unwrap_or_default(),
-            }
-            .into(),
-            symmetry: Symmetry::None,
-        }),
+        Family::Table { hidden, components } => {
+            let (components, columns) = (*components, own.unwrap_or_default());
+            let conditional = LogisticsSpec { components, columns }.into();
+            sites(masked(hidden, true), conditional, Symmetry::None)
+        }
         Family::Coupling { layers, hidden, univariate, mask } => {
             let layer = |l| -> LayerSpec {
                 let mask = (0..dim).map(|d| mask.keeps(d, l, shape)).collect();

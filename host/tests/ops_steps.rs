@@ -12,7 +12,7 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
+use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
@@ -229,6 +229,23 @@ fn gradients_of_layers_among_others(device: &Device) {
     }
 }
 
+/// The gradient of a step on rows of data, four values and a context, is that of the oracle.
+fn agrees_on_rows(device: &Device, model: &Model, rows: Vec<f32>) {
+    let description = model.description();
+    let program = step_program(description, &Target::Data { rows: rows.into() });
+    let slots = if description.context() > 0 { vec![SAMPLES, CONTEXTS] } else { vec![SAMPLES] };
+    let phases = [Forward, Loss, Backward];
+    let mut found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
+    let gradient = found.pop().unwrap();
+    let mut rows = samples(&found[0], 4);
+    if let Some(contexts) = found.get(1) {
+        let contexts = samples(contexts, description.context());
+        rows.iter_mut().zip(contexts).for_each(|(row, context)| row.extend(context));
+    }
+    let expected = likelihood_slopes(model, &rows);
+    assert_close(&format!("{} {description:?}", device.kind()), &gradient, &expected, 1e-5);
+}
+
 fn gradients_of_conditional_models(device: &Device) {
     let layer = preset::autoregressive(vec![1, 3, 0, 2], Direction::Density, &[7, 8], AFFINE);
     for (description, spins) in [
@@ -248,15 +265,7 @@ fn gradients_of_conditional_models(device: &Device) {
         for row in rows.chunks_mut(7).filter(|_| spins) {
             row[..4].iter_mut().for_each(|v| *v = v.signum());
         }
-        let target = Target::Data { rows: rows.into() };
-        let program = step_program(&description, &target);
-        let (slots, phases) = ([SAMPLES, CONTEXTS], [Forward, Loss, Backward]);
-        let found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
-        let rows: Vec<Vec<f64>> = std::iter::zip(samples(&found[0], 4), samples(&found[1], 3))
-            .map(|(x, context)| [x, context].concat())
-            .collect();
-        let expected = likelihood_slopes(&model, &rows);
-        assert_close(&format!("{} {description:?}", device.kind()), &found[2], &expected, 1e-5);
+        agrees_on_rows(device, &model, rows);
     }
 }
 
@@ -283,42 +292,19 @@ fn gradients_of_categories(device: &Device) {
                 *v = ((*v * 0.5 + 0.5) * n as f32).floor().clamp(0.0, n as f32 - 1.0);
             }
         }
-        let target = Target::Data { rows: rows.into() };
-        let program = step_program(&description, &target);
-        let slots = if context { vec![SAMPLES, CONTEXTS] } else { vec![SAMPLES] };
-        let phases = [Forward, Loss, Backward];
-        let mut found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
-        let gradient = found.pop().unwrap();
-        let mut rows = samples(&found[0], 4);
-        if context {
-            let contexts = samples(&found[1], 3);
-            rows.iter_mut().zip(contexts).for_each(|(row, context)| row.extend(context));
-        }
-        let expected = likelihood_slopes(&model, &rows);
-        assert_close(&format!("{} {description:?}", device.kind()), &gradient, &expected, 1e-5);
+        agrees_on_rows(device, &model, rows);
     }
 }
 
 fn gradients_of_tables(device: &Device) {
-    let none = [f32::NEG_INFINITY, f32::INFINITY];
-    let column = |integer, [location, scale]: [f32; 2], [lower, upper]: [f32; 2]| Column {
-        integer,
-        location,
-        scale,
-        lower,
-        upper,
-    };
     let columns = vec![
-        column(true, [1.0, 2.0], [-1.0, 4.0]),
-        column(false, [0.5, 0.75], none),
-        column(false, [-1.0, 1.5], [-4.0, f32::INFINITY]),
-        column(true, [0.0, 0.5], none),
+        Column::integers(1.0, 2.0).between(-1.0, 4.0),
+        Column::real(0.5, 0.75),
+        Column::real(-1.0, 1.5).between(-4.0, f32::INFINITY),
+        Column::integers(0.0, 0.5),
     ];
     for (components, context) in [(2, false), (5, true)] {
-        let mut description = made(4, &[9, 8], true, Symmetry::None);
-        if let Description::Sites(spec) = &mut description {
-            spec.conditional = LogisticsSpec { components, columns: columns.clone() }.into();
-        }
+        let mut description = preset::table(columns.clone(), components, &[9, 8], true);
         if context {
             description = given(description, Some(4));
         }
@@ -329,19 +315,7 @@ fn gradients_of_tables(device: &Device) {
             row[0] = row[0].round().clamp(-1.0, 4.0);
             row[3] = row[3].round();
         }
-        let target = Target::Data { rows: rows.into() };
-        let program = step_program(&description, &target);
-        let slots = if context { vec![SAMPLES, CONTEXTS] } else { vec![SAMPLES] };
-        let phases = [Forward, Loss, Backward];
-        let mut found = evaluate(device, program, BATCH, &model.parameters(), &[], &phases, &slots);
-        let gradient = found.pop().unwrap();
-        let mut rows = samples(&found[0], 4);
-        if context {
-            let contexts = samples(&found[1], 3);
-            rows.iter_mut().zip(contexts).for_each(|(row, context)| row.extend(context));
-        }
-        let expected = likelihood_slopes(&model, &rows);
-        assert_close(&format!("{} {description:?}", device.kind()), &gradient, &expected, 1e-5);
+        agrees_on_rows(device, &model, rows);
     }
 }
 

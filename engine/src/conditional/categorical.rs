@@ -121,12 +121,25 @@ pub(crate) fn table<L: Lanes>(
         let rest = s.trunc_to_i32(s.mul(s.sub(p, s.i32_to_float(half)), shift));
         let n = s.or(s.shl::<16>(half), rest);
         let n = s.select(s.lt_u(n, s.splat_u(1)), s.from_bits(s.splat_u(1)), s.from_bits(n));
-        let here = s.xor(s.bits(first), s.splat_u((k as f32).to_bits()));
-        let n = s.select(s.lt_u(here, s.splat_u(1)), zero, n);
+        let n = s.select(is(s, first, k), zero, n);
         others = s.add_u(others, s.bits(n));
         s.store(n, e);
     }
     (first, others)
+}
+
+/// Where a category is number `k`.
+#[inline(always)]
+pub(crate) fn is<S: Simd>(s: S, category: S::F, k: usize) -> S::M {
+    let difference = s.xor(s.bits(category), s.splat_u((k as f32).to_bits()));
+    s.lt_u(difference, s.splat_u(1))
+}
+
+/// The number `n_k` that [`table`] put in a logit's place, also where that is 0 for `n_m`.
+#[inline(always)]
+pub(crate) fn number<S: Simd>(s: S, n: S::F, others: S::U) -> S::U {
+    let of_first = s.from_bits(s.sub_u(s.splat_u(0), others));
+    s.bits(s.select(s.lt_u(s.bits(n), s.splat_u(1)), of_first, n))
 }
 
 /// The category in whose interval a word lies, given what [`table`] makes.
@@ -185,16 +198,13 @@ impl<L: Lanes> Kernel for Run<'_, L> {
                 s.store(pick(s, word, numbers, (first, others)), value);
             }
             let Some(log_prob) = &mut log_prob else { continue };
-            let drawn = s.bits(s.load(value));
+            let drawn = s.load(value);
             let mut n = s.splat(0.0);
             for (k, of) in outputs.iter().enumerate() {
                 let Some(of) = of.as_ref().get(r) else { continue };
-                let here = s.xor(drawn, s.splat_u((k as f32).to_bits()));
-                n = s.select(s.lt_u(here, s.splat_u(1)), s.load(of), n);
+                n = s.select(is(s, drawn, k), s.load(of), n);
             }
-            let of_first = s.sub_u(s.splat_u(0), others);
-            let n = s.select(s.lt_u(s.bits(n), s.splat_u(1)), s.from_bits(of_first), n);
-            log_prob.add(lanes, r, ln(s, s.bits(n)));
+            log_prob.add(lanes, r, ln(s, number(s, n, others)));
         }
     }
 }
@@ -264,8 +274,7 @@ impl Conditional for Categorical<'_> {
         let s = lanes.s();
         for (k, input) in inputs.iter_mut().enumerate() {
             for (input, value) in input.as_mut().iter_mut().zip(value.as_ref()) {
-                let here = s.xor(s.bits(s.load(value)), s.splat_u((k as f32).to_bits()));
-                let one = s.select(s.lt_u(here, s.splat_u(1)), s.splat(1.0), s.splat(0.0));
+                let one = s.select(is(s, s.load(value), k), s.splat(1.0), s.splat(0.0));
                 s.store(one, input);
             }
         }

@@ -42,9 +42,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Conditional;
-use super::categorical::{ln, pick, table};
+use super::categorical::{is, ln, number, pick, table};
 use crate::domain::{Domain, Kind};
-use crate::kernel::{Lanes, Sum, take, take_mut};
+use crate::kernel::{Lanes, Sum, take_mut};
 use crate::layer::Bound;
 #[cfg(feature = "model")]
 use crate::layer::are_bounds;
@@ -53,6 +53,7 @@ use crate::math;
 use crate::model::{ConditionalPart, Faults, Source, Sources};
 use crate::simd::{Kernel, Scalar, Simd};
 use crate::univariate::soft_clip::soft_clip;
+use crate::univariate::{One, Parameters};
 
 /// Fewest and most components.
 pub const COMPONENTS: [usize; 2] = [2, 64];
@@ -86,6 +87,22 @@ pub fn offset(k: usize, m: usize) -> f32 {
 }
 
 impl Column {
+    /// Real numbers without bounds.
+    pub const fn real(location: f32, scale: f32) -> Self {
+        let (lower, upper) = (f32::NEG_INFINITY, f32::INFINITY);
+        Self { integer: false, location, scale, lower, upper }
+    }
+
+    /// Integers without bounds.
+    pub const fn integers(location: f32, scale: f32) -> Self {
+        Self { integer: true, ..Self::real(location, scale) }
+    }
+
+    /// The same with these bounds, −∞ and ∞ for none.
+    pub const fn between(self, lower: f32, upper: f32) -> Self {
+        Self { lower, upper, ..self }
+    }
+
     /// The least and the largest of its integers.
     #[inline(always)]
     pub fn ends(&self) -> [f32; 2] {
@@ -148,16 +165,6 @@ pub fn component<S: Simd>(s: S, offset: f32, mean: S::F, raw: S::F) -> [S::F; 2]
     [s.add(mean, s.splat(offset)), log_scale]
 }
 
-/// Vector `r` of a value.
-#[inline(always)]
-fn load<L: Lanes>(lanes: L, values: &[L::V], p: usize, r: usize) -> <L::S as Simd>::F {
-    let s = lanes.s();
-    match values.get(p).and_then(|v| v.as_ref().get(r)) {
-        Some(vector) => s.load(vector),
-        None => s.splat(0.0),
-    }
-}
-
 /// A logistic number of a word.
 #[inline(always)]
 fn logistic<S: Simd>(s: S, word: S::U) -> S::F {
@@ -187,25 +194,22 @@ impl<L: Lanes> Kernel for Run<'_, L> {
         let Self { lanes, column, components: m, outputs, words, value, mut log_prob } = self;
         let s = lanes.s();
         let zero = s.splat(0.0);
-        let (weights, rest) = take_mut(outputs, m);
-        let (means, scales) = take(rest, m);
+        let (weights, values) = take_mut(outputs, m);
         for (r, value) in value.as_mut().iter_mut().enumerate() {
             let (first, others) = table(lanes, weights, r);
-            let of = |k: usize| {
-                component(s, offset(k, m), load(lanes, means, k, r), load(lanes, scales, k, r))
-            };
+            let own = One { lanes, values: &mut *values, r };
+            let of = |k: usize| component(s, offset(k, m), own.get(k), own.get(m + k));
             if let Some([which, quantile]) = words {
                 let word = |of: &L::V| of.as_ref().get(r).map(|word| s.bits(s.load(word)));
                 let (Some(which), Some(quantile)) = (word(which), word(quantile)) else { continue };
                 let numbers = weights.iter().filter_map(|n| n.as_ref().get(r));
                 let numbers = numbers.map(|n| s.bits(s.load(n)));
-                let which = s.bits(pick(s, which, numbers, (first, others)));
+                let which = pick(s, which, numbers, (first, others));
                 let [mut mean, mut log_scale] = [zero; 2];
                 for k in 0..m {
                     let [own_mean, own_scale] = of(k);
-                    let here = s.lt_u(s.xor(which, s.splat_u((k as f32).to_bits())), s.splat_u(1));
-                    mean = s.select(here, own_mean, mean);
-                    log_scale = s.select(here, own_scale, log_scale);
+                    mean = s.select(is(s, which, k), own_mean, mean);
+                    log_scale = s.select(is(s, which, k), own_scale, log_scale);
                 }
                 let step = s.mul(math::exp(s, log_scale), logistic(s, quantile));
                 s.store(column.value(s, s.add(mean, step)), value);
@@ -213,14 +217,12 @@ impl<L: Lanes> Kernel for Run<'_, L> {
             let Some(log_prob) = &mut log_prob else { continue };
             let x = s.load(value);
             let score = Score::of(s, column, x);
-            let of_first = s.sub_u(s.splat_u(0), others);
             let mut most = s.splat(LEAST);
             for (k, weight) in weights.iter_mut().enumerate() {
                 let [mean, log_scale] = of(k);
                 let Some(weight) = weight.as_mut().get_mut(r) else { continue };
-                let n = s.bits(s.load(weight));
-                let n = s.select(s.lt_u(n, s.splat_u(1)), s.from_bits(of_first), s.from_bits(n));
-                let term = s.add(ln(s, s.bits(n)), score.term(s, mean, log_scale));
+                let n = number(s, s.load(weight), others);
+                let term = s.add(ln(s, n), score.term(s, mean, log_scale));
                 // What is no number counts as the least.
                 let term = s.select(s.lt(s.splat(LEAST), term), term, s.splat(LEAST));
                 most = s.select(s.lt(most, term), term, most);
@@ -495,13 +497,8 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    const REAL: Column = Column {
-        integer: false,
-        location: 3.0,
-        scale: 2.0,
-        lower: f32::NEG_INFINITY,
-        upper: f32::INFINITY,
-    };
+    const REAL: Column = Column::real(3.0, 2.0);
+    const INTEGERS: Column = Column::integers(3.0, 2.0);
 
     fn outputs(components: usize, seed: u32) -> Vec<f32> {
         let word = |i| block([seed, 7], [i, 0])[0];
@@ -531,7 +528,7 @@ mod tests {
         for (seed, [lower, upper]) in [[0.0, 40.0], [-7.0, 7.0], [3.0, 4.0]].iter().enumerate() {
             for (location, scale) in [(2.0, 3.0), (0.3, 0.05), (-4.5, 70.0)] {
                 let (lower, upper) = (*lower, *upper);
-                let column = Column { integer: true, location, scale, lower, upper };
+                let column = Column::integers(location, scale).between(lower, upper);
                 let outputs = outputs(5, seed as u32);
                 let all = lower as i32..=upper as i32;
                 let p = |x: i32| f64::from(run(column, &outputs, None, x as f32).1).exp();
@@ -540,15 +537,14 @@ mod tests {
             }
         }
         // Without bounds: what lies within twenty deviations is all but nothing.
-        let column = Column { integer: true, ..REAL };
-        let p = |x: i32| f64::from(run(column, &outputs(3, 9), None, x as f32).1).exp();
+        let p = |x: i32| f64::from(run(INTEGERS, &outputs(3, 9), None, x as f32).1).exp();
         let sum: f64 = (-4000..4000).map(p).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
     }
 
     #[test]
     fn what_is_no_integer_of_the_column_scores_nothing() {
-        let column = Column { integer: true, lower: -2.0, upper: 9.0, ..REAL };
+        let column = INTEGERS.between(-2.0, 9.0);
         for x in [0.5, -2.5, -3.0, 10.0, 1e9, -1e30, 1e-30] {
             let (_, log_prob) = run(column, &outputs(4, 1), None, x);
             assert_eq!(log_prob, f32::NEG_INFINITY, "{x}");
@@ -556,7 +552,7 @@ mod tests {
         for x in [-2.0, -1.0, -0.0, 0.0, 9.0] {
             assert!(run(column, &outputs(4, 1), None, x).1.is_finite(), "{x}");
         }
-        let positive = Column { lower: 1.0, ..REAL };
+        let positive = REAL.between(1.0, f32::INFINITY);
         for (x, inside) in [(1.0, false), (-5.0, false), (1.5, true), (1e20, true)] {
             let (_, log_prob) = run(positive, &outputs(4, 1), None, x);
             assert_eq!(log_prob.is_finite(), inside, "{x}: {log_prob}");
@@ -565,8 +561,8 @@ mod tests {
 
     #[test]
     fn a_draw_is_scored_as_its_value_is() {
-        let integer = Column { integer: true, lower: 0.0, ..REAL };
-        let share = Column { lower: 0.0, upper: 1.0, location: 0.2, scale: 1.5, ..REAL };
+        let integer = INTEGERS.between(0.0, f32::INFINITY);
+        let share = Column::real(0.2, 1.5).between(0.0, 1.0);
         for column in [REAL, integer, share] {
             for i in 0..2000u32 {
                 let outputs = outputs(6, i);
@@ -581,7 +577,7 @@ mod tests {
 
     #[test]
     fn integers_are_drawn_as_often_as_they_score() {
-        let column = Column { integer: true, location: 4.0, scale: 3.0, lower: 0.0, upper: 12.0 };
+        let column = Column::integers(4.0, 3.0).between(0.0, 12.0);
         let outputs = outputs(3, 21);
         let (n, mut counts) = (1 << 17, vec![0.0; 13]);
         for i in 0..n {
@@ -601,7 +597,7 @@ mod tests {
 
     #[test]
     fn extreme_words_and_outputs_give_values_of_the_column() {
-        let integer = Column { integer: true, lower: -3.0, ..REAL };
+        let integer = INTEGERS.between(-3.0, f32::INFINITY);
         for outputs in [[1e30f32; 6], [-1e30; 6], [f32::NAN; 6], [0.0; 6]] {
             for words in [[0, 0], [u32::MAX; 2], [0x7fff_ffff; 2], [0x8000_0000; 2]] {
                 let (x, log_prob) = run(integer, &outputs, Some(words), 0.0);

@@ -6,7 +6,8 @@ use super::catalogue::{BaseSpec, LayerSpec, UnivariateSpec};
 use super::description::{Description, FlowSpec, SitesSpec, Symmetry};
 use crate::base::NormalSpec;
 use crate::bijection::Direction;
-use crate::conditional::BernoulliSpec;
+use crate::conditional::logistics::Column;
+use crate::conditional::{BernoulliSpec, LogisticsSpec};
 use crate::layer::{AffineSpec, AutoregressiveSpec, CouplingSpec};
 use crate::network::{MaskedSpec, MlpSpec};
 
@@ -22,6 +23,22 @@ pub fn made(shape: &[usize], hidden: &[usize], pairwise: bool, symmetry: Symmetr
         conditional: BernoulliSpec {}.into(),
         symmetry,
     })
+}
+
+/// A masked autoregressive network over the columns of a table, each a mixture of as many logistic
+/// distributions: hidden layers of these units, with or without direct terms; see
+/// [`crate::conditional::logistics`].
+pub fn table(
+    columns: Vec<Column>,
+    components: usize,
+    hidden: &[usize],
+    direct: bool,
+) -> Description {
+    let mut description = made(&[columns.len()], hidden, direct, Symmetry::None);
+    if let Description::Sites(sites) = &mut description {
+        sites.conditional = LogisticsSpec { components, columns }.into();
+    }
+    description
 }
 
 /// A flow from standard normal noise through these layers, ended, if asked, by an affine layer.

@@ -7,7 +7,7 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories, LogisticsSpec};
+use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
@@ -519,26 +519,17 @@ fn categories() -> Vec<(String, Description)> {
 /// Columns of a table: real numbers and integers, with bounds and without; over more sites than a block,
 /// given two values.
 fn tables() -> Vec<(String, Description)> {
-    let none = [f32::NEG_INFINITY, f32::INFINITY];
-    let column = |integer, location, scale, [lower, upper]: [f32; 2]| Column {
-        integer,
-        location,
-        scale,
-        lower,
-        upper,
-    };
     let columns = [
-        column(false, 3.0, 2.0, none),
-        column(true, 4.5, 3.0, [0.0, 12.0]),
-        column(false, 0.5, 1.5, [0.0, 1.0]),
-        column(true, -100.0, 40.0, none),
-        column(false, 1.0, 0.5, [-2.0, f32::INFINITY]),
+        Column::real(3.0, 2.0),
+        Column::integers(4.5, 3.0).between(0.0, 12.0),
+        Column::real(0.5, 1.5).between(0.0, 1.0),
+        Column::integers(-100.0, 40.0),
+        Column::real(1.0, 0.5).between(-2.0, f32::INFINITY),
     ];
     let table = |n: usize, hidden: &[usize], direct, components, context| {
-        let mut description = made(n, hidden, direct, Symmetry::None);
+        let columns = columns.iter().copied().cycle().take(n).collect();
+        let mut description = preset::table(columns, components, hidden, direct);
         if let Description::Sites(spec) = &mut description {
-            let columns = columns.iter().copied().cycle().take(n).collect();
-            spec.conditional = LogisticsSpec { components, columns }.into();
             spec.context = context;
         }
         description

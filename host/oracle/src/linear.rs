@@ -1,4 +1,4 @@
-//! Determinants.
+//! Determinants, and sums of exponentials.
 
 /// ln |det| of a dense square matrix, row after row, by elimination with partial pivoting.
 ///
@@ -36,4 +36,10 @@ pub(crate) fn log_det_by(width: f64, f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) 
         at(1.0).iter().zip(at(-1.0)).map(|(up, down)| (up - down) / (2.0 * step)).collect()
     };
     log_abs_det((0..x.len()).map(column).collect())
+}
+
+/// ln Σ eᵗ.
+pub(crate) fn log_sum_exp(terms: &[f64]) -> f64 {
+    let most = terms.iter().fold(f64::MIN, |most, t| most.max(*t));
+    most + terms.iter().map(|t| (t - most).exp()).sum::<f64>().ln()
 }

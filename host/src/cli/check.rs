@@ -400,16 +400,16 @@ fn noise(index: u64, dim: usize) -> Vec<f64> {
 fn normalisation(model: &Loaded) -> Finding {
     let name = "normalisation";
     let dim = model.dim();
-    // How many values a site has; the first is 0, or −1 of a spin.
-    let integers = match model.model.description() {
+    let columns = match model.model.description() {
         Description::Sites(sites) => match &sites.conditional {
             ConditionalSpec::Logistics(spec) => &spec.columns[..],
             _ => &[],
         },
         Description::Flow(_) => &[],
     };
+    // How many values a site has, the first of them, and the step from one to the next.
     let sizes = (0..dim).map(|d| match model.domain().kind(d) {
-        Kind::Real => integers.get(d).filter(|column| column.integer).map(|column| {
+        Kind::Real => columns.get(d).filter(|column| column.integer).map(|column| {
             let [least, most] = column.ends();
             ((most - least) as usize + 1, least, 1.0)
         }),

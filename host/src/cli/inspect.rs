@@ -10,6 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::error::{Error, Result};
 use crate::loaded::read;
 
+/// Columns that are told of.
+const MOST: usize = 16;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model file.
@@ -118,7 +121,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// What the columns of a table are, or the first of them.
 fn columns(model: &Model) -> Vec<(String, String)> {
-    const MOST: usize = 16;
     let Description::Sites(sites) = model.description() else { return Vec::new() };
     let ConditionalSpec::Logistics(spec) = &sites.conditional else { return Vec::new() };
     let line = |(d, column): (usize, &Column)| {
@@ -142,7 +144,6 @@ fn columns(model: &Model) -> Vec<(String, String)> {
 
 /// The names of a model's columns in a line, or as many as fit.
 pub(super) fn called(names: &Names) -> String {
-    const MOST: usize = 16;
     let list = |names: &[String]| match names.len() {
         0..=MOST => names.join(", "),
         n => format!("{}, and {} more", names[..MOST].join(", "), n - MOST),

@@ -39,14 +39,6 @@ impl Bounds {
         self.0.get(column).copied().flatten()
     }
 
-    /// Those of some columns alone.
-    pub(super) fn only(mut self, column: impl Fn(usize) -> bool) -> Bounds {
-        for (index, bound) in self.0.iter_mut().enumerate() {
-            *bound = bound.filter(|_| column(index));
-        }
-        self
-    }
-
     /// The lower and the upper one of a column, −∞ and ∞ for none.
     pub(super) fn ends(&self, column: usize) -> [f32; 2] {
         self.at(column).map_or([f32::NEG_INFINITY, f32::INFINITY], ends)
@@ -58,37 +50,12 @@ impl Bounds {
     /// It is not between the bounds.
     pub(super) fn line(&self, column: usize, x: f64) -> Result<f64, String> {
         let Some(bound) = self.at(column) else { return Ok(x) };
-        let [lower, upper] = ends(bound);
-        // What a model is asked for is an f32.
-        let read = x as f32;
-        if !(lower < read && read < upper) {
-            let expected = match bound {
-                Bound::Lower(lower) => format!("more than {lower}"),
-                Bound::Upper(upper) => format!("less than {upper}"),
-                Bound::Both(lower, upper) => format!("a number between {lower} and {upper}"),
-            };
-            let inside = f64::from(lower) < x && x < f64::from(upper);
-            let rounded = if inside { ", as f32" } else { "" };
-            return Err(format!("found {x}, expected {expected}{rounded}"));
-        }
-        Ok(match bound {
-            Bound::Lower(lower) => (x - f64::from(lower)).ln(),
-            Bound::Upper(upper) => -(f64::from(upper) - x).ln(),
-            Bound::Both(lower, upper) => (x - f64::from(lower)).ln() - (f64::from(upper) - x).ln(),
-        })
+        check(bound, x).map(|()| line(bound, x))
     }
 
     /// A number of a column from its place on the line.
     pub(super) fn quantity(&self, column: usize, z: f64) -> f64 {
-        match self.at(column) {
-            None => z,
-            Some(Bound::Lower(lower)) => f64::from(lower) + z.exp(),
-            Some(Bound::Upper(upper)) => f64::from(upper) - (-z).exp(),
-            Some(Bound::Both(lower, upper)) => {
-                let (lower, upper) = (f64::from(lower), f64::from(upper));
-                lower + (upper - lower) / (1.0 + (-z).exp())
-            }
-        }
+        self.at(column).map_or(z, |bound| quantity(bound, z))
     }
 
     /// What −ln q of a row has more for the quantities than for their places `z` on lines (nats).
@@ -112,6 +79,48 @@ impl Bounds {
         let ends: Vec<_> = bounds.iter().map(ends).collect();
         let [lower, upper] = [0, 1].map(|side| ends.iter().map(|ends| ends[side]).collect());
         Some(BoundsSpec { lower, upper })
+    }
+}
+
+/// Whether a number is between bounds.
+///
+/// # Errors
+/// It is not.
+pub(super) fn check(bound: Bound, x: f64) -> Result<(), String> {
+    let [lower, upper] = ends(bound);
+    // What a model is asked for is an f32.
+    let read = x as f32;
+    if lower < read && read < upper {
+        return Ok(());
+    }
+    let expected = match bound {
+        Bound::Lower(lower) => format!("more than {lower}"),
+        Bound::Upper(upper) => format!("less than {upper}"),
+        Bound::Both(lower, upper) => format!("a number between {lower} and {upper}"),
+    };
+    let inside = f64::from(lower) < x && x < f64::from(upper);
+    let rounded = if inside { ", as f32" } else { "" };
+    Err(format!("found {x}, expected {expected}{rounded}"))
+}
+
+/// A number between bounds on their line.
+pub(super) fn line(bound: Bound, x: f64) -> f64 {
+    match bound {
+        Bound::Lower(lower) => (x - f64::from(lower)).ln(),
+        Bound::Upper(upper) => -(f64::from(upper) - x).ln(),
+        Bound::Both(lower, upper) => (x - f64::from(lower)).ln() - (f64::from(upper) - x).ln(),
+    }
+}
+
+/// A number between bounds from its place on their line.
+pub(super) fn quantity(bound: Bound, z: f64) -> f64 {
+    match bound {
+        Bound::Lower(lower) => f64::from(lower) + z.exp(),
+        Bound::Upper(upper) => f64::from(upper) - (-z).exp(),
+        Bound::Both(lower, upper) => {
+            let (lower, upper) = (f64::from(lower), f64::from(upper));
+            lower + (upper - lower) / (1.0 + (-z).exp())
+        }
     }
 }
 

@@ -9,17 +9,14 @@ use std::path::Path;
 
 use pushforward::conditional::logistics::Column as Own;
 
-use super::bounds::{Bounds, Given};
+use super::bounds::{self, Bounds, Given};
+use super::standardize::{HAS_NO_BOUND, TELLS_NOTHING, constant};
 use super::{Column, Columns};
 use crate::error::{Error, Result};
 
 /// What the columns that are no context are.
 #[derive(Clone, Debug)]
-pub(super) struct OwnUnits {
-    columns: Vec<Own>,
-    /// Of real columns.
-    bounds: Bounds,
-}
+pub(super) struct OwnUnits(Vec<Own>);
 
 /// Sums of one column: rows, mean, and squares of differences from it.
 type Moments = [f64; 3];
@@ -39,14 +36,13 @@ impl OwnUnits {
         for column in integers {
             is_integer[columns.modelled("integers", column)?] = true;
         }
-        let all = Bounds::of(columns, given)?;
-        let bounds = all.clone().only(|column| !is_integer[column]);
+        let bounds = Bounds::of(columns, given)?;
         let column = |(d, integer): (usize, bool)| {
-            let [lower, upper] = all.ends(d);
-            Own { integer, location: 0.0, scale: 1.0, lower, upper }
+            let [lower, upper] = bounds.ends(d);
+            let own = if integer { Own::integers } else { Own::real };
+            own(0.0, 1.0).between(lower, upper)
         };
-        let columns = is_integer.into_iter().enumerate().map(column).collect();
-        Ok(OwnUnits { columns, bounds })
+        Ok(OwnUnits(is_integer.into_iter().enumerate().map(column).collect()))
     }
 
     /// Whether a number is one of the column's.
@@ -54,9 +50,9 @@ impl OwnUnits {
     /// # Errors
     /// It is not.
     pub(super) fn check(&self, column: usize, x: f64) -> std::result::Result<(), String> {
-        let Some(own) = self.columns.get(column) else { return Ok(()) };
+        let Some(own) = self.0.get(column) else { return Ok(()) };
         if !own.integer {
-            return self.bounds.line(column, x).map(|_| ());
+            return own.bound().map_or(Ok(()), |bound| bounds::check(bound, x));
         }
         let [least, most] = own.ends().map(f64::from);
         if x != x.trunc() || !(least..=most).contains(&x) {
@@ -67,11 +63,11 @@ impl OwnUnits {
 
     /// Adds rows, of `width` numbers each, to the moments of columns.
     pub(super) fn add(&self, moments: &mut Vec<Moments>, rows: &[f32], width: usize) {
-        moments.resize(self.columns.len(), [0.0; 3]);
+        moments.resize(self.0.len(), [0.0; 3]);
         for row in rows.chunks_exact(width) {
-            for (d, ([n, mean, squares], x)) in moments.iter_mut().zip(row).enumerate() {
-                // A value that has no place was an error before.
-                let x = self.bounds.line(d, f64::from(*x)).unwrap_or(*mean);
+            for ((own, [n, mean, squares]), x) in self.0.iter().zip(&mut *moments).zip(row) {
+                let x = f64::from(*x);
+                let x = own.bound().map_or(x, |bound| bounds::line(bound, x));
                 *n += 1.0;
                 let off = x - *mean;
                 *mean += off / *n;
@@ -90,30 +86,21 @@ impl OwnUnits {
         columns: &Columns,
         moments: &[Moments],
     ) -> Result<Vec<Own>> {
-        for (d, (own, [n, mean, squares])) in self.columns.iter_mut().zip(moments).enumerate() {
-            (own.location, own.scale) = (*mean as f32, (squares / n).sqrt() as f32);
-            if *squares == 0.0 {
-                let mean = self.bounds.quantity(d, *mean);
-                return Err(Error::input(
-                    path,
-                    format!(
-                        "{} is {mean} in all of {n} training rows, expected values that differ; leave \
-                         the column out",
-                        columns.name(d)
-                    ),
-                ));
+        for (d, (own, [n, mean, squares])) in self.0.iter_mut().zip(moments).enumerate() {
+            let deviation = (squares / n).sqrt();
+            let wrong = |message| Error::input(path, format!("{} {message}", columns.name(d)));
+            if deviation == 0.0 {
+                let mean = own.bound().map_or(*mean, |bound| bounds::quantity(bound, *mean));
+                let why = if own.integer { TELLS_NOTHING } else { HAS_NO_BOUND };
+                return Err(wrong(constant(mean, *n as u64, why)));
             }
+            (own.location, own.scale) = (*mean as f32, deviation as f32);
             if !own.location.is_finite() || !own.scale.is_normal() {
-                return Err(Error::input(
-                    path,
-                    format!(
-                        "{} is {mean:.3e} ± {:.3e}, expected both within f32's range: change its unit",
-                        columns.name(d),
-                        (squares / n).sqrt()
-                    ),
-                ));
+                return Err(wrong(format!(
+                    "is {mean:.3e} ± {deviation:.3e}, expected both within f32's range: change its unit"
+                )));
             }
         }
-        Ok(self.columns)
+        Ok(self.0)
     }
 }

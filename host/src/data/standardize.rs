@@ -88,6 +88,17 @@ impl Moments {
     }
 }
 
+/// Why a column may not be constant that is modelled, and why one that is context or of integers.
+pub(super) const HAS_NO_BOUND: &str = "the density of a constant has no bound";
+pub(super) const TELLS_NOTHING: &str = "a constant tells nothing";
+
+/// What is wrong with a constant column.
+pub(super) fn constant(value: f64, n: u64, why: &str) -> String {
+    format!(
+        "is {value} in all of {n} training rows, expected values that differ: {why}; leave the column out"
+    )
+}
+
 impl Units {
     /// Those of rows whose `moments` both passes have measured, in the file's units less its first row.
     ///
@@ -106,16 +117,8 @@ impl Units {
             let name = columns.name(column);
             let wrong = |message: String| Error::input(path, format!("{name} {message}"));
             if *deviation == 0.0 {
-                let why = if column < columns.dim {
-                    "the density of a constant has no bound"
-                } else {
-                    "a constant tells nothing"
-                };
-                let mean = bounds.quantity(column, *mean);
-                return Err(wrong(format!(
-                    "is {mean} in all of {n} training rows, expected values that differ: {why}; leave \
-                     the column out"
-                )));
+                let why = if column < columns.dim { HAS_NO_BOUND } else { TELLS_NOTHING };
+                return Err(wrong(constant(bounds.quantity(column, *mean), n, why)));
             }
             let [least, largest] = DEVIATIONS;
             if !(least..=largest).contains(deviation) || mean.abs() > f64::from(f32::MAX) {

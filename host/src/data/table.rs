@@ -328,6 +328,35 @@ mod tests {
     }
 
     #[test]
+    fn columns_in_units_of_their_own_are_the_same_held_or_left() {
+        let dir = folder("own");
+        let path = dir.join("x.npy");
+        let n = 5003;
+        let value = |i: u32| match i % 2 {
+            0 => (block([5, 6], [i, 0])[0] % 7) as f32,
+            _ => normal(Scalar, block([5, 7], [i, 0])[0]).exp(),
+        };
+        let mut writer = Writer::create(&path, Element::F32, None, 2).unwrap();
+        writer.rows(&(0..2 * n).map(value).collect::<Vec<_>>()).unwrap();
+        writer.finish().unwrap();
+        let bounds = [(Column::Number(2), [0.0, f32::INFINITY])];
+        let integers = &[Column::Number(1)][..];
+        let [held, left] = [false, true].map(|stream| {
+            let (integers, stream) = (Some(integers), Some(stream));
+            let wanted = Wanted { bounds: &bounds, integers, stream, ..wanted(&path) };
+            Table::read(&Wanted { standardize: false, kept: true, ..wanted }).unwrap()
+        });
+        std::fs::remove_dir_all(dir).unwrap();
+        assert_eq!(held.own, left.own);
+        assert!(held.held_out == left.held_out);
+        let [count, size] = &held.own.unwrap()[..] else { panic!("two columns") };
+        assert!(count.integer && (count.location - 3.0).abs() < 0.1, "{count:?}");
+        // The logarithms are standard normal.
+        assert!(!size.integer && size.lower == 0.0, "{size:?}");
+        assert!(size.location.abs() < 0.05 && (size.scale - 1.0).abs() < 0.05, "{size:?}");
+    }
+
+    #[test]
     fn a_file_that_changes_or_has_no_places_is_an_error() {
         let dir = folder("changed");
         let path = dir.join("x.npy");

@@ -11,9 +11,12 @@
 //! both    dx l r/w + c (l − r)/w      dz (1/l + 1/r) + c (1/r − 1/l)
 //! ```
 
+use std::borrow::Cow;
+
 use pushforward::layer::Bound;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
+use super::transform::LOG_1P;
 use super::{
     Arguments, Context, Direction, Forward, Launch, Layout, Operation, Reverse, Slot, Table,
     arguments,
@@ -35,6 +38,11 @@ pub struct Bounds {
 }
 
 const SHADER: &str = include_str!("bounds.wgsl");
+
+fn sources() -> Vec<Cow<'static, str>> {
+    vec![LOG_1P.into(), SHADER.into()]
+}
+
 /// Numbers of a coordinate: the kind of bound, and the bits of both.
 const EACH: usize = 3;
 
@@ -122,7 +130,7 @@ impl Operation for Bounds {
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
         let groups = [Layout::groups(layout.columns()), 1, 1];
         let arguments = self.arguments(layout, [self.x; 2]);
-        vec![Launch { sources: vec![SHADER.into()], entry: "bounds", arguments, groups }]
+        vec![Launch { sources: sources(), entry: "bounds", arguments, groups }]
     }
 }
 
@@ -175,7 +183,7 @@ impl Operation for BoundsBackward {
         let arguments = self.bounds.arguments(layout, [self.coefficient, self.dy]);
         let rows = (self.bounds.bounds.len / EACH) as u32;
         let groups = [Layout::groups(layout.columns()), rows, 1];
-        vec![Launch { sources: vec![SHADER.into()], entry: "bounds_backward", arguments, groups }]
+        vec![Launch { sources: sources(), entry: "bounds_backward", arguments, groups }]
     }
 }
 

@@ -1,9 +1,3 @@
-// ln(1 + e^-size) for size >= 0.
-fn bend_of(size: f32) -> f32 {
-    let e = exp(-size);
-    return select(log(1.0 + e), e * (1.0 - e * (0.5 - e * (0.33333334 - 0.25 * e))), e < 0.02);
-}
-
 // The value on the other side, and ln f'.
 fn bounded(value: f32, kind: u32, a: f32, b: f32) -> vec2<f32> {
     if (call.density == 1u) {
@@ -18,7 +12,7 @@ fn bounded(value: f32, kind: u32, a: f32, b: f32) -> vec2<f32> {
     let size = abs(value);
     let e = exp(-size);
     let step = (b - a) * e / (1.0 + e);
-    return vec2<f32>(select(b - step, a + step, value < 0.0), size + 2.0 * bend_of(size) - log(b - a));
+    return vec2<f32>(select(b - step, a + step, value < 0.0), size + 2.0 * softplus_of(-size) - log(b - a));
 }
 
 @compute @workgroup_size(GROUP)

@@ -21,7 +21,7 @@ use pushforward::math;
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::categories::softmax;
-use super::transform::{LOG_1P, LOGISTIC};
+use super::transform::{LOG_1P, LOGISTIC, SQUASH, soft_clip_share};
 use super::{
     Arguments, Context, Forward, Launch, Layout, Operation, Reverse, Slot, Table, arguments,
     constants,
@@ -98,7 +98,7 @@ impl Logistics {
     ) -> Launch {
         let groups = [Layout::groups(layout.columns()), rows as u32, 1];
         let own = constants![SCALE_BOUND, SCALE_SHIFT];
-        let sources = vec![LOG_1P.into(), LOGISTIC.into(), own, SHADER.into()];
+        let sources = vec![LOG_1P.into(), LOGISTIC.into(), SQUASH.into(), own, SHADER.into()];
         Launch { sources, entry, arguments: self.arguments(layout, others), groups }
     }
 }
@@ -299,23 +299,17 @@ impl Kernel for Slopes<'_> {
                     (s.mul(t, inverse), s.sub(s.mul(a, t), one))
                 };
                 let raw = site.output(s, 2 * m + k, i);
-                let bend = s.div(abs(s, raw), s.splat(SCALE_BOUND));
-                let bend = s.add(one, bend);
+                let share = soft_clip_share(s, raw, SCALE_BOUND);
                 let given = s.mul(c, own);
                 let mut put = |p: usize, value| {
                     s.store(value, &mut S::chunks_mut(&mut out[p * n..(p + 1) * n]).0[i]);
                 };
                 put(k, s.mul(c, s.sub(own, weight)));
                 put(m + k, s.mul(given, by_mean));
-                put(2 * m + k, s.div(s.mul(given, by_scale), s.mul(bend, bend)));
+                put(2 * m + k, s.div(s.mul(given, by_scale), s.mul(share, share)));
             }
         }
     }
-}
-
-#[inline(always)]
-fn abs<S: Simd>(s: S, x: S::F) -> S::F {
-    s.select(s.lt(x, s.splat(0.0)), s.sub(s.splat(0.0), x), x)
 }
 
 impl Operation for LogisticsBackward {

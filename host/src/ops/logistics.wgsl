@@ -7,8 +7,6 @@ fn centre(@builtin(global_invocation_id) id: vec3<u32>) {
     arena[call.outputs + at] = (arena[call.x + at] - location) / bitcast<f32>(tables[entry + 2u]);
 }
 
-fn softplus_of(x: f32) -> f32 { return max(x, 0.0) + log_1p(exp(-abs(x))); }
-
 // A component's mean, its inverse scale, the logarithm of its scale, and its raw scale.
 fn component_of(first: u32, k: u32) -> vec4<f32> {
     let m = call.components;
@@ -39,16 +37,6 @@ fn place_of(site: u32, x: f32) -> Place {
     return Place(integer, scale, (x - half - location) / scale, (x + half - location) / scale, first, last);
 }
 
-// tanh of a number that is not negative.
-fn tanh_of(x: f32) -> f32 {
-    if (x < 0.1) {
-        let square = x * x;
-        return x * (1.0 - square * (0.33333334 - square * (0.13333334 - 0.053968254 * square)));
-    }
-    let e = exp(-2.0 * min(x, 20.0));
-    return (1.0 - e) / (1.0 + e);
-}
-
 // ln of what a component gives.
 fn term_of(place: Place, component: vec4<f32>) -> f32 {
     let a = (place.a - component.x) * component.y;
@@ -58,7 +46,7 @@ fn term_of(place: Place, component: vec4<f32>) -> f32 {
     if (!place.last) { sum -= softplus_of(-b); }
     if (!place.first) { sum -= softplus_of(a); }
     if (!place.first && !place.last) {
-        let t = tanh_of(0.5 * component.y / place.scale);
+        let t = squash(0.5 * component.y / place.scale);
         sum += log(2.0 * t / (1.0 + t));
     }
     return sum;
@@ -121,11 +109,11 @@ fn logistics_backward(@builtin(global_invocation_id) id: vec3<u32>) {
             by_scale = a * above - b * below;
             if (!place.first && !place.last) {
                 let width = component.y / place.scale;
-                let t = tanh_of(0.5 * width);
+                let t = squash(0.5 * width);
                 by_scale -= width * (1.0 - t) / (2.0 * t);
             }
         } else {
-            let t = sign(a) * tanh_of(0.5 * abs(a));
+            let t = squash(0.5 * a);
             by_mean = t * component.y;
             by_scale = a * t - 1.0;
         }

@@ -136,6 +136,14 @@ pub(super) const SQUASH: &str = include_str!("transform/squash.wgsl");
 pub(super) const LOGISTIC: &str = include_str!("transform/logistic.wgsl");
 /// The shader of ln(1 + x).
 pub(super) const LOG_1P: &str = include_str!("transform/log_1p.wgsl");
+/// 1 + |r|/B: a raw parameter is divided by it where it is soft-clipped, and its slope is one over its square.
+#[inline(always)]
+pub(super) fn soft_clip_share<S: Simd>(s: S, raw: S::F, bound: f32) -> S::F {
+    let zero = s.splat(0.0);
+    let size = s.select(s.lt(raw, zero), s.sub(zero, raw), raw);
+    s.add(s.splat(1.0), s.div(size, s.splat(bound)))
+}
+
 /// Samples of a workgroup, here and where a whole layer is one call.
 pub(crate) const SAMPLES: usize = 16;
 /// Coordinates of each that a workgroup moves at a time.

@@ -149,7 +149,7 @@ fn integers_and_real_numbers_are_columns_of_one_model() {
     }
     ok(path, &["check", model]);
 
-    // The same table on disk, and errors that name what is wrong.
+    // Errors name what is wrong.
     for (from, to, words) in [
         ("'kind', 'errors'", "'kind', 'faults'", "found column 'faults', expected one that is"),
         (

@@ -3,6 +3,7 @@
 use pushforward::base::MixtureSpec;
 use pushforward::base::mixture::MAX_LOG_SCALE;
 
+use crate::linear::log_sum_exp;
 use crate::weights::Weights;
 
 pub(crate) fn log_prob(spec: &MixtureSpec, weights: &Weights, z: &[f64]) -> f64 {
@@ -19,9 +20,4 @@ pub(crate) fn log_prob(spec: &MixtureSpec, weights: &Weights, z: &[f64]) -> f64 
     };
     let terms: Vec<f64> = (0..spec.components).map(component).collect();
     log_sum_exp(&terms) - log_sum_exp(logits)
-}
-
-fn log_sum_exp(terms: &[f64]) -> f64 {
-    let most = terms.iter().fold(f64::MIN, |most, t| most.max(*t));
-    most + terms.iter().map(|t| (t - most).exp()).sum::<f64>().ln()
 }

@@ -2,7 +2,7 @@
 
 mod affine;
 mod autoregressive;
-mod bounds;
+pub(crate) mod bounds;
 mod coupling;
 mod lu;
 mod permute;

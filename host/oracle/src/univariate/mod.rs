@@ -10,12 +10,12 @@ use pushforward::bijection::Direction;
 use pushforward::model::UnivariateSpec;
 
 /// ln(1 + eᵘ), without overflow.
-fn softplus(u: f64) -> f64 {
+pub(crate) fn softplus(u: f64) -> f64 {
     u.max(0.0) + (-u.abs()).exp().ln_1p()
 }
 
 /// r/(1 + |r|/b).
-fn soft_clip(r: f64, bound: f64) -> f64 {
+pub(crate) fn soft_clip(r: f64, bound: f64) -> f64 {
     r / (1.0 + r.abs() / bound)
 }
 

@@ -21,7 +21,7 @@ use pushforward::univariate::location_scale::{
 };
 use pushforward::univariate::soft_clip::soft_bound;
 
-use super::{Arguments, Direction, LOG_1P, LOGISTIC, Map, Parameters, arguments};
+use super::{Arguments, Direction, LOG_1P, LOGISTIC, Map, Parameters, arguments, soft_clip_share};
 
 /// dl/dr.
 #[inline(always)]
@@ -32,8 +32,7 @@ fn log_slope<S: Simd>(s: S, map: ScaleSpec, raw: S::F, scale: S::F) -> S::F {
     match map {
         ScaleSpec::Exp => s.select(s.lt(size, s.splat(MAX_RAW)), one, zero),
         ScaleSpec::SoftExp { least } => {
-            let bound = soft_bound(least);
-            let share = s.add(one, s.div(size, s.splat(bound)));
+            let share = soft_clip_share(s, raw, soft_bound(least));
             s.div(one, s.mul(share, share))
         }
         ScaleSpec::Softplus { most, .. } => {

@@ -12,15 +12,14 @@ fn scale_of(r: f32) -> vec3<f32> {
             return vec3<f32>(exp(r / share), r / share, 1.0 / (share * share));
         }
         case 2u: {
-            let scale = max(raw, 0.0) + log_1p(exp(-abs(raw))) + call.least;
+            let scale = softplus_of(raw) + call.least;
             let p = logistic(raw);
             if (scale < call.bound) { return vec3<f32>(scale, log(scale), inside * p / scale); }
             return vec3<f32>(call.bound, log(call.bound), 0.0);
         }
         case 4u: {
             let at = -2.0 - raw;
-            let log_scale = max(at, 0.0) + log_1p(exp(-abs(at)));
-            return vec3<f32>(1.0 + exp(at), log_scale, -inside * logistic(at));
+            return vec3<f32>(1.0 + exp(at), softplus_of(at), -inside * logistic(at));
         }
         default: {
             let at = raw + 2.0;
