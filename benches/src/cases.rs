@@ -136,7 +136,7 @@ impl Case {
         {
             let energy = Ising2d::new([rows, columns], 1.0, Boundary::Periodic);
             let energy = Arc::new(energy.expect("a lattice"));
-            Target::Energy { energy, beta: BETA_C, anneal: None }
+            Target::Energy { energy, beta: BETA_C, anneal: None, samples: None }
         } else {
             // The model's own samples: rows of the right scale, and a loss that stays finite.
             let mut rows = vec![0f32; 4 * batch * self.loaded.dim()];

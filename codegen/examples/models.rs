@@ -8,13 +8,13 @@ use std::path::Path;
 use std::{env, error, fs, io, result};
 
 use pushforward::activation::AnyActivation;
-use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
+use pushforward::base::{MixtureSpec, NormalSpec, ProductSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
-    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
+    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
     Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
@@ -92,6 +92,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
         ("codegen/tests/models/categories_fused.safetensors", model(categories(), Fused)?),
         ("codegen/tests/models/table_fused.safetensors", model(table(), Fused)?),
+        ("codegen/tests/models/clock_plain.safetensors", model(clock(), Plain)?),
+        ("codegen/tests/models/mixed_fused.safetensors", model(mixed(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -124,6 +126,50 @@ fn table() -> Description {
     let mut description = preset::table(columns, 3, &[14], true);
     if let Description::Sites(sites) = &mut description {
         sites.context = 1;
+    }
+    description
+}
+
+/// Columns of circles, of real numbers and of integers.
+fn clock() -> Description {
+    let columns = vec![
+        Column::circle(0.0, 24.0),
+        Column::real(2.0, 0.5).between(0.0, f32::INFINITY),
+        Column::circle(-180.0, 180.0),
+        Column::integers(3.0, 1.5),
+    ];
+    preset::table(columns, 3, &[13], true)
+}
+
+/// Angles among real numbers, of which two are parts of a whole.
+fn mixed() -> Description {
+    let bound = std::f32::consts::PI;
+    let spline = |tails| RationalQuadraticSpec::linear(4, bound).with_tails(tails);
+    let angles = |text: &str| text.chars().map(|angle| angle == '1').collect();
+    let network = MlpSpec { hidden: vec![12], ..Default::default() };
+    let masked = MaskedSpec { hidden: vec![14], ..Default::default() };
+    let layers = [
+        CouplingSpec {
+            mask: angles("01011"),
+            network: PeriodicSpec { angles: angles("100"), bound, network }.into(),
+            univariate: spline(Tails::Free).into(),
+        }
+        .into(),
+        PermuteSpec { order: vec![2, 0, 3, 1, 4] }.into(),
+        AutoregressiveSpec {
+            order: vec![4, 1, 0, 3, 2],
+            kept: 0,
+            fast: Direction::Density,
+            network: PeriodicSpec { angles: angles("01010"), bound, network: masked }.into(),
+            univariate: spline(Tails::Free).into(),
+        }
+        .into(),
+        SimplexSpec { parts: angles("10001"), total: 1.0 }.into(),
+    ];
+    let mut description = preset::flow(&[5], layers, false);
+    if let Description::Flow(flow) = &mut description {
+        let (first, rest) = (UniformSpec { bound }.into(), NormalSpec {}.into());
+        flow.base = ProductSpec { coordinates: 2, first, rest }.into();
     }
     description
 }

@@ -144,6 +144,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "iaf_fused",
         "categories_fused",
         "table_fused",
+        "clock_plain",
+        "mixed_fused",
         "given_fused",
         "linear_fused",
         "boxed_fused",

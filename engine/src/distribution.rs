@@ -112,6 +112,12 @@ impl<'n, L: Lanes, N: Noise> Draws<'n, L, N> {
         Self { noise, first, block: None, words: [lanes.splat(0.0); 2] }
     }
 
+    /// Where the words come from, and the first sample of the tile.
+    #[inline(always)]
+    pub(crate) fn source(&mut self) -> (&mut N, u64) {
+        (self.noise, self.first)
+    }
+
     /// Word number `word` of each sample, as bit patterns.
     #[inline(always)]
     pub fn words(&mut self, lanes: L, word: u32) -> L::V {

@@ -154,6 +154,22 @@ impl Noise for Stream {
     }
 }
 
+/// The words of another source from a block on, which is block 0 here.
+#[derive(Debug)]
+pub struct After<'a, N> {
+    /// The source.
+    pub noise: &'a mut N,
+    /// Blocks that are left out.
+    pub blocks: u32,
+}
+
+impl<N: Noise> Noise for After<'_, N> {
+    #[inline(always)]
+    fn words<S: Simd>(&mut self, s: S, first: u64, block: u32) -> [S::U; 2] {
+        self.noise.words(s, first, block.wrapping_add(self.blocks))
+    }
+}
+
 /// Words of any generator, taken in the order in which the sampler asks.
 ///
 /// Not random access: the sample index is ignored, so what a sample gets depends on everything
@@ -294,16 +310,28 @@ const DENOMINATOR: [f32; 6] =
 /// ```
 #[inline(always)]
 pub fn normal<S: Simd>(s: S, words: S::U) -> S::F {
+    let x = normal_quantile(s, normal_parts(s, words));
+    s.from_bits(s.or(s.bits(x), s.and(words, s.splat_u(0x8000_0000))))
+}
+
+/// `4p` and `1 − 2p` of words as [`normal`] reads them: both from integers, so both relatively accurate where
+/// they are small.
+#[inline(always)]
+pub(crate) fn normal_parts<S: Simd>(s: S, words: S::U) -> [S::F; 2] {
     let low = s.splat_u(0x7fff_ffff);
     let v = s.and(words, low);
     let half = s.splat(0.5);
-    // 4p and 1 - 2p, both from integers, so both relatively accurate where they are small.
     let tail = s.mul(s.add(s.i32_to_float(v), half), s.splat(1.0 / 1_073_741_824.0));
     let centre = s.mul(s.add(s.i32_to_float(s.xor(v, low)), half), s.splat(1.0 / 2_147_483_648.0));
+    [tail, centre]
+}
+
+/// `-Φ⁻¹(p)` of `4p` and `1 − 2p`, which is not negative.
+#[inline(always)]
+pub(crate) fn normal_quantile<S: Simd>(s: S, [tail, centre]: [S::F; 2]) -> S::F {
     let product = s.mul(tail, s.sub(s.splat(1.0), s.mul(tail, s.splat(0.25))));
     let w = s.sub(s.splat(0.0), ln_normal(s, product));
     let correction = s.div(polynomial(s, w, NUMERATOR), polynomial(s, w, DENOMINATOR));
     let ratio = s.add(s.mul(w, s.add(correction, s.splat(SLOPE))), s.splat(START));
-    let x = s.mul(centre, ratio);
-    s.from_bits(s.or(s.bits(x), s.and(words, s.splat_u(0x8000_0000))))
+    s.mul(centre, ratio)
 }

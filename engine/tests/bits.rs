@@ -329,6 +329,30 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "table 21, given",
         [(0xfa701ab93eb46029, 0x0c012a2c8f6f335a), (0xe066f4f20b8ee07f, 0x53f9e16f962789c8)],
     ),
+    (
+        "table of circles",
+        [(0x9a6591cc9128dc1c, 0x1c880479094ec7e2), (0x0894b8fffd0ab260, 0x53848ef491d31f1f)],
+    ),
+    (
+        "truncated normal",
+        [(0xe7e84164fa2e3919, 0xf87d9bdc02a2e669), (0x5778d0d190a0ae0b, 0xc9874be1ff77d815)],
+    ),
+    (
+        "product",
+        [(0x2b3c61127885982f, 0xc208a3b099891cc9), (0xf060f2549dcbf6e9, 0xe0411f79b8334430)],
+    ),
+    (
+        "product, attempts",
+        [(0xe0a2e016d57c91b1, 0x3a0ee491c75f1e6e), (0x12525fa069d147b8, 0x94aececdbb3c8b3e)],
+    ),
+    (
+        "simplex",
+        [(0x79d82a5425b75dc4, 0xd5093de92ec069b4), (0xa548fca295b6e6ce, 0x03766fa9e2d47ee5)],
+    ),
+    (
+        "simplex alone",
+        [(0x4d3361e5be9307d6, 0x48bfb5bb09f90e01), (0x4d3361e5be9307d6, 0x48bfb5bb09f90e01)],
+    ),
 ];
 
 #[test]

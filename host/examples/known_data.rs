@@ -3,8 +3,8 @@
 //! `cargo run --release -p pushforward-host --example known_data -- host/configs` writes
 //! `mixture.csv` (four Gaussians in the plane), `skewed.csv` (ten coordinates, each a shifted
 //! log-normal, rotated together), `conditional.csv` (three readings, given temperature, pressure
-//! and phase), `torus.csv` (two angles, three von Mises distributions, one of them on the seam) and
-//! `counts.csv` (three integers and a real number) beside the configs of the same names, and prints the
+//! and phase), `torus.csv` (two angles, three von Mises distributions, one of them on the seam),
+//! `counts.csv` (three integers and a real number) and `wind.csv` (two circles and a real number) beside the configs of the same names, and prints the
 //! entropy of each: the least negative log-likelihood that any model can reach on fresh rows.
 
 use std::f64::consts::PI;
@@ -91,40 +91,43 @@ const ON_TORUS: [(f64, [(f64, f64); 2]); 3] = [
     (0.2, [(1.2, 4.0), (-1.0, 2.0)]),
 ];
 
+/// An angle of the von Mises distribution around 0, by rejection from the uniform one.
+fn von_mises(kappa: f64, key: [u32; 2], i: u32) -> f64 {
+    let unit = |word: u32| (f64::from(word) + 0.5) / 2f64.powi(32);
+    let angles = (0..).map(|attempt| block(key, [i, attempt]).map(unit));
+    let accepted = angles.filter_map(|[u, v]| {
+        let z = PI * (2.0 * u - 1.0);
+        (v < (kappa * (z.cos() - 1.0)).exp()).then_some(z)
+    });
+    accepted.into_iter().next().unwrap_or(0.0)
+}
+
+/// Its density: I₀ is the mean of e^(κ cos) over the circle.
+fn von_mises_density(kappa: f64, angle: f64) -> f64 {
+    let each = (0..64).map(|k| (kappa * ((PI * f64::from(k) / 32.0).cos() - 1.0)).exp());
+    (kappa * (angle.cos() - 1.0)).exp() / (2.0 * PI * each.sum::<f64>() / 64.0)
+}
+
 /// Von Mises distributions on a torus, the first around the point where both circles are cut.
 fn torus(i: u32) -> (Vec<f64>, f64) {
-    let unit = |word: u32| (f64::from(word) + 0.5) / 2f64.powi(32);
     let [which, _] = block([5, 5], [i, 0]);
-    let component = match unit(which) {
+    let component = match (f64::from(which) + 0.5) / 2f64.powi(32) {
         u if u < 0.5 => 0,
         u if u < 0.8 => 1,
         _ => 2,
     };
     let draw = |d: usize| {
         let (mean, kappa) = ON_TORUS[component].1[d];
-        // Rejection from the uniform distribution.
-        let angles = (0..).map(|attempt| block([5, 6 + d as u32], [i, attempt]).map(unit));
-        let accepted = angles.filter_map(|[u, v]| {
-            let z = PI * (2.0 * u - 1.0);
-            (v < (kappa * (z.cos() - 1.0)).exp()).then_some(mean + z)
-        });
-        let angle = accepted.into_iter().next().unwrap_or(mean);
+        let angle = mean + von_mises(kappa, [5, 6 + d as u32], i);
         // As a file has it, within the circle of f32.
         let angle = (angle - 2.0 * PI * (angle / (2.0 * PI)).round()) as f32;
         f64::from(angle.clamp(-std::f32::consts::PI, std::f32::consts::PI))
     };
     let x = vec![draw(0), draw(1)];
-    // I₀ is the mean of e^(κ cos) over the circle.
-    let bessel = |kappa: f64| {
-        let each = (0..64).map(|k| (kappa * (PI * f64::from(k) / 32.0).cos()).exp());
-        each.sum::<f64>() / 64.0
-    };
     let density: f64 = ON_TORUS
         .iter()
         .map(|(weight, angles)| {
-            let one = |((mean, kappa), x): (&(f64, f64), &f64)| {
-                (kappa * (x - mean).cos()).exp() / (2.0 * PI * bessel(*kappa))
-            };
+            let one = |((mean, kappa), x): (&(f64, f64), &f64)| von_mises_density(*kappa, x - mean);
             weight * angles.iter().zip(&x).map(one).product::<f64>()
         })
         .sum();
@@ -170,6 +173,29 @@ fn counts(i: u32) -> (Vec<f64>, f64) {
     (vec![kind.into(), errors.into(), drift.into(), logarithm.exp()], log_density)
 }
 
+/// The hour of a measurement, the direction of the wind, in degrees, and its speed.
+fn wind(i: u32) -> (Vec<f64>, f64) {
+    // As a file has it, within the circle of f32.
+    let turns = |angle: f64| (angle / (2.0 * PI)).rem_euclid(1.0);
+    let [which, _] = block([13, 1], [i, 0]);
+    let at = |mean: f64| 2.0 * PI * mean / 24.0;
+    let (midnight, noon) = ((at(23.5), 8.0), (at(14.0), 3.0));
+    let (mean, kappa) = if which < 3 << 30 { midnight } else { noon };
+    let hour = mean + von_mises(kappa, [13, 2], i);
+    let density = 0.75 * von_mises_density(midnight.1, hour - midnight.0)
+        + 0.25 * von_mises_density(noon.1, hour - noon.0);
+    let mut log_density = (density * 2.0 * PI / 24.0).ln();
+    // It turns once a day, and is the steadier the nearer to midnight.
+    let (mean, kappa) = (hour + 0.8 * hour.sin() + 2.5, 4.0 + 3.0 * hour.cos());
+    let direction = mean + von_mises(kappa, [13, 3], i);
+    log_density += (von_mises_density(kappa, direction - mean) * 2.0 * PI / 360.0).ln();
+    let (mean, width) = (1.0 + 0.6 * (direction - 1.0).cos(), 0.35);
+    let logarithm = mean + width * gaussian(13, i, 9);
+    log_density -= 0.5 * ((logarithm - mean) / width).powi(2) + 0.5 * LN_2PI + f64::ln(width);
+    log_density -= logarithm;
+    (vec![24.0 * turns(hour), 360.0 * turns(direction), logarithm.exp()], log_density)
+}
+
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     type Draw = fn(u32) -> (Vec<f64>, f64);
@@ -179,6 +205,7 @@ fn main() -> std::io::Result<()> {
         ("conditional.csv", "temperature,pressure,phase,counts,drift,state\n", conditional),
         ("torus.csv", "phi,psi\n", torus),
         ("counts.csv", "kind,errors,drift,time\n", counts),
+        ("wind.csv", "hour,direction,speed\n", wind),
     ] {
         let mut text = header.to_owned();
         let mut total = 0.0;

@@ -16,9 +16,11 @@ use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::CategoricalSpec;
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{BasePart, ConditionalPart, EmbeddingSpec, Support, UnivariateSpec};
+use pushforward::model::{
+    BasePart, BaseSpec, ConditionalPart, EmbeddingSpec, Support, UnivariateSpec,
+};
 
-use crate::data::{Column, Given};
+use crate::data::{Column, Given, GivenParts, Validation};
 use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
 use crate::error::{Error, Result};
 use crate::train::{Objective, Schedule};
@@ -77,7 +79,18 @@ const TABLES: [(&str, Keys); 3] = [
             ("double_well", &[]),
             (
                 "data",
-                &["validation", "standardize", "shape", "context", "bounds", "integers", "stream"],
+                &[
+                    "validation",
+                    "standardize",
+                    "shape",
+                    "columns",
+                    "context",
+                    "bounds",
+                    "integers",
+                    "circles",
+                    "simplex",
+                    "stream",
+                ],
             ),
         ],
     ),
@@ -92,6 +105,8 @@ const TABLES: [(&str, Keys); 3] = [
                 "schedule",
                 "gradient",
                 "alpha",
+                "samples",
+                "samples_weight",
                 "warm_up",
                 "average",
                 "weight_decay",
@@ -203,18 +218,24 @@ pub enum TargetConfig {
     Data {
         /// The array.
         path: PathBuf,
-        /// Fraction of rows held out.
-        validation: f64,
+        /// What is held out.
+        validation: Validation,
         /// Learn in units of each column's mean and standard deviation; spins stay as they are.
         standardize: bool,
         /// The lattice that a row is, if it is one.
         shape: Option<Vec<usize>>,
+        /// The columns that are modelled, in this order; all that are no context if there is none.
+        columns: Vec<Column>,
         /// The columns that the others are conditioned on.
         context: Vec<Column>,
         /// Bounds of columns: −∞ or ∞ for none.
         bounds: Vec<Given>,
         /// The columns that are integers.
         integers: Vec<Column>,
+        /// The columns that are circles, and where each begins and ends.
+        circles: Vec<Given>,
+        /// The columns that are parts of a whole.
+        simplex: Option<GivenParts>,
         /// Whether rows stay in their file; `None`: by its size.
         stream: Option<bool>,
     },
@@ -262,6 +283,8 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// What is made small of a flow's free energy, and how.
     pub objective: Objective,
+    /// A file of samples whose −ln q is made small beside it, and what that counts.
+    pub samples: Option<(PathBuf, f64)>,
     /// Steps over which it first rises.
     pub warm_up: u64,
     /// Decay of the running mean of the parameters, which is the model; 0: the last step's are.
@@ -347,26 +370,28 @@ impl Config {
             }
             _ => {}
         }
-        if let TargetConfig::Data { integers, .. } = &target
-            && !integers.is_empty()
+        if let TargetConfig::Data { integers, circles, .. } = &target
             && !model.family.has_own_units()
         {
-            let message =
-                format!("[target] integers: expected kind = 'table' in [model], found '{kind}'");
-            return Err(Error::input(path, message));
+            let given = [("integers", integers.is_empty()), ("circles", circles.is_empty())];
+            if let Some((key, _)) = given.iter().find(|(_, none)| !none) {
+                let message =
+                    format!("[target] {key}: expected kind = 'table' in [model], found '{kind}'");
+                return Err(Error::input(path, message));
+            }
         }
-        if let TargetConfig::Data { bounds, standardize, .. } = &target
-            && !bounds.is_empty()
-            && !model.family.has_own_units()
-        {
-            let expected = match (model.family.keeps_units(), standardize) {
-                (true, _) => "none: the model's values have bounds of their own",
-                (_, false) => "standardize = true beside them",
-                _ => "",
-            };
-            if !expected.is_empty() {
-                let found = bounds.len();
-                let message = format!("[target] bounds: found {found}, expected {expected}");
+        if let TargetConfig::Data { bounds, simplex, standardize, .. } = &target {
+            let parts = simplex.as_ref().map_or(0, |given| given.parts.len());
+            for (key, found) in [("bounds", bounds.len()), ("simplex", parts)] {
+                let own_units = model.family.has_own_units();
+                let expected = match (model.family.keeps_units(), standardize) {
+                    _ if found == 0 || (own_units && key == "bounds") => continue,
+                    _ if own_units => "none beside kind = 'table': a flow has parts of a whole",
+                    (true, _) => "none: the model's values have bounds of their own",
+                    (_, false) => "standardize = true beside them",
+                    _ => continue,
+                };
+                let message = format!("[target] {key}: found {found}, expected {expected}");
                 return Err(Error::input(path, message));
             }
         }
@@ -406,13 +431,19 @@ impl Family {
     /// its own for them.
     pub fn keeps_units(&self) -> bool {
         match self {
-            Family::Layers { .. } => self.support() != Support::Line,
+            Family::Layers { base, .. } => match self::base(base) {
+                Ok(BaseSpec::Product(base)) => {
+                    let both = base.supports(base.coordinates.saturating_add(1));
+                    both.iter().any(|support| *support != Support::Line)
+                }
+                _ => self.support() != Support::Line,
+            },
             Family::Table { .. } => true,
             _ => !self.domain().is_real(),
         }
     }
 
-    /// Where the noise of its base lies, and with it the values of its rows.
+    /// Where the noise of its base lies, and with it the values of its rows, if that is one kind of place.
     pub fn support(&self) -> Support {
         match self {
             Family::Layers { base, .. } => {
@@ -450,6 +481,16 @@ impl TargetConfig {
         let root = section::document(&text, path)?;
         section::known_tables(&root, path)?;
         read::target(path, &root)
+    }
+}
+
+impl TargetConfig {
+    /// The file that it learns from, if it does.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            TargetConfig::Data { path, .. } => Some(path),
+            TargetConfig::Hamiltonian(_) => None,
+        }
     }
 }
 

@@ -26,14 +26,15 @@ mod write;
 
 pub(crate) use atomic::is_at;
 pub use atomic::{Atomic, sweep, write_file};
-pub use bounds::Given;
+pub use bounds::{Given, GivenParts};
 pub use columns::{Column, Columns};
 pub use order::Order;
+pub use own_units::Kinds as OwnKinds;
 pub use place::{distinct, is_standard_output};
 pub use read::{Cell, Reader, on_disk};
 pub use rows::{Rows, Stored};
 pub use standardize::Units;
-pub use table::{HELD_BYTES, HELD_OUT_BYTES, Table, Wanted};
+pub use table::{HELD_BYTES, HELD_OUT_BYTES, Table, Validation, Wanted};
 pub use write::{Encoded, Format, Number, Writer};
 
 #[cfg(test)]

@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{BernoulliSpec, LogisticsSpec};
-use pushforward::domain::Domain;
+use pushforward::domain::{Domain, Kind};
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::model::{
-    Arithmetic, CausalNetworkSpec, Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
-    preset,
+    Arithmetic, BaseSpec, CausalNetworkSpec, Description, FlowSpec, LayerSpec, Model, ModelError,
+    SitesSpec, Symmetry, preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
 use serde_json::Value as Json;
 
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig};
-use crate::data::{Table, Units, Wanted};
+use crate::data::{OwnKinds, Reader, Table, Units, Wanted};
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable};
-use crate::train::{Target, initialize_scaled};
+use crate::train::{Samples, Target, initialize_scaled};
 
 /// A config made concrete: the model before training, what it learns from, what is held out.
 #[derive(Debug)]
@@ -56,7 +56,17 @@ impl Problem {
             TargetConfig::Hamiltonian(hamiltonian) => {
                 let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
                 let (beta, anneal) = (hamiltonian.beta(), config.train.anneal);
-                let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal };
+                let samples = match &config.train.samples {
+                    Some((file, weight)) => {
+                        let rows = rows(file, energy.dim())?;
+                        let bytes = rows.iter().flat_map(|x| x.to_le_bytes());
+                        let sum = fnv_onto(FNV_START, bytes);
+                        checksum = format!("\n[samples]\nchecksum = \"{sum:016x}\"\n");
+                        Some(Samples { rows: rows.into(), weight: *weight })
+                    }
+                    None => None,
+                };
+                let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal, samples };
                 (energy.shape(), target, Vec::new(), Some((energy, hamiltonian.clone())))
             }
             TargetConfig::Data {
@@ -64,15 +74,20 @@ impl Problem {
                 validation,
                 shape,
                 standardize,
+                columns,
                 context: given,
                 bounds,
                 integers,
+                circles,
+                simplex,
                 stream,
             } => {
                 let domain = config.model.family.domain();
                 let dim = shape.as_ref().map(|s| s.iter().product());
+                let own_kinds = OwnKinds { integers, circles };
                 let wanted = Wanted {
                     path: file,
+                    columns,
                     context: given,
                     dim: match domain {
                         Domain::Each(kinds) => Some(dim.unwrap_or(kinds.len())),
@@ -83,9 +98,10 @@ impl Problem {
                     kept: config.model.family.keeps_units(),
                     support: config.model.family.support(),
                     bounds,
-                    integers: config.model.family.has_own_units().then_some(&integers[..]),
+                    parts: simplex.as_ref(),
+                    own: config.model.family.has_own_units().then_some(own_kinds),
                     stream: *stream,
-                    validation: *validation,
+                    validation,
                     seed: config.train.seed,
                 };
                 let table = Table::read(&wanted)?;
@@ -115,6 +131,14 @@ impl Problem {
         .map_err(|e| wrong(&e))?;
         let arithmetic = if config.model.plain { Arithmetic::Plain } else { Arithmetic::Fused };
         description.validate().map_err(|e| wrong(&e))?;
+        if let Description::Flow(flow) = &description
+            && let BaseSpec::Product(_) = flow.base
+            && let (Target::Data { rows }, Some(file)) = (&target, config.target.file())
+        {
+            let rows = rows.in_memory(description.dim() + context)?;
+            lie_where_noise_goes(flow, [&rows, &validation])
+                .map_err(|message| Error::input(file, message))?;
+        }
         // The weights, and twice as numbers in a row while they are set.
         affordable("[model]", 3 * 4 * description.parameters() as u128)?;
         let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
@@ -176,6 +200,36 @@ impl Problem {
     /// The same of this row.
     pub fn ln_scale_of(&self, row: &[f32]) -> f64 {
         self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(row))
+    }
+}
+
+/// Whether rows lie where a flow brings noise of several kinds; of one kind, the reader has seen to it.
+///
+/// # Errors
+/// One does not.
+fn lie_where_noise_goes(flow: &FlowSpec, rows: [&[f32]; 2]) -> std::result::Result<(), String> {
+    let supports = flow.supports();
+    let width = supports.len() + flow.context;
+    for row in rows.into_iter().flat_map(|rows| rows.chunks_exact(width)) {
+        let mut each = row.iter().zip(&supports).enumerate();
+        if let Some((d, (x, support))) = each.find(|(_, (x, support))| !support.contains(**x)) {
+            let column = d + 1;
+            return Err(format!(
+                "coordinate {column} of a row: found {x}, expected a value of {support}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Rows of a file, as they are.
+fn rows(file: &Path, dim: usize) -> Result<Vec<f32>> {
+    let mut reader = Reader::open(file, Some(dim), Domain::Uniform(Kind::Real))?;
+    let mut rows = reader.room()?;
+    while reader.next_rows(1 << 12, &mut rows)? > 0 {}
+    match rows.is_empty() {
+        true => Err(Error::input(file, "has no rows")),
+        false => Ok(rows),
     }
 }
 

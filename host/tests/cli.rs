@@ -7,6 +7,8 @@ mod arrays;
 mod bounds;
 #[path = "cli/categories.rs"]
 mod categories;
+#[path = "cli/circles.rs"]
+mod circles;
 #[path = "cli/conditional.rs"]
 mod conditional;
 #[path = "cli/configs.rs"]

@@ -513,6 +513,8 @@ fn transforms(device: &Device) {
         (closed(4, 2.1, Tails::Circular), coupling(12)),
         (closed(2, 2.1, Tails::Circular), autoregressive(6)),
         (closed(4, 2.1, Tails::HalfTurn), coupling(11)),
+        (closed(4, 2.1, Tails::Free), coupling(13)),
+        (closed(4, 1.6, Tails::Free), autoregressive(13)),
         (clipped(2, 2.1, Tails::HalfTurn, 1e-2), autoregressive(5)),
         (clipped(5, 3.0, Tails::Linear, 1e-3), coupling(14)),
         (clipped(2, 1.7, Tails::Linear, 0.1), autoregressive(5)),
@@ -723,7 +725,8 @@ fn gaussian(device: &Device) {
     let mut p = program(1, 1);
     let (sz, sd) = (p.slot(dim), p.slot(dim));
     let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
-    let gaussian = Gaussian { base: Base { dim, z: sz, log_q, draw: true } };
+    let base = Base { dim, z: sz, log_q, draw: true, word: 0, adds: false };
+    let gaussian = Gaussian { base };
     p.forward.push(Box::new(gaussian));
     p.backward.push(Box::new(GaussianBackward { gaussian, gradients: [coefficient_slot, sd] }));
     let inputs = [(coefficient_slot, coefficient.clone())];

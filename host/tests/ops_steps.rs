@@ -9,16 +9,19 @@ use std::sync::Arc;
 use ops_common::models::*;
 use ops_common::*;
 use pushforward::activation::AnyActivation;
-use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
+use pushforward::base::{
+    MixtureSpec, NormalSpec, ProductSpec, TruncatedNormalSpec, UniformSpec, VonMisesSpec,
+};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
-    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec,
+    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, LayerSpec, Model, PlainBaseSpec, Symmetry, UnivariateSpec,
+    preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec};
@@ -27,8 +30,8 @@ use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSp
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
 use pushforward_host::energy::{DoubleWell, Energy, Phi4, Ring2d};
-use pushforward_host::ops::{Add, Layout, LossKind, Program, Words};
-use pushforward_host::train::{Fusing, Gradient, Objective, Target};
+use pushforward_host::ops::{Add, Layout, LossKind, Program, Words, picked};
+use pushforward_host::train::{Fusing, Gradient, Objective, Samples, Target};
 use pushforward_oracle::Oracle;
 
 const PATH: Objective = Objective { gradient: Gradient::Path, alpha: 1.0 };
@@ -115,7 +118,8 @@ fn free_energy_gradient_of_a_flow(device: &Device) {
         (flow(6, &[], true), Arc::new(Phi4::new([2, 3], -4.0, 8.0).unwrap())),
     ] {
         let model = model(description.clone());
-        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let target =
+            Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, description.dim()));
         assert_close(&format!("{} {}", device.kind(), energy.name()), &found, &expected, 1e-5);
@@ -125,7 +129,8 @@ fn free_energy_gradient_of_a_flow(device: &Device) {
 /// The path gradient is the total one without the slopes of ln q at samples that stay where they are.
 fn path_gradients_have_no_score(device: &Device) {
     let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
-    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    let target =
+        Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
     for description in [flow(4, &[6, 5], true), nsf(4, &[7], true), among(LuSpec {}.into())] {
         let model = model(description.clone());
         let (z, found) = gradient_of(device, &model, &target, PATH, SAMPLES);
@@ -150,10 +155,54 @@ fn path_gradients_have_no_score(device: &Device) {
     assert!(message.contains("gradient: found path, expected total"), "{message}");
 }
 
+/// Of the free energy and the likelihood of samples beside it.
+fn gradients_of_both_divergences(device: &Device) {
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let rows = numbers(4 * 50, 1.5, 4);
+    let beside = Samples { rows: rows.clone().into(), weight: 0.6 };
+    let target = Target::Energy {
+        energy: Arc::clone(&energy),
+        beta: 0.9,
+        anneal: None,
+        samples: Some(beside),
+    };
+    for description in [flow(4, &[6, 5], true), among(LuSpec {}.into())] {
+        let model = model(description.clone());
+        let taken: Vec<Vec<f64>> = (0..BATCH as u64)
+            .map(|c| picked(step().key, c, 50) as usize)
+            .map(|row| f64s(&rows[4 * row..][..4]))
+            .collect();
+        let forward = likelihood_slopes(&model, &taken);
+        for objective in [Objective::default(), PATH] {
+            let (z, found) = gradient_of(device, &model, &target, objective, SAMPLES);
+            let z = samples(&z, 4);
+            let mut expected = free_energy_slopes(&model, &*energy, &z);
+            if objective == PATH {
+                let oracle = Oracle::new(&model);
+                let x: Vec<Vec<f64>> = z.iter().map(|z| oracle.to_data(&[], z).0).collect();
+                let score = likelihood_slopes(&model, &x);
+                expected.iter_mut().zip(score).for_each(|(total, score)| *total += score);
+            }
+            expected.iter_mut().zip(&forward).for_each(|(total, own)| *total += 0.6 * own);
+            let what = format!("{} {objective:?}", device.kind());
+            assert_close(&what, &found, &expected, 2e-5);
+        }
+    }
+    let found = pushforward_host::train::step_program(
+        &maf(4, &[9], Direction::Sampling, true),
+        &target,
+        Objective::default(),
+        Fusing::On,
+    );
+    let message = found.unwrap_err().to_string();
+    assert!(message.contains("samples: found some, expected none"), "{message}");
+}
+
 /// Rényi's bound of a batch, through its samples.
 fn gradients_of_renyis_bound(device: &Device) {
     let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
-    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    let target =
+        Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
     for (alpha, description) in [
         (0.5, flow(4, &[6, 5], true)),
         (0.0, nsf(4, &[7], true)),
@@ -222,7 +271,8 @@ fn gradients_of_layers_among_others(device: &Device) {
         let what = format!("{} {layer:?}", device.kind());
         assert_close(&format!("{what} data"), &found, &expected, 1e-5);
         let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
-        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let target =
+            Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
@@ -317,6 +367,19 @@ fn gradients_of_tables(device: &Device) {
         }
         agrees_on_rows(device, &model, rows);
     }
+    // A network reads two numbers of each value where one is on a circle.
+    let columns = vec![
+        Column::circle(-3.0, 3.0),
+        Column::real(0.5, 0.75),
+        Column::circle(-4.0, 5.0),
+        Column::integers(0.0, 0.5),
+    ];
+    for components in [2, 5] {
+        let model = model(preset::table(columns.clone(), components, &[9, 8], true));
+        let mut rows = numbers(4 * 50, 3.0, 4);
+        rows.iter_mut().skip(3).step_by(4).for_each(|x| *x = x.round());
+        agrees_on_rows(device, &model, rows);
+    }
 }
 
 fn gradients_of_activations(device: &Device) {
@@ -379,7 +442,8 @@ fn gradients_of_direct_terms(device: &Device) {
         assert_close(&format!("{what} data"), &found, &expected, 1e-5);
         let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
         let model = with(Direction::Sampling);
-        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let target =
+            Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
         let (z, found) = gradient(device, &model, &target, SAMPLES);
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
@@ -397,6 +461,8 @@ fn gradients_of_other_bases(device: &Device) {
     let closed = |tails, bound| RationalQuadraticSpec::linear(6, bound).with_tails(tails).into();
     let on_box = BaseSpec::from(UniformSpec { bound: 4.0 });
     let on_circle = |concentration| BaseSpec::from(VonMisesSpec { concentration });
+    let product =
+        |first: PlainBaseSpec, rest| BaseSpec::from(ProductSpec { coordinates: 3, first, rest });
     let pi = std::f32::consts::PI;
     let cases = [
         (on_box.clone(), SPLINE, 3.9),
@@ -404,6 +470,18 @@ fn gradients_of_other_bases(device: &Device) {
         (on_box.clone(), closed(Tails::Circular, 4.0), 3.9),
         (on_circle(1.7), closed(Tails::Circular, pi), 3.1),
         (on_circle(0.2), closed(Tails::Circular, pi), 3.1),
+        (product(UniformSpec { bound: 4.0 }.into(), NormalSpec {}.into()), SPLINE, 3.9),
+        (
+            product(NormalSpec {}.into(), UniformSpec { bound: 4.0 }.into()),
+            closed(Tails::Free, 4.0),
+            3.9,
+        ),
+        (TruncatedNormalSpec { bound: 4.0 }.into(), closed(Tails::Box, 4.0), 3.9),
+        (
+            product(NormalSpec {}.into(), VonMisesSpec { concentration: 1.7 }.into()),
+            closed(Tails::Linear, 3.0),
+            3.1,
+        ),
     ];
     let same: fn(Description) -> Description = |flow| flow;
     let angles: fn(Description) -> Description = |flow| periodic(flow, 4.0);
@@ -422,7 +500,8 @@ fn gradients_of_other_bases(device: &Device) {
         assert_close(&format!("{what} data"), &found, &expected, 2e-5);
         let sampling = model(from_base(base, map, Direction::Sampling));
         let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
-        let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+        let target =
+            Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
         let (z, found) = gradient(device, &sampling, &target, SAMPLES);
         let expected = free_energy_slopes(&sampling, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 2e-5);
@@ -457,7 +536,27 @@ fn gradients_of_bounded_flows(device: &Device) {
     let expected = likelihood_slopes(&model, &samples(&x, 4));
     assert_close(&format!("{} data", device.kind()), &found, &expected, 2e-5);
     let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
-    let target = Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None };
+    let target =
+        Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
+    let (z, found) = gradient(device, &model, &target, SAMPLES);
+    let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
+    assert_close(&format!("{} energy", device.kind()), &found, &expected, 2e-5);
+}
+
+/// A flow of which some coordinates are parts of a whole.
+fn gradients_of_parts(device: &Device) {
+    let parts = vec![true, false, true, true];
+    let layers = [
+        preset::coupling([true, false, true, false], &[7], AFFINE),
+        preset::coupling([false, true, false, true], &[6], AFFINE),
+        SimplexSpec { parts, total: 10.0 }.into(),
+    ];
+    let model = model(preset::flow(&[4], layers, false));
+    let rows = numbers(4 * 50, 3.0, 5).into_iter().map(|x| 0.1 + x.abs()).collect();
+    agrees_on_rows(device, &model, rows);
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let target =
+        Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
     let (z, found) = gradient(device, &model, &target, SAMPLES);
     let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
     assert_close(&format!("{} energy", device.kind()), &found, &expected, 2e-5);
@@ -518,6 +617,7 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
         energy: Arc::new(Ring2d::new()),
         beta: f64::from(step().beta),
         anneal: None,
+        samples: None,
     };
     let sinh: UnivariateSpec = SinhSpec { bound: 2.0 }.into();
     let autoregressive = |fast| {
@@ -656,7 +756,8 @@ fn steps_are_few_calls() {
 fn fused_steps_are_the_others(device: &Device) {
     let rows_given_three = Target::Data { rows: numbers(7 * 300, 2.0, 4).into() };
     let data = Target::Data { rows: numbers(4 * 300, 2.0, 4).into() };
-    let ring = Target::Energy { energy: Arc::new(Ring2d::new()), beta: 0.9, anneal: None };
+    let ring =
+        Target::Energy { energy: Arc::new(Ring2d::new()), beta: 0.9, anneal: None, samples: None };
     for (description, target) in [
         (flow(4, &[9, 8], true), &ring),
         (flow(4, &[300], true), &data),
@@ -700,7 +801,8 @@ fn others() -> Program {
 
 fn every_shader_is_valid() {
     let data = Target::Data { rows: vec![1.0; 24].into() };
-    let on = |energy: Arc<dyn Energy>| Target::Energy { energy, beta: 1.0, anneal: None };
+    let on =
+        |energy: Arc<dyn Energy>| Target::Energy { energy, beta: 1.0, anneal: None, samples: None };
     let programs: Vec<Program> = vec![
         step_program(&made(6, &[12], true, Symmetry::Z2), &ising([2, 3])),
         step_program(&made(6, &[12], true, Symmetry::Z2), &data),
@@ -754,8 +856,10 @@ fn main() -> ExitCode {
         gradients_of_conditional_models,
         gradients_of_other_bases,
         gradients_of_bounded_flows,
+        gradients_of_parts,
         path_gradients_have_no_score,
         gradients_of_renyis_bound,
+        gradients_of_both_divergences,
         gradients_of_mixtures,
         gradients_of_direct_terms,
         gradients_of_categories,

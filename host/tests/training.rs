@@ -72,6 +72,7 @@ fn training_agrees_across_devices(gpu: &Device) {
         energy: Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap()),
         beta: 1.0,
         anneal: Some(0.9),
+        samples: None,
     };
     let data = Target::Data { rows: numbers(2 * 500, 1.5, 4).into() };
     let new = |description| {
@@ -113,7 +114,12 @@ fn splines_learn_two_wells() {
         let kind = description.kind();
         let mut model = Model::new(description, Arithmetic::Fused).unwrap();
         initialize(&mut model, 1).unwrap();
-        let target = Target::Energy { energy: Arc::clone(&energy), beta: 1.0, anneal: Some(0.98) };
+        let target = Target::Energy {
+            energy: Arc::clone(&energy),
+            beta: 1.0,
+            anneal: Some(0.98),
+            samples: None,
+        };
         let mut trainer = Trainer::new(model, target, options(400), &cpu()).unwrap();
         let stats = trainer.step_block(400).unwrap();
         let kl = stats.loss + ln_z;
@@ -125,7 +131,12 @@ fn training_learns_the_small_ising_model() {
     let target = ising([4, 4]);
     let Target::Energy { energy, beta, .. } = &target else { unreachable!() };
     let ln_z = energy.ln_z(*beta).unwrap().value;
-    let target = Target::Energy { energy: Arc::clone(energy), beta: *beta, anneal: Some(0.98) };
+    let target = Target::Energy {
+        energy: Arc::clone(energy),
+        beta: *beta,
+        anneal: Some(0.98),
+        samples: None,
+    };
     let mut trainer = Trainer::new(small(), target, options(400), &cpu()).unwrap();
     let stats = trainer.step_block(400).unwrap();
     let kl = stats.loss + ln_z;
@@ -135,7 +146,12 @@ fn training_learns_the_small_ising_model() {
 fn annealing_arrives_half_way_for_any_budget() {
     let Target::Energy { energy, beta, .. } = ising([4, 4]) else { unreachable!() };
     for (steps, anneal) in [(1, 0.998), (2, 0.5), (40, 0.998), (41, 1.0 - 1e-9), (40, 1e-3)] {
-        let target = Target::Energy { energy: Arc::clone(&energy), beta, anneal: Some(anneal) };
+        let target = Target::Energy {
+            energy: Arc::clone(&energy),
+            beta,
+            anneal: Some(anneal),
+            samples: None,
+        };
         let options = TrainOptions { batch: 16, ..options(steps) };
         let mut trainer = Trainer::new(small(), target, options, &cpu()).unwrap();
         let betas: Vec<_> =
@@ -246,7 +262,7 @@ fn statistics_follow_their_formulas(device: &Device) {
 
 fn divergence_is_an_error_with_its_step(device: &Device) {
     let energy = Arc::new(Phi4::new([2, 2], -4.0, 8.0).unwrap());
-    let target = Target::Energy { energy, beta: 1.0, anneal: None };
+    let target = Target::Energy { energy, beta: 1.0, anneal: None, samples: None };
     let mut model = Model::new(flow(4, &[8], true), Arithmetic::Fused).unwrap();
     initialize(&mut model, 1).unwrap();
     let wild =
@@ -283,7 +299,7 @@ fn wrong_settings_are_errors() {
     let well = Arc::new(DoubleWell::new(0.0, -4.0, 1.0).unwrap());
     let (data, well) = (
         Target::Data { rows: vec![0.5; 16].into() },
-        Target::Energy { energy: well, beta: 1.0, anneal: None },
+        Target::Energy { energy: well, beta: 1.0, anneal: None, samples: None },
     );
     assert_eq!(
         wrong(autoregressive(Direction::Density), well.clone(), o.clone()),
@@ -313,8 +329,12 @@ fn wrong_settings_are_errors() {
     );
     let lopsided = Arc::new(DoubleWell::new(0.5, -4.0, 1.0).unwrap());
     assert!(
-        wrong(small(), Target::Energy { energy: lopsided, beta: 1.0, anneal: None }, o)
-            .contains("double_well")
+        wrong(
+            small(),
+            Target::Energy { energy: lopsided, beta: 1.0, anneal: None, samples: None },
+            o
+        )
+        .contains("double_well")
     );
 }
 

@@ -219,6 +219,12 @@ impl<L: Lanes, T: Weight> Kernel for Density<'_, '_, L, T> {
 }
 
 impl<T: Weight> Base for Mixture<'_, T> {
+    #[inline(always)]
+    fn blocks(&self, dim: usize) -> Option<u32> {
+        // One word is the component's.
+        Some(dim.saturating_add(1).div_ceil(2) as u32)
+    }
+
     fn fits(&self, dim: usize) -> bool {
         self.weights.len() == self.components * (1 + 2 * dim)
     }

@@ -5,6 +5,8 @@
 
 pub mod mixture;
 mod normal;
+pub mod product;
+pub mod truncated_normal;
 mod uniform;
 pub mod von_mises;
 
@@ -14,6 +16,12 @@ pub use mixture::MixtureSpec;
 pub use normal::Normal;
 #[cfg(feature = "model")]
 pub use normal::NormalSpec;
+pub use product::Product;
+#[cfg(feature = "model")]
+pub use product::ProductSpec;
+pub use truncated_normal::TruncatedNormal;
+#[cfg(feature = "model")]
+pub use truncated_normal::TruncatedNormalSpec;
 pub use uniform::Uniform;
 #[cfg(feature = "model")]
 pub use uniform::UniformSpec;
@@ -40,6 +48,8 @@ pub trait Base {
     fn fits(&self, _: usize) -> bool {
         true
     }
+    /// Blocks of two noise words that a draw of `dim` coordinates takes, if these are always as many.
+    fn blocks(&self, dim: usize) -> Option<u32>;
     /// Draws a tile of noise into `z`, one value a coordinate.
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]);
     /// Adds ln p(z) (nats) to `log_prob`.

@@ -19,6 +19,11 @@ pub struct Normal;
 
 impl Base for Normal {
     #[inline(always)]
+    fn blocks(&self, dim: usize) -> Option<u32> {
+        Some(dim.div_ceil(2) as u32)
+    }
+
+    #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         for (d, z) in z.iter_mut().enumerate() {
             *z = draws.words(lanes, d as u32);

@@ -49,6 +49,11 @@ fn log_density(bound: f32) -> f32 {
 
 impl Base for Uniform {
     #[inline(always)]
+    fn blocks(&self, dim: usize) -> Option<u32> {
+        Some(dim.div_ceil(2) as u32)
+    }
+
+    #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         for (d, z) in z.iter_mut().enumerate() {
             *z = draws.words(lanes, d as u32);

@@ -185,6 +185,11 @@ impl<L: Lanes, N: Noise> Kernel for Draw<'_, '_, '_, L, N> {
 }
 
 impl Base for VonMises {
+    /// As many as attempts are made.
+    fn blocks(&self, _: usize) -> Option<u32> {
+        None
+    }
+
     #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
         lanes.call(Draw { base: self, lanes, draws, z });

@@ -1,5 +1,5 @@
-//! The conditional of a column of a table, a real number or an integer: a mixture of logistic
-//! distributions.
+//! The conditional of a column of a table, a real number, an integer or a point of a circle: a mixture of
+//! logistic distributions.
 //!
 //! A column is brought to units of its own, `y = (x − location) / scale`, from the line of its
 //! [`Bound`] if it has one. A site of `M` components has `3 M` outputs of the network: logits `a_k`, then
@@ -24,13 +24,26 @@
 //! same probability from below (Theis, van den Oord & Bethge 2016, arXiv:1511.01844). A value that is no
 //! integer, or beyond its bounds, scores −∞.
 //!
+//! A *circle* is cut open at its ends, which are one point; its units are those in which it runs from −π to
+//! π. A component is the logistic distribution of the shorter way from its mean, cut off where the ways
+//! round either side meet:
+//!
+//! ```text
+//! p(y) = Σ_k w_k σ′(d_k / s_k) / (s_k tanh(π / 2 s_k))      d_k = y − μ_k − 2π round((y − μ_k) / 2π)
+//! ```
+//!
+//! which is normalised for any s, continuous everywhere, and uniform for large s. Networks read such a value
+//! as its cosine and sine, so nothing shows where the circle was cut; other values of a table with a circle
+//! then have a second input, 0.
+//!
 //! All parameters zero is a distribution of about the mean 0 and the deviation 1, of components that
 //! training can tell apart.
 //!
 //! # Drawing
 //! One word picks the component as `categorical` does, another is the quantile of the logistic
 //! distribution: its top bit is the sign, the other 31, as an integer `v`, the tail `t = (v + ½)/2³²` of
-//! `ln t − ln(1 − t)`. An integer is the nearest one. The value is drawn first and scored then, by the very
+//! `ln t − ln(1 − t)`; on a circle `tanh(π / 2s)` of the quantiles are left, those of the middle. An integer
+//! is the nearest one. The value is drawn first and scored then, by the very
 //! numbers that the word was compared with, so the path and the score of the row have the same bits,
 //! also where columns are real.
 
@@ -40,6 +53,8 @@ use alloc::format;
 use alloc::string::String;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
+
+use core::f32::consts::{PI, TAU};
 
 use super::Conditional;
 use super::categorical::{is, ln, number, pick, table};
@@ -66,18 +81,30 @@ pub const SCALE_SHIFT: f32 = -1.0;
 /// What no term of a sum of probabilities is below (nats).
 const LEAST: f32 = -1e30;
 
+/// What values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Real numbers.
+    Real,
+    /// Integers.
+    Integer,
+    /// Points of a circle.
+    Circle,
+}
+
 /// A column; see the module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
-    /// Whether its values are integers.
-    pub integer: bool,
+    /// What its values are.
+    pub values: Values,
     /// The middle of its values, on their line.
     pub location: f32,
-    /// The width of their distribution.
+    /// The width of their distribution; of a circle its radius.
     pub scale: f32,
-    /// What they are greater than, if they are real, or their least if they are integers; −∞ for none.
+    /// What they are greater than, if they are real, their least if they are integers, and where a circle
+    /// begins; −∞ for none.
     pub lower: f32,
-    /// What they are less than, or their largest; ∞ for none.
+    /// What they are less than, or their largest, and where a circle ends; ∞ for none.
     pub upper: f32,
 }
 
@@ -90,12 +117,18 @@ impl Column {
     /// Real numbers without bounds.
     pub const fn real(location: f32, scale: f32) -> Self {
         let (lower, upper) = (f32::NEG_INFINITY, f32::INFINITY);
-        Self { integer: false, location, scale, lower, upper }
+        Self { values: Values::Real, location, scale, lower, upper }
     }
 
     /// Integers without bounds.
     pub const fn integers(location: f32, scale: f32) -> Self {
-        Self { integer: true, ..Self::real(location, scale) }
+        Self { values: Values::Integer, ..Self::real(location, scale) }
+    }
+
+    /// A circle of which these are one point.
+    pub const fn circle(lower: f32, upper: f32) -> Self {
+        let (location, scale) = (0.5 * lower + 0.5 * upper, (upper - lower) / TAU);
+        Self { values: Values::Circle, location, scale, lower, upper }
     }
 
     /// The same with these bounds, −∞ and ∞ for none.
@@ -112,21 +145,26 @@ impl Column {
     /// The bounds of its real numbers, if it has any.
     #[inline(always)]
     pub fn bound(&self) -> Option<Bound> {
-        if self.integer { None } else { Bound::of(self.lower, self.upper) }
+        match self.values {
+            Values::Real => Bound::of(self.lower, self.upper),
+            Values::Integer | Values::Circle => None,
+        }
     }
 
     /// The value at `y`.
     #[inline(always)]
     fn value<S: Simd>(&self, s: S, y: S::F) -> S::F {
+        let y = if self.values == Values::Circle { shorter(s, y) } else { y };
         let x = s.add(s.splat(self.location), s.mul(s.splat(self.scale), y));
-        if self.integer {
-            let [least, most] = self.ends().map(|end| s.splat(end));
-            let x = s.select(s.lt(least, x), x, least);
-            return math::round(s, s.select(s.lt(x, most), x, most));
-        }
-        match self.bound() {
-            None => x,
-            Some(bound) => bound.sampling(s, x).0,
+        let within = |[least, most]: [f32; 2]| {
+            let x = s.select(s.lt(s.splat(least), x), x, s.splat(least));
+            s.select(s.lt(x, s.splat(most)), x, s.splat(most))
+        };
+        match (self.values, self.bound()) {
+            (Values::Integer, _) => math::round(s, within(self.ends())),
+            (Values::Circle, _) => within([self.lower, self.upper]),
+            (Values::Real, None) => x,
+            (Values::Real, Some(bound)) => bound.sampling(s, x).0,
         }
     }
 
@@ -147,6 +185,18 @@ impl Column {
 pub struct Logistics<'a> {
     components: usize,
     columns: &'a [Column],
+    inputs: usize,
+}
+
+/// What a network has to read of each value.
+const fn inputs_of(mut columns: &[Column]) -> usize {
+    while let Some((column, rest)) = columns.split_first() {
+        if matches!(column.values, Values::Circle) {
+            return 2;
+        }
+        columns = rest;
+    }
+    1
 }
 
 impl<'a> Logistics<'a> {
@@ -154,8 +204,15 @@ impl<'a> Logistics<'a> {
     /// values and no panic.
     #[doc(hidden)]
     pub const fn trusted(components: usize, columns: &'a [Column]) -> Self {
-        Self { components, columns }
+        Self { components, columns, inputs: inputs_of(columns) }
     }
+}
+
+/// The shorter way round to the same point: what differs from `y` by whole turns and is nearest to 0.
+#[inline(always)]
+fn shorter<S: Simd>(s: S, y: S::F) -> S::F {
+    let turns = math::round(s, s.mul(y, s.splat(1.0 / TAU)));
+    s.sub(y, s.mul(turns, s.splat(TAU)))
 }
 
 /// μ and ln s of a component, from its offset and its parameters.
@@ -172,6 +229,26 @@ fn logistic<S: Simd>(s: S, word: S::U) -> S::F {
     let tail = s.mul(s.add(v, s.splat(0.5)), s.splat(1.0 / 4_294_967_296.0));
     let z = s.sub(math::ln(s, tail), math::log1p(s, s.sub(s.splat(0.0), tail)));
     // Below zero or zero; the word's sign makes it positive.
+    s.from_bits(s.xor(s.bits(z), s.and(word, s.splat_u(0x8000_0000))))
+}
+
+/// The same, in units of a scale whose inverse is given, held to the half circles on both sides.
+#[inline(always)]
+fn on_circle<S: Simd>(s: S, word: S::U, inverse: S::F) -> S::F {
+    let way = s.mul(inverse, s.splat(PI));
+    let left = math::tanh(s, s.mul(way, s.splat(0.5)));
+    let all = s.splat_u(0x7fff_ffff);
+    let v = s.and(word, all);
+    let half = |v| s.add(s.i32_to_float(v), s.splat(0.5));
+    // The part of the quantiles between the value and its mirror image, and that beyond one of them.
+    let centre = s.mul(half(s.xor(v, all)), s.splat(1.0 / 2_147_483_648.0));
+    let tail = s.mul(half(v), s.splat(1.0 / 4_294_967_296.0));
+    let centre = s.mul(centre, left);
+    let tail = s.add(math::sigmoid(s, s.sub(s.splat(0.0), way)), s.mul(tail, left));
+    let small = s.lt(centre, s.splat(0.5));
+    let below = math::log1p(s, s.sub(s.splat(0.0), s.select(small, centre, s.splat(0.5))));
+    let below = s.select(small, below, math::ln(s, s.add(tail, tail)));
+    let z = s.sub(below, math::log1p(s, centre));
     s.from_bits(s.xor(s.bits(z), s.and(word, s.splat_u(0x8000_0000))))
 }
 
@@ -211,7 +288,12 @@ impl<L: Lanes> Kernel for Run<'_, L> {
                     mean = s.select(is(s, which, k), own_mean, mean);
                     log_scale = s.select(is(s, which, k), own_scale, log_scale);
                 }
-                let step = s.mul(math::exp(s, log_scale), logistic(s, quantile));
+                let step = if column.values == Values::Circle {
+                    on_circle(s, quantile, math::exp(s, s.sub(zero, log_scale)))
+                } else {
+                    logistic(s, quantile)
+                };
+                let step = s.mul(math::exp(s, log_scale), step);
                 s.store(column.value(s, s.add(mean, step)), value);
             }
             let Some(log_prob) = &mut log_prob else { continue };
@@ -257,9 +339,15 @@ impl<F: Copy> Score<F> {
     #[inline(always)]
     pub fn of<S: Simd<F = F>>(s: S, column: Column, x: F) -> Self {
         let (zero, one, outside) = (s.splat(0.0), s.splat(1.0), s.splat(f32::NEG_INFINITY));
-        if !column.integer {
+        if column.values != Values::Integer {
             let (y, slope) = column.place(s, x);
             let more = s.sub(slope, s.splat(math::ln(Scalar, column.scale)));
+            let more = if column.values == Values::Circle {
+                let more = s.select(s.lt(x, s.splat(column.lower)), outside, more);
+                s.select(s.lt(s.splat(column.upper), x), outside, more)
+            } else {
+                more
+            };
             return Self { column, at: [y, y], last: [zero; 2], more };
         }
         let [least, most] = column.ends().map(|end| s.splat(end));
@@ -273,16 +361,31 @@ impl<F: Copy> Score<F> {
         Self { column, at, last, more }
     }
 
+    /// The ways from a component's mean, in units of its scale.
+    #[inline(always)]
+    pub fn ways<S: Simd<F = F>>(&self, s: S, mean: F, inverse: F) -> [F; 2] {
+        self.at.map(|y| {
+            let way = s.sub(y, mean);
+            let circle = self.column.values == Values::Circle;
+            s.mul(if circle { shorter(s, way) } else { way }, inverse)
+        })
+    }
+
     /// ln of what a component gives to it (nats).
     #[inline(always)]
     pub fn term<S: Simd<F = F>>(&self, s: S, mean: F, log_scale: F) -> F {
         let (zero, one) = (s.splat(0.0), s.splat(1.0));
         let inverse = math::exp(s, s.sub(zero, log_scale));
-        let [a, b] = self.at.map(|y| s.mul(s.sub(y, mean), inverse));
-        if !self.column.integer {
+        let [a, b] = self.ways(s, mean, inverse);
+        if self.column.values != Values::Integer {
             let size = math::abs(s, a);
             let bend = math::softplus(s, s.sub(zero, size));
-            return s.sub(s.sub(zero, log_scale), s.add(size, s.add(bend, bend)));
+            let term = s.sub(s.sub(zero, log_scale), s.add(size, s.add(bend, bend)));
+            if self.column.values == Values::Real {
+                return term;
+            }
+            let left = math::tanh(s, s.mul(inverse, s.splat(0.5 * PI)));
+            return s.sub(term, math::ln(s, left));
         }
         // 1 − e⁻ʷ = 2 t/(1 + t) with t = tanh(w/2), of the cell's width w.
         let half = s.mul(s.div(s.splat(0.5), s.splat(self.column.scale)), inverse);
@@ -314,7 +417,7 @@ impl Conditional for Logistics<'_> {
 
     #[inline(always)]
     fn inputs(&self) -> usize {
-        1
+        self.inputs
     }
 
     #[inline(always)]
@@ -355,17 +458,30 @@ impl Conditional for Logistics<'_> {
     #[inline(always)]
     fn enter<L: Lanes>(&self, lanes: L, site: usize, value: &L::V, inputs: &mut [L::V]) {
         let s = lanes.s();
-        let (Some(column), Some(input)) = (self.columns.get(site), inputs.first_mut()) else {
+        let (Some(column), Some((input, more))) =
+            (self.columns.get(site), inputs.split_first_mut())
+        else {
             return;
         };
-        for (input, value) in input.as_mut().iter_mut().zip(value.as_ref()) {
-            s.store(column.place(s, s.load(value)).0, input);
+        for (r, (input, value)) in input.as_mut().iter_mut().zip(value.as_ref()).enumerate() {
+            let y = column.place(s, s.load(value)).0;
+            let Some(second) = more.first_mut().and_then(|more| more.as_mut().get_mut(r)) else {
+                s.store(y, input);
+                continue;
+            };
+            let [first, other] = match column.values {
+                Values::Circle => math::cos_sin_pi(s, s.mul(y, s.splat(1.0 / PI))),
+                Values::Real | Values::Integer => [y, s.splat(0.0)],
+            };
+            s.store(first, input);
+            s.store(other, second);
         }
     }
 }
 
 /// `{"kind": "logistics", "components": M, "columns": […]}`, a [`Column`] for each site: `{"location": m,
-/// "scale": s}`, with `"integer": true` if it is one, and `"lower"` and `"upper"` where it has bounds.
+/// "scale": s}`, with `"integer": true` if it is one, and `"lower"` and `"upper"` where it has bounds; or
+/// `{"circle": true, "lower": a, "upper": b}`.
 #[cfg(feature = "model")]
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -383,8 +499,12 @@ pub struct LogisticsSpec {
 struct Written {
     #[serde(default, skip_serializing_if = "crate::model::is_false")]
     integer: bool,
-    location: f32,
-    scale: f32,
+    #[serde(default, skip_serializing_if = "crate::model::is_false")]
+    circle: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lower: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -394,21 +514,35 @@ struct Written {
 #[cfg(feature = "model")]
 impl serde::Serialize for Column {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Column { integer, location, scale, lower, upper } = *self;
+        let Column { values, location, scale, lower, upper } = *self;
+        let (integer, circle) = (values == Values::Integer, values == Values::Circle);
+        let unit = |x: f32| (!circle).then_some(x);
+        let (location, scale) = (unit(location), unit(scale));
         let some = |x: f32| x.is_finite().then_some(x);
         let (lower, upper) = (some(lower), some(upper));
-        Written { integer, location, scale, lower, upper }.serialize(serializer)
+        Written { integer, circle, location, scale, lower, upper }.serialize(serializer)
     }
 }
 
 #[cfg(feature = "model")]
 impl<'de> serde::Deserialize<'de> for Column {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { integer, location, scale, lower, upper } =
+        let Written { integer, circle, location, scale, lower, upper } =
             Written::deserialize(deserializer)?;
         let lower = lower.unwrap_or(f32::NEG_INFINITY);
         let upper = upper.unwrap_or(f32::INFINITY);
-        Ok(Self { integer, location, scale, lower, upper })
+        let missing = serde::de::Error::missing_field;
+        if circle {
+            if integer || location.is_some() || scale.is_some() {
+                let message = "a circle has `lower` and `upper`, and nothing else";
+                return Err(serde::de::Error::custom(message));
+            }
+            return Ok(Self::circle(lower, upper));
+        }
+        let location = location.ok_or_else(|| missing("location"))?;
+        let scale = scale.ok_or_else(|| missing("scale"))?;
+        let own = if integer { Self::integers } else { Self::real };
+        Ok(own(location, scale).between(lower, upper))
     }
 }
 
@@ -416,7 +550,11 @@ impl<'de> serde::Deserialize<'de> for Column {
 impl Column {
     /// Notes what is wrong with it.
     fn check(&self, faults: &mut Faults) {
-        let Column { integer, location, scale, lower, upper } = *self;
+        let Column { values, location, scale, lower, upper } = *self;
+        if values == Values::Circle && !(lower.is_finite() && upper.is_finite()) {
+            faults.wrong("upper", upper, "a circle with two ends");
+            return;
+        }
         if !location.is_finite() {
             faults.wrong("location", location, "a finite number");
         }
@@ -425,11 +563,11 @@ impl Column {
         }
         let [least, most] = self.ends();
         let whole = |x: f32| x == x.trunc();
-        if !integer && !are_bounds(lower, upper) {
+        if values != Values::Integer && !are_bounds(lower, upper) {
             faults.wrong("upper", upper, format!("more than the lower bound, {lower}"));
         }
         // Nothing is less than NaN.
-        if integer && !(least < most && whole(least) && whole(most)) {
+        if values == Values::Integer && !(least < most && whole(least) && whole(most)) {
             let found = format!("integers from {lower} to {upper}");
             let expected = format!("two at least, between -{MAX_INTEGER} and {MAX_INTEGER}");
             faults.wrong("upper", found, expected);
@@ -437,15 +575,16 @@ impl Column {
     }
 
     fn source(&self) -> String {
-        let Column { integer, location, scale, lower, upper } = *self;
+        let Column { values, location, scale, lower, upper } = *self;
         let bound = |x: f32| match x {
             f32::NEG_INFINITY => "f32::NEG_INFINITY".into(),
             f32::INFINITY => "f32::INFINITY".into(),
             x => format!("{x:?}"),
         };
         let (lower, upper) = (bound(lower), bound(upper));
+        let path = "engine::conditional::logistics";
         format!(
-            "engine::conditional::logistics::Column {{ integer: {integer}, location: {location:?}, \
+            "{path}::Column {{ values: {path}::Values::{values:?}, location: {location:?}, \
              scale: {scale:?}, lower: {lower}, upper: {upper} }}"
         )
     }
@@ -478,7 +617,7 @@ impl ConditionalPart for LogisticsSpec {
     }
 
     fn source(&self, sources: &mut Sources) -> Source {
-        sources.code("conditional logistics", 6);
+        sources.code("conditional logistics", 10);
         sources.table(3 + 5 * self.columns.len());
         let columns: Vec<_> = self.columns.iter().map(Column::source).collect();
         let (ty, columns) = ("engine::conditional::Logistics", columns.join(", "));
@@ -499,6 +638,7 @@ mod tests {
 
     const REAL: Column = Column::real(3.0, 2.0);
     const INTEGERS: Column = Column::integers(3.0, 2.0);
+    const HOURS: Column = Column::circle(-3.0, 21.0);
 
     fn outputs(components: usize, seed: u32) -> Vec<f32> {
         let word = |i| block([seed, 7], [i, 0])[0];
@@ -563,7 +703,7 @@ mod tests {
     fn a_draw_is_scored_as_its_value_is() {
         let integer = INTEGERS.between(0.0, f32::INFINITY);
         let share = Column::real(0.2, 1.5).between(0.0, 1.0);
-        for column in [REAL, integer, share] {
+        for column in [REAL, integer, share, HOURS] {
             for i in 0..2000u32 {
                 let outputs = outputs(6, i);
                 let words = block([3, i], [5, 0]);
@@ -593,6 +733,77 @@ mod tests {
             .sum();
         // Of 12 degrees of freedom: beyond 39.1 once in 10⁴ seeds.
         assert!(chi2 < 39.1, "{chi2}: {counts:?}");
+    }
+
+    #[test]
+    fn a_circle_has_a_density_without_a_seam() {
+        let n = 4800;
+        for (seed, narrow) in [(3, 0.0), (4, 2.0), (5, -8.0), (6, -60.0)] {
+            let mut outputs = outputs(4, seed);
+            outputs[8..].iter_mut().for_each(|raw| *raw -= narrow);
+            let p = |i: u32| {
+                let x = -3.0 + 24.0 * (f64::from(i) + 0.5) / f64::from(n);
+                f64::from(run(HOURS, &outputs, None, x as f32).1).exp()
+            };
+            let mean = (0..n).map(p).sum::<f64>() / f64::from(n);
+            assert!((24.0 * mean - 1.0).abs() < 1e-4, "{narrow}: {mean}");
+            let [begin, end] = [-3.0, 21.0].map(|x| run(HOURS, &outputs, None, x).1);
+            assert!((begin - end).abs() < 1e-4, "{narrow}: {begin} {end}");
+        }
+        for x in [-3.001, 21.001, 1e30, -1e30] {
+            assert_eq!(run(HOURS, &outputs(4, 1), None, x).1, f32::NEG_INFINITY, "{x}");
+        }
+    }
+
+    #[test]
+    fn points_of_a_circle_are_drawn_as_often_as_they_score() {
+        const CELLS: u32 = 48;
+        for (seed, narrow) in [(7, 0.0), (8, 3.0), (9, -60.0)] {
+            let mut outputs = outputs(3, seed);
+            outputs[6..].iter_mut().for_each(|raw| *raw -= narrow);
+            let (n, mut counts) = (1 << 17, vec![0.0; CELLS as usize]);
+            for i in 0..n {
+                let (x, _) = run(HOURS, &outputs, Some(block([4, 2], [i, seed])), 0.0);
+                assert!((-3.0..=21.0).contains(&x), "{x}");
+                let cell = (x + 3.0) / 24.0 * CELLS as f32;
+                counts[(cell as usize).min(CELLS as usize - 1)] += 1.0;
+            }
+            let chi2: f64 = (0..CELLS)
+                .map(|cell| {
+                    // The mean density of the cell.
+                    let p = |i: u32| {
+                        let at = f64::from(32 * cell + i) + 0.5;
+                        let x = -3.0 + 24.0 * at / f64::from(32 * CELLS);
+                        f64::from(run(HOURS, &outputs, None, x as f32).1).exp()
+                    };
+                    let mean = (0..32).map(p).sum::<f64>() / 32.0;
+                    let expected = f64::from(n) * mean * 24.0 / f64::from(CELLS);
+                    let off: f64 = counts[cell as usize] - expected;
+                    off * off / (expected + 1e-3)
+                })
+                .sum();
+            // Of 47 degrees of freedom: beyond 91.3 once in 10⁴ seeds.
+            assert!(chi2 < 91.3, "{narrow}: {chi2} {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_reads_a_circle_as_a_point_of_the_plane() {
+        let lanes = Single::<Scalar, Plain>::new(Scalar);
+        let columns = [HOURS, REAL];
+        let part = Logistics::trusted(2, &columns);
+        assert_eq!(part.inputs(), 2);
+        let enter = |site, x| {
+            let mut inputs = [[[7.0f32]]; 2];
+            part.enter(lanes, site, &[[x]], &mut inputs);
+            inputs.map(|[[input]]| input)
+        };
+        let near =
+            |[a, b]: [f32; 2], [c, d]: [f32; 2]| (a - c).abs() < 1e-6 && (b - d).abs() < 1e-6;
+        // Noon of this clock is at 9.
+        assert!(near(enter(0, 9.0), [1.0, 0.0]) && near(enter(0, 15.0), [0.0, 1.0]));
+        assert!(near(enter(0, -3.0), enter(0, 21.0)));
+        assert_eq!(enter(1, 5.0), [1.0, 0.0]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod coupling;
 mod lu;
 mod permute;
 mod rotation;
+pub mod simplex;
 
 pub use affine::Affine;
 #[cfg(feature = "model")]
@@ -34,6 +35,9 @@ pub use permute::PermuteSpec;
 pub use rotation::Rotation;
 #[cfg(feature = "model")]
 pub use rotation::RotationSpec;
+pub use simplex::Simplex;
+#[cfg(feature = "model")]
+pub use simplex::SimplexSpec;
 
 /// Whether each number below `order.len()` is in `order` once.
 fn is_permutation(order: &[usize]) -> bool {

@@ -3,6 +3,8 @@
 //! A model that is read at run time goes through these enums, each with one `match`; a compiled model
 //! names its parts' types and never meets them.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use super::part::*;
@@ -93,6 +95,7 @@ catalogue! {
     Permute(layer::PermuteSpec, layer::Permute<'a>),
     Lu(layer::LuSpec, layer::Lu<'a>),
     Rotation(layer::RotationSpec, layer::Rotation<'a>),
+    Simplex(layer::SimplexSpec, layer::Simplex<'a>),
 }
 
 catalogue! {
@@ -138,15 +141,33 @@ descriptions! {
     Logistics(conditional::LogisticsSpec),
 }
 
-catalogue! {
-    /// The noise that a flow starts from; see [`crate::base`].
-    BaseSpec,
-    /// A base's kernel.
-    AnyBase<'a>, each_base:
+/// The noise that a flow starts from, and what a product may be made of: all but products.
+macro_rules! bases {
+    ($($variant:ident($describes:ty, $kernel:ty),)+) => {
+        catalogue! {
+            /// The noise that a flow starts from; see [`crate::base`].
+            BaseSpec,
+            /// A base's kernel.
+            AnyBase<'a>, each_base:
+            $($variant($describes, $kernel),)+
+            Product(base::ProductSpec, base::Product<AnyPlainBase<'a>, AnyPlainBase<'a>>),
+        }
+        catalogue! {
+            /// The noise of some of a flow's coordinates.
+            PlainBaseSpec,
+            /// Its kernel.
+            AnyPlainBase<'a>, each_plain_base:
+            $($variant($describes, $kernel),)+
+        }
+    };
+}
+
+bases! {
     Normal(base::NormalSpec, Normal),
     Uniform(base::UniformSpec, base::Uniform),
     Mixture(base::MixtureSpec, base::Mixture<'a>),
     VonMises(base::VonMisesSpec, base::VonMises),
+    TruncatedNormal(base::TruncatedNormalSpec, base::TruncatedNormal),
 }
 
 impl LayerPart for LayerSpec {
@@ -356,30 +377,41 @@ pub(super) trait WithConditional {
     fn with<C: Conditional>(self, conditional: C) -> Self::Output;
 }
 
-impl BasePart for BaseSpec {
-    type Built<'a> = AnyBase<'a>;
-    delegate! { each_base, BaseSpec:
-        fn check(dim: usize, faults: &mut Faults);
-        fn support() -> Support;
-        fn tensors(dim: usize, tensors: &mut Tensors);
-        fn pack(dim: usize, packer: &mut Packer<'_>);
-        fn source(dim: usize, sources: &mut Sources) -> Source;
-    }
-    fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> AnyBase<'a> {
-        each_base!(BaseSpec to AnyBase, self, part => part.build(dim, weights))
-    }
+/// The methods of a catalogue of bases.
+macro_rules! base_methods {
+    ($each:ident, $spec:ident, $any:ident) => {
+        impl BasePart for $spec {
+            type Built<'a> = $any<'a>;
+            delegate! { $each, $spec:
+                fn check(dim: usize, faults: &mut Faults);
+                fn support() -> Support;
+                fn supports(dim: usize) -> Vec<Support>;
+                fn tensors(dim: usize, tensors: &mut Tensors);
+                fn pack(dim: usize, packer: &mut Packer<'_>);
+                fn source(dim: usize, sources: &mut Sources) -> Source;
+            }
+            fn build<'a>(&'a self, dim: usize, weights: &'a [f32]) -> $any<'a> {
+                $each!($spec to $any, self, part => part.build(dim, weights))
+            }
+        }
+
+        impl Base for $any<'_> {
+            delegate! { $each, $any:
+                fn fits(dim: usize) -> bool;
+                #[inline(always)]
+                fn blocks(dim: usize) -> Option<u32>;
+            }
+            #[inline(always)]
+            fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
+                $each!($any, self, base => base.draw(lanes, draws, z));
+            }
+            #[inline(always)]
+            fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
+                $each!($any, self, base => base.log_prob(lanes, z, log_prob));
+            }
+        }
+    };
 }
 
-impl Base for AnyBase<'_> {
-    delegate! { each_base, AnyBase:
-        fn fits(dim: usize) -> bool;
-    }
-    #[inline(always)]
-    fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
-        each_base!(AnyBase, self, base => base.draw(lanes, draws, z));
-    }
-    #[inline(always)]
-    fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
-        each_base!(AnyBase, self, base => base.log_prob(lanes, z, log_prob));
-    }
-}
+base_methods!(each_base, BaseSpec, AnyBase);
+base_methods!(each_plain_base, PlainBaseSpec, AnyPlainBase);

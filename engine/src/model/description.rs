@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -146,7 +145,7 @@ impl FlowSpec {
 
     /// Where the base's coordinates are carried by the layers; notes layers that cannot.
     fn carried(&self, faults: &mut Faults) -> Vec<Support> {
-        let mut supports = vec![self.base.support(); self.dim()];
+        let mut supports = self.base.supports(self.dim());
         for (l, layer) in self.layers.iter().enumerate() {
             faults.within(format!("layers.{l}"), |faults| layer.supports(&mut supports, faults));
         }
@@ -344,7 +343,7 @@ impl Description {
         let length = |(path, part): (String, Part<'_>)| {
             let mut tensors = Tensors::default();
             self.part_tensors(&path, &part, &mut tensors);
-            tensors.all.iter().map(TensorSpec::stored).sum()
+            tensors.stored()
         };
         self.parts().into_iter().map(length).collect()
     }

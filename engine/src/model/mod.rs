@@ -27,8 +27,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 pub use catalogue::{
-    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyUnivariate, BaseSpec, CausalNetworkSpec,
-    ConditionalSpec, LayerSpec, NetworkSpec, UnivariateSpec,
+    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyPlainBase, AnyUnivariate, BaseSpec,
+    CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec, PlainBaseSpec, UnivariateSpec,
 };
 pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};

@@ -313,6 +313,11 @@ impl Tensors {
         }
     }
 
+    /// Numbers of all in packed order.
+    pub fn stored(&self) -> usize {
+        self.all.iter().map(TensorSpec::stored).sum()
+    }
+
     /// The tensors of a part whose names begin with `path` and a dot.
     pub fn within(&mut self, path: impl fmt::Display, tensors: impl FnOnce(&mut Self)) {
         let end = self.path.len();
@@ -564,9 +569,13 @@ pub trait BasePart {
         Self: 'a;
     /// Notes what is wrong with it.
     fn check(&self, dim: usize, faults: &mut Faults);
-    /// Where each coordinate lies: anywhere, unless it says otherwise.
+    /// Where all coordinates lie, if they lie in one kind of place: anywhere, unless it says otherwise.
     fn support(&self) -> Support {
         Support::Line
+    }
+    /// Where each of `dim` coordinates lies.
+    fn supports(&self, dim: usize) -> Vec<Support> {
+        vec![self.support(); dim]
     }
     /// Names its tensors, if it has any.
     fn tensors(&self, _: usize, _: &mut Tensors) {}

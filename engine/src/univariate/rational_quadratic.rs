@@ -38,6 +38,7 @@
 //! | linear | 3K − 1 | `δ_1 … δ_{K−1}`; `δ_0 = δ_K = 1` | the identity |
 //! | box | 3K + 1 | `δ_0 … δ_K` | nothing: density 0 |
 //! | circular | 3K | `δ_0 … δ_{K−1}`; `δ_K = δ_0` | nothing: −B and B are one point |
+//! | free | 3K + 1 | `δ_0 … δ_K` | the identity |
 //! | half turn | 3K − 1 | `δ_1 … δ_{K−1}`; `δ_0 = δ_K = 1` | nothing: −B and B are one point |
 //!
 //! Circular splines are those of Rezende et al. 2020, arXiv:2002.02428: the seam stays where it is and
@@ -49,6 +50,10 @@
 //! With a half turn a circle is cut opposite its seam: `f(x)` is that of `x ± B`, the one that lies on the
 //! circle. That is zuko's circular spline, whose slope where it is cut is 1; layer after layer the cut
 //! is at the other end.
+//!
+//! Free tails are of layers that move angles and real numbers at once, as normflows' do: what an end's slope
+//! is, say the weights that make it (1 for a real number, that of the other end for an angle), and an angle
+//! is never beyond. Nothing holds them there in training, so they are for models that were trained elsewhere.
 //!
 //! Tails are a type, not a value, so that a program for one kind holds nothing of the others.
 //!
@@ -127,6 +132,8 @@ pub enum Tails {
     Circular,
     /// Nothing beyond, with slope 1 at both ends, after half a turn.
     HalfTurn,
+    /// The identity beyond, with a slope for each end.
+    Free,
 }
 
 impl Tails {
@@ -134,7 +141,7 @@ impl Tails {
     pub const fn parameters(self, bins: usize) -> usize {
         match self {
             Tails::Linear | Tails::HalfTurn => (3 * bins).saturating_sub(1),
-            Tails::Box => 3 * bins + 1,
+            Tails::Box | Tails::Free => 3 * bins + 1,
             Tails::Circular => 3 * bins,
         }
     }
@@ -146,13 +153,18 @@ impl Tails {
             Tails::Linear | Tails::HalfTurn if knot == 0 || knot == bins => None,
             Tails::Linear | Tails::HalfTurn => Some(2 * bins + knot - 1),
             Tails::Circular if knot == bins => Some(2 * bins),
-            Tails::Box | Tails::Circular => Some(2 * bins + knot),
+            Tails::Box | Tails::Free | Tails::Circular => Some(2 * bins + knot),
         }
     }
 
-    /// Whether the spline is the identity beyond its interval.
+    /// Whether they are the usual ones.
     pub const fn is_linear(&self) -> bool {
         matches!(self, Tails::Linear)
+    }
+
+    /// Whether the spline is the identity beyond its interval.
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Tails::Linear | Tails::Free)
     }
 
     /// Whether the slope at both ends is 1.
@@ -193,6 +205,13 @@ impl KnownTails for Circular {
 pub struct HalfTurned;
 impl KnownTails for HalfTurned {
     const TAILS: Tails = Tails::HalfTurn;
+}
+
+/// [`Tails::Free`]
+#[derive(Clone, Copy, Debug)]
+pub struct Freed;
+impl KnownTails for Freed {
+    const TAILS: Tails = Tails::Free;
 }
 
 /// What makes knots of parameters; see the module.
@@ -394,6 +413,10 @@ impl<T: KnownTails, N: Knots> RationalQuadratic<T, N> {
         let (low, high) = (s.splat(-self.bound), s.splat(self.bound));
         let value = s.select(s.lt(value, low), low, value);
         let value = s.select(s.lt(high, value), high, value);
+        if T::TAILS.goes_on() {
+            let log_derivative = self.inside(s, at, log_derivative, s.splat(0.0));
+            return (self.inside(s, at, value, at), log_derivative);
+        }
         (value, self.inside(s, at, log_derivative, s.splat(f32::NEG_INFINITY)))
     }
 }
@@ -510,6 +533,7 @@ pub enum AnyRationalQuadratic {
     Box(RationalQuadratic<Boxed, AnyKnots>),
     Circular(RationalQuadratic<Circular, AnyKnots>),
     HalfTurn(RationalQuadratic<HalfTurned, AnyKnots>),
+    Free(RationalQuadratic<Freed, AnyKnots>),
 }
 
 #[cfg(feature = "model")]
@@ -521,6 +545,7 @@ macro_rules! each_spline {
             AnyRationalQuadratic::Box($map) => $then,
             AnyRationalQuadratic::Circular($map) => $then,
             AnyRationalQuadratic::HalfTurn($map) => $then,
+            AnyRationalQuadratic::Free($map) => $then,
         }
     };
 }
@@ -570,7 +595,7 @@ impl KnotsSpec {
 }
 
 /// `{"kind": "rational_quadratic", "bins": K, "bound": B, "tails": "linear"}`, which are the tails of
-/// a file that names none; or `"box"`, `"circular"` or `"half_turn"`; and `"knots"`, as [`KnotsSpec`] says.
+/// a file that names none; or `"box"`, `"circular"`, `"half_turn"` or `"free"`; and `"knots"`, as [`KnotsSpec`] says.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -633,8 +658,14 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
         let found = |what: &dyn core::fmt::Display| format!("{what}, on {support}");
         match (self.tails, support) {
             (_, Support::Bounded { .. }) => crate::model::real_line(support, faults),
-            (Tails::Linear, Support::Line) => {}
-            (Tails::Linear, Support::Interval { bound } | Support::Circle { bound }) => {
+            (Tails::Linear | Tails::Free, Support::Line) => {}
+            (Tails::Free, Support::Circle { bound }) => {
+                if self.bound != bound {
+                    faults.wrong("bound", found(&self.bound), bound);
+                }
+            }
+            (Tails::Free, Support::Interval { bound })
+            | (Tails::Linear, Support::Interval { bound } | Support::Circle { bound }) => {
                 if self.bound > bound {
                     faults.wrong("bound", found(&self.bound), format!("at most {bound}"));
                 }
@@ -680,6 +711,7 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
             (Tails::HalfTurn, _) => {
                 AnyRationalQuadratic::HalfTurn(Of::with_knots(bins, bound, any)?)
             }
+            (Tails::Free, _) => AnyRationalQuadratic::Free(Of::with_knots(bins, bound, any)?),
         })
     }
 
@@ -693,6 +725,7 @@ impl crate::model::UnivariatePart for RationalQuadraticSpec {
             Tails::Box => "Boxed",
             Tails::Circular => "Circular",
             Tails::HalfTurn => "HalfTurned",
+            Tails::Free => "Freed",
         };
         let (ty, option) = match (tails, knots.clip()) {
             ("Linear", None) => (usual.into(), format!("{usual}::new({bins}, {bound:?})")),

@@ -4,7 +4,9 @@
 use std::f32::consts::PI;
 
 use pushforward::activation::AnyActivation;
-use pushforward::base::{MixtureSpec, UniformSpec, VonMisesSpec};
+use pushforward::base::{
+    MixtureSpec, NormalSpec, ProductSpec, TruncatedNormalSpec, UniformSpec, VonMisesSpec,
+};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{CategoricalSpec, Categories};
@@ -12,11 +14,11 @@ use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
     AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec,
-    PermuteSpec, RotationSpec,
+    PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, Sampler, Symmetry,
-    UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec, Sampler,
+    Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
@@ -84,6 +86,9 @@ pub(crate) const SPLINE: UnivariateSpec =
 /// Splines of the interval that [`SPLINE`] moves, and of a circle.
 pub(crate) const BOX: UnivariateSpec = closed(Tails::Box);
 pub(crate) const CIRCULAR: UnivariateSpec = closed(Tails::Circular);
+const CIRCULAR_PI: UnivariateSpec = UnivariateSpec::RationalQuadratic(
+    RationalQuadraticSpec::linear(5, PI).with_tails(Tails::Circular),
+);
 const fn closed(tails: Tails) -> UnivariateSpec {
     UnivariateSpec::RationalQuadratic(RationalQuadraticSpec::linear(5, 3.0).with_tails(tails))
 }
@@ -228,6 +233,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(periodic());
     all.extend(bounded());
     all.extend(tables());
+    all.push(truncated_normal());
+    all.extend(products());
+    all.extend(parts());
     all
 }
 
@@ -516,7 +524,7 @@ fn categories() -> Vec<(String, Description)> {
     .into()
 }
 
-/// Columns of a table: real numbers and integers, with bounds and without; over more sites than a block,
+/// Columns of a table: real numbers, integers and circles, with bounds and without; over more sites than a block,
 /// given two values.
 fn tables() -> Vec<(String, Description)> {
     let columns = [
@@ -534,10 +542,78 @@ fn tables() -> Vec<(String, Description)> {
         }
         description
     };
+    let on_circles = [
+        Column::circle(-3.0, 21.0),
+        columns[1],
+        Column::circle(-PI, PI),
+        columns[4],
+        Column::circle(0.0, 1.0),
+    ];
     vec![
         ("table 5".into(), table(5, &[17, 12], true, 3, 0)),
         ("table 21, given".into(), table(21, &[30], false, 5, 2)),
+        ("table of circles".into(), preset::table(on_circles.into(), 4, &[19], true)),
     ]
+}
+
+/// A flow on a box, from noise that is cut off.
+fn truncated_normal() -> (String, Description) {
+    let base = TruncatedNormalSpec { bound: 3.0 };
+    ("truncated normal".into(), from_base(base, BOX))
+}
+
+/// Angles among real numbers: noise of two kinds, layers that move one kind, and layers of both with free
+/// tails; noise that is drawn by attempts, behind noise that is not.
+fn products() -> Vec<(String, Description)> {
+    let bound = 3.0;
+    let spline = |tails| RationalQuadraticSpec::linear(5, bound).with_tails(tails);
+    let network = MlpSpec { hidden: vec![17], ..Default::default() };
+    let on_circle: LayerSpec = CouplingSpec {
+        mask: angles("01111"),
+        network: PeriodicSpec { angles: angles("1000"), bound, network }.into(),
+        univariate: spline(Tails::Circular).into(),
+    }
+    .into();
+    let network = MaskedSpec { hidden: vec![19], direct: true, ..Default::default() };
+    let network = PeriodicSpec { angles: angles("01010"), bound, network };
+    let of_both: LayerSpec = AutoregressiveSpec {
+        order: vec![0, 1, 2, 3, 4],
+        kept: 0,
+        fast: Direction::Density,
+        network: network.into(),
+        univariate: spline(Tails::Free).into(),
+    }
+    .into();
+    let base = |coordinates, first: PlainBaseSpec, rest: PlainBaseSpec| ProductSpec {
+        coordinates,
+        first,
+        rest,
+    };
+    let permute = LayerSpec::from(PermuteSpec { order: vec![2, 0, 3, 1, 4] });
+    let flow = preset::flow(&[5], [on_circle, permute, of_both], false);
+    let flow = with_base(flow, base(2, UniformSpec { bound }.into(), NormalSpec {}.into()));
+    let tried = VonMisesSpec { concentration: 3.0 };
+    let attempts =
+        preset::flow(&[5], [preset::coupling(angles("11100"), &[9], CIRCULAR_PI)], false);
+    let mixture = MixtureSpec { components: 2 };
+    let attempts = with_base(attempts, base(3, mixture.into(), tried.into()));
+    vec![("product".into(), flow), ("product, attempts".into(), attempts)]
+}
+
+/// Coordinates that are parts of a whole, behind a flow with a context and alone.
+pub(crate) fn parts() -> Vec<(String, Description)> {
+    let simplex = |parts, total| LayerSpec::from(SimplexSpec { parts: angles(parts), total });
+    let layers = [
+        preset::coupling([true, false, true, false, false], &[20, 17], SPLINE),
+        AffineLayerSpec {}.into(),
+        simplex("10110", 100.0),
+    ];
+    let mut flow = preset::flow(&[5], layers, false);
+    if let Description::Flow(flow) = &mut flow {
+        flow.context = 2;
+    }
+    let alone = preset::flow(&[4], [simplex("1111", 1.0)], false);
+    vec![("simplex".into(), flow), ("simplex alone".into(), alone)]
 }
 
 /// A flow with other noise than it had.

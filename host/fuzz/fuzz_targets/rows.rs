@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use pushforward::domain::{Domain, Kind};
 use pushforward::model::Support;
-use pushforward_host::data::{Column, Table, Wanted};
+use pushforward_host::data::{Column, Table, Validation, Wanted};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("pushforward-fuzz-{}", std::process::id()));
@@ -22,6 +22,7 @@ pub fn read(ending: &str, bytes: &[u8]) {
             for standardize in [false, true] {
                 let table = Table::read(&Wanted {
                     path: &path,
+                    columns: &[],
                     context,
                     dim: None,
                     domain: Domain::Uniform(kind),
@@ -29,9 +30,10 @@ pub fn read(ending: &str, bytes: &[u8]) {
                     kept: kind != Kind::Real,
                     support: Support::Line,
                     bounds: &[],
-                    integers: None,
+                    parts: None,
+                    own: None,
                     stream: None,
-                    validation: 0.0,
+                    validation: &Validation::Part(0.0),
                     seed: 0,
                 });
                 let Ok(Table { rows, columns, .. }) = table else { continue };

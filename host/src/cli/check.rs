@@ -9,10 +9,10 @@
 
 use std::path::{Path, PathBuf};
 
+use pushforward::conditional::logistics::Values;
 use pushforward::domain::Kind;
-use pushforward::model::{ConditionalSpec, Description, Model};
-use pushforward::noise::{Stream, normal};
-use pushforward::simd::{Level, Scalar};
+use pushforward::model::{ConditionalSpec, Description, FlowSpec, Model, Support, TensorSpec};
+use pushforward::simd::Level;
 use pushforward_oracle::{Oracle, Roundings};
 use serde_json::json;
 
@@ -152,7 +152,7 @@ fn calibration(model: &Loaded, data: &Path, context: &[String]) -> Result<Findin
     }
     let columns = match named {
         Some(columns) => columns,
-        None => Columns::of(data, &reader, &given, Some(model.dim()))?,
+        None => Columns::of(data, &mut reader, &[], &given, Some(model.dim()))?,
     };
     let mut values = Vec::new();
     reader.next_rows(CALIBRATED, &mut values)?;
@@ -288,11 +288,14 @@ struct Comparison<'a> {
     holds: bool,
     /// Rows that were off by more than is allowed.
     bounded: usize,
+    /// The noise of a flow's first samples.
+    noise: Vec<Vec<f64>>,
 }
 
 impl<'a> Comparison<'a> {
     fn new(loaded: &'a Loaded, oracle: &'a Oracle<'a>, allowed: f64) -> Self {
-        Comparison { loaded, oracle, allowed, worst: 0.0, holds: true, bounded: 0 }
+        let noise = noise(loaded);
+        Comparison { loaded, oracle, allowed, worst: 0.0, holds: true, bounded: 0, noise }
     }
 
     /// Sample number `i` is `off`, in units of what is compared; in nats or of the noise that is a
@@ -306,13 +309,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
-        let description = self.loaded.model.description();
-        let dim = description.dim();
-        if !self.loaded.has_map() || dim > MOST_BOUNDED {
-            return false;
-        }
+        let dim = self.loaded.dim();
+        let Some(noise) = self.noise.get(i).filter(|_| dim <= MOST_BOUNDED) else { return false };
         let context = wide(&self.loaded.contexts(i as u64, 1));
-        let bound = bound(self.oracle.roundings(&context, &noise(i as u64, dim)));
+        let bound = bound(self.oracle.roundings(&context, noise));
         // Beyond 1 nothing is bounded: 32 bits have no digits left.
         bound.is_nan() || bound > 1.0 || difference <= bound
     }
@@ -361,12 +361,20 @@ fn round_trip(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32]) -> Finding {
         return Finding::new(name, None, "distributions over sites have no inverse map");
     }
     let mut comparison = Comparison::new(model, oracle, 1e-2);
+    let supports = base(model).map_or_else(Vec::new, |flow| flow.supports());
     for (i, row) in rows.chunks_exact(model.dim()).take(FEW).enumerate() {
-        let z = noise(i as u64, model.dim());
+        let Some(z) = comparison.noise.get(i) else { continue };
         let context = wide(&model.contexts(i as u64, 1));
-        let back = oracle.to_noise(&context, &wide(row)).0;
-        let off = largest(back.iter().zip(&z).map(|(a, b)| relative(*a, *b)));
-        let away = largest(back.iter().zip(&z).map(|(a, b)| (a - b).abs()));
+        let mut back = oracle.to_noise(&context, &wide(row)).0;
+        for ((back, z), support) in back.iter_mut().zip(z).zip(&supports) {
+            // The ends of a circle are one point, and those of an interval may stand for it.
+            if let Support::Interval { bound } | Support::Circle { bound } = support {
+                let turn = 2.0 * f64::from(*bound);
+                *back -= turn * ((*back - z) / turn).round();
+            }
+        }
+        let off = largest(back.iter().zip(z).map(|(a, b)| relative(*a, *b)));
+        let away = largest(back.iter().zip(z).map(|(a, b)| (a - b).abs()));
         comparison.row(i, off, away, |roundings| roundings.noise);
     }
     comparison.finding(name, "row back to its noise in f64: largest difference", "z")
@@ -391,10 +399,26 @@ fn log_det(model: &Loaded, oracle: &Oracle<'_>, rows: &[f32], log_prob: &[f32]) 
     })
 }
 
-/// The base noise of a sample: word d gives coordinate d.
-fn noise(index: u64, dim: usize) -> Vec<f64> {
-    let mut stream = Stream::new(SEED);
-    (0..dim).map(|d| normal(Scalar, stream.block(index, (d / 2) as u32)[d % 2]).into()).collect()
+/// A flow without its layers: its base.
+fn base(model: &Loaded) -> Option<FlowSpec> {
+    let Description::Flow(flow) = model.model.description() else { return None };
+    let (shape, base) = (flow.shape.clone(), flow.base.clone());
+    Some(FlowSpec { shape, context: 0, embedding: None, base, layers: Vec::new() })
+}
+
+/// The noise of a flow's first samples: those of its base alone.
+fn noise(model: &Loaded) -> Vec<Vec<f64>> {
+    let drawn = || -> Option<Vec<f32>> {
+        let flow = Description::Flow(base(model)?);
+        let of = |spec: TensorSpec| model.model.tensor(&spec.name).map(|tensor| &tensor.data[..]);
+        let weights: Option<Vec<&[f32]>> = flow.tensors().into_iter().map(of).collect();
+        let mut alone = Model::new(flow, model.model.arithmetic()).ok()?;
+        alone.set_parameters(&weights?.concat()).ok()?;
+        let mut rows = vec![0.0; FEW * model.dim()];
+        alone.sampler().ok()?.sample(SEED, 0, &mut rows, None);
+        Some(rows)
+    };
+    drawn().unwrap_or_default().chunks_exact(model.dim()).map(wide).collect()
 }
 
 fn normalisation(model: &Loaded) -> Finding {
@@ -409,10 +433,12 @@ fn normalisation(model: &Loaded) -> Finding {
     };
     // How many values a site has, the first of them, and the step from one to the next.
     let sizes = (0..dim).map(|d| match model.domain().kind(d) {
-        Kind::Real => columns.get(d).filter(|column| column.integer).map(|column| {
-            let [least, most] = column.ends();
-            ((most - least) as usize + 1, least, 1.0)
-        }),
+        Kind::Real => {
+            columns.get(d).filter(|column| column.values == Values::Integer).map(|column| {
+                let [least, most] = column.ends();
+                ((most - least) as usize + 1, least, 1.0)
+            })
+        }
         Kind::Spin => Some((2, -1.0, 2.0)),
         Kind::Category(n) => Some((n as usize, 0.0, 1.0)),
     });

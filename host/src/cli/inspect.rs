@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pushforward::conditional::logistics::Column;
+use pushforward::conditional::logistics::{Column, Values};
 use pushforward::model::{ConditionalSpec, Description, Model, Names, TensorSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
@@ -125,7 +125,11 @@ fn columns(model: &Model) -> Vec<(String, String)> {
     let ConditionalSpec::Logistics(spec) = &sites.conditional else { return Vec::new() };
     let line = |(d, column): (usize, &Column)| {
         let name = model.names().and_then(|names| names.row.get(d));
-        let kind = if column.integer { "integer" } else { "real" };
+        let kind = match column.values {
+            Values::Real => "real",
+            Values::Integer => "integer",
+            Values::Circle => "circle",
+        };
         let between = match [column.lower, column.upper].map(f32::is_finite) {
             [false, false] => String::new(),
             [true, false] => format!(" from {}", column.lower),

@@ -270,6 +270,8 @@ struct Evaluation {
     estimate: Option<Estimate>,
     /// Mean −ln q of training and of held-out rows, with errors.
     nll: Option<([f64; 2], Option<[f64; 2]>)>,
+    /// The same of samples that a Hamiltonian comes with.
+    samples: Option<[f64; 2]>,
 }
 
 impl Evaluation {
@@ -304,7 +306,15 @@ impl Evaluation {
             }
             Target::Energy { .. } => None,
         };
-        Ok(Evaluation { seed, estimate, nll })
+        let samples = match &problem.target {
+            Target::Energy { samples: Some(samples), .. } => {
+                let rows = samples.rows.in_memory(problem.model.description().dim())?;
+                let standard = Loaded::new(standard.clone())?;
+                Some(mean_nll(&standard, &rows, &|_| 0.0, go_on)?)
+            }
+            _ => None,
+        };
+        Ok(Evaluation { seed, estimate, nll, samples })
     }
 
     fn figures(&self, problem: &Problem) -> Map<String, Json> {
@@ -313,6 +323,10 @@ impl Evaluation {
             figures.insert("evaluation_seed".into(), json!(self.seed));
             figures.insert("loss".into(), json!(-estimate.elbo[0]));
             figures.insert("loss_error".into(), json!(estimate.elbo[1]));
+        }
+        if let Some([nll, error]) = self.samples {
+            figures.insert("samples_nll".into(), json!(nll));
+            figures.insert("samples_nll_error".into(), json!(error));
         }
         if let Some((training, held_out)) = self.nll {
             figures.insert("loss".into(), json!(training[0]));
@@ -331,8 +345,11 @@ impl Evaluation {
 
     fn lines(&self) -> Vec<(String, String)> {
         let mut lines = self.estimate.as_ref().map_or_else(Vec::new, Estimate::lines);
+        let pm = |[value, error]: [f64; 2]| format!("{value:.4} ± {error:.4} nats a row");
+        if let Some(nll) = self.samples {
+            lines.push(("negative log-likelihood, samples".into(), pm(nll)));
+        }
         if let Some((training, held_out)) = self.nll {
-            let pm = |[value, error]: [f64; 2]| format!("{value:.4} ± {error:.4} nats a row");
             lines.push(("negative log-likelihood, training rows".into(), pm(training)));
             if let Some(held_out) = held_out {
                 lines.push(("negative log-likelihood, held-out rows".into(), pm(held_out)));

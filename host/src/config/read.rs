@@ -1,7 +1,7 @@
 //! The tables of a config, read key by key: what is not given takes its default.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
@@ -9,6 +9,7 @@ use pushforward::conditional::categorical::CATEGORIES;
 use pushforward::conditional::logistics::COMPONENTS;
 use pushforward::conditional::{Categorical, CategoricalSpec};
 use pushforward::layer::are_bounds;
+use pushforward::layer::simplex::TOTALS;
 use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
 use pushforward::network::MlpSpec;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
@@ -19,7 +20,7 @@ use pushforward::univariate::{
 use super::layers::log_scale_bound;
 use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Column, Given};
+use crate::data::{Column, Given, GivenParts, Validation};
 use crate::error::Result;
 use crate::train::{Gradient, Objective, Schedule};
 
@@ -217,13 +218,77 @@ fn bounds(section: &Section<'_>) -> Result<Vec<Given>> {
             );
             return Err(section.fault("bounds", message));
         }
-        let column = match name.parse() {
-            Ok(number) => Column::Number(number),
-            Err(_) => Column::Name(name),
-        };
-        Ok((column, [lower, upper]))
+        Ok((column(name), [lower, upper]))
     };
     given.into_iter().map(one).collect()
+}
+
+/// A column as a key of a table.
+fn column(name: String) -> Column {
+    match name.parse() {
+        Ok(number) => Column::Number(number),
+        Err(_) => Column::Name(name),
+    }
+}
+
+/// `simplex = ["sand", "silt"]`, or `{ parts = ["sand", "silt"], total = 100 }`.
+fn simplex(section: &Section<'_>) -> Result<Option<GivenParts>> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Parts {
+        OfOne(Vec<Column>),
+        Of { parts: Vec<Column>, total: f64 },
+    }
+    let Some(given) = section.get::<Parts>("simplex")? else { return Ok(None) };
+    let (parts, total) = match given {
+        Parts::OfOne(parts) => (parts, 1.0),
+        Parts::Of { parts, total } => (parts, total),
+    };
+    let [least, most] = TOTALS.map(f64::from);
+    if parts.is_empty() || !(least..=most).contains(&total) {
+        let found = parts.len();
+        let message = format!(
+            "found {found} parts of {total}, expected at least one, but not the last, of {least} to {most}"
+        );
+        return Err(section.fault("simplex", message));
+    }
+    Ok(Some(GivenParts { parts, total: total as f32 }))
+}
+
+/// `circles = { phase = [0, 24] }`, by names or numbers of columns.
+fn circles(section: &Section<'_>) -> Result<Vec<Given>> {
+    let given = section.get::<BTreeMap<String, [f64; 2]>>("circles")?.unwrap_or_default();
+    let one = |(name, ends): (String, [f64; 2])| {
+        let [lower, upper] = ends.map(|end| end as f32);
+        if !(are_bounds(lower, upper) && lower.is_finite() && upper.is_finite()) {
+            let message = format!(
+                "{name}: found [{lower}, {upper}], expected where the circle begins and where it ends"
+            );
+            return Err(section.fault("circles", message));
+        }
+        Ok((column(name), [lower, upper]))
+    };
+    given.into_iter().map(one).collect()
+}
+
+/// A file that a config names, from the config's own folder.
+fn beside(path: &Path, file: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).join(file)
+}
+
+/// `validation = 0.1`, or `validation = "later.csv"`.
+fn validation(section: &Section<'_>, path: &Path) -> Result<Validation> {
+    use toml::Value::{Float, Integer, String};
+    match section.value("validation") {
+        Some(String(file)) => Ok(Validation::File(beside(path, file))),
+        None | Some(Float(_) | Integer(_)) => {
+            Ok(Validation::Part(section.number("validation", 0.0..=0.9)?.unwrap_or(0.1)))
+        }
+        Some(_) => {
+            let message = "expected the part of the rows that is held out, or a file of rows";
+            Err(section.fault("validation", message))
+        }
+    }
 }
 
 /// `[target]`.
@@ -237,12 +302,15 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
         }
         section.known("data")?;
         return Ok(TargetConfig::Data {
-            path: path.parent().unwrap_or(Path::new("")).join(file),
-            validation: section.number("validation", 0.0..=0.9)?.unwrap_or(0.1),
+            path: beside(path, &file),
+            validation: validation(&section, path)?,
             standardize: section.get("standardize")?.unwrap_or(true),
             shape: section.sizes("shape", 1)?,
             context: section.get("context")?.unwrap_or_default(),
             bounds: bounds(&section)?,
+            circles: circles(&section)?,
+            simplex: simplex(&section)?,
+            columns: section.get("columns")?.unwrap_or_default(),
             integers: section.get("integers")?.unwrap_or_default(),
             stream: section.get("stream")?,
         });
@@ -279,6 +347,11 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
     Ok(TargetConfig::Hamiltonian(hamiltonian))
 }
 
+/// Whether the target is a Hamiltonian of real numbers.
+fn learns_real_energy(target: &TargetConfig) -> bool {
+    matches!(target, TargetConfig::Hamiltonian(hamiltonian) if !hamiltonian.is_spin())
+}
+
 /// `[train]`.
 pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> Result<TrainConfig> {
     let section = Section::open_or_empty(path, root, "train");
@@ -296,7 +369,7 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
     if patience.is_some() && !learns_data {
         return Err(section.fault("patience", "a Hamiltonian has no rows to hold out"));
     }
-    let held_out = matches!(target, TargetConfig::Data { validation, .. } if *validation > 0.0);
+    let held_out = matches!(target, TargetConfig::Data { validation, .. } if validation.any());
     let schedule = match section.choice("schedule", &["cosine", "constant", "plateau"])? {
         Some("constant") => Schedule::Constant,
         Some("plateau") if !held_out => {
@@ -322,6 +395,20 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         return Err(section.fault("alpha", message));
     }
     let objective = Objective { gradient, alpha };
+    let weight = section.number("samples_weight", f64::MIN_POSITIVE..=1e6)?;
+    let samples = section.get::<String>("samples")?;
+    let samples = match (samples, weight) {
+        (Some(_), _) if alpha != 1.0 || !learns_real_energy(target) => {
+            let message = "expected none, unless a flow learns from a Hamiltonian of real numbers, with \
+                           alpha = 1";
+            return Err(section.fault("samples", message));
+        }
+        (None, Some(_)) => {
+            return Err(section.fault("samples_weight", "expected 'samples' beside it"));
+        }
+        (Some(file), weight) => Some((beside(path, &file), weight.unwrap_or(1.0))),
+        (None, None) => None,
+    };
     let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
     Ok(TrainConfig {
         steps,
@@ -329,6 +416,7 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
         schedule,
         objective,
+        samples,
         warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
         average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
         initial_scale: section.number("initial_scale", 0.01..=10.0)?,

@@ -3,13 +3,15 @@
 //! A default may be another one in a later version; what a model was trained with is what its file
 //! says. The text is itself a config that trains the same model.
 
+use std::path::Path;
+
 use pushforward::bijection::Direction;
 use pushforward::model::{
     CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, SitesSpec, Symmetry, UnivariateSpec,
 };
 use toml::{Table, Value};
 
-use crate::data::{Column, Given};
+use crate::data::{Column, Given, GivenParts, Validation};
 use crate::train::{Gradient, Schedule};
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -117,6 +119,11 @@ fn layered(
     table
 }
 
+/// A file's name, without its folder.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn target(config: &TargetConfig) -> Table {
     match config {
         TargetConfig::Hamiltonian(hamiltonian) => match *hamiltonian {
@@ -138,25 +145,32 @@ fn target(config: &TargetConfig) -> Table {
             validation,
             standardize,
             shape,
+            columns,
             context,
             bounds,
             integers,
+            circles,
+            simplex,
             stream,
         } => {
             let column = |column: &Column| match column {
                 Column::Number(number) => Value::from(*number as i64),
                 Column::Name(name) => Value::from(name.as_str()),
             };
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut table =
-                table! { data = name, validation = *validation, standardize = *standardize };
+            let validation = match validation {
+                Validation::Part(part) => Value::from(*part),
+                Validation::File(file) => name(file).into(),
+            };
+            let mut table = table! {
+                data = name(path), validation = validation, standardize = *standardize,
+            };
             if let Some(shape) = shape {
                 table.insert("shape".into(), sizes(shape));
             }
             if let Some(stream) = stream {
                 table.insert("stream".into(), (*stream).into());
             }
-            if !bounds.is_empty() {
+            let ended = |given: &[Given]| {
                 let one = |(column, ends): &Given| {
                     let ends = ends.map(f64::from).to_vec();
                     let name = match column {
@@ -165,15 +179,24 @@ fn target(config: &TargetConfig) -> Table {
                     };
                     (name, Value::from(ends))
                 };
-                table.insert("bounds".into(), Value::Table(bounds.iter().map(one).collect()));
+                Value::Table(given.iter().map(one).collect())
+            };
+            for (key, given) in [("bounds", bounds), ("circles", circles)] {
+                if !given.is_empty() {
+                    table.insert(key.into(), ended(given));
+                }
             }
-            if !integers.is_empty() {
-                let integers = integers.iter().map(column).collect::<Vec<_>>();
-                table.insert("integers".into(), integers.into());
+            if let Some(GivenParts { parts, total }) = simplex {
+                let parts = parts.iter().map(column).collect::<Vec<_>>();
+                let parts = table! { parts = parts, total = decimal(*total) };
+                table.insert("simplex".into(), parts.into());
             }
-            if !context.is_empty() {
-                let context = context.iter().map(column).collect::<Vec<_>>();
-                table.insert("context".into(), context.into());
+            for (key, named) in [("integers", integers), ("columns", columns), ("context", context)]
+            {
+                if !named.is_empty() {
+                    let named = named.iter().map(column).collect::<Vec<_>>();
+                    table.insert(key.into(), named.into());
+                }
             }
             table
         }
@@ -207,7 +230,14 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
                 Gradient::Path => "path",
             };
             let (alpha, evaluate) = (config.objective.alpha, config.evaluate as i64);
-            table! { anneal = anneal, gradient = gradient, alpha = alpha, evaluate = evaluate }
+            let mut table = table! {
+                anneal = anneal, gradient = gradient, alpha = alpha, evaluate = evaluate,
+            };
+            if let Some((file, weight)) = &config.samples {
+                let samples = name(file);
+                table.extend(table! { samples = samples, samples_weight = *weight });
+            }
+            table
         }
         TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
     });

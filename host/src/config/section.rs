@@ -35,7 +35,7 @@ impl<'a> Section<'a> {
         Error::input(self.file, format!("[{}] {key}: {message}", self.name))
     }
 
-    fn value(&self, key: &str) -> Option<&'a Value> {
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
         debug_assert!(is_known(self.name, key), "{key} is missing in TABLES");
         self.table?.get(key)
     }
@@ -283,7 +283,7 @@ pub(super) const MEANINGS: [(&str, &str, &[&str]); 24] = [
     ("bound", "", &["tail_bound", "tails", "box"]),
     ("log_scale_bound", "", &["scale_bound", "log_scale", "s_max"]),
     ("hamiltonian", "", &["energy", "system", "action", "potential"]),
-    ("data", "", &["dataset", "file", "path", "samples", "csv", "npy", "input"]),
+    ("data", "", &["dataset", "file", "path", "csv", "npy", "input"]),
     ("size", "", &["l", "length", "lattice", "lattice_size", "side", "n", "linear_size"]),
     ("beta", " (beta = 1 / temperature)", &["t", "temp", "temperature", "kt"]),
     ("coupling", "", &["j", "interaction"]),

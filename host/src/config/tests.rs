@@ -76,7 +76,8 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         (format!("[model]\nkind = 'nsf'\nmode = 'autoregressive'\n{data}"), flow(), "anneal"),
         (
             format!(
-                "[model]\nkind = 'nsf'\n{data}bounds = {{ price = 'positive', 3 = [-inf, 2.5] }}\n"
+                "[model]\nkind = 'nsf'\n{data}bounds = {{ price = 'positive', 3 = [-inf, 2.5] }}\nsimplex = {{ \
+                 parts = ['a', 5], total = 100 }}\n"
             ),
             flow(),
             "anneal",
@@ -96,7 +97,10 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             "anneal",
         ),
         (
-            format!("[model]\nkind = 'table'\ncomponents = 5\n{data}integers = ['n', 2]\n"),
+            format!(
+                "[model]\nkind = 'table'\ncomponents = 5\n{data}integers = ['n', 2]\ncircles = {{ phase = [0, \
+                 24] }}\ncolumns = ['phase', 'n', 2]\n"
+            ),
             flow(),
             "anneal",
         ),
@@ -135,9 +139,10 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             for key in section::keys(table, Some(kind)) {
                 let other = match key {
                     "context" | "shape" | "stream" | "embedding" | "domain" | "categories"
-                    | "bounds" | "integers" => true,
+                    | "bounds" | "integers" | "circles" | "columns" | "simplex" => true,
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" | "gradient" | "alpha" => learns == "data",
+                    "samples" | "samples_weight" => true,
                     "mask" | "fast" | "mode" => kind == "nsf",
                     key => key == absent,
                 };

@@ -78,25 +78,31 @@ impl Centring {
     pub(super) fn centre(&self, row: u64, chunk: &mut Vec<f64>, out: &mut Vec<f32>) -> Result<()> {
         self.columns.order(chunk);
         let width = self.columns.width();
-        for (i, (x, first)) in chunk.drain(..).zip(self.first.iter().cycle()).enumerate() {
-            let column = i % width;
-            let wrong = |message: String| {
-                let (row, name) = (row + (i / width) as u64 + 1, self.columns.name(column));
+        for (i, values) in chunk.chunks_exact_mut(width).enumerate() {
+            let wrong = |(column, message): (usize, String)| {
+                let (row, name) = (row + i as u64 + 1, self.columns.name(column));
                 Error::input(&self.path, format!("row {row}, {name}: {message}"))
             };
-            if column < self.kept {
-                f64::fraction(x, self.kinds.at(column)).map_err(wrong)?;
+            for (column, x) in values.iter().enumerate() {
+                let wrong = |message| wrong((column, message));
+                if column < self.kept {
+                    f64::fraction(*x, self.kinds.at(column)).map_err(wrong)?;
+                }
+                self.check_value(column, *x).map_err(wrong)?;
             }
-            self.check_value(column, x).map_err(wrong)?;
-            let x = self.bounds.line(column, x).map_err(wrong)?;
-            let difference = (x - first) as f32;
-            if !difference.is_finite() {
-                return Err(wrong(format!(
-                    "found {x} where row 1 has {first}, expected a difference within f32's range"
-                )));
+            self.bounds.line(values).map_err(wrong)?;
+            for (column, (x, first)) in values.iter().zip(&self.first).enumerate() {
+                let difference = (x - first) as f32;
+                if !difference.is_finite() {
+                    let message = format!(
+                        "found {x} where row 1 has {first}, expected a difference within f32's range"
+                    );
+                    return Err(wrong((column, message)));
+                }
+                out.push(difference);
             }
-            out.push(difference);
         }
+        chunk.clear();
         Ok(())
     }
 }
@@ -116,18 +122,29 @@ impl CentredReader {
     /// As [`Reader::open`] and [`Columns::of`].
     pub(super) fn open(wanted: &Wanted<'_>) -> Result<CentredReader> {
         let Wanted {
-            path, context, dim, domain, standardize, kept, bounds, integers, support, ..
+            path,
+            columns,
+            context,
+            dim,
+            domain,
+            standardize,
+            kept,
+            bounds,
+            parts,
+            own,
+            support,
+            ..
         } = *wanted;
         let real = Domain::Uniform(Kind::Real);
-        let reader = Reader::open(path, None, if standardize { real } else { domain })?;
-        let columns = Columns::of(path, &reader, context, dim)?;
+        let mut reader = Reader::open(path, None, if standardize { real } else { domain })?;
+        let columns = Columns::of(path, &mut reader, columns, context, dim)?;
         let kept = if kept { columns.dim } else { 0 };
         let wrong = |m| Error::input(path, m);
         // Bounds are the model's own where it has units of its own.
-        let own = integers.map(|integers| OwnUnits::of(&columns, bounds, integers));
+        let own = own.map(|kinds| OwnUnits::of(&columns, bounds, kinds));
         let own = own.transpose().map_err(wrong)?;
         let bounds = if own.is_some() { &[] } else { bounds };
-        let bounds = Bounds::of(&columns, bounds).map_err(wrong)?;
+        let bounds = Bounds::of(&columns, bounds, parts).map_err(wrong)?;
         let (path, kinds, first) = (path.to_owned(), Kinds::of(domain), Vec::new());
         let centring =
             Centring { path, columns, first, kept, kinds, standardize, bounds, own, support };
@@ -147,11 +164,9 @@ impl CentredReader {
             if centring.first.is_empty() && read > 0 {
                 let mut first = chunk[..width].to_vec();
                 centring.columns.order(&mut first);
+                // One that has no place is an error below.
+                let _placed = centring.bounds.line(&mut first);
                 first[..centring.kept].fill(0.0);
-                for (column, x) in first.iter_mut().enumerate() {
-                    // One that has no place is an error below.
-                    *x = centring.bounds.line(column, *x).unwrap_or(0.0);
-                }
                 centring.first = first;
             }
             centring.centre(*row, chunk, out)?;

@@ -40,20 +40,31 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Those of `reader` with this `context`; with `dim`, so many others must be left.
+    /// Those of `reader` that are `modelled`, or all others where there is none, with this `context`; with
+    /// `dim`, so many coordinates must be there. The reader is set to read these, if they are not all.
     ///
     /// # Errors
-    /// A column is not there or asked for twice; another number of coordinates is left.
+    /// A column is not there or asked for twice; there is another number of coordinates.
     pub fn of(
         path: &Path,
-        reader: &Reader,
+        reader: &mut Reader,
+        modelled: &[Column],
         context: &[Column],
         dim: Option<usize>,
     ) -> Result<Columns> {
-        let given = Columns::given(path, reader, context)?;
+        let given = Columns::places(path, reader, "context", context)?;
         let wrong = |m: String| Error::input(path, m);
-        let mut from: Vec<usize> =
-            (0..reader.width()).filter(|index| !given.contains(index)).collect();
+        let mut from = match modelled {
+            [] => (0..reader.width()).filter(|index| !given.contains(index)).collect(),
+            modelled => Columns::places(path, reader, "columns", modelled)?,
+        };
+        if let Some(twice) = from.iter().find(|index| given.contains(index)) {
+            let message = format!(
+                "column {} is found in 'columns' and in 'context', expected it in one of them",
+                twice + 1
+            );
+            return Err(wrong(message));
+        }
         let found = from.len();
         if found == 0 {
             return Err(wrong("all columns are context, expected at least one to model".into()));
@@ -63,16 +74,20 @@ impl Columns {
             return Err(wrong(format!("has {found} values a row{besides}, expected {expected}")));
         }
         from.extend(given);
+        let selected = !modelled.is_empty();
+        if selected {
+            reader.select(from.clone());
+        }
         let names = reader.names().map(<[String]>::to_vec);
-        Ok(Columns { dim: found, from, names, selected: false })
+        Ok(Columns { dim: found, from, names, selected })
     }
 
-    /// Where the columns of the context are.
-    fn given(path: &Path, reader: &Reader, context: &[Column]) -> Result<Vec<usize>> {
+    /// Where the columns are that a `key` of a config names.
+    fn places(path: &Path, reader: &Reader, key: &str, named: &[Column]) -> Result<Vec<usize>> {
         let (width, names) = (reader.width(), reader.names());
         let wrong = |m: String| Error::input(path, m);
-        let mut given = Vec::with_capacity(context.len());
-        for column in context {
+        let mut places = Vec::with_capacity(named.len());
+        for column in named {
             let index = match (column, names) {
                 (Column::Number(number), _) => number.checked_sub(1).filter(|i| *i < width),
                 (Column::Name(name), Some(_)) => reader.place(name)?,
@@ -86,13 +101,13 @@ impl Columns {
                 let there = names.map_or(format!("1 to {width}"), |names| names.join(", "));
                 return Err(wrong(format!("has no column {column}, expected one of {there}")));
             };
-            if given.contains(&index) {
-                let message = format!("the context has column {column} twice, expected it once");
+            if places.contains(&index) {
+                let message = format!("found column {column} twice in '{key}', expected it once");
                 return Err(wrong(message));
             }
-            given.push(index);
+            places.push(index);
         }
-        Ok(given)
+        Ok(places)
     }
 
     /// Those of `reader` that a model has `names` for: its coordinates, then `context`, or the columns
@@ -111,7 +126,7 @@ impl Columns {
         let dim = from.len();
         from.extend(match context {
             [] => reader.all_places(&names.context)?,
-            context => Columns::given(path, reader, context)?,
+            context => Columns::places(path, reader, "context", context)?,
         });
         reader.select(from.clone());
         let names = reader.names().map(<[String]>::to_vec);
@@ -149,6 +164,11 @@ impl Columns {
         let mut row: Vec<_> = self.from.iter().map(|from| names[*from].clone()).collect();
         let context = row.split_off(self.dim);
         Some(Names { row, context })
+    }
+
+    /// The table's columns that the reader was set to, if they are not all as they come.
+    pub(super) fn selected(&self) -> Option<&[usize]> {
+        self.selected.then_some(&self.from)
     }
 
     /// Columns in all.

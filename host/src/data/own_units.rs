@@ -1,4 +1,4 @@
-//! Columns that a model brings to units of its own: real numbers and integers, with their bounds.
+//! Columns that a model brings to units of its own: real numbers and integers with their bounds, circles.
 //!
 //! A mixture over the columns of a table holds each one's location and scale itself, as integers have to
 //! stay what they are. Values are checked while they are read, and an error names the row and the column;
@@ -7,12 +7,21 @@
 
 use std::path::Path;
 
-use pushforward::conditional::logistics::Column as Own;
+use pushforward::conditional::logistics::{Column as Own, Values};
 
 use super::bounds::{self, Bounds, Given};
 use super::standardize::{HAS_NO_BOUND, TELLS_NOTHING, constant};
 use super::{Column, Columns};
 use crate::error::{Error, Result};
+
+/// The columns that are no real numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Kinds<'a> {
+    /// Integers.
+    pub integers: &'a [Column],
+    /// Circles, and where each begins and ends.
+    pub circles: &'a [Given],
+}
 
 /// What the columns that are no context are.
 #[derive(Clone, Debug)]
@@ -22,27 +31,35 @@ pub(super) struct OwnUnits(Vec<Own>);
 type Moments = [f64; 3];
 
 impl OwnUnits {
-    /// Of these columns, of which some have bounds and some are integers.
+    /// Of these columns, of which some have bounds, some are integers and some circles.
     ///
     /// # Errors
-    /// A column that is named is not there.
+    /// A column that is named is not there, or is named as two kinds of these.
     pub(super) fn of(
         columns: &Columns,
         given: &[Given],
-        integers: &[Column],
+        Kinds { integers, circles }: Kinds<'_>,
     ) -> std::result::Result<OwnUnits, String> {
-        let dim = columns.dim;
-        let mut is_integer = vec![false; dim];
-        for column in integers {
-            is_integer[columns.modelled("integers", column)?] = true;
-        }
-        let bounds = Bounds::of(columns, given)?;
-        let column = |(d, integer): (usize, bool)| {
+        let bounds = Bounds::of(columns, given, None)?;
+        let real = |d| {
             let [lower, upper] = bounds.ends(d);
-            let own = if integer { Own::integers } else { Own::real };
-            own(0.0, 1.0).between(lower, upper)
+            Own::real(0.0, 1.0).between(lower, upper)
         };
-        Ok(OwnUnits(is_integer.into_iter().enumerate().map(column).collect()))
+        let mut own: Vec<Own> = (0..columns.dim).map(real).collect();
+        for column in integers {
+            let own = &mut own[columns.modelled("integers", column)?];
+            *own = Own::integers(0.0, 1.0).between(own.lower, own.upper);
+        }
+        for (column, [lower, upper]) in circles {
+            let d = columns.modelled("circles", column)?;
+            if own[d] != Own::real(0.0, 1.0) {
+                let message =
+                    "found as circle and with bounds, as integer or twice, expected one of it";
+                return Err(format!("circles: column {column} {message}"));
+            }
+            own[d] = Own::circle(*lower, *upper);
+        }
+        Ok(OwnUnits(own))
     }
 
     /// Whether a number is one of the column's.
@@ -51,14 +68,27 @@ impl OwnUnits {
     /// It is not.
     pub(super) fn check(&self, column: usize, x: f64) -> std::result::Result<(), String> {
         let Some(own) = self.0.get(column) else { return Ok(()) };
-        if !own.integer {
-            return own.bound().map_or(Ok(()), |bound| bounds::check(bound, x));
-        }
-        let [least, most] = own.ends().map(f64::from);
-        if x != x.trunc() || !(least..=most).contains(&x) {
-            return Err(format!("found {x}, expected an integer from {least} to {most}"));
-        }
-        Ok(())
+        let expected = match own.values {
+            Values::Real => return own.bound().map_or(Ok(()), |bound| bounds::check(bound, x)),
+            Values::Integer => {
+                let [least, most] = own.ends().map(f64::from);
+                if x == x.trunc() && (least..=most).contains(&x) {
+                    return Ok(());
+                }
+                format!("an integer from {least} to {most}")
+            }
+            Values::Circle => {
+                let Own { lower, upper, .. } = *own;
+                if (lower..=upper).contains(&(x as f32)) {
+                    return Ok(());
+                }
+                format!("a point of the circle from {lower} to {upper}")
+            }
+        };
+        // As short as the number was that an f32 was read from.
+        let narrow = x as f32;
+        let found = if f64::from(narrow) == x { narrow.to_string() } else { x.to_string() };
+        Err(format!("found {found}, expected {expected}"))
     }
 
     /// Adds rows, of `width` numbers each, to the moments of columns.
@@ -91,8 +121,14 @@ impl OwnUnits {
             let wrong = |message| Error::input(path, format!("{} {message}", columns.name(d)));
             if deviation == 0.0 {
                 let mean = own.bound().map_or(*mean, |bound| bounds::quantity(bound, *mean));
-                let why = if own.integer { TELLS_NOTHING } else { HAS_NO_BOUND };
+                let why = match own.values {
+                    Values::Integer => TELLS_NOTHING,
+                    Values::Real | Values::Circle => HAS_NO_BOUND,
+                };
                 return Err(wrong(constant(mean, *n as u64, why)));
+            }
+            if own.values == Values::Circle {
+                continue;
             }
             (own.location, own.scale) = (*mean as f32, deviation as f32);
             if !own.location.is_finite() || !own.scale.is_normal() {

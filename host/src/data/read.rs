@@ -159,10 +159,9 @@ impl Reader {
         Error::input(&self.path, format!("has no column '{name}', expected it among {there}"))
     }
 
-    /// Reads these columns only, in this order (counted from 0): the domain is theirs. The file is a
-    /// table, whose columns have names.
+    /// Reads these columns only, in this order (counted from 0): the domain is theirs.
     pub(super) fn select(&mut self, columns: Vec<usize>) {
-        debug_assert!(self.names.is_some() && self.row == 0);
+        debug_assert!(self.row == 0);
         self.chosen = Some(columns);
     }
 
@@ -185,11 +184,11 @@ impl Reader {
         }
     }
 
-    /// The type of the file's numbers and where its first row begins, if rows can be read from it at any
-    /// place.
-    pub(super) fn start(&self) -> Option<(Element, u64)> {
+    /// The type of the file's numbers, how many a row has, and where its first row begins, if rows can be
+    /// read from it at any place.
+    pub(super) fn start(&self) -> Option<(Element, usize, u64)> {
         match &self.source {
-            Source::Npy(npy) => Some((npy.element, npy.start?)),
+            Source::Npy(npy) => Some((npy.element, self.width, npy.start?)),
             Source::Csv(_) | Source::Batched(_) => None,
         }
     }

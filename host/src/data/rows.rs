@@ -32,6 +32,8 @@ pub enum Rows {
 pub struct Stored {
     file: File,
     element: Element,
+    /// Numbers in a row of the file.
+    width: usize,
     /// Where the first row begins.
     start: u64,
     centring: Centring,
@@ -86,13 +88,13 @@ impl Rows {
 impl Stored {
     pub(super) fn new(
         file: File,
-        (element, start): (Element, u64),
+        (element, width, start): (Element, usize, u64),
         centring: Centring,
         units: Option<Units>,
         order: Order,
         [held_out, n]: [u64; 2],
     ) -> Stored {
-        Stored { file, element, start, centring, units, order, held_out, n }
+        Stored { file, element, width, start, centring, units, order, held_out, n }
     }
 
     /// How many training rows there are.
@@ -113,7 +115,9 @@ impl Stored {
         // Pieces that are worth a thread.
         let pieces = out.par_chunks_mut(64 * width).zip(places.par_chunks(64));
         pieces.try_for_each(|(out, places)| {
-            let mut bytes = vec![0; width * self.element.size()];
+            let mut bytes = vec![0; self.width * self.element.size()];
+            let all: Vec<usize> = (0..self.width).collect();
+            let chosen = self.centring.columns.selected().unwrap_or(&all);
             let (mut row, mut raw) = (Vec::new(), Vec::new());
             for (to, place) in out.chunks_exact_mut(width).zip(places) {
                 let number = self.order.at(self.held_out + place);
@@ -125,10 +129,10 @@ impl Stored {
                 let wrong = |m| changed(path, number, m);
                 if self.centring.standardizes() {
                     raw.clear();
-                    self.element.decode(&bytes, kinds, 0, &mut raw).map_err(wrong)?;
+                    self.element.decode_of(&bytes, kinds, chosen, &mut raw).map_err(wrong)?;
                     self.centring.centre(number, &mut raw, &mut row)?;
                 } else {
-                    self.element.decode(&bytes, kinds, 0, &mut row).map_err(wrong)?;
+                    self.element.decode_of(&bytes, kinds, chosen, &mut row).map_err(wrong)?;
                     self.centring.columns.order(&mut row);
                     self.centring.check(number, &row)?;
                 }

@@ -161,12 +161,14 @@ impl Units {
 
     /// A row, or the first values of one, in the file's units, rounded to f32.
     pub fn raw(&self, row: &[f32]) -> Vec<f32> {
+        let mut values: Vec<f64> = self.line(row).collect();
+        self.bounds.quantities(&mut values);
         let each = |(column, x): (usize, f64)| match self.bounds.at(column) {
             None => x as f32,
             // A rounding does not leave the bounds.
-            Some(bound) => bound.within(self.bounds.quantity(column, x) as f32),
+            Some(bound) => bound.within(x as f32),
         };
-        self.line(row).enumerate().map(each).collect()
+        values.into_iter().enumerate().map(each).collect()
     }
 
     /// The model of rows in the file's units, from one of the same rows in these. The affine layer that
@@ -179,9 +181,8 @@ impl Units {
     pub fn fold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
         let (dim, mut parameters) = (self.columns.dim, model.parameters());
         let mut description = model.description().clone();
-        if let (Description::Flow(flow), Some(bounds)) = (&mut description, self.bounds.layer(dim))
-        {
-            flow.layers.push(bounds.into());
+        if let Description::Flow(flow) = &mut description {
+            flow.layers.extend(self.bounds.layers(dim));
         }
         if let Some(given) = NonZeroUsize::new(self.mean.len() - dim) {
             let embedding = match &mut description {
@@ -214,10 +215,9 @@ impl Units {
     /// [`ModelError`] if the result is not finite.
     pub fn unfold(&self, model: &Model) -> std::result::Result<Model, ModelError> {
         let mut description = model.description().clone();
-        if let Description::Flow(flow) = &mut description
-            && self.bounds.layer(self.columns.dim).is_some()
-        {
-            flow.layers.pop();
+        if let Description::Flow(flow) = &mut description {
+            let own = self.bounds.layers(self.columns.dim).len();
+            flow.layers.truncate(flow.layers.len().saturating_sub(own));
         }
         self.with_units(
             description,
@@ -302,7 +302,7 @@ mod tests {
     use pushforward::domain::{Domain, Kind};
     use pushforward::model::Support;
 
-    use super::super::{Order, Table, Wanted};
+    use super::super::{Order, Table, Validation, Wanted};
 
     #[test]
     fn an_offset_of_a_hundred_million_keeps_its_digits() {
@@ -314,6 +314,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let wanted = Wanted {
             path: &path,
+            columns: &[],
             context: &[],
             dim: Some(2),
             domain: Domain::Uniform(Kind::Real),
@@ -321,9 +322,10 @@ mod tests {
             kept: false,
             support: Support::Line,
             bounds: &[],
-            integers: None,
+            parts: None,
+            own: None,
             stream: None,
-            validation: 0.0,
+            validation: &Validation::Part(0.0),
             seed: 1,
         };
         let table = Table::read(&wanted).unwrap();

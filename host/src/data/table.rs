@@ -6,17 +6,18 @@
 //! in its file at most [`HELD_OUT_BYTES`] are held out, and these are in memory.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pushforward::conditional::logistics;
 use pushforward::domain::Domain;
 use pushforward::model::Support;
 use pushforward::model::file::{FNV_START, fnv_onto};
 
-use super::bounds::Given;
-use super::centring::CentredReader;
+use super::bounds::{Given, GivenParts};
+use super::centring::{CentredReader, Centring};
 use super::npy::Element;
 use super::order::{held_out, split};
+use super::own_units::Kinds as OwnKinds;
 use super::standardize::Moments;
 use super::{Column, Columns, Order, Rows, Stored, Units};
 use crate::error::{Error, Result, note};
@@ -31,11 +32,38 @@ pub(super) fn most_held_out(width: usize) -> u64 {
     (HELD_OUT_BYTES / (4 * width as u64)).max(1)
 }
 
+/// What is held out of training.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Validation {
+    /// This part of the rows, picked at random.
+    Part(f64),
+    /// All rows of another file, which has the same columns: for rows that belong together, or that come
+    /// later than those of training.
+    File(PathBuf),
+}
+
+impl Validation {
+    /// Whether rows are held out at all.
+    pub fn any(&self) -> bool {
+        *self != Self::Part(0.0)
+    }
+
+    /// The part of the table's own rows.
+    fn part(&self) -> f64 {
+        match self {
+            Self::Part(part) => *part,
+            Self::File(_) => 0.0,
+        }
+    }
+}
+
 /// Which table, and what is made of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The file.
     pub path: &'a Path,
+    /// The columns that are modelled, in this order; all that are no context if there is none.
+    pub columns: &'a [Column],
     /// Columns that the others are given.
     pub context: &'a [Column],
     /// How many others there must be.
@@ -51,12 +79,14 @@ pub struct Wanted<'a> {
     /// Bounds of columns that are no context, which stand only where these are standardised, or have
     /// units of the model's own.
     pub bounds: &'a [Given],
-    /// The integers among the columns that are no context, if the model has units of its own for these.
-    pub integers: Option<&'a [Column]>,
+    /// Columns that are parts of a whole, which stand only where they are standardised.
+    pub parts: Option<&'a GivenParts>,
+    /// Which columns that are no context are no real numbers, if the model has units of its own for these.
+    pub own: Option<OwnKinds<'a>>,
     /// Whether rows stay in their file; by its size where nothing is said.
     pub stream: Option<bool>,
-    /// The part of the rows that is held out.
-    pub validation: f64,
+    /// What is held out.
+    pub validation: &'a Validation,
     /// Of the order.
     pub seed: u64,
 }
@@ -101,6 +131,32 @@ impl Table {
         }
     }
 
+    /// With the rows of another file held out, if one is wanted.
+    fn with_held_out(mut self, wanted: &Wanted<'_>, centring: &Centring) -> Result<Table> {
+        let Validation::File(path) = wanted.validation else { return Ok(self) };
+        let mut reader = CentredReader::open(&Wanted { path, ..*wanted })?;
+        let [own, others] = [&centring.columns, &reader.centring.columns].map(|columns| {
+            let each = 0..columns.width();
+            each.map(|column| columns.name(column)).collect::<Vec<_>>().join(", ")
+        });
+        if own != others {
+            let message = format!("found {others}, expected {own}, as {}", wanted.path.display());
+            return Err(Error::input(path, message));
+        }
+        reader.centring.first.clone_from(&centring.first);
+        let mut rows = reader.reader.room()?;
+        while reader.next(&mut rows)? > 0 {}
+        if rows.is_empty() {
+            return Err(Error::input(path, "has no rows"));
+        }
+        self.checksum = onto(self.checksum, &rows);
+        if let Some(units) = &self.units {
+            units.apply(&mut rows);
+        }
+        self.held_out = rows;
+        Ok(self)
+    }
+
     /// In memory.
     fn hold(wanted: &Wanted<'_>, mut reader: CentredReader) -> Result<Table> {
         let mut rows = reader.reader.room()?;
@@ -130,8 +186,9 @@ impl Table {
             units.apply(&mut rows);
             units.apply(&mut held_out);
         }
-        let columns = centring.columns;
-        Ok(Table { rows: rows.into(), held_out, units, columns, own, checksum })
+        let columns = centring.columns.clone();
+        Table { rows: rows.into(), held_out, units, columns, own, checksum }
+            .with_held_out(wanted, &centring)
     }
 
     /// In its file, which it takes one or two passes through it to measure.
@@ -139,7 +196,7 @@ impl Table {
         wanted: &Wanted<'_>,
         mut reader: CentredReader,
         n: u64,
-        place: (Element, u64),
+        place: (Element, usize, u64),
     ) -> Result<Table> {
         let width = reader.centring.columns.width();
         let held = Held::new(wanted, n, most_held_out(width))?;
@@ -187,12 +244,14 @@ impl Table {
         }
         let own = own.map(|own| own.measured(wanted.path, &reader.centring.columns, &own_moments));
         let own = own.transpose()?;
-        let (centring, columns) = (reader.centring.clone(), reader.centring.columns);
+        let centring = reader.centring;
+        let columns = centring.columns.clone();
         checksum = onto(checksum, &centring.first);
         let file = File::open(wanted.path).map_err(|e| Error::read(wanted.path, &e))?;
-        let stored =
-            Stored::new(file, place, centring, units.clone(), held.order, [held.n, n - held.n]);
-        Ok(Table { rows: Rows::Stored(stored.into()), held_out, units, columns, own, checksum })
+        let sizes = [held.n, n - held.n];
+        let stored = Stored::new(file, place, centring.clone(), units.clone(), held.order, sizes);
+        Table { rows: Rows::Stored(stored.into()), held_out, units, columns, own, checksum }
+            .with_held_out(wanted, &centring)
     }
 }
 
@@ -217,9 +276,9 @@ impl Held {
         if n > 1 << 32 {
             return wrong(format!("has {n} rows, expected at most 2^32"));
         }
-        let held = held_out(n, wanted.validation).min(most);
+        let held = held_out(n, wanted.validation.part()).min(most);
         if held == n {
-            let message = format!("has {n} rows, too few to hold out {}", wanted.validation);
+            let message = format!("has {n} rows, too few to hold out {}", wanted.validation.part());
             return wrong(message);
         }
         let order = Order::new(n, wanted.seed);
@@ -265,6 +324,7 @@ mod tests {
     fn wanted(path: &Path) -> Wanted<'_> {
         Wanted {
             path,
+            columns: &[],
             context: &[],
             dim: None,
             domain: Domain::Uniform(Kind::Real),
@@ -272,9 +332,10 @@ mod tests {
             kept: false,
             support: Support::Line,
             bounds: &[],
-            integers: None,
+            parts: None,
+            own: None,
             stream: None,
-            validation: 0.1,
+            validation: &Validation::Part(0.1),
             seed: 5,
         }
     }
@@ -342,18 +403,61 @@ mod tests {
         let bounds = [(Column::Number(2), [0.0, f32::INFINITY])];
         let integers = &[Column::Number(1)][..];
         let [held, left] = [false, true].map(|stream| {
-            let (integers, stream) = (Some(integers), Some(stream));
-            let wanted = Wanted { bounds: &bounds, integers, stream, ..wanted(&path) };
+            let own = Some(OwnKinds { integers, circles: &[] });
+            let wanted = Wanted { bounds: &bounds, own, stream: Some(stream), ..wanted(&path) };
             Table::read(&Wanted { standardize: false, kept: true, ..wanted }).unwrap()
         });
         std::fs::remove_dir_all(dir).unwrap();
         assert_eq!(held.own, left.own);
         assert!(held.held_out == left.held_out);
         let [count, size] = &held.own.unwrap()[..] else { panic!("two columns") };
-        assert!(count.integer && (count.location - 3.0).abs() < 0.1, "{count:?}");
+        assert!(
+            count.values == logistics::Values::Integer && (count.location - 3.0).abs() < 0.1,
+            "{count:?}"
+        );
         // The logarithms are standard normal.
-        assert!(!size.integer && size.lower == 0.0, "{size:?}");
+        assert!(size.values == logistics::Values::Real && size.lower == 0.0, "{size:?}");
         assert!(size.location.abs() < 0.05 && (size.scale - 1.0).abs() < 0.05, "{size:?}");
+    }
+
+    #[test]
+    fn rows_of_another_file_are_held_out_in_the_same_units() {
+        let dir = folder("other");
+        let [path, other] = ["x.npy", "y.npy"].map(|name| dir.join(name));
+        let write = |path: &Path, rows: &[f32]| {
+            let mut writer = Writer::create(path, Element::F32, None, 2).unwrap();
+            writer.rows(rows).unwrap();
+            writer.finish().unwrap();
+        };
+        let rows = |n: u32| -> Vec<f32> {
+            (0..2 * n).map(|i| 7.0 + normal(Scalar, block([8, 9], [i, 0])[0])).collect()
+        };
+        write(&path, &rows(3000));
+        // Rows that training has too, so that they must come out as these.
+        write(&other, &rows(200));
+        let file = Validation::File(other.clone());
+        for stream in [false, true] {
+            let wanted = Wanted { stream: Some(stream), ..wanted(&path) };
+            let all =
+                Table::read(&Wanted { validation: &Validation::Part(0.0), ..wanted }).unwrap();
+            let found = Table::read(&Wanted { validation: &file, ..wanted }).unwrap();
+            assert_eq!((found.rows.count(2), found.held_out.len()), (3000, 400));
+            assert_eq!(found.units, all.units);
+            assert_ne!(found.checksum, all.checksum);
+            let trained = found.rows.first(3000, 2).unwrap();
+            for row in found.held_out.chunks_exact(2) {
+                assert!(trained.chunks_exact(2).any(|other| other == row), "{row:?}");
+            }
+        }
+        write(&other, &[]);
+        let message = Table::read(&Wanted { validation: &file, ..wanted(&path) }).unwrap_err();
+        assert!(message.to_string().contains("y.npy: has no rows"), "{message}");
+        std::fs::write(dir.join("y.csv"), "a,b\n1,2\n").unwrap();
+        let file = Validation::File(dir.join("y.csv"));
+        let message = Table::read(&Wanted { validation: &file, ..wanted(&path) }).unwrap_err();
+        let expected = "found column 1 (a), column 2 (b), expected column 1, column 2, as";
+        assert!(message.to_string().contains(expected), "{message}");
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
@@ -366,7 +470,8 @@ mod tests {
             writer.finish().unwrap();
         };
         write(&[1.0, 2.0, 3.0, 4.0]);
-        let streamed = Wanted { stream: Some(true), validation: 0.0, ..wanted(&path) };
+        let streamed =
+            Wanted { stream: Some(true), validation: &Validation::Part(0.0), ..wanted(&path) };
         let table = Table::read(&streamed).unwrap();
         assert!(table.rows.first(4, 1).is_ok());
         // In place, as the open file sees it.

@@ -15,7 +15,7 @@ pub(super) fn read_all(
     domain: Domain<'_>,
 ) -> crate::error::Result<(Vec<f32>, Columns)> {
     let mut reader = Reader::open(path, None, domain)?;
-    let columns = Columns::of(path, &reader, context, dim)?;
+    let columns = Columns::of(path, &mut reader, &[], context, dim)?;
     let mut values = reader.room()?;
     while reader.next_rows(1 << 14, &mut values)? > 0 {}
     columns.order(&mut values);

@@ -54,7 +54,12 @@ def spline(kind, transform, net):
     for floor in ("min_bin_width", "min_bin_height", "min_derivative"):
         if getattr(transform, floor) != 1e-3:
             raise ValueError(f"{kind}.{floor} is {getattr(transform, floor)}, expected 0.001")
-    lines = [f'tails = "{transform.tails or "none"}"', f"bound = {float(transform.tail_bound)!r}"]
+    tails = "each" if isinstance(transform.tails, (list, tuple)) else transform.tails or "none"
+    bound = transform.tail_bound
+    bounds = set(bound.reshape(-1).tolist()) if isinstance(bound, torch.Tensor) else {bound}
+    if len(bounds) != 1:
+        raise ValueError(f"{kind}.tail_bound is {bound}, expected one bound of all coordinates")
+    lines = [f'tails = "{tails}"', f"bound = {float(bounds.pop())!r}"]
     if hasattr(net, "hidden_features"):
         lines.append(f"hidden_features = {net.hidden_features}")
     return lines
@@ -62,7 +67,12 @@ def spline(kind, transform, net):
 
 def activation(kind, net):
     """The units of a network whose layers keep what they are in `activation`."""
-    units = [layer.activation for layer in net.modules() if hasattr(layer, "activation")]
+    angles = [layer for layer in net.modules() if type(layer).__name__ == "PeriodicFeaturesElementwise"]
+    for layer in angles:
+        if layer.apply_bias or not isinstance(layer.activation, torch.nn.Identity):
+            raise ValueError(f"{kind}: {type(layer).__name__} with a bias or an activation has no counterpart")
+    layers = [layer for layer in net.modules() if layer not in angles]
+    units = [layer.activation for layer in layers if hasattr(layer, "activation")]
     names = {getattr(unit, "__name__", type(unit).__name__) for unit in units}
     if len(names) != 1:
         raise ValueError(f"{kind}: a network of several kinds of units, or of none: {sorted(names)}")

@@ -1,6 +1,6 @@
 //! Layers without a network.
 
-use pushforward::layer::{AffineSpec, LuSpec, PermuteSpec};
+use pushforward::layer::{AffineSpec, LuSpec, PermuteSpec, RotationSpec};
 
 use super::{Layer, State, Tensors, named};
 use crate::error::Result;
@@ -49,6 +49,44 @@ pub(super) fn permute(state: &State, name: &str, n: usize) -> Result<Layer> {
         return Err(state.fault(format!("`{name}`: found {given:?}, expected a permutation")));
     }
     Ok(Layer { spec: PermuteSpec { order }.into(), tensors: Tensors::new() })
+}
+
+/// z = M x of a square matrix, row after row, in the direction of the density: with `P M = L U` found by
+/// elimination, and the signs D of the diagonal of U taken out of it, `M = Pᵀ D (D L D) (D U)`, a `lu`, a reflection of
+/// each coordinate whose sign is negative, and a permutation. `None` if a column has no pivot.
+pub(super) fn dense(n: usize, mut matrix: Vec<f64>) -> Option<Vec<Layer>> {
+    let mut rows: Vec<usize> = (0..n).collect();
+    for k in 0..n {
+        let size = |row: &usize| matrix[row * n + k].abs();
+        let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b)))?;
+        if !(size(&pivot) > 0.0 && size(&pivot).is_finite()) {
+            return None;
+        }
+        rows.swap(k, pivot);
+        for column in 0..n {
+            matrix.swap(k * n + column, pivot * n + column);
+        }
+        for row in k + 1..n {
+            let factor = matrix[row * n + k] / matrix[k * n + k];
+            matrix[row * n + k] = factor;
+            for column in k + 1..n {
+                matrix[row * n + column] -= factor * matrix[k * n + column];
+            }
+        }
+    }
+    let at = |i: usize, j: usize| matrix[i * n + j];
+    let sign = |i: usize| at(i, i).signum();
+    let lower = |i, j| sign(i) * at(i, j) * sign(j);
+    let mut layers =
+        vec![lu(n, lower, |i, j| sign(i) * at(i, j), |i| at(i, i).abs(), vec![0.0; n])];
+    let negative: Vec<usize> = (0..n).filter(|i| sign(*i) < 0.0).collect();
+    if !negative.is_empty() {
+        let unit = |i: &usize| (0..n).map(|j| f64::from(u8::from(j == *i))).collect::<Vec<_>>();
+        let tensors = named([("vectors", negative.iter().flat_map(unit).collect())]);
+        layers.push(Layer { spec: RotationSpec { reflections: negative.len() }.into(), tensors });
+    }
+    layers.push(Layer { spec: PermuteSpec { order: rows }.into(), tensors: Tensors::new() });
+    Some(layers)
 }
 
 /// z = L (U x) + b, L with ones on its diagonal, from entries below it, above it and on it (of U).

@@ -70,6 +70,96 @@ impl Linear {
         Some(both)
     }
 
+    /// With each row's opposite behind all of them.
+    pub(super) fn with_opposites(&self) -> Self {
+        let twice =
+            |numbers: &[f64]| numbers.iter().copied().chain(numbers.iter().map(|x| -x)).collect();
+        Self {
+            rows: 2 * self.rows,
+            columns: self.columns,
+            weight: twice(&self.weight),
+            bias: twice(&self.bias),
+            mask: self.mask.as_ref().map(|mask| [&mask[..], mask].concat()),
+        }
+    }
+
+    /// With as many rows more, which read the same with weights of 0.
+    pub(super) fn with_idle_rows(&self) -> Self {
+        let idle =
+            |numbers: &[f64]| numbers.iter().copied().chain(numbers.iter().map(|_| 0.0)).collect();
+        Self { weight: idle(&self.weight), bias: idle(&self.bias), ..self.with_opposites() }
+    }
+
+    /// What it reads times `by` as columns behind the others.
+    fn columns_twice(&self, by: f64) -> Self {
+        let of = |row: usize| row * self.columns..(row + 1) * self.columns;
+        let weights = (0..self.rows).flat_map(|row| {
+            let own = &self.weight[of(row)];
+            own.iter().copied().chain(own.iter().map(move |w| by * w))
+        });
+        let mask = self.mask.as_ref().map(|mask| {
+            (0..self.rows)
+                .flat_map(|row| [&mask[of(row)]; 2].into_iter().flatten())
+                .copied()
+                .collect()
+        });
+        Self { columns: 2 * self.columns, weight: weights.collect(), mask, ..self.clone() }
+    }
+
+    /// Of the positive parts of what it reads, and of its opposites', which are so many columns more.
+    pub(super) fn of_opposites(&self) -> Self {
+        self.columns_twice(-1.0)
+    }
+
+    /// With as many columns more of which nothing is read.
+    pub(super) fn with_idle_columns(&self) -> Self {
+        self.columns_twice(0.0)
+    }
+
+    /// With the rows that are kept.
+    pub(super) fn retain_rows(&mut self, keep: &[bool]) {
+        let rows: Vec<usize> = (0..self.rows).filter(|row| keep[*row]).collect();
+        let columns = self.columns;
+        let mask = self.mask.as_ref().map(|mask| {
+            rows.iter().flat_map(|row| &mask[row * columns..(row + 1) * columns]).copied().collect()
+        });
+        *self = Self { mask, ..self.with_rows(&rows) };
+    }
+
+    /// Makes a row read nothing and give this.
+    pub(super) fn set_row(&mut self, row: usize, bias: f64) {
+        self.weight[row * self.columns..(row + 1) * self.columns].fill(0.0);
+        self.bias[row] = bias;
+    }
+
+    /// Makes a row what another is.
+    pub(super) fn copy_row(&mut self, from: usize, to: usize) {
+        let columns = from * self.columns..(from + 1) * self.columns;
+        self.weight.copy_within(columns.clone(), to * self.columns);
+        self.bias[to] = self.bias[from];
+        if let Some(mask) = &mut self.mask {
+            mask.copy_within(columns, to * self.columns);
+        }
+    }
+
+    /// Reads the cosine and the sine of what a column is the angle of, weighted, in place of the angle. The
+    /// sine's column is the last one.
+    pub(super) fn turn_column(&mut self, column: usize, [cosine, sine]: [f64; 2]) {
+        let (mut weight, mut mask) = (Vec::new(), Vec::new());
+        for row in 0..self.rows {
+            let own = &self.weight[row * self.columns..(row + 1) * self.columns];
+            let start = weight.len();
+            weight.extend_from_slice(own);
+            weight[start + column] *= cosine;
+            weight.push(own[column] * sine);
+            mask.extend((0..self.columns).map(|c| self.sees(row, c)));
+            mask.push(self.sees(row, column));
+        }
+        self.mask = self.mask.is_some().then_some(mask);
+        self.weight = weight;
+        self.columns += 1;
+    }
+
     /// Some of its columns.
     pub(super) fn with_columns(&self, columns: &[usize]) -> Self {
         let row = |row: &[f64]| columns.iter().map(|c| row[*c]).collect::<Vec<f64>>();
@@ -153,8 +243,10 @@ fn all(numbers: &[usize]) -> Vec<Option<usize>> {
 pub(super) enum Column {
     /// A value of the context.
     Context(usize),
-    /// A coordinate.
+    /// A coordinate; of an angle its cosine.
     Coordinate(usize),
+    /// The sine of an angle.
+    Sine(usize),
 }
 
 /// A network whose hidden layers have one activation, or are residual in our sense.
@@ -175,6 +267,8 @@ pub(super) struct Network {
 /// A masked network, and the coordinate at each site.
 pub(super) struct Causal {
     pub(super) order: Vec<usize>,
+    /// Which sites are angles, in this order.
+    pub(super) angles: Vec<bool>,
     pub(super) network: MaskedSpec,
     pub(super) tensors: Tensors,
 }
@@ -258,7 +352,9 @@ impl Network {
                 for column in (0..layer.columns).filter(|column| layer.sees(row, *column)) {
                     match (all.last(), self.inputs.get(column)) {
                         (Some(below), _) => sets.join(row, below.row(column)),
-                        (None, Some(Column::Coordinate(d))) => sets.members[row * dim + d] = true,
+                        (None, Some(Column::Coordinate(d) | Column::Sine(d))) => {
+                            sets.members[row * dim + d] = true;
+                        }
                         (None, _) => {}
                     }
                 }
@@ -328,11 +424,20 @@ impl Network {
             }
         }
 
-        let mut columns = vec![None; context + dim];
+        let mut is_angle = vec![false; dim];
+        for input in &self.inputs {
+            if let Column::Sine(d) = input {
+                is_angle[*d] = true;
+            }
+        }
+        let angles: Vec<bool> = order.iter().map(|d| is_angle[*d]).collect();
+        let each = if angles.contains(&true) { 2 } else { 1 };
+        let mut columns = vec![None; context + each * dim];
         for (column, input) in self.inputs.iter().enumerate() {
             let place = match input {
                 Column::Context(k) => *k,
-                Column::Coordinate(d) => context + place[*d],
+                Column::Coordinate(d) => context + each * place[*d],
+                Column::Sine(d) => context + each * place[*d] + 1,
             };
             columns[place] = Some(column);
         }
@@ -371,7 +476,7 @@ impl Network {
             hidden,
             through,
         };
-        Ok(Causal { order, network, tensors })
+        Ok(Causal { order, angles, network, tensors })
     }
 
     /// The tensors of the layers, with what they read and what they give in this order; the last layer's
@@ -408,9 +513,12 @@ impl Network {
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
+        if self.inputs.iter().any(|input| matches!(input, Column::Sine(_))) {
+            return Err("angles, which only networks that are walked read here".into());
+        }
         let place = |column: &usize| match self.inputs[*column] {
             Column::Context(k) => (0, k),
-            Column::Coordinate(d) => (1, d),
+            Column::Coordinate(d) | Column::Sine(d) => (1, d),
         };
         let mut columns: Vec<usize> = (0..self.inputs.len()).collect();
         columns.sort_by_key(place);

@@ -23,6 +23,10 @@
 //! its root. Slopes are softplus without our shift. Both are factors and sums of the last layer's
 //! weights and biases, in `f64`.
 //!
+//! A spline of normflows may have tails of its own for each coordinate, of which some are angles: then there
+//! are K + 1 slopes, and of these the ends are overwritten (1, or that of the other end). Networks read one
+//! combination of an angle's sine and cosine, which is folded into the first layer's weights.
+//!
 //! Refused, with the reason: splines without tails (of the unit interval), batch normalisation inside a
 //! network, inverse transforms, bases other than the standard and a diagonal normal, and whatever else
 //! has no row above.
@@ -31,13 +35,14 @@ use std::collections::BTreeMap;
 
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::UnivariateSpec;
+use pushforward::model::{CausalNetworkSpec, UnivariateSpec};
+use pushforward::network::PeriodicSpec;
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE};
+use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE, Tails};
 use pushforward::univariate::{LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
 use super::linear::{affine, affine_of, lu, permute};
-use super::network::{Column, Linear, Network, each};
+use super::network::{Causal, Column, Linear, Network, each};
 use super::settings::{Of, Settings};
 use super::{Layer, Parts, State, embedding, standard_normal};
 use crate::error::Result;
@@ -188,6 +193,12 @@ impl Place<'_> {
                 (affine(scale), vec![1, 0], 2)
             }
             "AdditiveCouplingTransform" => (affine(ScaleSpec::Exp), vec![1], 1),
+            _ if self.of.circular().is_some() => {
+                let bins = total.saturating_sub(1) / 3;
+                let tails = if self.all_circular() { Tails::Circular } else { Tails::Free };
+                let spline = RationalQuadraticSpec::linear(bins, self.bound()?).with_tails(tails);
+                (spline.into(), (0..total).collect(), 3 * bins + 1)
+            }
             _ => {
                 let tails = self.of.tails()?;
                 if tails != "linear" {
@@ -207,6 +218,95 @@ impl Place<'_> {
             )));
         }
         Ok(Parameters { univariate, places })
+    }
+
+    /// Whether a coordinate is an angle.
+    fn is_circular(&self, d: usize) -> bool {
+        self.of.circular().is_some_and(|angles| angles.contains(&d))
+    }
+
+    fn all_circular(&self) -> bool {
+        (0..self.settings.features).all(|d| self.is_circular(d))
+    }
+
+    /// The bound of all coordinates.
+    fn bound(&self) -> Result<f32> {
+        let bound = self.of.bound()?;
+        for name in ["tail_bound", "unconditional_transform.tail_bound"] {
+            let name = self.name(name);
+            if self.state.has(&name) {
+                let all = &self.state.get(&name)?.data;
+                if let Some(other) = all.iter().find(|own| **own as f32 != bound) {
+                    return Err(self.state.fault(format!(
+                        "`{name}`: found {other} beside {bound}: coordinates with bounds of their own \
+                         have no counterpart here"
+                    )));
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// What the first layer reads of the coordinates `features`, which are its first columns: of an angle one
+    /// combination of its sine and its cosine.
+    fn angles(
+        &self,
+        net: &str,
+        features: &[usize],
+        first: &mut Linear,
+        inputs: &mut Vec<Column>,
+    ) -> Result<()> {
+        let (state, path) = (self.state, format!("{net}.preprocessing"));
+        let expected: Vec<usize> =
+            (0..features.len()).filter(|i| self.is_circular(features[*i])).collect();
+        if self.of.circular().is_none() || (expected.is_empty() && !state.has_within(&path)) {
+            return Ok(());
+        }
+        for name in ["ind_", "inv_perm", "scale"] {
+            state.ignore(&format!("{path}.{name}"));
+        }
+        let numbers = &state.get(&format!("{path}.ind"))?.data;
+        let numbers: Vec<usize> = numbers.iter().map(|i| *i as usize).collect();
+        let mut sorted = numbers.clone();
+        sorted.sort_unstable();
+        if sorted != expected {
+            return Err(state.fault(format!(
+                "`{path}.ind`: found {numbers:?}, expected {expected:?}, as `circular` says"
+            )));
+        }
+        let weights = &state.shaped(&format!("{path}.weights"), &[numbers.len(), 2])?.data;
+        for (i, weights) in numbers.iter().zip(weights.chunks(2)) {
+            first.turn_column(*i, [weights[1], weights[0]]);
+            inputs.push(Column::Sine(features[*i]));
+        }
+        Ok(())
+    }
+
+    /// The slopes at the ends of splines whose coordinates have different tails: 1, or of an angle the same
+    /// at both ends; where all are angles there is one.
+    fn ends(&self, last: &mut Linear, outputs: &mut Vec<[usize; 2]>, univariate: &UnivariateSpec) {
+        let UnivariateSpec::RationalQuadratic(spline) = univariate else { return };
+        let (first, end) = (2 * spline.bins, 3 * spline.bins);
+        match spline.tails {
+            Tails::Circular => {
+                let keep: Vec<bool> = outputs.iter().map(|[_, p]| *p != end).collect();
+                last.retain_rows(&keep);
+                outputs.retain(|[_, p]| *p != end);
+            }
+            Tails::Free => {
+                for row in 0..outputs.len() {
+                    let [d, p] = outputs[row];
+                    if !self.is_circular(d) && (p == first || p == end) {
+                        last.set_row(row, slope_shift());
+                    }
+                    let begins = outputs.iter().position(|output| *output == [d, first]);
+                    if let Some(from) = begins.filter(|_| self.is_circular(d) && p == end) {
+                        last.copy_row(from, row);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The last layer's weights as our splines take them.
@@ -299,9 +399,10 @@ impl Place<'_> {
             self.layers(&self.name("autoregressive_net"), true)?;
         let Parameters { univariate, places } =
             self.parameters(kind, each(self.state, self.path, &layers, n)?)?;
-        let outputs: Vec<[usize; 2]> =
+        let mut outputs: Vec<[usize; 2]> =
             (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
         if let Some(last) = layers.last_mut() {
+            self.ends(last, &mut outputs, &univariate);
             self.normalised(last, &outputs, &univariate);
         }
         let mut inputs: Vec<Column> = (0..n).map(Column::Coordinate).collect();
@@ -320,6 +421,8 @@ impl Place<'_> {
                  counterpart here"
             )));
         }
+        let features: Vec<usize> = (0..n).collect();
+        self.angles(&self.name("autoregressive_net"), &features, &mut layers[0], &mut inputs)?;
         let activation = self.of.activation()?;
         let network =
             Network { layers, activation, residual, conditioning, of_context, inputs, outputs };
@@ -336,16 +439,14 @@ impl Place<'_> {
         let n = self.settings.features;
         let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));
         let parameters = univariate.parameters();
-        let causal =
+        let Causal { order, angles, network, tensors } =
             network.with_parameters(parameters).causal(n, self.given, parameters).map_err(fault)?;
-        let spec = AutoregressiveSpec {
-            order: causal.order,
-            kept,
-            fast,
-            network: causal.network.into(),
-            univariate,
+        let network: CausalNetworkSpec = match angles.contains(&true) {
+            true => PeriodicSpec { angles, bound: self.of.bound()?, network }.into(),
+            false => network.into(),
         };
-        Ok(Layer { spec: spec.into(), tensors: causal.tensors })
+        let spec = AutoregressiveSpec { order, kept, fast, network, univariate };
+        Ok(Layer { spec: spec.into(), tensors })
     }
 
     /// The numbers of `identity_features` or `transform_features`.
@@ -394,6 +495,7 @@ impl Place<'_> {
         let own = self.name("unconditional_transform");
         let has_own = state.has_within(&format!("{own}."));
         if let Some(last) = layers.last_mut() {
+            self.ends(last, &mut outputs, &univariate);
             self.normalised(last, &outputs, &univariate);
             if has_own {
                 self.unconditional(&own, &kept, &univariate, last, &mut outputs)?;
@@ -401,13 +503,15 @@ impl Place<'_> {
         }
         let context = (0..self.given).map(Column::Context);
         let gated = !of_context.is_empty();
+        let mut inputs = kept.iter().copied().map(Column::Coordinate).chain(context).collect();
+        self.angles(&net, &kept, &mut layers[0], &mut inputs)?;
         let network = Network {
             layers,
             activation: self.of.activation()?,
             residual,
             conditioning: if gated { AnyConditioning::Gated } else { AnyConditioning::Read },
             of_context,
-            inputs: kept.iter().copied().map(Column::Coordinate).chain(context).collect(),
+            inputs,
             outputs,
         };
         if gated || has_own || kept.is_empty() {
@@ -437,14 +541,26 @@ impl Place<'_> {
         };
         let (bins, mut first) = (spline.bins, 0);
         let mut mask = vec![true; last.rows * last.columns];
-        for (name, columns) in [("widths", bins), ("heights", bins), ("derivatives", bins - 1)] {
+        let slopes = if spline.tails == Tails::Linear { bins - 1 } else { bins + 1 };
+        for (name, columns) in [("widths", bins), ("heights", bins), ("derivatives", slopes)] {
             let name = format!("{path}.unnormalized_{name}");
             let data = &self.state.shaped(&name, &[kept.len(), columns])?.data;
             let shift = if name.ends_with("derivatives") { slope_shift() } else { 0.0 };
             for (i, d) in kept.iter().enumerate() {
                 for p in 0..columns {
+                    let given = data[i * columns + p];
+                    let value = match (spline.tails, p + first == 2 * bins, p + first == 3 * bins) {
+                        (Tails::Circular, _, true) => continue,
+                        (Tails::Free, _, true) if self.is_circular(*d) => data[i * columns],
+                        (Tails::Free, true, _) | (Tails::Free, _, true)
+                            if !self.is_circular(*d) =>
+                        {
+                            slope_shift()
+                        }
+                        _ => given,
+                    };
                     outputs.push([*d, first + p]);
-                    last.bias.push(data[i * columns + p] - shift);
+                    last.bias.push(value - shift);
                     last.weight.extend(std::iter::repeat_n(0.0, last.columns));
                     mask.extend(std::iter::repeat_n(false, last.columns));
                     last.rows += 1;

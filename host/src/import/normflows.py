@@ -28,8 +28,8 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
     """
     flow = copy.deepcopy(flow).cpu().eval()
     base = type(flow.q0).__name__
-    if base not in ("DiagGaussian", "GaussianMixture"):
-        raise ValueError(f"the base is {base}, expected DiagGaussian or GaussianMixture")
+    if base not in ("DiagGaussian", "GaussianMixture", "UniformGaussian"):
+        raise ValueError(f"the base is {base}, expected DiagGaussian, GaussianMixture or UniformGaussian")
     state = {key: value for key, value in detached(flow).items() if not key.startswith("p.")}
     settings = []
     for k in reversed(range(len(flow.flows))):
@@ -49,6 +49,10 @@ def export(flow, name, context=None, rows=None, n=32, seed=0):
     with torch.no_grad():
         drawn = flow.sample(n, *wide)[0] if rows is None else rows
         drawn = torch.as_tensor(drawn, dtype=torch.float32)
+        if base == "UniformGaussian" and rows is None:
+            # In 32 bits, and in theirs, a circle's end may be a rounding further out.
+            ends = 0.5 * flow.q0.scale[flow.q0.ind].float()
+            drawn[:, flow.q0.ind] = drawn[:, flow.q0.ind].clamp(-ends, ends)
         log_prob = flow.log_prob(drawn.double(), *wide)
         in_single = single.log_prob(drawn, *narrow)
     release = version("normflows")
@@ -86,7 +90,19 @@ def described(part):
         return lines
     if hasattr(inner, "num_bins"):
         lines += spline(kind, inner, net)
+    if isinstance(getattr(inner, "tails", None), (list, tuple)):
+        lines.append(f"circular = {circular(inner)}")
     return lines + [activation(kind, net)]
+
+
+def circular(spline):
+    """The coordinates that are angles, of a spline whose tails are a list."""
+    own = getattr(spline, "unconditional_transform", None)
+    if own is None:
+        return [d for d, tails in enumerate(spline.tails) if tails == "circular"]
+    both = [(spline.transform_features, spline.tails), (spline.identity_features, own.tails)]
+    pairs = [(int(d), tails) for features, each in both for d, tails in zip(features, each)]
+    return sorted(d for d, tails in pairs if tails == "circular")
 
 
 def mlp(net):

@@ -7,27 +7,31 @@
 //! |---|---|---|
 //! | `CoupledRationalQuadraticSpline` | `prqct.*`, nflows' coupling | coupling; autoregressive in two groups, as kept coordinates have a spline of their own |
 //! | `AutoregressiveRationalQuadraticSpline` | `mprqat.autoregressive_net.*`, a MADE | autoregressive, conditioning `gated` |
+//! | `CircularCoupledRationalQuadraticSpline`, `CircularAutoregressiveRationalQuadraticSpline` | the same, and `preprocessing.weights` of networks that read angles | the same with tails `circular`, or `free` where only some are angles; networks in a `periodic` one |
 //! | `MaskedAffineAutoregressive` | `autoregressive_net.*`, a MADE | autoregressive, fast in sampling |
 //! | `AffineCouplingBlock` | `flows.1.param_map.net.{0, 2, …}`; the first half of the coordinates is kept | coupling |
 //! | `MaskedAffineFlow` | `b` (1: kept), `s.net.{0, 2, …}`, `t.net.{0, 2, …}` | coupling, of both networks side by side |
 //! | `LULinearPermute` | `permutation._permutation`, `linear.*` | permute and lu |
 //! | `Permute` | `perm` | permute |
+//! | `InvertibleAffine` (a 1×1 convolution of vectors) | `P`, `L`, `U`, `log_S`, `sign_S`, or `W`; `z = x W` | lu, rotation where signs are negative, permute |
 //! | `ActNorm`, `AffineConstFlow` | `s`, `t` | affine |
 //!
 //! Scales: σ(· + 2) + 1/1000 multiplies in sampling (`MaskedAffineAutoregressive`); `exp` multiplies in
 //! sampling (`MaskedAffineFlow`, and `AffineCouplingBlock` of scale map `exp`), as do σ(· + 2) of scale
 //! map `sigmoid_inv` and one over it, of scale map `sigmoid`. In a MADE the first layer reads the context, and what blocks add is gated by it.
-//! The base is a diagonal normal or a mixture of them.
+//! The base is a diagonal normal, a mixture of them, or `UniformGaussian`: a product, behind it a permutation.
 //!
-//! Refused, with the reason: circular coordinates (those of one layer have different tails, and the
-//! networks read their sine and cosine), splines without tails, feed-forward MADEs (whose first layer has no units), and whatever else has
-//! no row above.
+//! Refused, with the reason: bounds that differ from coordinate to coordinate, splines without tails,
+//! feed-forward MADEs (whose first layer has no units), and whatever else has no row above.
+
+use std::cmp::Ordering;
+use std::f32::consts::PI;
 
 use pushforward::activation::AnyActivation;
-use pushforward::base::MixtureSpec;
+use pushforward::base::{MixtureSpec, NormalSpec, ProductSpec, UniformSpec};
 use pushforward::bijection::Direction;
-use pushforward::layer::CouplingSpec;
-use pushforward::model::BaseSpec;
+use pushforward::layer::{CouplingSpec, PermuteSpec};
+use pushforward::model::{BaseSpec, PlainBaseSpec};
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
 use super::linear::affine_of;
@@ -49,19 +53,25 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
         layers.extend(part.layers()?);
     }
     let n = settings.features;
+    let mut lacks = 0.0;
     let base = if state.has("q0.weight_scores") {
         mixture(state, n)?
+    } else if state.has("q0.ind") {
+        let (base, order, of_width) = uniform_and_normal(state, n)?;
+        layers.push(order);
+        lacks = of_width;
+        base
     } else if state.has("q0.loc") && state.has("q0.log_scale") {
         let flat = |name: &str| state.numbers(name, &[1, n]);
         layers.push(affine_of(flat("q0.log_scale")?.to_vec(), flat("q0.loc")?.to_vec()));
         standard_normal()
     } else {
         return Err(state.fault(
-            "no `q0.loc` and `q0.log_scale`: a base that is no diagonal normal and no mixture of them \
-             has no counterpart here",
+            "no `q0.loc` and `q0.log_scale`: a base that is no diagonal normal, no mixture of them \
+             and no UniformGaussian has no counterpart here",
         ));
     };
-    Ok(Parts { embedding: None, base, layers, lacks: 0.0 })
+    Ok(Parts { embedding: None, base, layers, lacks })
 }
 
 /// A mixture of diagonal normals.
@@ -74,6 +84,58 @@ fn mixture(state: &State, n: usize) -> Result<(BaseSpec, Tensors)> {
         ("log_scale", each("q0.log_scale")?.to_vec()),
     ]);
     Ok((MixtureSpec { components }.into(), tensors))
+}
+
+/// A base of which some coordinates are uniform, between −w/2 and w/2 for a scale w, and the others normal:
+/// a product, the permutation behind it, and what the source's densities lack because its π is of 32 bits.
+fn uniform_and_normal(state: &State, n: usize) -> Result<((BaseSpec, Tensors), Layer, f64)> {
+    for name in ["q0.ind_", "q0.inv_perm"] {
+        state.ignore(name);
+    }
+    let uniform: Vec<usize> = state.get("q0.ind")?.data.iter().map(|d| *d as usize).collect();
+    let normal: Vec<usize> = (0..n).filter(|d| !uniform.contains(d)).collect();
+    let scales = state.vector("q0.scale", n)?;
+    let both = [&uniform[..], &normal].concat();
+    let width = uniform.first().and_then(|d| scales.get(*d)).copied();
+    let Some(width) = width.filter(|_| both.len() == n) else {
+        let found =
+            format!("`q0.ind`: found {uniform:?}, expected some of {n} coordinates, each once");
+        return Err(state.fault(found));
+    };
+    if let Some(d) = uniform.iter().find(|d| scales[**d] != width) {
+        return Err(state.fault(format!(
+            "`q0.scale`: found {} of coordinate {d} beside {width}, expected one width of all that are \
+             uniform",
+            scales[*d]
+        )));
+    }
+    let bound = (0.5 * width) as f32;
+    let extent = if bound == PI { std::f64::consts::PI } else { 0.5 * width };
+    let lacks = uniform.len() as f64 * (0.5 * width / extent).ln();
+    let first: PlainBaseSpec = UniformSpec { bound }.into();
+    let mut place = vec![0; n];
+    both.iter().enumerate().for_each(|(z, d)| place[*d] = z);
+    let order = Layer { spec: PermuteSpec { order: place }.into(), tensors: Tensors::new() };
+    if normal.is_empty() {
+        return Ok(((UniformSpec { bound }.into(), Tensors::new()), order, lacks));
+    }
+    let (rest, tensors) = if normal.iter().all(|d| scales[*d] == 1.0) {
+        (NormalSpec {}.into(), Tensors::new())
+    } else {
+        // Two components that are one and the same: a diagonal normal distribution.
+        let twice = |each: fn(f64) -> f64| {
+            let one = normal.iter().map(|d| each(scales[*d]));
+            one.clone().chain(one).collect()
+        };
+        let tensors = named([
+            ("rest.logits", vec![0.0; 2]),
+            ("rest.mean", twice(|_| 0.0)),
+            ("rest.log_scale", twice(f64::ln)),
+        ]);
+        (MixtureSpec { components: 2 }.into(), tensors)
+    };
+    let base = ProductSpec { coordinates: uniform.len(), first, rest };
+    Ok(((base.into(), tensors), order, lacks))
 }
 
 /// A part of the flow.
@@ -101,11 +163,12 @@ impl Part<'_> {
         let (state, n) = (self.state, self.settings.features);
         let one = |layer: Result<Layer>| layer.map(|layer| vec![layer]);
         match self.of.kind().unwrap_or_default() {
-            "CoupledRationalQuadraticSpline" => one(self.of_nflows(
+            "CoupledRationalQuadraticSpline" | "CircularCoupledRationalQuadraticSpline" => one(self.of_nflows(
                 &self.name("prqct"),
                 "PiecewiseRationalQuadraticCouplingTransform",
             )),
-            "AutoregressiveRationalQuadraticSpline" => one(self.of_nflows(
+            "AutoregressiveRationalQuadraticSpline"
+            | "CircularAutoregressiveRationalQuadraticSpline" => one(self.of_nflows(
                 &self.name("mprqat"),
                 "MaskedPiecewiseRationalQuadraticAutoregressiveTransform",
             )),
@@ -118,6 +181,7 @@ impl Part<'_> {
                 linear::permute(state, &self.name("permutation._permutation"), n)?,
                 lu_linear(state, &self.name("linear"), n)?,
             ]),
+            "InvertibleAffine" => self.invertible_affine(),
             "Permute" => {
                 // x_i = z_perm(i), so z_i = x_inverse(i).
                 state.ignore(&self.name("perm"));
@@ -131,11 +195,46 @@ impl Part<'_> {
             other => Err(self.of.wrong(
                 "kind",
                 other,
-                "CoupledRationalQuadraticSpline, AutoregressiveRationalQuadraticSpline, \
+                "CoupledRationalQuadraticSpline, CircularCoupledRationalQuadraticSpline, \
+                 AutoregressiveRationalQuadraticSpline, CircularAutoregressiveRationalQuadraticSpline, \
                  MaskedAffineAutoregressive, AffineCouplingBlock, MaskedAffineFlow, LULinearPermute, \
-                 Permute, ActNorm or AffineConstFlow",
+                 Permute, InvertibleAffine, ActNorm or AffineConstFlow",
             )),
         }
+    }
+
+    /// z = x W, W a matrix or a product of triangles.
+    fn invertible_affine(&self) -> Result<Vec<Layer>> {
+        let (state, n) = (self.state, self.settings.features);
+        let square = |name: &str| state.shaped(&self.name(name), &[n, n]).map(|array| &array.data);
+        let whole = if state.has(&self.name("W")) {
+            square("W")?.clone()
+        } else {
+            state.ignore(&self.name("eye"));
+            let (first, lower, upper) = (square("P")?, square("L")?, square("U")?);
+            let logs = state.vector(&self.name("log_S"), n)?;
+            let signs = state.vector(&self.name("sign_S"), n)?;
+            let l = |i: usize, j: usize| match i.cmp(&j) {
+                Ordering::Greater => lower[i * n + j],
+                Ordering::Equal => 1.0,
+                Ordering::Less => 0.0,
+            };
+            let u = |i: usize, j: usize| match i.cmp(&j) {
+                Ordering::Less => upper[i * n + j],
+                Ordering::Equal => signs[i] * logs[i].exp(),
+                Ordering::Greater => 0.0,
+            };
+            let product = |a: &dyn Fn(usize, usize) -> f64, b: &dyn Fn(usize, usize) -> f64| {
+                let entry = |at: usize| (0..n).map(|k| a(at / n, k) * b(k, at % n)).sum::<f64>();
+                (0..n * n).map(entry).collect::<Vec<f64>>()
+            };
+            let triangles = product(&l, &u);
+            product(&|i, j| first[i * n + j], &|i, j| triangles[i * n + j])
+        };
+        let transposed = (0..n * n).map(|at| whole[at % n * n + at / n]).collect();
+        linear::dense(n, transposed).ok_or_else(|| {
+            state.fault(format!("`{}`: found a matrix that has no inverse", self.path))
+        })
     }
 
     /// The dense layers of an `MLP`.

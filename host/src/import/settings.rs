@@ -75,6 +75,7 @@ struct Transform {
     scale: Option<String>,
     hidden_features: Option<usize>,
     leaky: Option<f64>,
+    circular: Option<Vec<usize>>,
 }
 
 /// A base.
@@ -198,6 +199,11 @@ impl<'a> Of<'a> {
             Some("LeakyReLU") => Ok(AnyActivation::Leaky),
             _ => self.activation(),
         }
+    }
+
+    /// The coordinates that are angles, if the others have tails of their own.
+    pub fn circular(&self) -> Option<&'a [usize]> {
+        self.get(|t| &t.circular).map(Vec::as_slice)
     }
 
     /// The tails of a spline.

@@ -93,8 +93,10 @@ def described(transform):
             value = known.default
         if value is not None:
             lines.append(f"{argument} = {float(value)!r}")
-    layers = list(getattr(transform, "hyper", []))
-    units = {type(layer).__name__ for layer in layers if not list(layer.parameters())}
+    layers = transform.hyper.modules() if hasattr(transform, "hyper") else []
+    # Those of residual blocks are inside.
+    without = (layer for layer in layers if not list(layer.parameters()) and not list(layer.children()))
+    units = {type(layer).__name__ for layer in without}
     if len(units) > 1:
         raise ValueError(f"a network of several kinds of units: {sorted(units)}")
     if units:

@@ -5,7 +5,7 @@
 //!
 //! | transform | keys | here |
 //! |---|---|---|
-//! | `MaskedAutoregressiveTransform` | `order`, `hyper.{0, 2, …}.{weight, bias, mask}` | autoregressive; masks are read, `order` is not needed |
+//! | `MaskedAutoregressiveTransform` | `order`, `hyper.{0, 2, …}.{weight, bias, mask}`; residual: `hyper.0`, `hyper.{1, 2, …}.{0, 2}`, and the last | autoregressive; masks are read, `order` is not needed |
 //! | `GeneralCouplingTransform` | `mask` (true: kept), `hyper.{0, 2, …}.{weight, bias}` | coupling |
 //! | `ElementWiseTransform` | `hyper.{0, 2, …}` of the context alone, or `phi.{0, 1, …}` | autoregressive, of nothing |
 //! | `AffineTransform` | `loc`, `scale` or `_0`, `_1` | affine |
@@ -28,8 +28,12 @@
 //! `GMM`, alone or as a base, is the base `mixture` where its covariances are diagonal (`phi.{0, 1, 2}`: logits,
 //! means, raw scales `ln(s − ε)`) and it has no context.
 //!
-//! Refused, with the reason: residual networks (their blocks take units after weights), normalised ones,
-//! and whatever else has no row above.
+//! A residual block is `h + W₂ act(W₁ h)`, where ours has `act(h)` in place of h. Of ReLU these say the same of a
+//! stream that holds h and −h: `h = ReLU(h) − ReLU(−h)`. So residual networks of ReLU come over with twice as many
+//! units.
+//!
+//! Refused, with the reason: residual networks of other units or of several widths, normalised ones, and whatever
+//! else has no row above.
 
 use std::f32::consts::PI;
 
@@ -208,16 +212,41 @@ impl Place<'_> {
         Ok((spec, places))
     }
 
-    /// Layers of `hyper`.
-    fn hyper(&self, masked: bool) -> Result<Vec<Linear>> {
-        let (state, path) = (self.state, self.path);
-        if state.has_within(&format!("{path}hyper.1.")) {
+    /// Layers of `hyper`, and whether they are residual.
+    fn hyper(&self, masked: bool) -> Result<(Vec<Linear>, bool)> {
+        let (state, path) = (self.state, format!("{}hyper", self.path));
+        if !state.has_within(&format!("{path}.1.")) {
+            return Ok((Linear::sequence(state, &path, masked)?, false));
+        }
+        let read = |name: String| Linear::read(state, &format!("{path}.{name}"), masked);
+        let first = read("0".into())?;
+        let (width, mut layers) = (first.rows, vec![first.with_opposites()]);
+        let mut k = 1;
+        while state.has_within(&format!("{path}.{k}.0.")) {
+            let [inner, outer] = [read(format!("{k}.0"))?, read(format!("{k}.2"))?];
+            if [inner.rows, inner.columns, outer.rows, outer.columns] != [width; 4] {
+                return Err(state.fault(format!(
+                    "`{path}.{k}`: a residual block of another width than {width} has no counterpart here"
+                )));
+            }
+            layers.push(inner.of_opposites().with_idle_rows());
+            layers.push(outer.with_idle_columns().with_opposites());
+            k += 1;
+        }
+        let last = read(k.to_string())?;
+        if last.columns != width || state.has_within(&format!("{path}.{}.", k + 1)) {
             return Err(state.fault(format!(
-                "`{path}hyper.1`: a residual network, whose blocks take units after their weights, has \
-                 no counterpart here"
+                "`{path}.{k}`: a residual network of several widths has no counterpart here"
             )));
         }
-        Linear::sequence(state, &format!("{path}hyper"), masked)
+        let units = self.of.activation()?;
+        if units != pushforward::activation::AnyActivation::Relu {
+            let expected =
+                "\"ReLU\" in a residual network, whose blocks here take units before weights";
+            return Err(self.of.wrong("activation", &format!("{units:?}"), expected));
+        }
+        layers.push(last.with_idle_columns());
+        Ok((layers, true))
     }
 
     fn activation(&self, layers: &[Linear]) -> Result<pushforward::activation::AnyActivation> {
@@ -229,18 +258,19 @@ impl Place<'_> {
         state.ignore(&format!("{path}order"));
         let context = (0..self.given).map(Column::Context);
         let coordinates = (0..n).map(Column::Coordinate);
-        let (layers, inputs): (_, Vec<Column>) = if state.has_within(&format!("{path}phi.")) {
-            (vec![self.phi(n)?], Vec::new())
-        } else if state.has(&format!("{path}hyper.0.mask")) {
-            (self.hyper(true)?, coordinates.chain(context).collect())
-        } else {
-            (self.hyper(false)?, context.collect())
-        };
+        let ((layers, residual), inputs): (_, Vec<Column>) =
+            if state.has_within(&format!("{path}phi.")) {
+                ((vec![self.phi(n)?], false), Vec::new())
+            } else if state.has(&format!("{path}hyper.0.mask")) {
+                (self.hyper(true)?, coordinates.chain(context).collect())
+            } else {
+                (self.hyper(false)?, context.collect())
+            };
         let total = each(state, path, &layers, n)?;
         let (univariate, places) = self.univariate(total)?;
         let activation = self.activation(&layers)?;
         let outputs = (0..n).flat_map(|d| places.iter().map(move |p| [d, *p])).collect();
-        let network = Network::plain(layers, activation, inputs, outputs);
+        let network = Network { residual, ..Network::plain(layers, activation, inputs, outputs) };
         let fault = |message: String| state.fault(format!("`{path}hyper`: {message}"));
         let causal = network
             .with_parameters(univariate.parameters())
@@ -287,7 +317,7 @@ impl Place<'_> {
             state.vector(&format!("{path}mask"), n)?.iter().map(|x| *x != 0.0).collect();
         let among = |kept: bool| (0..n).filter(|d| mask[*d] == kept).collect::<Vec<_>>();
         let (kept, moved) = (among(true), among(false));
-        let layers = self.hyper(false)?;
+        let (layers, _) = self.hyper(false)?;
         let total = each(state, path, &layers, moved.len())?;
         let (univariate, places) = self.univariate(total)?;
         let context = (0..self.given).map(Column::Context);

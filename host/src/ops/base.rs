@@ -8,7 +8,7 @@ use super::{Arguments, Context, Launch, Layout, Reverse, Slot, arguments};
 
 const NOISE: &str = include_str!("noise.wgsl");
 
-/// Draws z and sets ln q, or adds the log-density of a z that is there.
+/// Draws z, or takes a z that is there, and sets ln q to its log-density or adds that.
 #[derive(Clone, Copy, Debug)]
 pub struct Base {
     /// Coordinates.
@@ -19,6 +19,10 @@ pub struct Base {
     pub log_q: Slot,
     /// Whether z is drawn.
     pub draw: bool,
+    /// The number of the first noise word, an even one.
+    pub word: usize,
+    /// Whether ln q is there, to be added to.
+    pub adds: bool,
 }
 
 impl Base {
@@ -45,6 +49,8 @@ impl Base {
         arguments! {
             dim: self.dim,
             draw: self.draw,
+            adds: self.adds,
+            word: self.word,
             z: layout.offset(self.z),
             log_q: layout.offset(self.log_q),
             coefficient: layout.offset(coefficient),
@@ -81,17 +87,23 @@ impl Base {
         context.writing(self.z, |context, z| {
             let mut words = vec![0; n];
             for (d, out) in z.chunks_exact_mut(n).enumerate() {
-                fill_words(context.level, context.step.key, context.first, d, &mut words);
+                fill_words(
+                    context.level,
+                    context.step.key,
+                    context.first,
+                    self.word + d,
+                    &mut words,
+                );
                 make(&words, out);
             }
         });
     }
 
-    /// Adds ln p of the rows of z, which `add` takes one after another, to ln q, or to 0 if z is drawn.
+    /// Adds ln p of the rows of z, which `add` takes one after another, to ln q, or to 0.
     pub(super) fn score(&self, context: &mut Context<'_>, mut add: impl FnMut(&[f32], &mut [f32])) {
         let n = context.columns();
         context.writing(self.log_q, |context, log_q| {
-            if self.draw {
+            if !self.adds {
                 log_q.fill(0.0);
             }
             context.slot(self.z).chunks_exact(n).for_each(|row| add(row, log_q));

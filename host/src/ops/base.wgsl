@@ -6,7 +6,7 @@ fn base(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = id.x;
     if (c >= columns()) { return; }
     var sum = 0.0;
-    if (call.draw == 0u) { sum = arena[call.log_q + c]; }
+    if (call.adds == 1u) { sum = arena[call.log_q + c]; }
     for (var d = 0u; d < call.dim; d += 1u) {
         let at = call.z + d * columns() + c;
         if (call.draw == 1u) { arena[at] = drawn(c, d); }

@@ -1,4 +1,4 @@
-//! What takes the score out of a gradient: samples as if they were data, and a number's opposite.
+//! What puts losses together: samples as if they were data, and a number times another.
 
 use super::{Context, Forward, Launch, Layout, NONE, Operation, Reverse, Slot, arguments};
 
@@ -26,6 +26,7 @@ impl Operation for Detach {
             x: layout.offset(self.x),
             y: layout.offset(self.y),
             log_q: layout.offset(self.log_q),
+            by: 1.0,
         };
         let groups = [Layout::groups(layout.columns()), layout.shapes[self.x.0].rows as u32, 1];
         vec![Launch { sources: vec![SHADER.into()], entry: "detach", arguments, groups }]
@@ -43,19 +44,21 @@ impl Forward for Detach {
     }
 }
 
-/// y = −x.
+/// y = b x.
 #[derive(Clone, Copy, Debug)]
-pub struct Negate {
+pub struct Scale {
     /// Of one row.
     pub x: Slot,
-    /// Its opposite.
+    /// Its multiple.
     pub y: Slot,
+    /// b.
+    pub by: f32,
 }
 
-impl Operation for Negate {
+impl Operation for Scale {
     fn cpu(&self, context: &mut Context<'_>) {
         context.writing(self.y, |context, y| {
-            y.iter_mut().zip(context.slot(self.x)).for_each(|(y, x)| *y = -x);
+            y.iter_mut().zip(context.slot(self.x)).for_each(|(y, x)| *y = self.by * x);
         });
     }
 
@@ -64,13 +67,14 @@ impl Operation for Negate {
             x: layout.offset(self.x),
             y: layout.offset(self.y),
             log_q: NONE,
+            by: self.by,
         };
         let groups = [Layout::groups(layout.columns()), 1, 1];
-        vec![Launch { sources: vec![SHADER.into()], entry: "negate", arguments, groups }]
+        vec![Launch { sources: vec![SHADER.into()], entry: "scale", arguments, groups }]
     }
 }
 
-impl Forward for Negate {
+impl Forward for Scale {
     fn reads(&self) -> Vec<Slot> {
         vec![self.x]
     }
@@ -85,6 +89,6 @@ impl Forward for Negate {
         }
         let (x, y) = (reverse.gradient(self.y), reverse.fresh(self.x));
         reverse.give(self.x, y);
-        reverse.push(Negate { x, y });
+        reverse.push(Scale { x, y, by: self.by });
     }
 }

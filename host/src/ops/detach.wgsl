@@ -7,7 +7,7 @@ fn detach(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 @compute @workgroup_size(GROUP)
-fn negate(@builtin(global_invocation_id) id: vec3<u32>) {
+fn scale(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= columns()) { return; }
-    arena[call.y + id.x] = -arena[call.x + id.x];
+    arena[call.y + id.x] = call.by * arena[call.x + id.x];
 }

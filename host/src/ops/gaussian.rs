@@ -36,7 +36,8 @@ impl Kernel for Normals<'_> {
 
 impl Gaussian {
     fn launch(&self, layout: &Layout, gradients: Option<[Slot; 2]>) -> Vec<Launch> {
-        let text = vec![include_str!("gaussian.wgsl").into()];
+        let text =
+            vec![include_str!("normal_quantile.wgsl").into(), include_str!("gaussian.wgsl").into()];
         vec![self.base.launch(layout, text, arguments! {}, gradients)]
     }
 }

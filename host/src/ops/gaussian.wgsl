@@ -1,23 +1,11 @@
-// The engine's inverse of the normal distribution function: top bit the sign, 31 bits the tail.
 fn normal(word: u32) -> f32 {
-    let v = word & 0x7fffffffu;
-    let tail = (f32(v) + 0.5) / 1073741824.0;
-    let centre = (f32(v ^ 0x7fffffffu) + 0.5) / 2147483648.0;
-    // ln(1 − centre²) near the centre by its series: the logarithm of a GPU is exact to few digits there.
-    let product = tail * (1.0 - tail * 0.25);
-    let square = centre * centre;
-    let series = square * (1.0 + square * (0.5 + square * (0.33333334 + square * 0.25)));
-    let w = select(-log(product), series, centre < 0.06);
-    let numerator = 1.2533141 + w * (0.44752774 + w * (0.09101557 + w * (0.012523128
-        + w * (0.0011378357 + w * (5.915967e-05 + w * 1.901598e-07)))));
-    let denominator = 1.0 + w * (0.095275894 + w * (0.03464577 + w * (0.0023130453
-        + w * (0.00024806234 + w * 3.7236412e-06))));
-    let x = centre * numerator / denominator;
+    let parts = normal_parts(word);
+    let x = normal_quantile(parts.x, parts.y);
     return select(x, -x, word >= 0x80000000u);
 }
 
 fn drawn(c: u32, d: u32) -> f32 {
-    return normal(threefry(step_inputs.key, vec2<u32>(c, d / 2u))[d % 2u]);
+    return normal(threefry(step_inputs.key, vec2<u32>(c, (call.word + d) / 2u))[d % 2u]);
 }
 
 fn log_density(z: f32) -> f32 { return -(0.5 * z * z + HALF_LN_TAU); }

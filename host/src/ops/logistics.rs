@@ -9,16 +9,17 @@
 //! da_k = c (ρ_k − w_k)      dmean_k = c ρ_k ∂t/∂μ      dr_k = c ρ_k ∂t/∂ln s / (1 + |r_k|/7)²
 //!
 //! real, u = (y − μ)/s:         ∂t/∂μ = tanh(u/2)/s          ∂t/∂ln s = u tanh(u/2) − 1
+//! circle, u the shorter way:   ∂t/∂μ = tanh(u/2)/s          ∂t/∂ln s = u tanh(u/2) − 1 + (π/s)/sinh(π/s)
 //! integer, a and b its ends:   ∂t/∂μ = (σ(a) − σ(−b))/s     ∂t/∂ln s = a σ(a) − b σ(−b) − d/(eᵈ − 1)
 //! ```
 //!
 //! where d = b − a; an end at infinity gives nothing, and neither does the last term then.
 
 use pushforward::conditional::logistics::{
-    COMPONENTS, Column, SCALE_BOUND, SCALE_SHIFT, Score, component, offset,
+    COMPONENTS, Column, SCALE_BOUND, SCALE_SHIFT, Score, Values, component, offset,
 };
 use pushforward::math;
-use pushforward::simd::{Kernel, Simd, dispatch};
+use pushforward::simd::{Kernel, Scalar, Simd, dispatch};
 
 use super::categories::softmax;
 use super::transform::{LOG_1P, LOGISTIC, SQUASH, soft_clip_share};
@@ -27,14 +28,16 @@ use super::{
     constants,
 };
 
-/// Values, on their lines, to the units of their columns.
+/// Values, on their lines, to what the network reads of them, in the units of their columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Centre {
     /// [`Logistics::table`]
     pub columns: Table,
     /// Values, `[columns]`.
     pub x: Slot,
-    /// `(x − location)/scale`.
+    /// Numbers that it reads of each: 2 where one is on a circle.
+    pub inputs: usize,
+    /// `[columns · inputs]`.
     pub y: Slot,
 }
 
@@ -54,24 +57,37 @@ pub struct Logistics {
 }
 
 const SHADER: &str = include_str!("logistics.wgsl");
-/// Numbers of a column: whether it is one of integers, and the bits of four.
+/// Numbers of a column: what its values are (0: real, 1: integers, 2: a circle), and the bits of four.
 const EACH: usize = 5;
 
 /// A column, without bounds if its values are real.
 fn read(entry: &[u32]) -> Column {
     let [location, scale, lower, upper] = [1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
-    Column { integer: entry[0] == 1, location, scale, lower, upper }
+    let values = match entry[0] {
+        0 => Values::Real,
+        1 => Values::Integer,
+        _ => Values::Circle,
+    };
+    Column { values, location, scale, lower, upper }
 }
 
 impl Logistics {
     /// The columns, of which real ones are on their lines.
     pub fn table(columns: &[Column]) -> Vec<u32> {
         let each = |column: &Column| {
-            let [least, most] =
-                if column.integer { column.ends() } else { [f32::NEG_INFINITY, f32::INFINITY] };
+            let [least, most] = match column.values {
+                Values::Real => [f32::NEG_INFINITY, f32::INFINITY],
+                Values::Integer => column.ends(),
+                Values::Circle => [column.lower, column.upper],
+            };
             let numbers = [column.location, column.scale, least, most].map(f32::to_bits);
             let [location, scale, least, most] = numbers;
-            [u32::from(column.integer), location, scale, least, most]
+            let values = match column.values {
+                Values::Real => 0,
+                Values::Integer => 1,
+                Values::Circle => 2,
+            };
+            [values, location, scale, least, most]
         };
         columns.iter().flat_map(each).collect()
     }
@@ -107,19 +123,28 @@ impl Operation for Centre {
     fn cpu(&self, context: &mut Context<'_>) {
         let n = context.columns();
         context.writing(self.y, |context, y| {
-            let rows = y.chunks_exact_mut(n).zip(context.slot(self.x).chunks_exact(n));
+            let rows = y.chunks_exact_mut(n * self.inputs);
+            let rows = rows.zip(context.slot(self.x).chunks_exact(n));
             for ((y, x), entry) in rows.zip(context.table(self.columns).chunks_exact(EACH)) {
-                let Column { location, scale, .. } = read(entry);
-                for (y, x) in y.iter_mut().zip(x) {
+                let Column { values, location, scale, .. } = read(entry);
+                let (first, second) = y.split_at_mut(n);
+                for (y, x) in first.iter_mut().zip(x) {
                     *y = (x - location) / scale;
+                }
+                second.fill(0.0);
+                if values == Values::Circle {
+                    for (first, second) in first.iter_mut().zip(second) {
+                        let y = *first / std::f32::consts::PI;
+                        [*first, *second] = math::cos_sin_pi(Scalar, y);
+                    }
                 }
             }
         });
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let Self { columns, x, y } = *self;
-        let all = Logistics { columns, components: 0, x, outputs: y, log_q: x };
+        let Self { columns, x, inputs, y } = *self;
+        let all = Logistics { columns, components: inputs, x, outputs: y, log_q: x };
         vec![all.launch(layout, [x; 2], "centre", columns.len / EACH)]
     }
 }
@@ -283,8 +308,8 @@ impl Kernel for Slopes<'_> {
                 let own = share(s.add(logit, *term), total);
                 let [mean, log_scale] = site.component(s, k, i);
                 let inverse = math::exp(s, s.sub(zero, log_scale));
-                let [a, b] = score.at.map(|y| s.mul(s.sub(y, mean), inverse));
-                let (by_mean, by_scale) = if column.integer {
+                let [a, b] = score.ways(s, mean, inverse);
+                let (by_mean, by_scale) = if column.values == Values::Integer {
                     let below = s.select(last, zero, math::sigmoid(s, s.sub(zero, b)));
                     let above = s.select(first, zero, math::sigmoid(s, a));
                     let width = s.mul(s.splat(1.0 / column.scale), inverse);
@@ -296,7 +321,17 @@ impl Kernel for Slopes<'_> {
                     (s.mul(s.sub(above, below), inverse), s.sub(ends, inner))
                 } else {
                     let t = math::tanh(s, s.mul(a, s.splat(0.5)));
-                    (s.mul(t, inverse), s.sub(s.mul(a, t), one))
+                    let by_scale = s.sub(s.mul(a, t), one);
+                    let by_scale = if column.values == Values::Circle {
+                        // w/sinh w of w = π/s, with tanh(w/2).
+                        let half = s.mul(inverse, s.splat(std::f32::consts::FRAC_PI_2));
+                        let left = math::tanh(s, half);
+                        let beyond = s.sub(one, s.mul(left, left));
+                        s.add(by_scale, s.div(s.mul(half, beyond), left))
+                    } else {
+                        by_scale
+                    };
+                    (s.mul(t, inverse), by_scale)
                 };
                 let raw = site.output(s, 2 * m + k, i);
                 let share = soft_clip_share(s, raw, SCALE_BOUND);

@@ -4,7 +4,12 @@ fn centre(@builtin(global_invocation_id) id: vec3<u32>) {
     let entry = call.entries + 5u * id.y;
     let at = id.y * columns() + id.x;
     let location = bitcast<f32>(tables[entry + 1u]);
-    arena[call.outputs + at] = (arena[call.x + at] - location) / bitcast<f32>(tables[entry + 2u]);
+    let y = (arena[call.x + at] - location) / bitcast<f32>(tables[entry + 2u]);
+    let on_circle = tables[entry] == CIRCLE;
+    // Here components are what a network reads of a value.
+    let to = call.outputs + id.y * call.components * columns() + id.x;
+    arena[to] = select(y, cos(y), on_circle);
+    if (call.components == 2u) { arena[to + columns()] = select(0.0, sin(y), on_circle); }
 }
 
 // A component's mean, its inverse scale, the logarithm of its scale, and its raw scale.
@@ -16,9 +21,14 @@ fn component_of(first: u32, k: u32) -> vec4<f32> {
     return vec4<f32>(arena[first + (m + k) * columns()] + offset, exp(-log_scale), log_scale, raw);
 }
 
+const INTEGER = 1u;
+const CIRCLE = 2u;
+const TURN = 6.2831855;
+
 // A column's value: the ends of its cell, and whether these are at infinity.
 struct Place {
     integer: bool,
+    circle: bool,
     scale: f32,
     a: f32,
     b: f32,
@@ -30,17 +40,28 @@ fn place_of(site: u32, x: f32) -> Place {
     let entry = call.entries + 5u * site;
     let location = bitcast<f32>(tables[entry + 1u]);
     let scale = bitcast<f32>(tables[entry + 2u]);
-    let integer = tables[entry] == 1u;
+    let integer = tables[entry] == INTEGER;
     let half = select(0.0, 0.5, integer);
     let first = integer && x <= bitcast<f32>(tables[entry + 3u]);
     let last = integer && x >= bitcast<f32>(tables[entry + 4u]);
-    return Place(integer, scale, (x - half - location) / scale, (x + half - location) / scale, first, last);
+    let circle = tables[entry] == CIRCLE;
+    return Place(integer, circle, scale, (x - half - location) / scale, (x + half - location) / scale, first, last);
+}
+
+// The way from a component's mean to the lower end, in units of its scale.
+fn way_of(place: Place, component: vec4<f32>) -> f32 {
+    let way = place.a - component.x;
+    return select(way, way - TURN * round(way / TURN), place.circle) * component.y;
 }
 
 // ln of what a component gives.
 fn term_of(place: Place, component: vec4<f32>) -> f32 {
-    let a = (place.a - component.x) * component.y;
-    if (!place.integer) { return -component.z - abs(a) - 2.0 * log_1p(exp(-abs(a))); }
+    let a = way_of(place, component);
+    if (!place.integer) {
+        let term = -component.z - abs(a) - 2.0 * log_1p(exp(-abs(a)));
+        if (!place.circle) { return term; }
+        return term - log(squash(0.25 * TURN * component.y));
+    }
     let b = (place.b - component.x) * component.y;
     var sum = 0.0;
     if (!place.last) { sum -= softplus_of(-b); }
@@ -98,7 +119,7 @@ fn logistics_backward(@builtin(global_invocation_id) id: vec3<u32>) {
         let component = component_of(first, k);
         let weight = exp(logit - mixed.x) / mixed.z;
         let own = exp(logit + term_of(place, component) - mixed.y) / mixed.w;
-        let a = (place.a - component.x) * component.y;
+        let a = way_of(place, component);
         var by_mean = 0.0;
         var by_scale = 0.0;
         if (place.integer) {
@@ -116,6 +137,11 @@ fn logistics_backward(@builtin(global_invocation_id) id: vec3<u32>) {
             let t = squash(0.5 * a);
             by_mean = t * component.y;
             by_scale = a * t - 1.0;
+            if (place.circle) {
+                let half = 0.25 * TURN * component.y;
+                let left = squash(half);
+                by_scale += half * (1.0 - left * left) / left;
+            }
         }
         let bend = 1.0 + abs(component.w) / SCALE_BOUND;
         let at = call.slopes + row + k * columns();

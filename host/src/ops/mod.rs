@@ -51,10 +51,12 @@ mod reverse;
 mod rotation;
 mod select;
 pub(crate) mod shader;
+mod simplex;
 mod spins;
 mod step;
 mod take_rows;
 mod transform;
+mod truncated_normal;
 mod uniform;
 mod von_mises;
 
@@ -69,7 +71,7 @@ pub use base::Base;
 pub use bounds::{Bounds, BoundsBackward};
 pub use categories::{Categories, CategoriesBackward, OneHot};
 pub use dense::{Dense, DenseBackward};
-pub use detach::{Detach, Negate};
+pub use detach::{Detach, Scale};
 pub use energy::{Energies, EnergyBackward};
 pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gate::{Gate, GateBackward};
@@ -88,6 +90,7 @@ pub use rotation::{Rotation, RotationBackward};
 pub use select::{Select, SelectBackward};
 pub use shader::{Arguments, Launch, Word};
 pub(crate) use shader::{GROUP, NONE, arguments, constants};
+pub use simplex::{Simplex, SimplexBackward};
 pub use spins::{Spins, SpinsBackward};
 pub(crate) use step::{
     BLOCK, READING_ENERGY, READING_ESS, READING_GRAD_NORM, READING_LOSS, READING_VARIANCE, READINGS,
@@ -95,6 +98,7 @@ pub(crate) use step::{
 pub use step::{Readings, StepInputs};
 pub use take_rows::{TakeRows, picked};
 pub use transform::{Direction, Transform, TransformBackward};
+pub use truncated_normal::{TruncatedNormal, TruncatedNormalBackward};
 pub use uniform::Uniform;
 pub use von_mises::{VonMises, VonMisesBackward};
 

@@ -40,7 +40,7 @@ impl Operation for Uniform {
             }
         });
         for l in &mut context.slots[self.base.log_q.0] {
-            *l = self.log_density() + if self.base.draw { 0.0 } else { *l };
+            *l = self.log_density() + if self.base.adds { *l } else { 0.0 };
         }
     }
 

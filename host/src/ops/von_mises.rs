@@ -61,7 +61,7 @@ impl VonMises {
 
 impl Operation for VonMises {
     fn cpu(&self, context: &mut Context<'_>) {
-        let Base { dim, z, draw, .. } = self.base;
+        let Base { dim, z, draw, word: start, .. } = self.base;
         let (n, level, kernel) = (context.columns(), context.level, self.kernel);
         if draw {
             context.writing(z, |context, z| {
@@ -70,7 +70,7 @@ impl Operation for VonMises {
                 z.fill(f32::INFINITY);
                 for (d, out) in z.chunks_exact_mut(n).enumerate() {
                     for attempt in 0..ATTEMPTS as usize {
-                        let word = 2 * (attempt * dim + d);
+                        let word = start + 2 * (attempt * dim + d);
                         fill_words(level, key, first, word, &mut v);
                         fill_words(level, key, first, word + 1, &mut u);
                         dispatch(level, Attempt { kernel, words: [&v, &u], out });

@@ -50,12 +50,23 @@ pub enum Target {
         /// the modes before they part. β is reached, exactly, at step T, the [half](annealed) of
         /// all steps, whatever a is.
         anneal: Option<f64>,
+        /// Samples of it that a flow learns from beside it.
+        samples: Option<Samples>,
     },
     /// Samples: maximise their likelihood.
     Data {
         /// The training rows, `[n][dim + context]`: the coordinates, then what they are given.
         rows: Rows,
     },
+}
+
+/// Samples of a target that is an energy.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// Rows, `[n][dim]`.
+    pub rows: Rows,
+    /// What their mean −ln q counts in the loss, where the free energy counts 1.
+    pub weight: f64,
 }
 
 /// How the learning rate moves.
@@ -502,7 +513,15 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
         }
     }
     match target {
-        Target::Energy { energy, beta, anneal } => {
+        Target::Energy { energy, beta, anneal, samples } => {
+            if let Some(Samples { rows, weight }) = samples {
+                if !(*weight > 0.0 && *weight < f64::INFINITY) {
+                    let expected = "a number above 0".into();
+                    return wrong("samples weight", weight.to_string(), expected);
+                }
+                let row = |i: usize| format!("sample {i}");
+                check_rows(description, &rows.in_memory(dim).map_err(TrainError::Rows)?, &row)?;
+            }
             if context > 0 {
                 let found = format!("{context} values");
                 return wrong("context", found, "none: a Hamiltonian gives no context".into());

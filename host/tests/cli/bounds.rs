@@ -127,3 +127,160 @@ data = 'angles.csv'
         assert!(error.contains("expected a value of the interval from -3 to 3"), "{error}");
     }
 }
+
+/// Parts of a soil, in per cent, and a depth that the first depends on; a text that is no column of a model.
+fn soils(rows: usize) -> (String, f64) {
+    let mut text = "site,sand,silt,clay,depth\n".to_owned();
+    let mut jacobian = 0.0;
+    for i in 0..rows {
+        let z = [normal(i, 3), normal(i, 4), normal(i, 5)];
+        let odds = [(0.5 * z[2] + z[0]).exp(), (0.7 * z[1] - 1.0).exp(), 1.0];
+        let sum: f64 = odds.iter().sum();
+        let parts = odds.map(|x| 100.0 * x / sum);
+        // dx/dz of the first two: 100² times all three shares.
+        jacobian += parts.iter().map(|x| (x / 100.0).ln()).sum::<f64>() + 2.0 * 100f64.ln();
+        let [sand, silt, clay] = parts.map(|x| x as f32);
+        text += &format!("s{i},{sand},{silt},{clay},{}\n", 30.0 + 4.0 * z[2]);
+    }
+    (text, 3.0 * 1.418_938_5 + 0.7f64.ln() + 4f64.ln() + jacobian / rows as f64)
+}
+
+#[test]
+fn parts_of_a_whole_become_a_layer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let (text, entropy) = soils(6000);
+    std::fs::write(path.join("table.csv"), text).unwrap();
+    let config = CONFIG.replace(
+        "bounds = { price = 'positive', share = [0, 1], balance = [-inf, 2] }",
+        "columns = ['depth', 'sand', 'silt']\nsimplex = { parts = ['sand', 'silt'], total = 100 }\n\
+         bounds = { depth = [0, 100] }",
+    );
+    std::fs::write(path.join("x.toml"), &config).unwrap();
+    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
+    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let nll = figures["held_out_nll"].as_f64().unwrap();
+    assert!((entropy - 0.15..entropy + 0.2).contains(&nll), "{nll}, entropy {entropy}");
+
+    let model = "run/model.safetensors";
+    let rows = ok(path, &["sample", model, "-n", "500"]);
+    assert!(rows.starts_with("depth,sand,silt\n"), "{rows}");
+    for row in rows.lines().skip(1) {
+        let x: Vec<f64> = row.split(',').map(|x| x.parse().unwrap()).collect();
+        assert!(x[1] > 0.0 && x[2] > 0.0 && x[1] + x[2] < 100.0, "{row}");
+    }
+    // Scores find the columns in the table, and what training said of all rows is what they say.
+    let scores = ok(path, &["log-prob", model, "table.csv"]);
+    let mean = scores.lines().map(|x| -x.parse::<f64>().unwrap()).sum::<f64>() / 6000.0;
+    assert!((mean - nll).abs() < 0.12, "{mean} and {nll}");
+    std::fs::write(
+        path.join("outside.csv"),
+        "depth,sand,silt\n30,60,40\n30,0,20\n30,-1,5\n30,50,51\n30,60,39\n",
+    )
+    .unwrap();
+    let scores = ok(path, &["log-prob", model, "outside.csv"]);
+    let scores: Vec<f64> = scores.lines().map(|x| x.parse().unwrap()).collect();
+    assert!(scores[..4].iter().all(|score| *score == f64::NEG_INFINITY), "{scores:?}");
+    assert!(scores[4].is_finite());
+    ok(path, &["check", model]);
+    // A model goes on from another of the same columns.
+    let json = ok(
+        path,
+        &[
+            "train", "x.toml", "--from", model, "--set", "steps=1", "--device", "cpu", "--out",
+            "on", "--json",
+        ],
+    );
+    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!((figures["held_out_nll"].as_f64().unwrap() - nll).abs() < 0.05, "{json}");
+
+    let all = "'sand', 'silt', 'clay'";
+    for (from, to, words) in [
+        ("parts = ['sand', 'silt']", "parts = ['sand']", ""),
+        (
+            "['depth', 'sand', 'silt']",
+            "['depth', 'sand', 'gravel']",
+            "has no column 'gravel', expected one of site, sand",
+        ),
+        (
+            "parts = ['sand', 'silt']",
+            "parts = ['clay']",
+            "simplex: found column 'clay', expected one",
+        ),
+        ("total = 100", "total = 90", "expected a part of it, more than 0 and not all"),
+        ("total = 100", "total = 0", "found 2 parts of 0"),
+        ("depth = [0, 100]", "sand = [0, 100]", "simplex: found column 'sand' twice or with"),
+        ("kind = 'maf'", "kind = 'table'", "a flow has parts of a whole"),
+        ("columns = [", "standardize = false\ncolumns = [", "standardize = true beside them"),
+    ] {
+        let text = config.replace(from, to);
+        assert_ne!(text, config);
+        let text = if to.contains("'table'") { text.replace("layers = 1\n", "") } else { text };
+        std::fs::write(path.join("wrong.toml"), text).unwrap();
+        let arguments =
+            ["train", "wrong.toml", "--set", "steps=1", "--device", "cpu", "--out", "other"];
+        if words.is_empty() {
+            ok(path, &arguments);
+            continue;
+        }
+        let error = refused(path, &arguments);
+        assert!(error.contains(words), "{to}: {error}");
+    }
+    // All parts, of which the last is no column of its own.
+    let text = config.replace("parts = ['sand', 'silt']", &format!("parts = [{all}]"));
+    let text = text.replace("['depth', 'sand', 'silt']", &format!("['depth', {all}]"));
+    std::fs::write(path.join("wrong.toml"), text).unwrap();
+    let error = refused(path, &["train", "wrong.toml", "--device", "cpu", "--out", "other"]);
+    assert!(
+        error.contains("(clay): found ") && error.contains("is no column of the model"),
+        "{error}"
+    );
+}
+
+#[test]
+fn flows_of_every_noise_are_learnt_and_audited() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let rows: String = (0..600)
+        .map(|i| {
+            // All within ±3, the middle likelier.
+            let x = [0, 1, 2].map(|d| 2.9 * (normal(i, 6 + d) * 0.6).tanh());
+            format!("{},{},{}\n", x[0], x[1], x[2])
+        })
+        .collect();
+    std::fs::write(path.join("rows.csv"), rows).unwrap();
+    let pi = "3.1415927";
+    let product = |first: &str, rest: &str| {
+        format!("{{ kind = 'product', coordinates = 2, first = {first}, rest = {rest} }}")
+    };
+    let uniform = "{ kind = 'uniform', bound = 3.0 }".to_owned();
+    for (base, tails) in [
+        ("'normal'".into(), "linear"),
+        (uniform.clone(), "box"),
+        (uniform.clone(), "circular"),
+        ("{ kind = 'von_mises', concentration = 1.5 }".into(), "circular"),
+        ("{ kind = 'truncated_normal', bound = 3.0 }".into(), "box"),
+        ("{ kind = 'mixture', components = 2 }".into(), "linear"),
+        (product(&uniform, "{ kind = 'normal' }"), "free"),
+        (product("{ kind = 'normal' }", &uniform), "linear"),
+    ] {
+        let bound = if base.contains("von_mises") { pi } else { "3.0" };
+        let config = format!(
+            "[model]\nkind = 'flow'\nbase = {base}\n[[model.layers]]\nkind = 'coupling'\nunivariate = {{ \
+             kind = 'rational_quadratic', tails = '{tails}', bound = {bound} }}\nnetwork = {{ hidden = [8] }}\n\
+             [[model.layers]]\nkind = 'coupling'\nunivariate = {{ kind = 'rational_quadratic', tails = \
+             '{tails}', bound = {bound} }}\nnetwork = {{ hidden = [8] }}\n[target]\ndata = 'rows.csv'\n\
+             [train]\nsteps = 60\nbatch = 64\n"
+        );
+        std::fs::write(path.join("x.toml"), config).unwrap();
+        std::fs::remove_dir_all(path.join("run")).ok();
+        ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run"]);
+        let told = ok(path, &["check", "run/model.safetensors"]);
+        assert!(told.contains("ok      round trip"), "{base} {tails}: {told}");
+    }
+    // The last noise is real in two coordinates, and on an interval in the third.
+    let rows = std::fs::read_to_string(path.join("rows.csv")).unwrap() + "9,9,3.5\n";
+    std::fs::write(path.join("rows.csv"), rows).unwrap();
+    let error = refused(path, &["train", "x.toml", "--device", "cpu", "--out", "other"]);
+    assert!(error.contains("rows.csv: coordinate 3 of a row: found 3.5, expected"), "{error}");
+}

@@ -150,7 +150,7 @@ fn columns_and_layers_that_make_no_sense_are_named() {
     for (from, to, expected) in [
         ("'condition'", "'pressure'", "has no column 'pressure', expected one of first, condition"),
         ("'condition'", "4", "has no column 4, expected one of first, condition, second"),
-        ("'condition'", "'condition', 2", "the context has column 2 twice"),
+        ("'condition'", "'condition', 2", "found column 2 twice in 'context', expected it once"),
         ("'condition'", "1, 2, 3", "all columns are context"),
         ("'table.csv'", "'bare.csv'", "has no header, expected one with 'condition'"),
         ("'coupling'", "'cuppling'", "[[model.layers]] number 1: unknown variant `cuppling`"),

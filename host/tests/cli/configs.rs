@@ -85,13 +85,14 @@ fn each_wrong_config_is_refused() {
         (data("data = 'nowhere.csv'"), "nowhere.csv: cannot be read: no such file"),
         (data("data = 'x.csv'\nhamiltonian = 'phi4'"), "expected one of the two"),
         (data("data = 'x.csv'\nvalidation = 1.5"), "found 1.5, expected 0 to 0.9"),
+        (data("data = 'x.csv'\nvalidation = []"), "[target] validation: expected the part of"),
         (train("steps = 0"), "found 0, expected 1"),
         (train("batch = 1"), "found 1, expected 2"),
         (train("learning_rate = 0.0"), "[train] learning_rate: found 0, expected a number above 0"),
         (train("anneal = 1.0"), "[train] anneal: found 1"),
         (train("lerning_rate = 0.1"), "did you mean 'learning_rate' in [train]?"),
     ];
-    assert_eq!(cases.len(), 60);
+    assert_eq!(cases.len(), 61);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bad.toml");
     let mut unclear = Vec::new();

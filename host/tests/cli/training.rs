@@ -629,3 +629,51 @@ fn a_training_starts_from_another_model() {
     let message = refused(path, &["train", "x.toml", "--device", "cpu", "--from", "first"]);
     assert!(message.contains("`layers.0.network.hidden`: found [12], expected [13]"), "{message}");
 }
+
+/// Samples of a Hamiltonian are learnt beside it: a model that would have left a mode out has both.
+#[test]
+fn samples_keep_a_mode_that_an_energy_would_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    // Around the wells at ±√2, about as wide as they are; with more in one of them than belongs there.
+    let row = |(i, z): (usize, &Vec<f64>)| {
+        let well = if i % 3 == 0 { -1.0 } else { 1.0 };
+        vec![well * 2f64.sqrt() + 0.25 * z[0], z[1]]
+    };
+    let rows: Vec<_> = normals(3000, 2).iter().enumerate().map(row).collect();
+    std::fs::write(path.join("wells.csv"), csv(&rows)).unwrap();
+    let config = "[model]\nkind = 'nsf'\nlayers = 4\nhidden = [24]\n[target]\nhamiltonian = \
+                  'double_well'\n[train]\nsteps = 800\nbatch = 256\nsamples = 'wells.csv'\n\
+                  samples_weight = 0.5\n";
+    std::fs::write(path.join("x.toml"), config).unwrap();
+    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
+    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(figures["samples_nll"].as_f64().unwrap() < 2.6, "{json}");
+    let model = "run/model.safetensors";
+    let rows = ok(path, &["sample", model, "-n", "4000"]);
+    let right = rows.lines().filter(|row| row.contains(',') && !row.starts_with('-')).count();
+    let share = right as f64 / 4000.0;
+    assert!((0.3..0.75).contains(&share), "{share} in the right well");
+    let told = ok(path, &["inspect", model]);
+    assert!(told.contains("samples_weight"), "{told}");
+
+    for (from, to, words) in [
+        ("'wells.csv'", "'none.csv'", "none.csv: cannot be read"),
+        ("samples = 'wells.csv'\n", "", "samples_weight: expected 'samples' beside it"),
+        ("samples_weight = 0.5", "samples_weight = 0", "found 0, expected a number above 0"),
+        ("samples_weight = 0.5", "alpha = 0.5", "samples: expected none, unless a flow"),
+        ("'nsf'", "'maf'", "samples: found some, expected none, as the density"),
+        (
+            "hamiltonian = 'double_well'",
+            "hamiltonian = 'phi4'\nsize = 2\nm2 = 1\nlambda = 1",
+            "wells.csv: has 2 values a row, expected 4",
+        ),
+        ("hamiltonian = 'double_well'", "data = 'wells.csv'", "samples: expected none"),
+    ] {
+        let text = config.replace(from, to);
+        assert_ne!(text, config);
+        std::fs::write(path.join("wrong.toml"), text).unwrap();
+        let error = refused(path, &["train", "wrong.toml", "--device", "cpu", "--out", "other"]);
+        assert!(error.contains(words), "{to}: {error}");
+    }
+}

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from exporter import exporter, seeded
 
 HERE = pathlib.Path(__file__).parent
+ANGLES = {"circular": [0, 1, 2], "circular_mixed": [1, 2], "circular_autoregressive": [0, 3]}
 export = exporter("normflows")
 
 
@@ -39,9 +40,18 @@ def flows():
         block(mlp([3, 8, 4]), scale_map="sigmoid"),
     ]
     yield "affine", 5, 0, coupled
+    dense = nf.flows.InvertibleAffine
+    yield "dense", 4, 0, [masked(4, 9), dense(4), block(mlp([2, 6, 4])), dense(4, use_lu=False)]
     b = torch.tensor([1.0, 0.0, 1.0, 0.0])
     net = lambda: mlp([4, 7, 4], leaky=0.2)
     half = nf.flows.MaskedAffineFlow
+    # Angles alone, and among real numbers.
+    turned = {"num_bins": 4, "tail_bound": float(torch.pi)}
+    around = nf.flows.CircularCoupledRationalQuadraticSpline
+    yield "circular", 3, 0, [around(3, 2, 9, [0, 1, 2], **turned), around(3, 1, 8, [0, 1, 2], reverse_mask=True, **turned)]
+    walked = nf.flows.CircularAutoregressiveRationalQuadraticSpline
+    yield "circular_mixed", 4, 2, [around(4, 2, 9, [1, 2], **turned, **given), walked(4, 1, 9, [1, 2], **turned, **given)]
+    yield "circular_autoregressive", 4, 0, [walked(4, 2, 9, [0, 3], **turned), walked(4, 1, 8, [0, 3], **turned)]
     yield "realnvp", 4, 0, [half(b, net(), net()), half(1 - b, net(), net()), half(b, net()), nf.flows.AffineConstFlow((4,))]
 
 
@@ -52,15 +62,24 @@ for name, features, context, parts in flows():
     base = nf.distributions.DiagGaussian(features)
     if name == "mixture":
         base = nf.distributions.GaussianMixture(3, features)
+    if name.startswith("circular"):
+        angles, scale = ANGLES[name], torch.ones(features)
+        scale[angles] = 2 * torch.pi
+        if name == "circular_mixed":
+            scale[[0, 3]] = torch.tensor([0.8, 1.5])
+        base = nf.distributions.UniformGaussian(features, angles, scale)
     flow = (nf.ConditionalNormalizingFlow if context else nf.NormalizingFlow)(base, parts)
     with torch.no_grad():
         for parameter in flow.parameters():
-            # The scales of half flows are exponentials of what networks say, without a bound.
-            parameter.normal_(0, 0.4 if name == "realnvp" else 0.7)
+            # The scales of half flows are exponentials of what networks say, without a bound; a random matrix may be
+            # all but singular.
+            parameter.normal_(0, 0.4 if name in ("realnvp", "dense") else 0.7)
         for part in parts:
             if isinstance(part, nf.flows.ActNorm):
                 part.data_dep_init_done.fill_(1.0)
     contexts = torch.randn(16, context) if context else None
     rows = torch.randn(16, features)
+    if name in ANGLES:
+        rows[:, ANGLES[name]] = torch.pi * (2 * torch.rand(16, len(ANGLES[name])) - 1)
     export(flow, str(HERE / f"normflows_{name}"), context=contexts, rows=rows, n=16)
     seeded()

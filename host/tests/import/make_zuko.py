@@ -43,6 +43,8 @@ def flows():
     )
     yield "maf", MAF(5, transforms=3, randperm=True, **small), 0
     yield "maf_context", MAF(4, 3, transforms=2, activation=torch.nn.ELU, **small), 3
+    residual = {"hidden_features": (10, 10, 10), "residual": True}
+    yield "maf_residual", MAF(5, 2, transforms=2, **residual), 2
     yield "maf_passes", MAF(7, 2, transforms=2, passes=3, **small), 2
     yield "maf_graph", MAF(5, transforms=1, adjacency=graph, **small), 0
     yield "maf_one", MAF(1, transforms=2), 0

@@ -172,7 +172,7 @@ pub(crate) fn model(description: Description) -> Model {
 
 pub(crate) fn ising(shape: [usize; 2]) -> Target {
     let energy = Arc::new(Ising2d::new(shape, 1.0, Boundary::Periodic).unwrap());
-    Target::Energy { energy, beta: 0.9, anneal: None }
+    Target::Energy { energy, beta: 0.9, anneal: None, samples: None }
 }
 
 /// Runs a step's forward, loss and backward; returns slot `slot` and the gradient.

@@ -12,11 +12,12 @@ use crate::weights::Weights;
 
 pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row: &[f64]) -> f64 {
     // Masks hide from a site what it may not see: one pass is enough.
+    let sizes = spec.conditional.sizes();
     let inputs: Vec<f64> = match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => row.to_vec(),
         // As many as the site of most categories has, of which one is 1.
         ConditionalSpec::Categorical(_) => {
-            let [inputs, _] = spec.conditional.sizes();
+            let [inputs, _] = sizes;
             let one_hot = |value: &f64| {
                 let value = *value as usize;
                 (0..inputs).map(move |k| f64::from(u8::from(k == value)))
@@ -28,8 +29,9 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
             if !values.all(|(column, x)| logistics::contains(column, *x)) {
                 return f64::NEG_INFINITY;
             }
-            let place = |(column, x): (_, &f64)| logistics::place(column, *x).0;
-            spec.columns.iter().zip(row).map(place).collect()
+            let [inputs, _] = sizes;
+            let read = |(column, x): (_, &f64)| logistics::read(column, inputs, *x);
+            spec.columns.iter().zip(row).flat_map(read).collect()
         }
     };
     let outputs = network::run_causal(&spec.network, weights, context, &inputs);

@@ -7,6 +7,7 @@ mod coupling;
 mod lu;
 mod permute;
 mod rotation;
+mod simplex;
 
 use pushforward::bijection::Direction;
 use pushforward::model::LayerSpec;
@@ -30,5 +31,6 @@ pub(crate) fn apply(
         LayerSpec::Lu(_) => lu::apply(weights, direction, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
         LayerSpec::Rotation(_) => rotation::apply(weights, direction, values),
+        LayerSpec::Simplex(spec) => simplex::apply(spec, direction, values),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn apply(
 ) -> (f64, f64) {
     let (bins, bound) = (spec.bins, extent(spec.bound));
     match spec.tails {
-        Tails::Linear if value.abs() >= bound => return (value, 0.0),
+        Tails::Linear | Tails::Free if value.abs() >= bound => return (value, 0.0),
         Tails::Box | Tails::Circular | Tails::HalfTurn if value.abs() > f64::from(spec.bound) => {
             return (value, f64::NEG_INFINITY);
         }
@@ -39,7 +39,7 @@ pub(crate) fn apply(
         let u: f64 = match spec.tails {
             Tails::Linear | Tails::HalfTurn if k == 0 || k == bins => return 1.0,
             Tails::Linear | Tails::HalfTurn => slopes[k - 1],
-            Tails::Box => slopes[k],
+            Tails::Box | Tails::Free => slopes[k],
             Tails::Circular => slopes[k % bins],
         };
         match clip {

@@ -15,6 +15,8 @@ pub(super) struct Npy {
     pub(super) element: Element,
     /// Where the first row begins, in a file of its own.
     pub(super) start: Option<u64>,
+    /// Values in a row.
+    width: usize,
     /// Rows that are left.
     pub(super) left: u64,
 }
@@ -47,7 +49,8 @@ impl Npy {
         }
         let (element, start) =
             (header.element, (alone && length.is_some()).then_some(header_bytes));
-        Ok((Source::Npy(Npy { input, element, start, left: *rows }), width as usize, None))
+        let width = width as usize;
+        Ok((Source::Npy(Npy { input, element, start, width, left: *rows }), width, None))
     }
 
     /// Appends up to `rows` rows and says how many.
@@ -58,11 +61,19 @@ impl Npy {
     ) -> Result<usize, Fault> {
         let n = rows.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let (element, values) = (self.element, to.reserve(n)?);
+        if let Some(chosen) = to.chosen {
+            let mut row = vec![0; self.width * element.size()];
+            for _ in 0..n {
+                self.input.read_exact(&mut row).map_err(unreadable)?;
+                element.decode_of(&row, to.kinds, chosen, to.out).map_err(Fault::Value)?;
+            }
+            self.left -= n as u64;
+            return Ok(n);
+        }
         let mut bytes = vec![0; PIECE.min(values * element.size())];
         while to.len() < values {
             let size = bytes.len().min((values - to.len()) * element.size());
             let piece = &mut bytes[..size];
-            let unreadable = |e| Fault::File(format!("cannot be read: {e}"));
             self.input.read_exact(piece).map_err(unreadable)?;
             element.decode(piece, to.kinds, to.len(), to.out).map_err(Fault::Value)?;
         }
@@ -71,7 +82,25 @@ impl Npy {
     }
 }
 
+fn unreadable(error: std::io::Error) -> Fault {
+    Fault::File(format!("cannot be read: {error}"))
+}
+
 impl Element {
+    /// Appends these values of a row; on an error `out` ends before the faulty one.
+    pub(in crate::data) fn decode_of<T: Cell>(
+        self,
+        row: &[u8],
+        kinds: &Kinds,
+        chosen: &[usize],
+        out: &mut Vec<T>,
+    ) -> Result<(), String> {
+        let mut each = chosen.iter().enumerate();
+        each.try_for_each(|(i, column)| {
+            self.decode(&row[column * self.size()..][..self.size()], kinds, i, out)
+        })
+    }
+
     /// Appends the values of whole elements, of which the first has number `first`; on an error `out`
     /// ends before the faulty one.
     pub(in crate::data) fn decode<T: Cell>(

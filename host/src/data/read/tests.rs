@@ -18,7 +18,7 @@ use pushforward::noise::block;
 
 use super::*;
 use crate::data::tests::read_all;
-use crate::data::{Table, Wanted};
+use crate::data::{Table, Validation, Wanted};
 
 const REAL: Domain<'_> = Domain::Uniform(Kind::Real);
 
@@ -247,6 +247,7 @@ fn what_is_missing_or_no_number_is_named() {
     let none = parquet(&self::table().slice(0, 0), Compression::SNAPPY);
     let wanted = Wanted {
         path: &folder.put("x.parquet", &none),
+        columns: &[],
         context: &[],
         dim: None,
         domain: REAL,
@@ -254,9 +255,10 @@ fn what_is_missing_or_no_number_is_named() {
         kept: false,
         support: Support::Line,
         bounds: &[],
-        integers: None,
+        parts: None,
+        own: None,
         stream: None,
-        validation: 0.0,
+        validation: &Validation::Part(0.0),
         seed: 0,
     };
     assert!(Table::read(&wanted).unwrap_err().to_string().contains("has no rows"));

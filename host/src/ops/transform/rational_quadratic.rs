@@ -66,7 +66,8 @@ impl Map for RationalQuadraticSpec {
         arguments! {
             bins: self.bins,
             bound: self.bound,
-            closed: !self.tails.is_linear(),
+            closed: !self.tails.goes_on(),
+            fixed_ends: self.tails.ends_are_fixed(),
             circular: self.tails == Tails::Circular,
             half_turn: self.tails == Tails::HalfTurn,
             // 0 for none.
@@ -291,7 +292,7 @@ impl Spline {
     /// `yes` where −B < value < B, or everywhere if there is nothing beyond.
     #[inline(always)]
     fn inside<S: Simd>(self, s: S, value: S::F, yes: S::F, no: S::F) -> S::F {
-        if !self.tails.is_linear() {
+        if !self.tails.goes_on() {
             return yes;
         }
         let (low, high) = (s.lt(s.splat(-self.bound), value), s.lt(value, s.splat(self.bound)));

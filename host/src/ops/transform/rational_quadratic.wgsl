@@ -74,7 +74,7 @@ fn least_bin() -> f32 { return select(0.0, MIN_BIN, call.clip == 0.0); }
 // Whether the derivative at a knot is a parameter, and which one.
 fn learned(knot: u32) -> bool { return !fixed_ends() || (knot > 0u && knot < call.bins); }
 
-fn fixed_ends() -> bool { return call.closed == 0u || call.half_turn == 1u; }
+fn fixed_ends() -> bool { return call.fixed_ends == 1u; }
 
 // Half a turn on, if the tails say so.
 fn turned(x: f32) -> f32 {
@@ -171,7 +171,8 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let density = call.density == 1u;
     let value = turned(select(y, x, density));
     if (!is_inside(value)) {
-        for (var k = 0u; k + 1u < 3u * bins; k += 1u) { arena[at + k * step] = 0.0; }
+        let count = select(3u * bins + 1u, 3u * bins - 1u, fixed_ends());
+        for (var k = 0u; k < count; k += 1u) { arena[at + k * step] = 0.0; }
         return dy;
     }
     let factors = normalise(at, step, true);

@@ -14,6 +14,8 @@ mod network;
 mod path;
 mod permute;
 mod rotation;
+mod samples;
+mod simplex;
 mod sites;
 mod target;
 mod tensors;
@@ -61,6 +63,11 @@ pub fn step_program(
         let expected = "1, or from 0 to 1 where a flow learns from a Hamiltonian";
         return wrong("alpha", alpha.to_string(), expected);
     }
+    let has_samples = matches!(target, Target::Energy { samples: Some(_), .. });
+    if has_samples && (!is_of_flow || alpha != 1.0) {
+        let expected = "none, unless a flow learns from a Hamiltonian, with alpha 1";
+        return wrong("samples", "some".into(), expected);
+    }
     if alpha != 1.0 && gradient == Gradient::Path {
         let expected = "total where alpha is less than 1, whose score is not 0 in the mean";
         return wrong("gradient", "path".into(), expected);
@@ -101,10 +108,20 @@ fn flow(
     if objective.gradient == Gradient::Path {
         path::lower(&mut lowering, spec, x)?;
     }
+    if let Target::Energy { samples: Some(samples), .. } = target {
+        samples::lower(&mut lowering, spec, samples)?;
+    }
     Ok(tape)
 }
 
 impl Lowering<'_> {
+    /// Pushes what takes rows `x`, which are no draws, to their noise, and adds ln |dz/dx| to ln q.
+    fn noise_of(&mut self, spec: &FlowSpec, x: Slot) -> Result<Slot, TrainError> {
+        self.direction = Direction::Density;
+        let mut layers = spec.layers.iter().enumerate().rev();
+        layers.try_fold(x, |z, (l, layer)| self.layer(layer, &format!("layers.{l}."), z))
+    }
+
     /// Pushes what takes `x` to the matrix that is returned, and adds ln |dz/dx| to ln q.
     fn layer(&mut self, layer: &LayerSpec, path: &str, x: Slot) -> Result<Slot, TrainError> {
         match layer {
@@ -115,6 +132,7 @@ impl Lowering<'_> {
             LayerSpec::Lu(_) => lu::lower(self, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
             LayerSpec::Rotation(spec) => rotation::lower(self, spec, path, x),
+            LayerSpec::Simplex(spec) => simplex::lower(self, spec, x),
         }
     }
 }

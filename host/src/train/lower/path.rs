@@ -9,35 +9,41 @@
 
 use pushforward::model::{FlowSpec, LayerSpec};
 
-use super::{Direction, Lowering, TrainError, base};
-use crate::ops::{Detach, Negate, Slot};
+use super::{Lowering, TrainError, base};
+use crate::ops::{Detach, Scale, Slot};
+
+/// Whether rows that are no draws are scored in one pass, which `field` needs.
+///
+/// # Errors
+/// An autoregressive layer's are not; `expected` is what may be found then.
+pub(super) fn has_density_in_one_pass(
+    spec: &FlowSpec,
+    field: &'static str,
+    expected: &str,
+) -> Result<(), TrainError> {
+    if spec.layers.iter().any(|layer| matches!(layer, LayerSpec::Autoregressive(_))) {
+        let why = "as the density of an autoregressive layer's samples is no single pass";
+        let found = if field == "gradient" { "path" } else { "some" };
+        let (found, expected) = (found.into(), format!("{expected}, {why}"));
+        return Err(TrainError::Setting { field, found, expected });
+    }
+    Ok(())
+}
 
 /// Takes the score of the samples `x` away.
 ///
 /// # Errors
 /// A layer whose density is not one pass where its samples are.
 pub(super) fn lower(l: &mut Lowering<'_>, spec: &FlowSpec, x: Slot) -> Result<(), TrainError> {
-    if spec.layers.iter().any(|layer| matches!(layer, LayerSpec::Autoregressive(_))) {
-        return Err(TrainError::Setting {
-            field: "gradient",
-            found: "path".into(),
-            expected:
-                "total, as the density of an autoregressive layer's samples is no single pass"
-                    .into(),
-        });
-    }
+    has_density_in_one_pass(spec, "gradient", "total")?;
     let (y, log_q) = (l.tape.slot(l.dim), l.tape.slot(1));
     l.tape.push(Detach { x, y, log_q });
     let own = l.tape.replace_log_q(log_q);
-    l.direction = Direction::Density;
-    let mut z = y;
-    for (number, layer) in spec.layers.iter().enumerate().rev() {
-        z = l.layer(layer, &format!("layers.{number}."), z)?;
-    }
+    let z = l.noise_of(spec, y)?;
     base::lower(l.tape, l.tensors, &spec.base, z, false)?;
     l.tape.replace_log_q(own);
     let opposite = l.tape.slot(1);
-    l.tape.push(Negate { x: log_q, y: opposite });
+    l.tape.push(Scale { x: log_q, y: opposite, by: -1.0 });
     l.tape.given_by_loss(opposite);
     Ok(())
 }

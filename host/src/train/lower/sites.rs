@@ -52,7 +52,8 @@ pub(super) fn lower(
             read = tape.slot(sites * most);
             tape.push(OneHot { most, x, to: read });
         }
-        if let ConditionalSpec::Logistics(spec) = &spec.conditional {
+        let conditional = &spec.conditional;
+        if let ConditionalSpec::Logistics(spec) = conditional {
             if spec.columns.iter().any(|column| column.bound().is_some()) {
                 let ends = |end: fn(&Column) -> f32, none: f32| -> Vec<f32> {
                     let each = |column: &Column| column.bound().map_or(none, |_| end(column));
@@ -67,8 +68,9 @@ pub(super) fn lower(
             }
             let table = tape.table(Logistics::table(&spec.columns));
             columns = Some(table);
-            read = tape.slot(sites);
-            tape.push(Centre { columns: table, x: values, y: read });
+            let [inputs, _] = conditional.sizes();
+            read = tape.slot(sites * inputs);
+            tape.push(Centre { columns: table, x: values, inputs, y: read });
         }
         seen = context;
         if let Some(context) = context.filter(|_| network.conditioning.reads()) {
