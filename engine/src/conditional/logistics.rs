@@ -252,6 +252,50 @@ fn on_circle<S: Simd>(s: S, word: S::U, inverse: S::F) -> S::F {
     s.from_bits(s.xor(s.bits(z), s.and(word, s.splat_u(0x8000_0000))))
 }
 
+/// A logistic number of the circle, in a function of its own: the columns of other tables do not pay for it.
+struct OnCircle<S: Simd> {
+    s: S,
+    word: S::U,
+    inverse: S::F,
+}
+
+impl<S: Simd> Kernel for OnCircle<S> {
+    type Output = S::F;
+    #[inline(always)]
+    fn run<Level: Simd>(self, _: Level) -> S::F {
+        on_circle(self.s, self.word, self.inverse)
+    }
+}
+
+/// What a component gives to a point of the circle, likewise.
+struct Way<S: Simd> {
+    s: S,
+    score: Score<S::F>,
+    mean: S::F,
+    log_scale: S::F,
+}
+
+impl<S: Simd> Kernel for Way<S> {
+    type Output = S::F;
+    #[inline(always)]
+    fn run<Level: Simd>(self, _: Level) -> S::F {
+        let Self { s, score, mean, log_scale } = self;
+        let inverse = math::exp(s, s.sub(s.splat(0.0), log_scale));
+        let [way, _] = score.ways(s, mean, inverse);
+        let left = math::tanh(s, s.mul(inverse, s.splat(0.5 * PI)));
+        s.sub(density(s, way, log_scale), math::ln(s, left))
+    }
+}
+
+/// ln of the logistic distribution's density, so many scales from its mean.
+#[inline(always)]
+fn density<S: Simd>(s: S, way: S::F, log_scale: S::F) -> S::F {
+    let zero = s.splat(0.0);
+    let size = math::abs(s, way);
+    let bend = math::softplus(s, s.sub(zero, size));
+    s.sub(s.sub(zero, log_scale), s.add(size, s.add(bend, bend)))
+}
+
 /// A site at work, in a function of its own: one copy for all callers.
 struct Run<'r, L: Lanes> {
     lanes: L,
@@ -289,7 +333,8 @@ impl<L: Lanes> Kernel for Run<'_, L> {
                     log_scale = s.select(is(s, which, k), own_scale, log_scale);
                 }
                 let step = if column.values == Values::Circle {
-                    on_circle(s, quantile, math::exp(s, s.sub(zero, log_scale)))
+                    let inverse = math::exp(s, s.sub(zero, log_scale));
+                    s.vectorize(OnCircle { s, word: quantile, inverse })
                 } else {
                     logistic(s, quantile)
                 };
@@ -374,18 +419,14 @@ impl<F: Copy> Score<F> {
     /// ln of what a component gives to it (nats).
     #[inline(always)]
     pub fn term<S: Simd<F = F>>(&self, s: S, mean: F, log_scale: F) -> F {
+        if self.column.values == Values::Circle {
+            return s.vectorize(Way { s, score: *self, mean, log_scale });
+        }
         let (zero, one) = (s.splat(0.0), s.splat(1.0));
         let inverse = math::exp(s, s.sub(zero, log_scale));
-        let [a, b] = self.ways(s, mean, inverse);
-        if self.column.values != Values::Integer {
-            let size = math::abs(s, a);
-            let bend = math::softplus(s, s.sub(zero, size));
-            let term = s.sub(s.sub(zero, log_scale), s.add(size, s.add(bend, bend)));
-            if self.column.values == Values::Real {
-                return term;
-            }
-            let left = math::tanh(s, s.mul(inverse, s.splat(0.5 * PI)));
-            return s.sub(term, math::ln(s, left));
+        let [a, b] = self.at.map(|y| s.mul(s.sub(y, mean), inverse));
+        if self.column.values == Values::Real {
+            return density(s, a, log_scale);
         }
         // 1 − e⁻ʷ = 2 t/(1 + t) with t = tanh(w/2), of the cell's width w.
         let half = s.mul(s.div(s.splat(0.5), s.splat(self.column.scale)), inverse);
@@ -617,7 +658,7 @@ impl ConditionalPart for LogisticsSpec {
     }
 
     fn source(&self, sources: &mut Sources) -> Source {
-        sources.code("conditional logistics", 10);
+        sources.code("conditional logistics", 11);
         sources.table(3 + 5 * self.columns.len());
         let columns: Vec<_> = self.columns.iter().map(Column::source).collect();
         let (ty, columns) = ("engine::conditional::Logistics", columns.join(", "));
