@@ -225,8 +225,7 @@ fn lie_where_noise_goes(flow: &FlowSpec, rows: [&[f32]; 2]) -> std::result::Resu
 /// Rows of a file, as they are.
 fn rows(file: &Path, dim: usize) -> Result<Vec<f32>> {
     let mut reader = Reader::open(file, Some(dim), Domain::Uniform(Kind::Real))?;
-    let mut rows = reader.room()?;
-    while reader.next_rows(1 << 12, &mut rows)? > 0 {}
+    let rows = reader.all()?;
     match rows.is_empty() {
         true => Err(Error::input(file, "has no rows")),
         false => Ok(rows),

@@ -82,6 +82,15 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     message
 }
 
+/// Expects that `train` refuses a config in which `from` became `to`, with these words.
+fn train_refuses(folder: &Path, config: &str, [from, to]: [&str; 2], words: &str) {
+    let text = config.replace(from, to);
+    assert_ne!(text, config);
+    std::fs::write(folder.join("wrong.toml"), text).unwrap();
+    let error = refused(folder, &["train", "wrong.toml", "--device", "cpu", "--out", "other"]);
+    assert!(error.contains(words), "{to}: {error}");
+}
+
 /// What lies in a folder and below.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());

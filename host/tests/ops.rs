@@ -726,9 +726,10 @@ fn gaussian(device: &Device) {
     let (sz, sd) = (p.slot(dim), p.slot(dim));
     let (log_q, coefficient_slot) = (p.loss.log_q, p.loss.coefficient);
     let base = Base { dim, z: sz, log_q, draw: true, word: 0, adds: false };
-    let gaussian = Gaussian { base };
-    p.forward.push(Box::new(gaussian));
-    p.backward.push(Box::new(GaussianBackward { gaussian, gradients: [coefficient_slot, sd] }));
+    let independent = Independent { base, density: pushforward::base::Normal };
+    p.forward.push(Box::new(independent));
+    let gradients = [coefficient_slot, sd];
+    p.backward.push(Box::new(IndependentBackward { independent, gradients }));
     let inputs = [(coefficient_slot, coefficient.clone())];
     let found = evaluate(device, p, BATCH, &[0.0], &inputs, &[Forward, Backward], &[sz, log_q, sd]);
     assert_close("z", &found[0], &z, TOLERANCE);

@@ -42,16 +42,68 @@ fn within<S: Simd>(s: S, bound: f32, z: S::F, ln_p: S::F) -> S::F {
     s.select(inside, ln_p, s.splat(f32::NEG_INFINITY))
 }
 
+/// Makes coordinate `d` of a tile from its noise word `d`.
+#[inline(always)]
+fn draw_each<L: Lanes, N: Noise>(
+    lanes: L,
+    draws: &mut Draws<L, N>,
+    z: &mut [L::V],
+    value: impl Fn(<L::E as Simd>::U) -> <L::E as Simd>::F,
+) {
+    for (d, z) in z.iter_mut().enumerate() {
+        *z = draws.words(lanes, d as u32);
+    }
+    for i in 0..L::vectors(z.len()) {
+        let word = lanes.e().bits(lanes.get(z, i));
+        lanes.put(z, i, value(word));
+    }
+}
+
+/// Adds ln p of each coordinate by itself.
+#[inline(always)]
+fn score_each<L: Lanes>(
+    lanes: L,
+    z: &[L::V],
+    log_prob: &mut Sum<L::V>,
+    ln_p: impl Fn(<L::E as Simd>::F) -> <L::E as Simd>::F,
+) {
+    for i in 0..L::vectors(z.len()) {
+        lanes.sum(log_prob, i, z.len(), ln_p(lanes.get(z, i)));
+    }
+}
+
 /// A distribution of noise over the coordinates of a flow.
 pub trait Base {
     /// Whether it can be drawn over `dim` coordinates: over any, unless it says otherwise.
     fn fits(&self, _: usize) -> bool {
         true
     }
-    /// Blocks of two noise words that a draw of `dim` coordinates takes, if these are always as many.
-    fn blocks(&self, dim: usize) -> Option<u32>;
+    /// Blocks of two noise words that a draw of `dim` coordinates takes, if these are always as many: a
+    /// word a coordinate, unless it says otherwise.
+    #[inline(always)]
+    fn blocks(&self, dim: usize) -> Option<u32> {
+        Some(dim.div_ceil(2) as u32)
+    }
     /// Draws a tile of noise into `z`, one value a coordinate.
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]);
     /// Adds ln p(z) (nats) to `log_prob`.
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>);
+}
+
+/// A row of `dim` coordinates, sample `sample` of the noise, and ln p of it.
+#[cfg(test)]
+fn draw_row(
+    base: impl Base,
+    noise: &mut impl Noise,
+    sample: u64,
+    dim: usize,
+) -> (std::vec::Vec<f32>, f32) {
+    use crate::kernel::{Plain, Single};
+    let lanes = Single::<_, Plain>::new(crate::simd::Scalar);
+    let mut z = std::vec![lanes.splat(0.0); dim];
+    base.draw(lanes, &mut Draws::new(lanes, noise, sample), &mut z);
+    let mut log_prob = Sum::zero(lanes);
+    base.log_prob(lanes, &z, &mut log_prob);
+    let [[log_prob]] = log_prob.value(lanes);
+    (z.into_iter().map(|[[z]]| z).collect(), log_prob)
 }

@@ -2,7 +2,7 @@
 //!
 //! Coordinate `d` is the inverse CDF of noise word `d`; [`crate::noise::normal`] states its tail.
 
-use super::Base;
+use super::{Base, draw_each, score_each};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 #[cfg(feature = "model")]
@@ -19,30 +19,27 @@ pub struct Normal;
 
 impl Base for Normal {
     #[inline(always)]
-    fn blocks(&self, dim: usize) -> Option<u32> {
-        Some(dim.div_ceil(2) as u32)
-    }
-
-    #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
-        for (d, z) in z.iter_mut().enumerate() {
-            *z = draws.words(lanes, d as u32);
-        }
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let word = e.bits(lanes.get(z, i));
-            lanes.put(z, i, normal(e, word));
-        }
+        draw_each(
+            lanes,
+            draws,
+            z,
+            #[inline(always)]
+            |word| normal(e, word),
+        );
     }
 
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let x = lanes.get(z, i);
-            let square = e.mul(e.mul(x, x), e.splat(-0.5));
-            lanes.sum(log_prob, i, z.len(), e.sub(square, e.splat(LN_SQRT_2PI)));
-        }
+        score_each(
+            lanes,
+            z,
+            log_prob,
+            #[inline(always)]
+            |x| e.sub(e.mul(e.mul(x, x), e.splat(-0.5)), e.splat(LN_SQRT_2PI)),
+        );
     }
 }
 

@@ -101,6 +101,12 @@ pub struct ProductSpec {
 
 #[cfg(feature = "model")]
 impl ProductSpec {
+    /// Blocks of noise words that a draw of the first takes, if these are always as many.
+    pub fn first_blocks(&self) -> Option<u32> {
+        // How many does not hang on the weights.
+        self.first.build(self.coordinates, &[]).blocks(self.coordinates)
+    }
+
     /// Coordinates of both parts, of `dim` in all.
     pub fn sizes(&self, dim: usize) -> [usize; 2] {
         [self.coordinates, dim.saturating_sub(self.coordinates)]
@@ -172,38 +178,25 @@ impl BasePart for ProductSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Normal, Uniform, VonMises};
+    use super::super::{Normal, Uniform, VonMises, draw_row};
     use super::*;
-    use crate::kernel::{Plain, Single};
     use crate::noise::{FromRng, SampleRng, Stream};
-    use crate::simd::Scalar;
-    use std::vec::Vec;
-
-    fn draw<B: Base, N: Noise>(base: B, noise: &mut N, dim: usize) -> (Vec<f32>, f32) {
-        let lanes = Single::<Scalar, Plain>::new(Scalar);
-        let mut z = std::vec![lanes.splat(0.0); dim];
-        base.draw(lanes, &mut Draws::new(lanes, noise, 9), &mut z);
-        let mut log_prob = Sum::zero(lanes);
-        base.log_prob(lanes, &z, &mut log_prob);
-        let [[log_prob]] = log_prob.value(lanes);
-        (z.into_iter().map(|[[z]]| z).collect(), log_prob)
-    }
 
     #[test]
     fn parts_are_what_they_are_alone() {
         let (circle, flat) = (VonMises::new(2.0).unwrap(), Uniform::new(1.5).unwrap());
         let mut noise = Stream::new(4);
-        let first = draw(flat, &mut noise, 3);
-        let rest = draw(circle, &mut After { noise: &mut noise, blocks: 2 }, 4);
+        let first = draw_row(flat, &mut noise, 9, 3);
+        let rest = draw_row(circle, &mut After { noise: &mut noise, blocks: 2 }, 9, 4);
         let product = Product::new(3, flat, circle).unwrap();
-        let both = draw(product, &mut noise, 7);
+        let both = draw_row(product, &mut noise, 9, 7);
         assert_eq!(both.0, [first.0, rest.0].concat());
         assert!((both.1 - (first.1 + rest.1)).abs() < 1e-5);
         assert!(product.fits(4) && !product.fits(3));
         assert!(Product::new(0, flat, Normal).is_none() && Product::new(3, circle, flat).is_none());
         assert_eq!(Product::new(3, flat, Normal).unwrap().blocks(6), Some(4));
         // Words one by one are the same ones.
-        let rng = draw(product, &mut FromRng(SampleRng::new(4, 9)), 7);
+        let rng = draw_row(product, &mut FromRng(SampleRng::new(4, 9)), 9, 7);
         assert_eq!(rng, both);
     }
 }

@@ -10,7 +10,7 @@
 #[cfg(feature = "model")]
 use alloc::format;
 
-use super::{Base, within};
+use super::{Base, draw_each, score_each, within};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 #[cfg(feature = "model")]
@@ -74,31 +74,30 @@ impl TruncatedNormal {
 
 impl Base for TruncatedNormal {
     #[inline(always)]
-    fn blocks(&self, dim: usize) -> Option<u32> {
-        Some(dim.div_ceil(2) as u32)
-    }
-
-    #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
-        for (d, z) in z.iter_mut().enumerate() {
-            *z = draws.words(lanes, d as u32);
-        }
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let word = e.bits(lanes.get(z, i));
-            lanes.put(z, i, self.value(e, word));
-        }
+        draw_each(
+            lanes,
+            draws,
+            z,
+            #[inline(always)]
+            |word| self.value(e, word),
+        );
     }
 
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let x = lanes.get(z, i);
-            let square = e.mul(e.mul(x, x), e.splat(-0.5));
-            let ln_p = within(e, self.bound, x, e.add(square, e.splat(self.log_density)));
-            lanes.sum(log_prob, i, z.len(), ln_p);
-        }
+        score_each(
+            lanes,
+            z,
+            log_prob,
+            #[inline(always)]
+            |x| {
+                let square = e.mul(e.mul(x, x), e.splat(-0.5));
+                within(e, self.bound, x, e.add(square, e.splat(self.log_density)))
+            },
+        );
     }
 }
 
@@ -149,6 +148,7 @@ impl BasePart for TruncatedNormalSpec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw_row;
     use super::*;
     use crate::kernel::{Plain, Single};
     use crate::noise::Stream;
@@ -183,17 +183,15 @@ mod tests {
         const CELLS: usize = 40;
         for bound in [0.5f32, 1.7, 4.0] {
             let base = TruncatedNormal::new(bound).unwrap();
-            let lanes = Single::<Scalar, Plain>::new(Scalar);
-            let mut z = std::vec![lanes.splat(0.0); 1 << 17];
-            let mut noise = Stream::new(6);
-            base.draw(lanes, &mut Draws::new(lanes, &mut noise, 0), &mut z);
+            let (z, _) = draw_row(base, &mut Stream::new(6), 0, 1 << 17);
             let n = z.len() as f64;
             let mut counts = [0.0; CELLS];
-            for [[z]] in &z {
+            for z in &z {
                 let cell = (z / bound * 0.5 + 0.5) * CELLS as f32;
                 counts[(cell as usize).min(CELLS - 1)] += 1.0;
             }
             let ln_p = |z: f32| {
+                let lanes = Single::<Scalar, Plain>::new(Scalar);
                 let mut sum = Sum::zero(lanes);
                 base.log_prob(lanes, &[[[z]]], &mut sum);
                 let [[ln_p]] = sum.value(lanes);

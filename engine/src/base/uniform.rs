@@ -10,7 +10,7 @@
 #[cfg(feature = "model")]
 use alloc::format;
 
-use super::{Base, within};
+use super::{Base, draw_each, score_each, within};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 use crate::math;
@@ -49,33 +49,33 @@ fn log_density(bound: f32) -> f32 {
 
 impl Base for Uniform {
     #[inline(always)]
-    fn blocks(&self, dim: usize) -> Option<u32> {
-        Some(dim.div_ceil(2) as u32)
-    }
-
-    #[inline(always)]
     fn draw<L: Lanes, N: Noise>(&self, lanes: L, draws: &mut Draws<L, N>, z: &mut [L::V]) {
-        for (d, z) in z.iter_mut().enumerate() {
-            *z = draws.words(lanes, d as u32);
-        }
         let e = lanes.e();
         let unit = e.splat(self.bound / 2_147_483_648.0);
-        for i in 0..L::vectors(z.len()) {
-            let word = e.bits(lanes.get(z, i));
-            let magnitude = e.i32_to_float(e.and(word, e.splat_u(0x7fff_ffff)));
-            let magnitude = e.mul(e.add(magnitude, e.splat(0.5)), unit);
-            let sign = e.and(word, e.splat_u(0x8000_0000));
-            lanes.put(z, i, e.from_bits(e.or(e.bits(magnitude), sign)));
-        }
+        draw_each(
+            lanes,
+            draws,
+            z,
+            #[inline(always)]
+            |word| {
+                let magnitude = e.i32_to_float(e.and(word, e.splat_u(0x7fff_ffff)));
+                let magnitude = e.mul(e.add(magnitude, e.splat(0.5)), unit);
+                let sign = e.and(word, e.splat_u(0x8000_0000));
+                e.from_bits(e.or(e.bits(magnitude), sign))
+            },
+        );
     }
 
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let ln_p = within(e, self.bound, lanes.get(z, i), e.splat(self.log_density));
-            lanes.sum(log_prob, i, z.len(), ln_p);
-        }
+        score_each(
+            lanes,
+            z,
+            log_prob,
+            #[inline(always)]
+            |x| within(e, self.bound, x, e.splat(self.log_density)),
+        );
     }
 }
 
@@ -119,21 +119,13 @@ impl BasePart for UniformSpec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw_row;
     use super::*;
-    use crate::kernel::{Plain, Single};
     use crate::noise::Stream;
     use std::vec::Vec;
 
-    /// Draws of one sample's coordinates, and ln p of them.
     fn draw(bound: f32, noise: &mut impl Noise, dim: usize) -> (Vec<f32>, f32) {
-        let base = Uniform::new(bound).unwrap();
-        let lanes = Single::<Scalar, Plain>::new(Scalar);
-        let mut z = std::vec![lanes.splat(0.0); dim];
-        base.draw(lanes, &mut Draws::new(lanes, noise, 0), &mut z);
-        let mut log_prob = Sum::zero(lanes);
-        base.log_prob(lanes, &z, &mut log_prob);
-        let [[log_prob]] = log_prob.value(lanes);
-        (z.into_iter().map(|[[z]]| z).collect(), log_prob)
+        draw_row(Uniform::new(bound).unwrap(), noise, 0, dim)
     }
 
     /// The same word again and again.

@@ -27,7 +27,7 @@
 use alloc::format;
 use core::f32::consts::PI;
 
-use super::{Base, within};
+use super::{Base, score_each, within};
 use crate::distribution::Draws;
 use crate::kernel::{Lanes, Sum};
 use crate::math;
@@ -198,12 +198,16 @@ impl Base for VonMises {
     #[inline(always)]
     fn log_prob<L: Lanes>(&self, lanes: L, z: &[L::V], log_prob: &mut Sum<L::V>) {
         let e = lanes.e();
-        for i in 0..L::vectors(z.len()) {
-            let x = lanes.get(z, i);
-            let half = self.half(e, x);
-            let ln_p = e.add(e.add(half, half), e.splat(self.log_density));
-            lanes.sum(log_prob, i, z.len(), within(e, PI, x, ln_p));
-        }
+        score_each(
+            lanes,
+            z,
+            log_prob,
+            #[inline(always)]
+            |x| {
+                let half = self.half(e, x);
+                within(e, PI, x, e.add(e.add(half, half), e.splat(self.log_density)))
+            },
+        );
     }
 }
 
@@ -259,11 +263,10 @@ impl BasePart for VonMisesSpec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw_row;
     use super::*;
-    use crate::kernel::{Plain, Single};
     use crate::noise::{Stream, block};
     use crate::simd::Scalar;
-    use std::vec::Vec;
 
     const CONCENTRATIONS: [f32; 10] =
         [MIN_CONCENTRATION, 0.1, 0.5, 1.0, 1.2, 2.0, 10.0, 40.0, 700.0, MAX_CONCENTRATION];
@@ -322,16 +325,6 @@ mod tests {
         }
     }
 
-    fn draw(base: VonMises, noise: &mut impl Noise, dim: usize) -> (Vec<f32>, f32) {
-        let lanes = Single::<Scalar, Plain>::new(Scalar);
-        let mut z = std::vec![lanes.splat(0.0); dim];
-        base.draw(lanes, &mut Draws::new(lanes, noise, 0), &mut z);
-        let mut log_prob = Sum::zero(lanes);
-        base.log_prob(lanes, &z, &mut log_prob);
-        let [[log_prob]] = log_prob.value(lanes);
-        (z.into_iter().map(|[[z]]| z).collect(), log_prob)
-    }
-
     /// The same words again and again, and how often.
     struct Words([u32; 2], u32);
     impl Noise for Words {
@@ -347,13 +340,13 @@ mod tests {
         let base = VonMises::new(2.0).unwrap();
         for never in [[0x7fff_ffff, 0], [0xffff_ffff, u32::MAX], [1 << 30, 1 << 16]] {
             let mut words = Words(never, 0);
-            assert_eq!(draw(base, &mut words, 3).0, [0.0; 3], "{never:?}");
+            assert_eq!(draw_row(base, &mut words, 0, 3).0, [0.0; 3], "{never:?}");
             assert_eq!(words.1, 3 * ATTEMPTS);
         }
         // v = v*/2 and u = ½.
         for (word, sign) in [(1 << 30, 1.0), (3 << 30, -1.0)] {
             let mut words = Words([word, 1 << 31], 0);
-            let (z, log_prob) = draw(base, &mut words, 2);
+            let (z, log_prob) = draw_row(base, &mut words, 0, 2);
             let (z, exact) = (f64::from(z[0]), f64::from(base.extent) * sign);
             assert!((z - exact).abs() < 1e-6, "{z} {exact}");
             let exact =
@@ -367,7 +360,7 @@ mod tests {
     fn moments_are_those_of_the_density() {
         for concentration in CONCENTRATIONS {
             let (n, kappa) = (1 << 16, f64::from(concentration));
-            let (z, _) = draw(VonMises::new(concentration).unwrap(), &mut Stream::new(3), n);
+            let (z, _) = draw_row(VonMises::new(concentration).unwrap(), &mut Stream::new(3), 0, n);
             assert!(z.iter().all(|z| z.abs() <= PI));
             let of =
                 |f: &dyn Fn(f64) -> f64| z.iter().map(|z| f(f64::from(*z))).sum::<f64>() / n as f64;

@@ -35,7 +35,7 @@ pub const TOTALS: [f32; 2] = [1e-3, 1e6];
 /// The least share of what is left that a draw takes.
 pub const LEAST_SHARE: f32 = 1e-12;
 /// The largest.
-const MOST_SHARE: f32 = 1.0 - f32::EPSILON;
+pub const MOST_SHARE: f32 = 1.0 - f32::EPSILON;
 
 /// Coordinates that are parts of a total; see the module.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl<'a> Simplex<'a> {
 
 /// A part and ln f′ of its place, where so much is left for it and `left` parts.
 #[inline(always)]
-pub fn part<S: Simd>(s: S, rest: S::F, left: f32, z: S::F) -> [S::F; 2] {
+fn part<S: Simd>(s: S, rest: S::F, left: f32, z: S::F) -> [S::F; 2] {
     let zero = s.splat(0.0);
     let u = s.sub(z, s.splat(math::ln(Scalar, left)));
     let negative = s.lt(u, zero);
@@ -85,7 +85,7 @@ pub fn part<S: Simd>(s: S, rest: S::F, left: f32, z: S::F) -> [S::F; 2] {
 
 /// The place of a part and ln f′; 0 and −∞ where it or what it leaves is not positive.
 #[inline(always)]
-pub fn place<S: Simd>(s: S, rest: S::F, left: f32, x: S::F) -> [S::F; 2] {
+fn place<S: Simd>(s: S, rest: S::F, left: f32, x: S::F) -> [S::F; 2] {
     let (zero, outside) = (s.splat(0.0), s.splat(f32::NEG_INFINITY));
     let after = s.sub(rest, x);
     let (own, other) = (math::ln(s, x), math::ln(s, after));
@@ -96,6 +96,19 @@ pub fn place<S: Simd>(s: S, rest: S::F, left: f32, x: S::F) -> [S::F; 2] {
         s.select(s.lt(zero, after), yes, no)
     };
     [inside(z, zero), inside(slope, outside)]
+}
+
+/// The way of a part in a direction: what `rest` is after it, its value on the other side, and ln f′.
+#[inline(always)]
+pub fn step<S: Simd>(s: S, direction: Direction, rest: S::F, left: f32, value: S::F) -> [S::F; 3] {
+    let ([new, slope], x) = match direction {
+        Direction::Sampling => {
+            let [x, slope] = part(s, rest, left, value);
+            ([x, slope], x)
+        }
+        Direction::Density => (place(s, rest, left, value), value),
+    };
+    [s.sub(rest, x), new, slope]
 }
 
 impl Bijection for Simplex<'_> {
@@ -132,14 +145,8 @@ impl<L: Lanes> Kernel for Run<'_, '_, '_, L> {
             for (x, _) in tile.x.iter_mut().zip(parts).filter(|(_, part)| **part) {
                 let Some(x) = x.as_mut().get_mut(r) else { continue };
                 let value = s.load(x);
-                let ([new, slope], part) = match direction {
-                    Direction::Sampling => {
-                        let [x, slope] = part(s, rest, left as f32, value);
-                        ([x, slope], x)
-                    }
-                    Direction::Density => (place(s, rest, left as f32, value), value),
-                };
-                rest = s.sub(rest, part);
+                let [after, new, slope] = step(s, direction, rest, left as f32, value);
+                rest = after;
                 left = left.saturating_sub(1);
                 s.store(new, x);
                 tile.log_prob.add(lanes, r, slope);

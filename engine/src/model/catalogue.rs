@@ -159,6 +159,12 @@ macro_rules! bases {
             AnyPlainBase<'a>, each_plain_base:
             $($variant($describes, $kernel),)+
         }
+
+        impl From<PlainBaseSpec> for BaseSpec {
+            fn from(plain: PlainBaseSpec) -> Self {
+                each_plain_base!(PlainBaseSpec to BaseSpec, plain, part => part)
+            }
+        }
     };
 }
 

@@ -233,6 +233,7 @@ fn ends(bound: Bound) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
+    use pushforward::bijection::Direction;
     use pushforward::layer::simplex;
     use pushforward::simd::Scalar;
 
@@ -273,9 +274,10 @@ mod tests {
             parts.line(&mut z).unwrap();
             let (mut rest, mut slopes) = (100.0, 0.0);
             for (left, d) in [(3.0, 0), (2.0, 2), (1.0, 3)] {
-                let [own, slope] = simplex::place(Scalar, rest, left, row[d]);
+                let [after, own, slope] =
+                    simplex::step(Scalar, Direction::Density, rest, left, row[d]);
                 assert!((z[d] - f64::from(own)).abs() < 1e-4, "{row:?}: {z:?} {own}");
-                rest -= row[d];
+                rest = after;
                 slopes += f64::from(slope);
             }
             let scale = parts.ln_scale(z.into_iter());

@@ -151,6 +151,16 @@ impl CentredReader {
         Ok(CentredReader { reader, centring, chunk: Vec::new(), row: 0 })
     }
 
+    /// All rows that are left, in memory.
+    ///
+    /// # Errors
+    /// Those of [`Reader::room`] and [`CentredReader::next`].
+    pub(super) fn all(&mut self) -> Result<Vec<f32>> {
+        let mut rows = self.reader.room()?;
+        while self.next(&mut rows)? > 0 {}
+        Ok(rows)
+    }
+
     /// Appends the next rows to `out` and says how many: 0 at the end.
     ///
     /// # Errors

@@ -208,6 +208,16 @@ impl Reader {
         Ok(values)
     }
 
+    /// All rows that are left, in memory.
+    ///
+    /// # Errors
+    /// Those of [`Reader::room`] and [`Reader::next_rows`].
+    pub fn all(&mut self) -> Result<Vec<f32>> {
+        let mut values = self.room()?;
+        while self.next_rows(1 << 14, &mut values)? > 0 {}
+        Ok(values)
+    }
+
     /// Appends up to `rows` rows to `out`, as f32 or as f64, and says how many: 0 at the end.
     ///
     /// # Errors

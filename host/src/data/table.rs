@@ -144,8 +144,7 @@ impl Table {
             return Err(Error::input(path, message));
         }
         reader.centring.first.clone_from(&centring.first);
-        let mut rows = reader.reader.room()?;
-        while reader.next(&mut rows)? > 0 {}
+        let mut rows = reader.all()?;
         if rows.is_empty() {
             return Err(Error::input(path, "has no rows"));
         }
@@ -159,8 +158,7 @@ impl Table {
 
     /// In memory.
     fn hold(wanted: &Wanted<'_>, mut reader: CentredReader) -> Result<Table> {
-        let mut rows = reader.reader.room()?;
-        while reader.next(&mut rows)? > 0 {}
+        let rows = reader.all()?;
         let centring = reader.centring;
         let width = centring.columns.width();
         let n = (rows.len() / width) as u64;

@@ -16,8 +16,7 @@ pub(super) fn read_all(
 ) -> crate::error::Result<(Vec<f32>, Columns)> {
     let mut reader = Reader::open(path, None, domain)?;
     let columns = Columns::of(path, &mut reader, &[], context, dim)?;
-    let mut values = reader.room()?;
-    while reader.next_rows(1 << 14, &mut values)? > 0 {}
+    let mut values = reader.all()?;
     columns.order(&mut values);
     Ok((values, columns))
 }

@@ -296,11 +296,13 @@ impl Place<'_> {
             Tails::Free => {
                 for row in 0..outputs.len() {
                     let [d, p] = outputs[row];
-                    if !self.is_circular(d) && (p == first || p == end) {
-                        last.set_row(row, slope_shift());
-                    }
-                    let begins = outputs.iter().position(|output| *output == [d, first]);
-                    if let Some(from) = begins.filter(|_| self.is_circular(d) && p == end) {
+                    if !self.is_circular(d) {
+                        if p == first || p == end {
+                            last.set_row(row, slope_shift());
+                        }
+                    } else if p == end
+                        && let Some(from) = outputs.iter().position(|begin| *begin == [d, first])
+                    {
                         last.copy_row(from, row);
                     }
                 }

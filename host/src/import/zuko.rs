@@ -37,6 +37,7 @@
 
 use std::f32::consts::PI;
 
+use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
@@ -240,7 +241,7 @@ impl Place<'_> {
             )));
         }
         let units = self.of.activation()?;
-        if units != pushforward::activation::AnyActivation::Relu {
+        if units != AnyActivation::Relu {
             let expected =
                 "\"ReLU\" in a residual network, whose blocks here take units before weights";
             return Err(self.of.wrong("activation", &format!("{units:?}"), expected));

@@ -93,8 +93,7 @@ impl Forward for Affine {
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
-        reverse.give(self.x, dy);
+        let [coefficient, dy] = reverse.carried(self.x, self.y, self.log_q);
         reverse.push(AffineBackward { affine: *self, coefficient, dy });
     }
 }

@@ -147,8 +147,7 @@ impl Forward for Bounds {
         if !reverse.wanted(self.x) {
             return;
         }
-        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
-        reverse.give(self.x, dy);
+        let [coefficient, dy] = reverse.carried(self.x, self.y, self.log_q);
         reverse.push(BoundsBackward { bounds: *self, coefficient, dy });
     }
 }

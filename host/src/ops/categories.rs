@@ -190,12 +190,9 @@ impl Forward for Categories {
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        if !reverse.wanted(self.logits) {
-            return;
+        if let Some([coefficient, dlogits]) = reverse.scored(self.logits, self.log_q) {
+            reverse.push(CategoriesBackward { categories: *self, coefficient, dlogits });
         }
-        let (coefficient, dlogits) = (reverse.gradient(self.log_q), reverse.fresh(self.logits));
-        reverse.give(self.logits, dlogits);
-        reverse.push(CategoriesBackward { categories: *self, coefficient, dlogits });
     }
 }
 

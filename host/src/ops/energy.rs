@@ -57,12 +57,9 @@ impl Forward for Energies {
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        if !reverse.wanted(self.x) {
-            return;
+        if let Some([coefficient, dx]) = reverse.scored(self.x, self.out) {
+            reverse.push(EnergyBackward { energies: self.clone(), coefficient, dx });
         }
-        let (coefficient, dx) = (reverse.gradient(self.out), reverse.fresh(self.x));
-        reverse.give(self.x, dx);
-        reverse.push(EnergyBackward { energies: self.clone(), coefficient, dx });
     }
 }
 

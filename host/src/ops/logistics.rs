@@ -57,15 +57,18 @@ pub struct Logistics {
 }
 
 const SHADER: &str = include_str!("logistics.wgsl");
-/// Numbers of a column: what its values are (0: real, 1: integers, 2: a circle), and the bits of four.
+/// Numbers of a column: what its values are, and the bits of four.
 const EACH: usize = 5;
+const REAL: u32 = 0;
+const INTEGER: u32 = 1;
+const CIRCLE: u32 = 2;
 
 /// A column, without bounds if its values are real.
 fn read(entry: &[u32]) -> Column {
     let [location, scale, lower, upper] = [1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
     let values = match entry[0] {
-        0 => Values::Real,
-        1 => Values::Integer,
+        REAL => Values::Real,
+        INTEGER => Values::Integer,
         _ => Values::Circle,
     };
     Column { values, location, scale, lower, upper }
@@ -83,9 +86,9 @@ impl Logistics {
             let numbers = [column.location, column.scale, least, most].map(f32::to_bits);
             let [location, scale, least, most] = numbers;
             let values = match column.values {
-                Values::Real => 0,
-                Values::Integer => 1,
-                Values::Circle => 2,
+                Values::Real => REAL,
+                Values::Integer => INTEGER,
+                Values::Circle => CIRCLE,
             };
             [values, location, scale, least, most]
         };
@@ -113,7 +116,8 @@ impl Logistics {
         rows: usize,
     ) -> Launch {
         let groups = [Layout::groups(layout.columns()), rows as u32, 1];
-        let own = constants![SCALE_BOUND, SCALE_SHIFT];
+        let own =
+            constants![SCALE_BOUND, SCALE_SHIFT, INTEGER, CIRCLE, TURN = std::f32::consts::TAU];
         let sources = vec![LOG_1P.into(), LOGISTIC.into(), SQUASH.into(), own, SHADER.into()];
         Launch { sources, entry, arguments: self.arguments(layout, others), groups }
     }
@@ -263,12 +267,9 @@ impl Forward for Logistics {
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        if !reverse.wanted(self.outputs) {
-            return;
+        if let Some([coefficient, slopes]) = reverse.scored(self.outputs, self.log_q) {
+            reverse.push(LogisticsBackward { logistics: *self, coefficient, slopes });
         }
-        let (coefficient, slopes) = (reverse.gradient(self.log_q), reverse.fresh(self.outputs));
-        reverse.give(self.outputs, slopes);
-        reverse.push(LogisticsBackward { logistics: *self, coefficient, slopes });
     }
 }
 

@@ -21,10 +21,6 @@ fn component_of(first: u32, k: u32) -> vec4<f32> {
     return vec4<f32>(arena[first + (m + k) * columns()] + offset, exp(-log_scale), log_scale, raw);
 }
 
-const INTEGER = 1u;
-const CIRCLE = 2u;
-const TURN = 6.2831855;
-
 // A column's value: the ends of its cell, and whether these are at infinity.
 struct Place {
     integer: bool,

@@ -67,7 +67,7 @@ use pushforward::simd::{Kernel, Level, Simd, dispatch};
 pub use activation::{Activation, ActivationBackward};
 pub use add::Add;
 pub use affine::{Affine, AffineBackward};
-pub use base::Base;
+pub use base::{Base, Density, Independent, IndependentBackward};
 pub use bounds::{Bounds, BoundsBackward};
 pub use categories::{Categories, CategoriesBackward, OneHot};
 pub use dense::{Dense, DenseBackward};
@@ -75,7 +75,6 @@ pub use detach::{Detach, Scale};
 pub use energy::{Energies, EnergyBackward};
 pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gate::{Gate, GateBackward};
-pub use gaussian::{Gaussian, GaussianBackward};
 pub use leaky::Leaky;
 pub use logistics::{Centre, Logistics, LogisticsBackward};
 pub use loss::{Loss, LossKind};
@@ -98,9 +97,7 @@ pub(crate) use step::{
 pub use step::{Readings, StepInputs};
 pub use take_rows::{TakeRows, picked};
 pub use transform::{Direction, Transform, TransformBackward};
-pub use truncated_normal::{TruncatedNormal, TruncatedNormalBackward};
 pub use uniform::Uniform;
-pub use von_mises::{VonMises, VonMisesBackward};
 
 /// Samples in a shard.
 pub const SHARD: usize = 64;

@@ -115,6 +115,24 @@ impl<'a> Reverse<'a> {
         }
     }
 
+    /// For an operation that scores `x`: the gradient of its `score`, and that of `x`, which the
+    /// operation that is pushed next writes; nothing if nobody needs it.
+    pub fn scored(&mut self, x: Slot, score: Slot) -> Option<[Slot; 2]> {
+        self.wanted(x).then(|| {
+            let (coefficient, dx) = (self.gradient(score), self.fresh(x));
+            self.give(x, dx);
+            [coefficient, dx]
+        })
+    }
+
+    /// For an operation that makes `y` from `x` and adds to `log_q`: the gradient of `log_q`, and that
+    /// of `y`, in whose place the operation that is pushed next leaves that of `x`.
+    pub fn carried(&mut self, x: Slot, y: Slot, log_q: Slot) -> [Slot; 2] {
+        let (dy, coefficient) = (self.take(y), self.gradient(log_q));
+        self.give(x, dy);
+        [coefficient, dy]
+    }
+
     /// Lets the memory of a gradient go.
     pub fn release(&mut self, gradient: Slot) {
         if gradient.0 >= self.first {

@@ -8,7 +8,7 @@
 //! density, ρ' = ρ_{i+1} − (dz_i + c)/r_{i+1}:  dx_i = (dz_i − c)/x_i − ρ'          ρ_i = ρ' + c/r_i
 //! ```
 
-use pushforward::layer::simplex::{LEAST_SHARE, part, place};
+use pushforward::layer::simplex::{LEAST_SHARE, MOST_SHARE, step};
 use pushforward::simd::{Kernel, Simd, dispatch};
 
 use super::transform::LOG_1P;
@@ -51,7 +51,7 @@ impl Simplex {
             dy: layout.offset(dy),
         };
         let groups = [Layout::groups(layout.columns()), 1, 1];
-        let sources = vec![LOG_1P.into(), constants![LEAST_SHARE], SHADER.into()];
+        let sources = vec![LOG_1P.into(), constants![LEAST_SHARE, MOST_SHARE], SHADER.into()];
         Launch { sources, entry, arguments, groups }
     }
 }
@@ -77,14 +77,8 @@ impl Kernel for Run<'_> {
                 let left = (parts.len() - before) as f32;
                 let y = &mut S::chunks_mut(&mut y[*row as usize * n..][..n]).0[i];
                 let value = s.load(y);
-                let ([new, slope], own) = match direction {
-                    Direction::Sampling => {
-                        let [x, slope] = part(s, rest, left, value);
-                        ([x, slope], x)
-                    }
-                    Direction::Density => (place(s, rest, left, value), value),
-                };
-                rest = s.sub(rest, own);
+                let [after, new, slope] = step(s, direction, rest, left, value);
+                rest = after;
                 sum = s.add(sum, slope);
                 s.store(new, y);
             }
@@ -124,8 +118,7 @@ impl Forward for Simplex {
         if !reverse.wanted(self.x) {
             return;
         }
-        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
-        reverse.give(self.x, dy);
+        let [coefficient, dy] = reverse.carried(self.x, self.y, self.log_q);
         reverse.push(SimplexBackward { simplex: *self, coefficient, dy });
     }
 }

@@ -11,7 +11,7 @@ fn moved(value: f32, rest: f32, left: f32) -> vec2<f32> {
     let e = exp(-size);
     let share = e / (1.0 + e);
     let least = rest * max(share, LEAST_SHARE);
-    let most = min(rest - rest * share, rest * 0.9999999);
+    let most = min(rest - rest * share, rest * MOST_SHARE);
     return vec2<f32>(select(most, least, u < 0.0), size + 2.0 * softplus_of(-size) - log(rest));
 }
 

@@ -92,12 +92,9 @@ impl Forward for Spins {
     }
 
     fn backward(&self, reverse: &mut Reverse<'_>) {
-        if !reverse.wanted(self.logits) {
-            return;
+        if let Some([coefficient, dlogits]) = reverse.scored(self.logits, self.log_q) {
+            reverse.push(SpinsBackward { spins: *self, coefficient, dlogits });
         }
-        let (coefficient, dlogits) = (reverse.gradient(self.log_q), reverse.fresh(self.logits));
-        reverse.give(self.logits, dlogits);
-        reverse.push(SpinsBackward { spins: *self, coefficient, dlogits });
     }
 }
 

@@ -245,8 +245,7 @@ impl Operation for Transform {
 impl Transform {
     /// The backward operation; it leaves the gradient of the network's output in its place.
     pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> TransformBackward {
-        let (dy, coefficient) = (reverse.take(self.y), reverse.gradient(self.log_q));
-        reverse.give(self.x, dy);
+        let [coefficient, dy] = reverse.carried(self.x, self.y, self.log_q);
         reverse.give(self.raw, self.raw);
         TransformBackward { transform: *self, coefficient, dy }
     }

@@ -6,34 +6,25 @@
 //! equal. A draw has no parameters, so nothing flows back through it; of data, dz = −c κ sin z, where c
 //! is the derivative of the loss with respect to ln q.
 
-use pushforward::base::VonMises as Kernel;
+use std::borrow::Cow;
+
+use pushforward::base::VonMises;
 use pushforward::base::von_mises::ATTEMPTS;
 use pushforward::math::sin_reduced;
-use pushforward::simd::{self, Scalar, Simd, dispatch};
+use pushforward::simd::{Kernel, Level, Scalar, Simd, dispatch};
 
-use super::base::Base;
+use super::base::{Base, Density};
 use super::noise::fill_words;
-use super::{
-    Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants, wide,
-};
-
-/// The von Mises distribution.
-#[derive(Clone, Copy, Debug)]
-pub struct VonMises {
-    /// What it draws or scores.
-    pub base: Base,
-    /// What draws and scores a coordinate.
-    pub kernel: Kernel,
-}
+use super::{Arguments, Context, arguments, constants, wide};
 
 /// An attempt for all columns that are ∞ yet.
 struct Attempt<'a> {
-    kernel: Kernel,
+    kernel: VonMises,
     words: [&'a [u32]; 2],
     out: &'a mut [f32],
 }
 
-impl simd::Kernel for Attempt<'_> {
+impl Kernel for Attempt<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -47,93 +38,55 @@ impl simd::Kernel for Attempt<'_> {
     }
 }
 
-impl VonMises {
-    fn launch(&self, layout: &Layout, gradients: Option<[Slot; 2]>) -> Vec<Launch> {
-        let own = arguments! {
-            concentration: self.kernel.concentration(),
-            extent: self.kernel.extent(),
-            log_density: self.kernel.log_density(),
-        };
-        let text = vec![constants![ATTEMPTS], include_str!("von_mises.wgsl").into()];
-        vec![self.base.launch(layout, text, own, gradients)]
-    }
-}
-
-impl Operation for VonMises {
-    fn cpu(&self, context: &mut Context<'_>) {
-        let Base { dim, z, draw, word: start, .. } = self.base;
-        let (n, level, kernel) = (context.columns(), context.level, self.kernel);
-        if draw {
-            context.writing(z, |context, z| {
-                let (key, first) = (context.step.key, context.first);
-                let (mut v, mut u) = (vec![0; n], vec![0; n]);
-                z.fill(f32::INFINITY);
-                for (d, out) in z.chunks_exact_mut(n).enumerate() {
-                    for attempt in 0..ATTEMPTS as usize {
-                        let word = start + 2 * (attempt * dim + d);
-                        fill_words(level, key, first, word, &mut v);
-                        fill_words(level, key, first, word + 1, &mut u);
-                        dispatch(level, Attempt { kernel, words: [&v, &u], out });
-                        if out.iter().all(|z| z.is_finite()) {
-                            break;
-                        }
+impl Density for VonMises {
+    fn draw(&self, base: &Base, context: &mut Context<'_>) {
+        let (n, level, dim) = (context.columns(), context.level, base.dim);
+        context.writing(base.z, |context, z| {
+            let (key, first) = (context.step.key, context.first);
+            let (mut v, mut u) = (vec![0; n], vec![0; n]);
+            z.fill(f32::INFINITY);
+            for (d, out) in z.chunks_exact_mut(n).enumerate() {
+                for attempt in 0..ATTEMPTS as usize {
+                    let word = base.word + 2 * (attempt * dim + d);
+                    fill_words(level, key, first, word, &mut v);
+                    fill_words(level, key, first, word + 1, &mut u);
+                    dispatch(level, Attempt { kernel: *self, words: [&v, &u], out });
+                    if out.iter().all(|z| z.is_finite()) {
+                        break;
                     }
-                    out.iter_mut().filter(|z| !z.is_finite()).for_each(|z| *z = 0.0);
                 }
-            });
-        }
-        let (slope, constant) = (-2.0 * kernel.concentration(), kernel.log_density());
-        self.base.score(context, |row, log_q| {
-            wide(
-                level,
-                #[inline(always)]
-                || {
-                    for (l, z) in log_q.iter_mut().zip(row) {
-                        let sine = sin_reduced(Scalar, 0.5 * z);
-                        *l += slope * sine * sine + constant;
-                    }
-                },
-            );
+                out.iter_mut().filter(|z| !z.is_finite()).for_each(|z| *z = 0.0);
+            }
         });
     }
 
-    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        self.launch(layout, None)
+    fn add_log_prob(&self, level: Level, z: &[f32], log_q: &mut [f32]) {
+        let (slope, constant) = (-2.0 * self.concentration(), self.log_density());
+        wide(
+            level,
+            #[inline(always)]
+            || {
+                for (l, z) in log_q.iter_mut().zip(z) {
+                    let sine = sin_reduced(Scalar, 0.5 * z);
+                    *l += slope * sine * sine + constant;
+                }
+            },
+        );
     }
-}
 
-impl Forward for VonMises {
-    fn reads(&self) -> Vec<Slot> {
-        self.base.reads()
+    fn backward(&self, c: f32, z: f32) -> f32 {
+        -c * self.concentration() * z.sin()
     }
 
-    fn writes(&self) -> Vec<Slot> {
-        self.base.writes()
+    fn text(&self) -> Vec<Cow<'static, str>> {
+        vec![constants![ATTEMPTS], include_str!("von_mises.wgsl").into()]
     }
 
-    fn backward(&self, reverse: &mut Reverse<'_>) {
-        if let Some(gradients) = self.base.reversed(reverse) {
-            reverse.push(VonMisesBackward { von_mises: *self, gradients });
+    fn arguments(&self) -> Arguments {
+        arguments! {
+            concentration: self.concentration(),
+            extent: self.extent(),
+            log_density: self.log_density(),
         }
-    }
-}
-
-/// dz = −c κ sin z.
-#[derive(Clone, Copy, Debug)]
-pub struct VonMisesBackward {
-    /// The forward operation, of a z that was not drawn.
-    pub von_mises: VonMises,
-    /// One row, c; and the gradient of z, overwritten.
-    pub gradients: [Slot; 2],
-}
-
-impl Operation for VonMisesBackward {
-    fn cpu(&self, context: &mut Context<'_>) {
-        let kappa = self.von_mises.kernel.concentration();
-        self.von_mises.base.slopes(context, self.gradients, |c, z| -c * kappa * z.sin());
-    }
-
-    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        self.von_mises.launch(layout, Some(self.gradients))
     }
 }

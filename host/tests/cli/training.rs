@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{ISING, command, files, ok, refused, run, trained};
+use crate::{ISING, command, files, ok, refused, run, train_refuses, trained};
 
 #[test]
 fn a_run_writes_model_metrics_and_report() {
@@ -670,10 +670,6 @@ fn samples_keep_a_mode_that_an_energy_would_let_go() {
         ),
         ("hamiltonian = 'double_well'", "data = 'wells.csv'", "samples: expected none"),
     ] {
-        let text = config.replace(from, to);
-        assert_ne!(text, config);
-        std::fs::write(path.join("wrong.toml"), text).unwrap();
-        let error = refused(path, &["train", "wrong.toml", "--device", "cpu", "--out", "other"]);
-        assert!(error.contains(words), "{to}: {error}");
+        train_refuses(path, config, [from, to], words);
     }
 }

@@ -6,7 +6,7 @@ mod truncated_normal;
 mod uniform;
 mod von_mises;
 
-use pushforward::model::{BaseSpec, PlainBaseSpec};
+use pushforward::model::BaseSpec;
 
 use crate::weights::Weights;
 
@@ -19,18 +19,8 @@ pub(crate) fn log_prob(spec: &BaseSpec, weights: &Weights, z: &[f64]) -> f64 {
         BaseSpec::TruncatedNormal(spec) => truncated_normal::log_prob(spec, z),
         BaseSpec::Product(spec) => {
             let (first, rest) = z.split_at(spec.coordinates);
-            plain(&spec.first, &weights.within("first"), first)
-                + plain(&spec.rest, &weights.within("rest"), rest)
+            log_prob(&spec.first.clone().into(), &weights.within("first"), first)
+                + log_prob(&spec.rest.clone().into(), &weights.within("rest"), rest)
         }
-    }
-}
-
-fn plain(spec: &PlainBaseSpec, weights: &Weights, z: &[f64]) -> f64 {
-    match spec {
-        PlainBaseSpec::Normal(_) => normal::log_prob(z),
-        PlainBaseSpec::Mixture(spec) => mixture::log_prob(spec, weights, z),
-        PlainBaseSpec::Uniform(spec) => uniform::log_prob(spec, z),
-        PlainBaseSpec::VonMises(spec) => von_mises::log_prob(spec, z),
-        PlainBaseSpec::TruncatedNormal(spec) => truncated_normal::log_prob(spec, z),
     }
 }

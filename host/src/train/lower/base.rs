@@ -1,11 +1,11 @@
 //! The base of a flow: noise that is drawn, or the density of noise that data became.
 
-use pushforward::base::{Base as _, MixtureSpec, ProductSpec};
-use pushforward::model::{BasePart, BaseSpec, PlainBaseSpec};
+use pushforward::base::{MixtureSpec, Normal, ProductSpec};
+use pushforward::model::BaseSpec;
 
 use super::super::tape::Tape;
 use super::{Tensors, TrainError};
-use crate::ops::{Base, Gaussian, Mixture, Select, Slot, TruncatedNormal, Uniform, VonMises};
+use crate::ops::{Base, Independent, Mixture, Select, Slot, Uniform};
 
 /// Pushes what draws z and sets ln q, or what adds the log-density of z to it.
 ///
@@ -20,34 +20,23 @@ pub(super) fn lower(
 ) -> Result<(), TrainError> {
     let (dim, log_q) = (tape.rows(z), tape.log_q());
     let base = Base { dim, z, log_q, draw, word: 0, adds: !draw };
-    match spec {
-        BaseSpec::Normal(_) => tape.push(Gaussian { base }),
-        BaseSpec::Uniform(spec) => tape.push(Uniform { base, bound: spec.bound }),
-        BaseSpec::VonMises(spec) => tape.push(VonMises { base, kernel: spec.kernel() }),
-        BaseSpec::TruncatedNormal(spec) => {
-            tape.push(TruncatedNormal { base, kernel: spec.kernel() });
-        }
-        BaseSpec::Mixture(spec) => mixture(tape, tensors, spec, "base.", base)?,
-        BaseSpec::Product(spec) => product(tape, tensors, spec, base)?,
-    }
-    Ok(())
+    push(tape, tensors, spec, "base.", base)
 }
 
-fn plain(
+fn push(
     tape: &mut Tape,
     tensors: &Tensors,
-    spec: &PlainBaseSpec,
+    spec: &BaseSpec,
     path: &str,
     base: Base,
 ) -> Result<(), TrainError> {
     match spec {
-        PlainBaseSpec::Normal(_) => tape.push(Gaussian { base }),
-        PlainBaseSpec::Uniform(spec) => tape.push(Uniform { base, bound: spec.bound }),
-        PlainBaseSpec::VonMises(spec) => tape.push(VonMises { base, kernel: spec.kernel() }),
-        PlainBaseSpec::TruncatedNormal(spec) => {
-            tape.push(TruncatedNormal { base, kernel: spec.kernel() });
-        }
-        PlainBaseSpec::Mixture(spec) => mixture(tape, tensors, spec, path, base)?,
+        BaseSpec::Normal(_) => tape.push(Independent { base, density: Normal }),
+        BaseSpec::Uniform(spec) => tape.push(Uniform { base, bound: spec.bound }),
+        BaseSpec::VonMises(spec) => tape.push(Independent { base, density: spec.kernel() }),
+        BaseSpec::TruncatedNormal(spec) => tape.push(Independent { base, density: spec.kernel() }),
+        BaseSpec::Mixture(spec) => mixture(tape, tensors, spec, path, base)?,
+        BaseSpec::Product(spec) => product(tape, tensors, spec, path, base)?,
     }
     Ok(())
 }
@@ -57,6 +46,7 @@ fn product(
     tape: &mut Tape,
     tensors: &Tensors,
     spec: &ProductSpec,
+    path: &str,
     base: Base,
 ) -> Result<(), TrainError> {
     let Base { dim, z, draw, .. } = base;
@@ -68,12 +58,12 @@ fn product(
             tape.push(Select { context: None, indices, from: z, to: part });
         }
     }
-    plain(tape, tensors, &spec.first, "base.first.", Base { dim: sizes[0], z: own, ..base })?;
-    // It takes its words from where those of the first end.
-    let blocks = spec.first.build(sizes[0], &[]).blocks(sizes[0]);
-    let word = 2 * blocks.unwrap_or(0) as usize;
+    let first = Base { dim: sizes[0], z: own, ..base };
+    push(tape, tensors, &spec.first.clone().into(), &format!("{path}first."), first)?;
+    // The rest takes its words from where those of the first end.
+    let word = 2 * spec.first_blocks().unwrap_or(0) as usize;
     let rest = Base { dim: sizes[1], z: others, word, adds: true, ..base };
-    plain(tape, tensors, &spec.rest, "base.rest.", rest)?;
+    push(tape, tensors, &spec.rest.clone().into(), &format!("{path}rest."), rest)?;
     if draw {
         let indices = tape.table(0..sizes[1] as u32);
         tape.push(Select { context: Some(own), indices, from: others, to: z });
