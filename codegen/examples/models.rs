@@ -22,9 +22,11 @@ use pushforward::model::{
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
-    AffineSpec, CubicRationalSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec, SinhSpec,
+    AffineSpec, CubicRationalSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec,
+    ScaleSpec, SinhSpec,
 };
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
@@ -87,6 +89,10 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/circle_fused.safetensors", model(circle(), Fused)?),
         ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
         ("codegen/tests/models/scales_fused.safetensors", model(scales(), Fused)?),
+        (
+            "codegen/tests/models/gaussianisation_fused.safetensors",
+            model(gaussianisation(), Fused)?,
+        ),
         ("codegen/tests/models/torus_fused.safetensors", model(torus(), Fused)?),
         ("codegen/tests/models/bounded_plain.safetensors", model(bounded(), Plain)?),
         ("codegen/tests/models/spins_given_plain.safetensors", model(spins_given(), Plain)?),
@@ -367,6 +373,17 @@ fn analytic() -> Description {
         autoregressive(Direction::Sampling, AnyActivation::Tanh, sinh),
     ];
     preset::flow(&[5], layers, false)
+}
+
+/// A flow of distribution functions of mixtures, which has no exact sampler.
+fn gaussianisation() -> Description {
+    let map = |cdf, shrink| MixtureCdfSpec { cdf, components: 3, spread: 1.0, shrink };
+    let mask = [true, false, false];
+    let layers = [
+        preset::coupling(mask, &[8], map(AnyCdf::Logistic, 0.0)),
+        preset::autoregressive(vec![2, 0, 1], Direction::Density, &[9], map(AnyCdf::Normal, 1e-6)),
+    ];
+    preset::flow(&[3], layers, true)
 }
 
 /// A flow of the affine maps of other libraries.

@@ -37,6 +37,8 @@
 //!   what it needs. Flash is the weights, the tables (masks, orders, sizes of layers) and an upper
 //!   bound of the engine's code for the kind of model, measured on a Cortex-M4F at `opt-level = 3`;
 //!   your own code, and golden rows if the program reads them, come on top.
+//! - `sampling = "exact" | "none"`: with `"none"` the module scores rows and draws none, which is all that a
+//!   model can be compiled to whose draws invert a part in steps (`mixture_cdf`). Default `"exact"`.
 //! - `link_section = ".qspi"`: the section that the weights go to.
 //! - `crate = "::pf"`: the path of `pushforward`, where it goes by another name.
 //!

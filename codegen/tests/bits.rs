@@ -37,6 +37,8 @@ pushforward_codegen::model! {
     mod circle_fused = "tests/models/circle_fused.safetensors";
     mod analytic_plain = "tests/models/analytic_plain.safetensors";
     mod scales_fused = "tests/models/scales_fused.safetensors";
+    mod gaussianisation =
+        "tests/models/gaussianisation_fused.safetensors", sampling = "none", flash = "64K";
     mod torus_fused = "tests/models/torus_fused.safetensors";
     mod bounded_plain = "tests/models/bounded_plain.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
@@ -212,6 +214,30 @@ compiled_equals_loaded!(bounded_plain, load("bounded_plain")?);
 compiled_equals_loaded!(clock_plain, load("clock_plain")?);
 compiled_equals_loaded!(mixed_fused, load("mixed_fused")?);
 compiled_equals_loaded!(analytic_plain, load("analytic_plain")?);
+
+/// Of a model that is inverted in steps, what scores is compiled, and has the bits of the loaded one.
+#[test]
+fn gaussianisation() -> Result<(), Box<dyn Error>> {
+    use gaussianisation as compiled;
+    const N: usize = 67;
+    let model = load("gaussianisation_fused")?;
+    let (rows, _) = loaded(&model.sampler()?, 11, 5, N);
+    let mut scores = vec![0.0; N];
+    model.sampler()?.log_prob(&rows, &mut scores);
+    let rows = rows.as_chunks::<{ compiled::DIM }>().0;
+    let mut scratch = compiled::Scratch::new();
+    for (row, score) in rows.iter().zip(&scores) {
+        assert_eq!(compiled::log_prob(row, &mut scratch).to_bits(), score.to_bits());
+    }
+    let (mut score, mut scratch) = ([0.0; N], vec![0.0; compiled::scratch_len(N)]);
+    compiled::log_prob_rows(rows, &mut score, &mut scratch)?;
+    assert_eq!(bits(&score), bits(&scores));
+
+    let mut golden = vec![0.0; compiled::GOLDEN_LOG_PROB.len()];
+    model.sampler()?.log_prob(compiled::GOLDEN_ROWS, &mut golden);
+    assert_eq!(bits(compiled::GOLDEN_LOG_PROB), bits(&golden));
+    Ok(())
+}
 
 /// A test for a module that takes a context: of one row, one for many rows, one for each.
 macro_rules! conditional_equals_loaded {

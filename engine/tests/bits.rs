@@ -269,6 +269,14 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         [(0x73fa70088b2303f6, 0xa8a19bb4c9b02370), (0xa00bbce5d1c8a4fe, 0x1f3f385ad6297dd7)],
     ),
     (
+        "mixture_cdf couplings",
+        [(0xcd19eb5d2d686e5c, 0x02ee412dcdb23f6a), (0x800f3936941d90b5, 0x8ea4c2c364fa02f8)],
+    ),
+    (
+        "mixture_cdf maf",
+        [(0xfce2693926c29375, 0x9abb1c800da8417e), (0x862236e33f21281a, 0x3cad9d67aa68f03f)],
+    ),
+    (
         "uniform",
         [(0xb983b1b45a5c014b, 0xf8380bad5845acb7), (0xdee38d896bce8f0a, 0xcf75328cd16f769e)],
     ),

@@ -17,6 +17,8 @@ mod configs;
 mod imports;
 #[path = "cli/integers.rs"]
 mod integers;
+#[path = "cli/mixture_cdf.rs"]
+mod mixture_cdf;
 #[path = "cli/models.rs"]
 mod models;
 #[cfg(unix)]

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use ops_common::*;
 use pushforward::model::UnivariateSpec;
+use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
-    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
-    SinhSpec,
+    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, MixtureCdfSpec,
+    RationalQuadraticSpec, ScaleSpec, SinhSpec,
 };
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
@@ -493,7 +494,14 @@ fn transforms(device: &Device) {
     let located =
         |scale, multiplies| UnivariateSpec::LocationScale(LocationScaleSpec { scale, multiplies });
     let soft = ScaleSpec::SoftExp { least: 0.135 };
+    let mixture = |cdf, components, shrink| -> UnivariateSpec {
+        MixtureCdfSpec { cdf, components, spread: 1.0, shrink }.into()
+    };
     let cases = [
+        (mixture(AnyCdf::Logistic, 3, 0.0), coupling(9)),
+        (mixture(AnyCdf::Normal, 2, 0.0), autoregressive(6)),
+        (mixture(AnyCdf::Normal, 3, 1e-6), coupling(9)),
+        (mixture(AnyCdf::Logistic, 1, 0.0), autoregressive(3)),
         (located(ScaleSpec::Exp, Direction::Density), coupling(2)),
         (located(soft, Direction::Sampling), autoregressive(2)),
         (located(ScaleSpec::Softplus { least: 1e-3, most: 1.5 }, Direction::Sampling), coupling(2)),
@@ -528,7 +536,10 @@ fn transforms(device: &Device) {
         let what = format!("{univariate:?} {direction:?}");
         let (n, m) = (BATCH, moved.len());
         let x = numbers(dim * n, 2.0, 1);
-        let raw = numbers(per * m * n, 2.5, 2);
+        // Squares of what normal distributions are asked about are exponents, and round as such.
+        let squares =
+            matches!(univariate, UnivariateSpec::MixtureCdf(map) if map.cdf == AnyCdf::Normal);
+        let raw = numbers(per * m * n, if squares { 0.8 } else { 2.5 }, 2);
         let (dy, coefficient) = (numbers(dim * n, 1.0, 3), numbers(n, 1.0, 4));
         let one = |j: usize, c: usize, x: f64, raw: &[f64]| {
             let row = |p: usize| raw[(j * strides[0] + p * strides[1]) * n + c];

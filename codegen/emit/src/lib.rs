@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use pushforward::model::{Model, ModelError};
 
 pub use module::{Flash, Header, Module, Tracking};
-pub use options::{Options, Storage};
+pub use options::{Options, Sampling, Storage};
 
 /// Why a model does not become a module. The text names the file or the option, what was found
 /// and what was expected.
@@ -68,6 +68,14 @@ pub enum Error {
         found: u64,
         /// Bytes allowed.
         allowed: u64,
+    },
+    /// Samples of the model would not be exact.
+    #[error(
+        "sampling: {how}, which is no exact sample; `sampling = \"none\"` compiles log-probabilities alone"
+    )]
+    Inverse {
+        /// What is inverted, and how well.
+        how: String,
     },
     /// An option takes another kind of value.
     #[error("{option}: found {found:?}, expected {expected}")]

@@ -7,7 +7,7 @@ use pushforward::domain::Element;
 use pushforward::model::{Arithmetic, Description, Golden, Model, Names, Source, Sources};
 use quote::quote;
 
-use crate::{Error, Options, Storage};
+use crate::{Error, Options, Sampling, Storage};
 
 /// How the module is introduced.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Module {
     /// Type and value of the model.
     source: Source,
     flash: Flash,
+    /// Of a module that draws none: what it scores the golden rows with (nats).
+    scores: Option<Vec<f32>>,
 }
 
 /// What a model takes of a microcontroller's flash, in bytes.
@@ -94,6 +96,9 @@ impl Module {
             }
         };
         let (source, sources) = source(&model, &options);
+        if let (Sampling::Exact, Some(how)) = (options.sampling, sources.inverse()) {
+            return Err(Error::Inverse { how: how.to_owned() });
+        }
         // Widening 16-bit weights is code of its own.
         let widening = match options.weights {
             Storage::F32 => 0,
@@ -101,7 +106,11 @@ impl Module {
         };
         let (tables, code) = (sources.table_total(), sources.code_total() + widening);
         let flash = Flash { weights: weights.len(), tables, code };
-        let module = Self { model, options, weights, source, flash };
+        let scores = match options.sampling {
+            Sampling::Exact => None,
+            Sampling::None => scores(&model)?,
+        };
+        let module = Self { model, options, weights, source, flash, scores };
         let scratch = module.scratch_bytes();
         let exceeded = |allowed: Option<u64>, found| allowed.filter(|most| found as u64 > *most);
         if let Some(allowed) = exceeded(module.options.flash, flash.total()) {
@@ -150,9 +159,11 @@ impl Module {
         let weights = Literal::byte_string(&self.weights);
         let (network, value) = self.network();
         let (golden, names) = (self.golden_tokens(), self.names_tokens());
-        let functions = functions(description.context() > 0);
+        let sampling = self.options.sampling;
+        let functions = functions(description.context() > 0, sampling);
         let context = Literal::usize_unsuffixed(description.context());
-        let distribution = (description.context() == 0).then(|| {
+        let is_value = description.context() == 0 && sampling == Sampling::Exact;
+        let distribution = is_value.then(|| {
             quote! {
                 /// The model as one value that draws from any generator: with the engine's feature
                 /// `rand`, a `rand::distr::Distribution<[Element; DIM]>`.
@@ -243,7 +254,14 @@ impl Module {
             Storage::F16 => "f16",
         };
         let mut lines = vec![
-            format!(" Compiled from `{source}`: exact samples and exact log-probabilities."),
+            match self.options.sampling {
+                Sampling::Exact => {
+                    format!(" Compiled from `{source}`: exact samples and exact log-probabilities.")
+                }
+                Sampling::None => {
+                    format!(" Compiled from `{source}`: exact log-probabilities, and no samples.")
+                }
+            },
             String::new(),
             format!(
                 " {}, shape {:?}, {} parameters, {arithmetic} arithmetic, {storage} weights.",
@@ -294,6 +312,13 @@ impl Module {
                 BYTES.as_f32()
             }}
         };
+        let (log_prob, log_prob_doc) = match &self.scores {
+            None => (log_prob, " The log-probability of each golden row (nats), to the bit."),
+            Some(scores) => (
+                scores,
+                " The log-probability of each golden row as it was rounded (nats), to the bit.",
+            ),
+        };
         let (rows, log_prob) = (embedded(rows), embedded(log_prob));
         let context = if context.is_empty() { quote!(&[]) } else { embedded(context) };
         Some(quote! {
@@ -302,12 +327,21 @@ impl Module {
             /// Samples `0, 1, …` of the stream [`GOLDEN_SEED`], row after row: what every build on
             /// every target draws. Takes flash only where it is used.
             pub static GOLDEN_ROWS: &[f32] = #rows;
-            /// The log-probability of each golden row (nats), to the bit.
+            #[doc = #log_prob_doc]
             pub static GOLDEN_LOG_PROB: &[f32] = #log_prob;
             /// What each golden row is given, row after row.
             pub static GOLDEN_CONTEXT: &[f32] = #context;
         })
     }
+}
+
+/// The log-probabilities (nats) of a model's golden rows as they were rounded.
+fn scores(model: &Model) -> Result<Option<Vec<f32>>, Error> {
+    let Some(Golden { context, rows, log_prob, .. }) = model.golden() else { return Ok(None) };
+    let mut scores = vec![0.0; log_prob.len()];
+    // As many rows, and contexts, as log-probabilities: it was checked when the model was read.
+    let _fits = model.sampler()?.given(context).try_log_prob(rows, &mut scores);
+    Ok(Some(scores))
 }
 
 /// The model as Rust: types and values of its parts.
@@ -368,7 +402,7 @@ fn tracking(tracking: &Tracking) -> TokenStream {
 ///
 /// A model with a context takes it as one more argument: of one row as an array, and of many rows as a
 /// slice of one for all or of one for each.
-fn functions(conditional: bool) -> TokenStream {
+fn functions(conditional: bool, sampling: Sampling) -> TokenStream {
     let distribution = quote!(engine::distribution);
     let one = conditional.then(|| quote!(context: &[f32; CONTEXT],));
     let many = conditional.then(|| quote!(context: &[f32],));
@@ -381,7 +415,8 @@ fn functions(conditional: bool) -> TokenStream {
     let level = quote!(engine::simd::Level::best());
     let stream = quote!(&mut engine::noise::Stream::new(seed));
     let (some, none) = (quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
-    quote! {
+    let draws = matches!(sampling, Sampling::Exact).then(|| {
+        quote! {
         /// Draws sample `index` of the stream `seed`.
         pub fn sample(
             seed: u64,
@@ -421,14 +456,6 @@ fn functions(conditional: bool) -> TokenStream {
             let mut log_prob = 0.0;
             let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
             let _fits = sample_rows_scored(seed, index, #pass rows, out, &mut scratch.0);
-            log_prob
-        }
-
-        /// The log-probability of a row (nats); −∞ for a row that the model cannot draw.
-        pub fn log_prob(#one row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
-            let mut log_prob = 0.0;
-            let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = log_prob_rows(#pass rows, out, &mut scratch.0);
             log_prob
         }
 
@@ -499,6 +526,18 @@ fn functions(conditional: bool) -> TokenStream {
         ) -> #result {
             let rows = rows.as_flattened_mut();
             #distribution::sample_scored(#model, #level, #stream, first, rows, log_prob, scratch)
+        }
+        }
+    });
+    quote! {
+        #draws
+
+        /// The log-probability of a row (nats); −∞ for a row that the model cannot draw.
+        pub fn log_prob(#one row: &[Element; DIM], scratch: &mut Scratch) -> f32 {
+            let mut log_prob = 0.0;
+            let (rows, out) = (::core::slice::from_ref(row), ::core::slice::from_mut(&mut log_prob));
+            let _fits = log_prob_rows(#pass rows, out, &mut scratch.0);
+            log_prob
         }
 
         /// The log-probability of each row (nats); −∞ for a row that the model cannot draw.

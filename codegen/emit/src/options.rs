@@ -13,6 +13,16 @@ pub enum Storage {
     F16,
 }
 
+/// Whether the module draws samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampling {
+    /// Exact ones; a model whose draws invert a part in steps is refused.
+    #[default]
+    Exact,
+    /// It scores rows and draws none.
+    None,
+}
+
 /// The options of an emitted module; [`Options::set`] reads them from text.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -22,6 +32,8 @@ pub struct Options {
     pub flash: Option<u64>,
     /// `scratch`: the most bytes of working memory one row may take.
     pub scratch: Option<u64>,
+    /// `sampling`: whether the module draws samples.
+    pub sampling: Sampling,
     /// `link_section`: where the linker puts the weights.
     pub link_section: Option<String>,
     /// `crate`: the path of the engine, where it is not `::pushforward`.
@@ -30,7 +42,8 @@ pub struct Options {
 
 impl Options {
     /// The names that [`Options::set`] knows.
-    pub const NAMES: [&str; 5] = ["weights", "flash", "scratch", "link_section", "crate"];
+    pub const NAMES: [&str; 6] =
+        ["weights", "flash", "scratch", "sampling", "link_section", "crate"];
 
     /// Sets one option from its text.
     ///
@@ -47,6 +60,13 @@ impl Options {
             }
             "flash" => self.flash = Some(bytes("flash", value)?),
             "scratch" => self.scratch = Some(bytes("scratch", value)?),
+            "sampling" => {
+                self.sampling = match value {
+                    "exact" => Sampling::Exact,
+                    "none" => Sampling::None,
+                    _ => return Err(bad("sampling", value, "\"exact\" or \"none\"")),
+                }
+            }
             "link_section" => {
                 if value.is_empty() || value.contains('\0') {
                     return Err(bad("link_section", value, "the name of a section"));
@@ -132,11 +152,11 @@ mod tests {
         let error = |name| Options::default().set(name, "1").unwrap_err().to_string();
         assert_eq!(
             error("falsh"),
-            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, link_section, crate)"
+            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, sampling, link_section, crate)"
         );
         assert_eq!(
             error("colour"),
-            "unknown option `colour` (known: weights, flash, scratch, link_section, crate)"
+            "unknown option `colour` (known: weights, flash, scratch, sampling, link_section, crate)"
         );
     }
 }

@@ -130,6 +130,10 @@ catalogue! {
     ),
     Sinh(univariate::SinhSpec, univariate::Sinh),
     CubicRational(univariate::CubicRationalSpec, univariate::CubicRational),
+    MixtureCdf(
+        univariate::MixtureCdfSpec,
+        univariate::MixtureCdf<univariate::mixture_cdf::AnyCdf>
+    ),
 }
 
 descriptions! {

@@ -413,6 +413,13 @@ impl Description {
         self.context() + self.dim() + embedded + scratch
     }
 
+    /// Whether samples are drawn by inverting a part in steps, and how: such draws are exact up to the
+    /// tolerance that the text names, while log-probabilities are as exact as those of any model.
+    pub fn inverse(&self) -> Option<String> {
+        let (_, sources) = self.source("f32", "");
+        sources.inverse().map(str::to_owned)
+    }
+
     /// The distribution's kernel as Rust, for weights of the type `weight`.
     pub fn source(&self, weight: &'static str, arithmetic: &str) -> (Source, Sources) {
         let mut sources = Sources::new(weight);

@@ -415,6 +415,7 @@ pub struct Sources {
     next: usize,
     tables: usize,
     code: BTreeMap<String, usize>,
+    inverted: Option<String>,
 }
 
 /// Bytes of a pointer, and of a size, on the targets that have flash.
@@ -423,7 +424,7 @@ const WORD: usize = 4;
 impl Sources {
     /// For weights of the type `weight`.
     pub(super) fn new(weight: &'static str) -> Self {
-        Self { weight, next: 0, tables: 0, code: BTreeMap::new() }
+        Self { weight, next: 0, tables: 0, code: BTreeMap::new(), inverted: None }
     }
 
     /// The type of weights.
@@ -452,6 +453,16 @@ impl Sources {
     /// most; counted once.
     pub fn code(&mut self, kind: &str, kib: usize) {
         self.code.insert(kind.into(), kib << 10);
+    }
+
+    /// The part is inverted in steps when samples are drawn, to a tolerance that this text names.
+    pub fn inverted(&mut self, how: String) {
+        self.inverted = Some(how);
+    }
+
+    /// Whether samples are drawn by inverting a part in steps, and how.
+    pub fn inverse(&self) -> Option<&str> {
+        self.inverted.as_deref()
     }
 
     /// Bytes of tables in all.

@@ -14,6 +14,7 @@
 mod affine;
 pub mod cubic_rational;
 pub mod location_scale;
+pub mod mixture_cdf;
 pub mod rational_quadratic;
 mod sinh;
 pub mod soft_clip;
@@ -27,6 +28,9 @@ pub use cubic_rational::CubicRational;
 pub use cubic_rational::CubicRationalSpec;
 #[cfg(feature = "model")]
 pub use location_scale::{LocationScaleSpec, ScaleSpec};
+pub use mixture_cdf::MixtureCdf;
+#[cfg(feature = "model")]
+pub use mixture_cdf::MixtureCdfSpec;
 pub use rational_quadratic::RationalQuadratic;
 #[cfg(feature = "model")]
 pub use rational_quadratic::{AnyRationalQuadratic, KnotsSpec, RationalQuadraticSpec};

@@ -6,14 +6,14 @@ use pushforward::math::{exp, ln, log1p, sigmoid, sin_reduced, softplus, tanh};
 use pushforward::noise::{block, normal};
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, Simd};
-use pushforward::univariate::RationalQuadratic;
-use pushforward::univariate::{Parameters, Univariate};
+use pushforward::univariate::mixture_cdf::{Cdf, Logistic, Normal};
+use pushforward::univariate::{MixtureCdf, Parameters, RationalQuadratic, Univariate};
 
 /// Name, pinned hash, and what computes it. A changed hash is a value-breaking change.
 pub(super) type Entry = (&'static str, u64, fn() -> u64);
 
 /// The table.
-pub(super) const TABLE: [Entry; 15] = [
+pub(super) const TABLE: [Entry; 16] = [
     ("exp", 0x8b3e_56ea_8390_3b25, || function(|x| exp(Scalar, x))),
     ("ln", 0xfe48_0ff8_125d_33fe, || function(|x| ln(Scalar, x))),
     ("log1p", 0x06ce_5e29_f877_18b3, || function(|x| log1p(Scalar, x))),
@@ -37,6 +37,9 @@ pub(super) const TABLE: [Entry; 15] = [
     }),
     ("sqrt", 0x433e_d969_a6e1_9391, || function(|x| Scalar.sqrt(x))),
     ("rational_quadratic", 0x5fb8_6542_823c_0909, spline),
+    ("mixture_cdf", 0xffe0_6b05_7885_f136, || {
+        mixture_cdf(Logistic) ^ mixture_cdf(Normal).rotate_left(1)
+    }),
 ];
 
 /// FNV-1a over words.
@@ -110,10 +113,19 @@ where
     state
 }
 
-/// The parameters of a spline with six bins.
-struct Six([f32; 17]);
+/// The parameters of a map.
+struct Numbers<const N: usize>([f32; N]);
 
-impl Parameters<Scalar> for Six {
+impl<const N: usize> Numbers<N> {
+    /// The noise of a coordinate.
+    fn of(i: u32) -> Self {
+        Self(core::array::from_fn(|p| {
+            normal(Scalar, word(u32::wrapping_mul(N as u32, i).wrapping_add(p as u32)))
+        }))
+    }
+}
+
+impl<const N: usize> Parameters<Scalar> for Numbers<N> {
     fn get(&self, p: usize) -> f32 {
         self.0.get(p).copied().unwrap_or(0.0)
     }
@@ -124,18 +136,22 @@ impl Parameters<Scalar> for Six {
     }
 }
 
-/// Both directions of a spline, at points inside and outside its bound.
-fn spline() -> u64 {
-    let Some(spline) = RationalQuadratic::new(6, 3.0) else { return 0 };
+/// Both directions of a map of `N` parameters, at points of ±4.
+fn both<const N: usize>(map: impl Univariate) -> u64 {
     hash((0..1024u32).flat_map(|i| {
         let x = word(i) as i32 as f32 * (4.0 / 2_147_483_648.0);
-        let parameters = || {
-            Six(core::array::from_fn(|p| {
-                normal(Scalar, word(u32::wrapping_mul(17, i).wrapping_add(p as u32)))
-            }))
-        };
-        let (z, a) = spline.density(Scalar, x, &mut parameters());
-        let (y, b) = spline.sampling(Scalar, x, &mut parameters());
+        let (z, a) = map.density(Scalar, x, &mut Numbers::<N>::of(i));
+        let (y, b) = map.sampling(Scalar, x, &mut Numbers::<N>::of(i));
         [z, a, y, b].map(f32::to_bits)
     }))
+}
+
+/// A spline of six bins, inside and outside its bound.
+fn spline() -> u64 {
+    RationalQuadratic::new(6, 3.0).map_or(0, both::<17>)
+}
+
+/// Distribution functions of three components.
+fn mixture_cdf(cdf: impl Cdf) -> u64 {
+    MixtureCdf::new(cdf, 3, 1.0, 0.0).map_or(0, both::<9>)
 }

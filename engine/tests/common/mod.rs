@@ -24,10 +24,11 @@ use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
-    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
-    SinhSpec,
+    AffineSpec, CubicRationalSpec, KnotsSpec, LocationScaleSpec, MixtureCdfSpec,
+    RationalQuadraticSpec, ScaleSpec, SinhSpec,
 };
 use pushforward_oracle::Oracle;
 
@@ -217,6 +218,12 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let cubic = UnivariateSpec::from(CubicRationalSpec {});
     all.push(("cubic couplings".into(), couplings(7, 3, &[33, 21], cubic, true)));
     all.push(("cubic maf".into(), maf(5, 3, &[24], Direction::Density, cubic, false)));
+    let mixture_cdf = |cdf, components| -> UnivariateSpec {
+        MixtureCdfSpec { cdf, components, spread: 1.0, shrink: 0.0 }.into()
+    };
+    let (logistics, normals) = (mixture_cdf(AnyCdf::Logistic, 4), mixture_cdf(AnyCdf::Normal, 3));
+    all.push(("mixture_cdf couplings".into(), couplings(7, 3, &[33, 21], logistics, true)));
+    all.push(("mixture_cdf maf".into(), maf(5, 2, &[24], Direction::Density, normals, false)));
     for (name, map) in [("uniform", SPLINE), ("box", BOX), ("circular", CIRCULAR)] {
         all.push((name.into(), from_base(UniformSpec { bound: 3.0 }, map)));
     }

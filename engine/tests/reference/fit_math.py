@@ -1,4 +1,5 @@
-"""Fits the polynomials of engine/src/math.rs and the rational of engine/src/noise.rs.
+"""Fits the polynomials of engine/src/math.rs, the rational of engine/src/noise.rs and the tail of
+engine/src/univariate/mixture_cdf/cdf.rs.
 
 Minimax by linear programming: the maximum of |weight * (target - sum_j c_j x^j)| over a dense
 Chebyshev grid is minimised, starting from a least-squares fit whose residual the program refines
@@ -88,6 +89,16 @@ def sine():
     return y, g, np.where(r > 0, r**3 / np.maximum(np.sin(r), 1e-300), 0.0)
 
 
+def mills():
+    """Phi(-t) e^(t^2/2) / u as a function of u = 1/(1 + 0.35 t), for all t from 0 on."""
+    u = grid(1e-9, 1, 800)
+    t = (1 / u - 1) / 0.35
+    near = lambda t: mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2)
+    far = lambda t: (1 - 1 / t**2) / (mp.sqrt(2 * mp.pi) * t)
+    g = values(lambda t: near(t) if t < 1000 else far(t), t) / u
+    return u, g, 1 / g
+
+
 def quantile_ratio(w):
     """Phi^-1(1 - p) / (1 - 2p) as a function of w = -ln(4p(1-p))."""
     if w == 0:
@@ -152,4 +163,5 @@ if __name__ == "__main__":
     show("EXP", rounded(*exp(), 4))
     show("LN", rounded(*ln(), 7))
     show("SIN", rounded(*sine(), 3))
+    show("MILLS", rounded(*mills(), 10))
     normal(0.25, 5, 5)

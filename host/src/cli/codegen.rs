@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// The most bytes of working memory a row may take.
     #[arg(long)]
     scratch: Option<String>,
+    /// Whether the module draws samples: exact, or none, and then it scores rows only.
+    #[arg(long)]
+    sampling: Option<String>,
     /// The section that the linker puts the weights in.
     #[arg(long)]
     link_section: Option<String>,
@@ -37,7 +40,15 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     distinct(("-o", &args.output), ("the model", &args.model), true)?;
     let mut options = Options::default();
-    let given = [&args.weights, &args.flash, &args.scratch, &args.link_section, &args.engine];
+    // In the order of their names.
+    let given = [
+        &args.weights,
+        &args.flash,
+        &args.scratch,
+        &args.sampling,
+        &args.link_section,
+        &args.engine,
+    ];
     for (name, value) in Options::NAMES.into_iter().zip(given) {
         if let Some(value) = value {
             options.set(name, value).map_err(|e| Error::Usage(format!("--{e}")))?;

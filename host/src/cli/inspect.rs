@@ -25,9 +25,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = &read(&args.model)?;
     let description = model.description();
+    let inverse = description.inverse();
+    let sampling = if inverse.is_some() { "none" } else { "exact" };
     let bytes = |weights: &str| {
         let mut options = Options::default();
         options.set("weights", weights)?;
+        options.set("sampling", sampling)?;
         Module::new(model, options).map(|m| (m.flash(), m.scratch_bytes()))
     };
     let (flash, scratch) = bytes("f32").map_err(|e| Error::input(&args.model, e))?;
@@ -53,6 +56,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "flash_bytes_f16": flash_f16,
             "scratch_bytes": scratch,
             "arithmetic": arithmetic,
+            "inverse": inverse,
             "golden_rows": model.golden().map_or(0, |g| g.log_prob.len()),
             "provenance": model.provenance,
         }));
@@ -89,6 +93,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ),
         ("scratch".into(), format!("{scratch} bytes a row")),
         ("arithmetic".into(), arithmetic.as_str().unwrap_or("").to_owned()),
+        ("samples".into(), inverse.unwrap_or_else(|| "exact".into())),
         ("golden rows".into(), model.golden().map_or(0, |g| g.log_prob.len()).to_string()),
     ]);
     for spec in description.tensors() {

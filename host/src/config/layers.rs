@@ -179,6 +179,11 @@ fn univariate(layer: &mut Table, base: &BaseSpec, fast: Direction) {
             };
             map.entry("bound").or_insert(bound.into());
         }
+        Some("mixture_cdf") => {
+            map.entry("cdf").or_insert("logistic".into());
+            map.entry("components").or_insert(8.into());
+            map.entry("spread").or_insert(1.0.into());
+        }
         Some("sinh") => {
             map.entry("bound").or_insert(3.0.into());
         }

@@ -89,6 +89,31 @@ pub(super) fn dense(n: usize, mut matrix: Vec<f64>) -> Option<Vec<Layer>> {
     Some(layers)
 }
 
+/// exp(A − Aᵀ), row after row, of a square matrix A: the exponential series of a power of two of it that is
+/// less than ½, squared as often.
+pub(super) fn rotation(n: usize, matrix: &[f64]) -> Vec<f64> {
+    let entry = |i: usize, j: usize| matrix[i * n + j] - matrix[j * n + i];
+    let size = (0..n).map(|i| (0..n).map(|j| entry(i, j).abs()).sum()).fold(0.0, f64::max);
+    let halvings = if size > 0.5 { (2.0 * size).log2().ceil().min(60.0) as i32 } else { 0 };
+    let share = 0.5f64.powi(halvings);
+    let small: Vec<f64> = (0..n * n).map(|k| share * entry(k / n, k % n)).collect();
+    let product = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        let at = |i: usize, j: usize| (0..n).map(|k| a[i * n + k] * b[k * n + j]).sum();
+        (0..n * n).map(|k| at(k / n, k % n)).collect()
+    };
+    let one: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect();
+    let (mut sum, mut term) = (one.clone(), one);
+    // Terms that follow are less than 2⁻²⁰/20!.
+    for k in 1..20 {
+        term = product(&term, &small).iter().map(|x| x / f64::from(k)).collect();
+        sum.iter_mut().zip(&term).for_each(|(sum, term)| *sum += term);
+    }
+    for _ in 0..halvings {
+        sum = product(&sum, &sum);
+    }
+    sum
+}
+
 /// z = L (U x) + b, L with ones on its diagonal, from entries below it, above it and on it (of U).
 pub(super) fn lu(
     n: usize,

@@ -11,6 +11,7 @@
 //! | `AffineTransform` | `loc`, `scale` or `_0`, `_1` | affine |
 //! | `PermutationTransform` | `order` or `_0` | permute |
 //! | `LULinearTransform` | `LU` or `_0` | lu |
+//! | `RotationTransform` | `A` or `_0`, of the rotation exp(A − Aᵀ) | lu, permute |
 //!
 //! | univariate | parameters of a coordinate | here |
 //! |---|---|---|
@@ -18,6 +19,7 @@
 //! | `MonotonicRQSTransform` | K widths, K heights, K − 1 slopes | rational_quadratic, knots `soft_clipped` |
 //! | `AdditiveTransform` | shift | location_scale `exp` of 0 |
 //! | `CircularRQSTransform` | as `MonotonicRQSTransform` | the same, tails `half_turn`, B = π |
+//! | `GaussianizationTransform` | K shifts, K log-scales | mixture_cdf of normal distributions with weights that are alike |
 //!
 //! Inputs of a network are coordinates, then the context; outputs are coordinate after coordinate, in
 //! couplings the moved ones. The base's `loc` and `scale` (`_0` and `_1` before 1.6) are a last affine
@@ -42,10 +44,13 @@ use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::{BaseSpec, LayerSpec, UnivariateSpec};
+use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
-use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
+use pushforward::univariate::{
+    KnotsSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec, ScaleSpec,
+};
 
-use super::linear::{affine, lu, permute};
+use super::linear::{affine, dense, lu, permute, rotation};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
 use super::{Layer, Parts, State, Tensors, embedding, named, standard_normal};
@@ -54,6 +59,9 @@ use crate::error::Result;
 /// Why a least slope has to be said.
 const SLOPE: &str =
     "0.001 in zuko up to 1.0.0 and from 1.5.0 on, 0.0001 between, where none was given";
+
+/// ε of `GaussianizationTransform`.
+const SHRINK: f32 = 1e-6;
 
 /// Puts a flow together.
 pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
@@ -67,7 +75,7 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     let mut layers = Vec::with_capacity(transforms.len() + 1);
     for (number, path) in transforms.iter().enumerate() {
         let place = Place { state, settings, of: settings.of(number), path, given };
-        layers.push(place.layer()?);
+        layers.extend(place.layers()?);
     }
     if layers.iter().any(is_circular) {
         let (base, lacks) = circle(state, settings.features)?;
@@ -114,7 +122,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn layer(&self) -> Result<Layer> {
+    fn layers(&self) -> Result<Vec<Layer>> {
         let (state, path) = (self.state, self.path);
         let kind = match self.of.kind() {
             Some(kind) => kind,
@@ -126,17 +134,19 @@ impl Place<'_> {
                 return Err(self.settings.fault(format!("no {message} (`{path}…`)")));
             }
         };
+        let one = |layer: Result<Layer>| layer.map(|layer| vec![layer]);
         match kind {
-            "MaskedAutoregressiveTransform" | "ElementWiseTransform" => self.autoregressive(),
-            "GeneralCouplingTransform" => self.coupling(),
-            "AffineTransform" => self.affine(),
-            "PermutationTransform" => self.permute(),
-            "LULinearTransform" => self.lu(),
+            "MaskedAutoregressiveTransform" | "ElementWiseTransform" => one(self.autoregressive()),
+            "GeneralCouplingTransform" => one(self.coupling()),
+            "AffineTransform" => one(self.affine()),
+            "PermutationTransform" => one(self.permute()),
+            "LULinearTransform" => one(self.lu()),
+            "RotationTransform" => self.rotation(),
             other => Err(self.of.wrong(
                 "kind",
                 other,
                 "MaskedAutoregressiveTransform, GeneralCouplingTransform, ElementWiseTransform, \
-                 AffineTransform, PermutationTransform or LULinearTransform",
+                 AffineTransform, PermutationTransform, LULinearTransform or RotationTransform",
             )),
         }
     }
@@ -175,6 +185,14 @@ impl Place<'_> {
         Ok(lu(n, lower, upper, |i| at(i, i), vec![0.0; n]))
     }
 
+    /// z = exp(A − Aᵀ) x.
+    fn rotation(&self) -> Result<Vec<Layer>> {
+        let (state, n) = (self.state, self.settings.features);
+        let name = self.argument("A", 0);
+        let wrong = || state.fault(format!("`{name}`: found numbers of no rotation"));
+        dense(n, rotation(n, &state.shaped(&name, &[n, n])?.data)).ok_or_else(wrong)
+    }
+
     /// The map of a coordinate, and for each of the library's parameters the number of ours.
     fn univariate(&self, total: usize) -> Result<(UnivariateSpec, Vec<usize>)> {
         let slope = || self.of.slope(SLOPE);
@@ -198,9 +216,16 @@ impl Place<'_> {
                 let spec = spec.with_tails(Tails::HalfTurn);
                 (spec.into(), (0..total).collect(), (3 * bins).saturating_sub(1))
             }
+            "GaussianizationTransform" => {
+                let components = total / 2;
+                let spec =
+                    MixtureCdfSpec { cdf: AnyCdf::Normal, components, spread: 0.0, shrink: SHRINK };
+                let (shifts, scales) = (2 * components..3 * components, components..2 * components);
+                (spec.into(), shifts.chain(scales).collect(), 2 * components)
+            }
             other => {
                 let expected = "MonotonicAffineTransform, MonotonicRQSTransform, \
-                                CircularRQSTransform or AdditiveTransform";
+                                CircularRQSTransform, AdditiveTransform or GaussianizationTransform";
                 return Err(self.of.wrong("univariate", other, expected));
             }
         };

@@ -13,6 +13,7 @@
 mod affine;
 mod cubic_rational;
 mod location_scale;
+mod mixture_cdf;
 mod rational_quadratic;
 mod sinh;
 
@@ -67,6 +68,7 @@ macro_rules! each_map {
             UnivariateSpec::LocationScale($map) => $then,
             UnivariateSpec::Sinh($map) => $then,
             UnivariateSpec::CubicRational($map) => $then,
+            UnivariateSpec::MixtureCdf($map) => $then,
         }
     };
 }

@@ -9,7 +9,7 @@ import torch
 import zuko
 from sbi.neural_nets import posterior_nn
 from torch.distributions import AffineTransform
-from zuko.flows import MAF, NCSF, NSF, Flow, RealNVP
+from zuko.flows import GF, MAF, NCSF, NSF, Flow, RealNVP
 from zuko.flows import UnconditionalDistribution, UnconditionalTransform
 from zuko.transforms import AdditiveTransform, LULinearTransform, PermutationTransform
 
@@ -60,6 +60,8 @@ def flows():
     yield "realnvp", RealNVP(5, 2, transforms=3, randmask=True, activation=torch.nn.SiLU, **small), 2
     additive = {"univariate": AdditiveTransform, "shapes": [()]}
     yield "nice", RealNVP(4, transforms=3, **additive, **small), 0
+    yield "gf", GF(3, transforms=3, components=4), 0
+    yield "gf_context", GF(2, 2, transforms=2, components=3, **small), 2
     yield "linear", linear(), 0
 
 

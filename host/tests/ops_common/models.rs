@@ -11,8 +11,9 @@ use pushforward::model::{
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::{
-    AffineSpec, KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec,
+    AffineSpec, KnotsSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec, ScaleSpec,
 };
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
@@ -150,6 +151,12 @@ pub(crate) fn periodic(mut description: Description, bound: f32) -> Description 
 }
 
 /// Maps of other libraries.
+pub(crate) const MIXTURE_CDF: UnivariateSpec = UnivariateSpec::MixtureCdf(MixtureCdfSpec {
+    cdf: AnyCdf::Logistic,
+    components: 3,
+    spread: 1.0,
+    shrink: 0.0,
+});
 pub(crate) const EXP: UnivariateSpec = UnivariateSpec::LocationScale(LocationScaleSpec {
     scale: ScaleSpec::Exp,
     multiplies: Direction::Density,

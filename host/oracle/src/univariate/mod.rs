@@ -3,6 +3,7 @@
 mod affine;
 mod cubic_rational;
 mod location_scale;
+mod mixture_cdf;
 mod rational_quadratic;
 mod sinh;
 
@@ -46,6 +47,7 @@ pub fn univariate(
             location_scale::apply(spec, parameters, direction, value)
         }
         UnivariateSpec::CubicRational(_) => cubic_rational::apply(parameters, direction, value),
+        UnivariateSpec::MixtureCdf(spec) => mixture_cdf::apply(spec, parameters, direction, value),
         UnivariateSpec::Sinh(spec) => sinh::apply(spec, parameters, direction, value),
     }
 }
