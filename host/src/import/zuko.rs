@@ -41,11 +41,11 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::{BaseSpec, LayerSpec, UnivariateSpec};
+use pushforward::model::{BaseSpec, PlainLayerSpec, UnivariateSpec};
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{KnotsSpec, LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
-use super::linear::{affine, lu, permute};
+use super::linear::{Channels, affine, lu, permute};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
 use super::{Layer, Parts, State, Tensors, embedding, named, standard_normal};
@@ -154,7 +154,8 @@ impl Place<'_> {
     }
 
     fn permute(&self) -> Result<Layer> {
-        permute(self.state, &self.argument("order", 0), self.settings.features)
+        let of = Channels::of_vector(self.settings.features);
+        permute(self.state, &self.argument("order", 0), of)
     }
 
     /// z = L U x, U with ones on its diagonal.
@@ -284,7 +285,7 @@ impl Place<'_> {
             network: causal.network.into(),
             univariate,
         };
-        Ok(Layer { spec: spec.into(), tensors: causal.tensors })
+        Ok(Layer::new(spec, causal.tensors))
     }
 
     /// Parameters that depend on nothing, `phi.{k}` of shape [n] or [n, parameters]: a dense layer of no
@@ -330,7 +331,7 @@ impl Place<'_> {
         let (network, tensors) =
             network.with_parameters(univariate.parameters()).coupled(&moved).map_err(fault)?;
         let spec = CouplingSpec { mask, network: network.into(), univariate };
-        Ok(Layer { spec: spec.into(), tensors })
+        Ok(Layer::new(spec, tensors))
     }
 }
 
@@ -366,8 +367,8 @@ fn gaussians(state: &State, settings: &Settings, path: &str) -> Result<(BaseSpec
 /// Whether a layer moves angles.
 fn is_circular(layer: &Layer) -> bool {
     let univariate = match &layer.spec {
-        LayerSpec::Autoregressive(spec) => &spec.univariate,
-        LayerSpec::Coupling(spec) => &spec.univariate,
+        PlainLayerSpec::Autoregressive(spec) => &spec.univariate,
+        PlainLayerSpec::Coupling(spec) => &spec.univariate,
         _ => return false,
     };
     matches!(univariate, UnivariateSpec::RationalQuadratic(spline) if spline.tails == Tails::HalfTurn)

@@ -22,11 +22,12 @@ N = 200
 
 
 def flows(script):
-    """The flows that a script exports: their names, the objects, their contexts."""
+    """The flows that a script exports: their names, the objects, their contexts, the shapes of rows."""
     made = []
 
-    def keep(flow, name, context=None, **_):
-        made.append((pathlib.Path(name).name, flow, context))
+    def keep(flow, name, context=None, rows=None, **_):
+        shape = [-1] if rows is None else rows.shape[1:]
+        made.append((pathlib.Path(name).name, flow, context, shape))
 
     text = (HERE / script).read_text()
     before, after = text.split("\nexport = ", 1)
@@ -54,7 +55,7 @@ def scores(library, flow, rows, context, kind):
 
 with tempfile.TemporaryDirectory() as folder, torch.no_grad():
     for library in ("zuko", "nflows", "normflows"):
-        for name, flow, context in flows(f"make_{library}.py"):
+        for name, flow, context, shape in flows(f"make_{library}.py"):
             model, drawn, given, own = (
                 f"{folder}/{file}" for file in ("m.safetensors", "x.npy", "c.npy", "l.npy")
             )
@@ -70,7 +71,7 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
                 np.save(given, context.numpy())
                 arguments += ["--context", given]
             subprocess.run([PROGRAM, "sample", *arguments], check=True)
-            rows = torch.from_numpy(np.load(drawn)).double()
+            rows = torch.from_numpy(np.load(drawn)).double().reshape(N, *shape)
             single = scores(library, flow, rows, context, torch.float32).double().numpy()
             exact = scores(library, flow, rows, context, torch.float64).numpy()
             columns = []
