@@ -62,7 +62,11 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
             # Permutations and masks are random too.
             state = load_file(f"{HERE / name}.safetensors")
             state = {k: v for k, v in state.items() if not k.startswith(("pushforward.", "embedding."))}
-            getattr(flow, "net", flow).load_state_dict(state, strict=False)
+            module = getattr(flow, "net", flow)
+            # What an exporter spread over pixels is as the script made it: with the same seed.
+            shapes = {k: v.shape for k, v in module.state_dict().items()}
+            state = {k: v for k, v in state.items() if shapes.get(k) in (None, v.shape)}
+            module.load_state_dict(state, strict=False)
             files = [f"{HERE / name}.safetensors", "-o", model]
             subprocess.run([PROGRAM, "import", library, *files], check=True, capture_output=True)
             arguments = [model, "-n", str(N), "-o", drawn, "--log-prob", own, "--log-prob-at", "row"]
