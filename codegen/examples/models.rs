@@ -14,10 +14,12 @@ use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
-    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec, SimplexSpec,
+    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PartialSpec, PermuteSpec, RotationSpec,
+    SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
+    UnivariateSpec, preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
@@ -100,6 +102,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/table_fused.safetensors", model(table(), Fused)?),
         ("codegen/tests/models/clock_plain.safetensors", model(clock(), Plain)?),
         ("codegen/tests/models/mixed_fused.safetensors", model(mixed(), Fused)?),
+        ("codegen/tests/models/multiscale_fused.safetensors", model(multiscale(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -178,6 +181,34 @@ fn mixed() -> Description {
         flow.base = ProductSpec { coordinates: 2, first, rest }.into();
     }
     description
+}
+
+/// A flow of two scales over an image of 2 × 4 pixels: all of it, squeezed to four channels, and two channels
+/// of these.
+fn multiscale() -> Description {
+    let map = AffineSpec { log_scale_bound: 2.0 };
+    let partial = |range, layer: PlainLayerSpec| LayerSpec::from(PartialSpec { range, layer });
+    let coupling = |mask: [bool; 4]| -> PlainLayerSpec {
+        let network = MlpSpec { hidden: vec![10], ..Default::default() }.into();
+        CouplingSpec { mask: mask.to_vec(), network, univariate: map.into() }.into()
+    };
+    let checkers = (0..8usize).map(|d| (d / 4 + d).is_multiple_of(2));
+    let channel = [true, true, false, false];
+    let network = MaskedSpec { hidden: vec![9], ..Default::default() }.into();
+    let (order, fast) = (vec![1, 0], Direction::Density);
+    let layers = [
+        partial([4, 8], coupling(channel)),
+        partial([4, 8], coupling(channel.map(|kept| !kept))),
+        partial([4, 8], LuSpec {}.into()),
+        partial(
+            [5, 7],
+            AutoregressiveSpec { order, kept: 0, fast, network, univariate: map.into() }.into(),
+        ),
+        // Where each pixel is after the squeeze.
+        PermuteSpec { order: vec![0, 2, 1, 3, 4, 6, 5, 7] }.into(),
+        preset::coupling(checkers, &[14], map),
+    ];
+    preset::flow(&[2, 4], layers, true)
 }
 
 fn couplings(dim: usize, n: usize, univariate: UnivariateSpec) -> impl Iterator<Item = LayerSpec> {

@@ -27,6 +27,8 @@ pushforward_codegen::model! {
     mod table_half = "tests/models/table_fused.safetensors", weights = "f16";
     mod clock_plain = "tests/models/clock_plain.safetensors";
     mod mixed_fused = "tests/models/mixed_fused.safetensors";
+    mod multiscale_fused = "tests/models/multiscale_fused.safetensors";
+    mod multiscale_half = "tests/models/multiscale_fused.safetensors", weights = "f16";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
@@ -213,6 +215,8 @@ compiled_equals_loaded!(torus_fused, load("torus_fused")?);
 compiled_equals_loaded!(bounded_plain, load("bounded_plain")?);
 compiled_equals_loaded!(clock_plain, load("clock_plain")?);
 compiled_equals_loaded!(mixed_fused, load("mixed_fused")?);
+compiled_equals_loaded!(multiscale_fused, load("multiscale_fused")?);
+compiled_equals_loaded!(multiscale_half, load("multiscale_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(analytic_plain, load("analytic_plain")?);
 
 /// Of a model that is inverted in steps, what scores is compiled, and has the bits of the loaded one.

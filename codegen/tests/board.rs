@@ -146,6 +146,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "table_fused",
         "clock_plain",
         "mixed_fused",
+        "multiscale_fused",
         "given_fused",
         "linear_fused",
         "boxed_fused",

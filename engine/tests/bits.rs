@@ -361,6 +361,18 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "simplex alone",
         [(0x4d3361e5be9307d6, 0x48bfb5bb09f90e01), (0x4d3361e5be9307d6, 0x48bfb5bb09f90e01)],
     ),
+    (
+        "partial",
+        [(0x1cba91f37075926f, 0x86e91b89b731468e), (0x8e4ac8545f19a358, 0xa346c9c82aaf9e41)],
+    ),
+    (
+        "partial 22",
+        [(0x5ca7118b171d330b, 0x0dc97b096c5198a4), (0xe73d6cd761f72513, 0x84c8a467fd0256d7)],
+    ),
+    (
+        "partial, angles",
+        [(0x6550c7f3a3eb07ec, 0x7a32d59e49bd2336), (0x03ff7c3044667eaa, 0xab46f7e9b0f88c28)],
+    ),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{ARITHMETICS, descriptions, made, randomised, realnvp};
 use proptest::prelude::*;
-use pushforward::model::{Arithmetic, Golden, Model, ModelError, Names, Symmetry};
+use pushforward::model::{Arithmetic, Description, Golden, Model, ModelError, Names, Symmetry};
 use serde_json::{Value, json};
 
 fn small() -> Model {
@@ -161,6 +161,31 @@ fn reading_takes_time_in_proportion_to_the_tensors() {
     };
     let (few, many) = (seconds(128), seconds(1024));
     assert!(many < 20.0 * few, "{many} s for 8 times what took {few} s");
+}
+
+/// No list is made for a shape before the shape is known to be one.
+#[test]
+fn a_shape_of_any_size_is_an_error() {
+    for (name, mut description) in descriptions() {
+        for shape in [vec![usize::MAX, 3], vec![1 << 40], vec![0], vec![]] {
+            let whole = match &mut description {
+                Description::Flow(flow) => &mut flow.shape,
+                Description::Sites(sites) => &mut sites.shape,
+            };
+            *whole = shape.clone();
+            // No extents at all are one value, which some models have.
+            match description.validate() {
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        error.contains("`shape`") || shape.is_empty(),
+                        "{name} {shape:?}: {error}"
+                    );
+                }
+                Ok(()) => assert!(shape.is_empty(), "{name} {shape:?}"),
+            }
+        }
+    }
 }
 
 fn offsets(entry: &Value) -> [usize; 2] {

@@ -9,7 +9,7 @@ use common::{
 use pushforward::base::{NormalSpec, UniformSpec};
 use pushforward::distribution::{Error, Given};
 use pushforward::domain::Element;
-use pushforward::layer::AffineSpec;
+use pushforward::layer::{AffineSpec, PartialSpec};
 use pushforward::model::{
     BasePart, BaseSpec, Description, LayerSpec, Model, Sampler, Support, UnivariateSpec, preset,
 };
@@ -288,6 +288,11 @@ fn layers_that_move_their_support_are_refused() {
             on_three.clone(),
             LayerSpec::from(AffineSpec {}),
             "`layers.0.kind`: found the interval from -3 to 3, expected the real line",
+        ),
+        (
+            on_three.clone(),
+            PartialSpec { range: [1, 2], layer: AffineSpec {}.into() }.into(),
+            "`layers.0.layer.kind`: found the interval from -3 to 3, expected the real line",
         ),
         (
             on_three.clone(),

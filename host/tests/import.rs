@@ -54,7 +54,7 @@ fn log_densities_are_the_sources() {
         assert_eq!(kept, imported.source);
         seen += 1;
     }
-    assert_eq!(seen, 45);
+    assert_eq!(seen, 47);
     // Its random weights are such that the source's own f32 is off by more than that.
     assert_eq!(ill_conditioned, ["normflows_autoregressive"]);
 }
@@ -65,6 +65,16 @@ fn changed(
     tensors: impl Fn(&str, &[u8]) -> Option<(String, Vec<u8>)>,
     settings: impl Fn(String) -> String,
 ) -> Result<Imported, String> {
+    reshaped(name, tensors, |_, shape| shape.to_vec(), settings)
+}
+
+/// The same with other shapes too.
+fn reshaped(
+    name: &str,
+    tensors: impl Fn(&str, &[u8]) -> Option<(String, Vec<u8>)>,
+    shapes: impl Fn(&str, &[usize]) -> Vec<usize>,
+    settings: impl Fn(String) -> String,
+) -> Result<Imported, String> {
     let place = tempfile::tempdir().unwrap();
     let [state, toml] = ["flow.safetensors", "flow.toml"].map(|file| place.path().join(file));
     let from = folder().join(name);
@@ -73,7 +83,8 @@ fn changed(
     let mut all: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (name, view) in read_in.tensors() {
         if let Some((name, data)) = tensors(&name, view.data()) {
-            all.push((name, view.dtype(), view.shape().to_vec(), data));
+            let shape = shapes(&name, view.shape());
+            all.push((name, view.dtype(), shape, data));
         }
     }
     let views = all.iter().map(|(name, dtype, shape, data)| {
@@ -169,6 +180,49 @@ fn what_is_not_as_it_was_exported_is_named() {
         (
             changed("nflows_linear", same, text("\"LULinear\"", "\"QRLinear\"")),
             &["transforms.1.kind", "QRLinear", "LULinear"],
+        ),
+        (
+            changed("nflows_scales", same, text("range = [7, 9]", "range = [7, 10]")),
+            &["transforms.7.range: found \"[7, 10]\"", "first < end ≤ 9"],
+        ),
+        // Another part has the same sizes.
+        (
+            changed("nflows_scales", same, text("range = [7, 9]", "range = [5, 7]")),
+            &["not reproduced", "in f64"],
+        ),
+        (
+            changed("nflows_images", same, text("shape = [4, 4, 4]", "shape = [4, 4, 2]")),
+            &["transforms.2.shape: found \"[4, 4, 2]\"", "[channels, height, width] of 64"],
+        ),
+        (
+            changed("nflows_images", same, text("shape = [1, 8, 8]", "")),
+            &["no `shape` in [transform] or in [[transforms]] 1", "does not record it"],
+        ),
+        (
+            reshaped(
+                "nflows_images",
+                same,
+                |name, shape| match name
+                    .ends_with("0._transforms.3.transform_net.initial_layer.weight")
+                {
+                    true => [shape, &[1, 1]].concat(),
+                    false => shape.to_vec(),
+                },
+                kept,
+            ),
+            &[
+                "transform_net.initial_layer.weight`: found shape [10, 32, 1, 1]",
+                "a convolution has no",
+            ],
+        ),
+        (changed("nflows_images", same, text("factor = 2", "")), &["no `factor`"]),
+        (
+            changed("nflows_images", same, text("factor = 2", "factor = 3")),
+            &["transforms.1.factor: found \"3\", expected 2 or more, by which 8 rows and 8"],
+        ),
+        (
+            changed("nflows_images", same, text("shape = [8, 2, 2]", "shape = [4, 4, 2]")),
+            &["log_scale`: found shape [8], expected [4]"],
         ),
         (
             changed(

@@ -17,11 +17,12 @@ use pushforward::conditional::logistics::Column;
 use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::domain::Kind;
 use pushforward::layer::{
-    AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PermuteSpec, RotationSpec, SimplexSpec,
+    AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec,
+    PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, LayerSpec, Model, PlainBaseSpec, Symmetry, UnivariateSpec,
-    preset,
+    Arithmetic, BaseSpec, Description, LayerSpec, Model, PlainBaseSpec, PlainLayerSpec, Symmetry,
+    UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec};
@@ -131,7 +132,12 @@ fn path_gradients_have_no_score(device: &Device) {
     let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
     let target =
         Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
-    for description in [flow(4, &[6, 5], true), nsf(4, &[7], true), among(LuSpec {}.into())] {
+    for description in [
+        flow(4, &[6, 5], true),
+        nsf(4, &[7], true),
+        among(LuSpec {}.into()),
+        partial(Direction::Sampling, false),
+    ] {
         let model = model(description.clone());
         let (z, found) = gradient_of(device, &model, &target, PATH, SAMPLES);
         let z = samples(&z, 4);
@@ -145,14 +151,11 @@ fn path_gradients_have_no_score(device: &Device) {
         let what = format!("{} {}", device.kind(), description.kind());
         assert_close(&what, &found, &expected, 2e-5);
     }
-    let found = pushforward_host::train::step_program(
-        &maf(4, &[9], Direction::Sampling, true),
-        &target,
-        PATH,
-        Fusing::On,
-    );
-    let message = found.unwrap_err().to_string();
-    assert!(message.contains("gradient: found path, expected total"), "{message}");
+    for walked in [maf(4, &[9], Direction::Sampling, true), partial(Direction::Sampling, true)] {
+        let found = pushforward_host::train::step_program(&walked, &target, PATH, Fusing::On);
+        let message = found.unwrap_err().to_string();
+        assert!(message.contains("gradient: found path, expected total"), "{message}");
+    }
 }
 
 /// Of the free energy and the likelihood of samples beside it.
@@ -277,6 +280,59 @@ fn gradients_of_layers_among_others(device: &Device) {
         let expected = free_energy_slopes(&model, &*energy, &samples(&z, 4));
         assert_close(&format!("{what} energy"), &found, &expected, 1e-5);
     }
+}
+
+/// Layers of some coordinates of each kind that learns, at either end and between; and, if it is to be
+/// there, one with an autoregressive network.
+fn partial(fast: Direction, walked: bool) -> Description {
+    let partial = |range, layer| LayerSpec::from(PartialSpec { range, layer });
+    let coupling = |mask: Vec<bool>, hidden: Vec<usize>, univariate| -> PlainLayerSpec {
+        let network = MlpSpec { hidden, ..Default::default() }.into();
+        CouplingSpec { mask, network, univariate }.into()
+    };
+    let mut layers = vec![
+        partial([1, 4], coupling(vec![false, true, false], vec![7], AFFINE)),
+        partial([0, 3], LuSpec {}.into()),
+        partial([2, 4], RotationSpec { reflections: 1 }.into()),
+        preset::coupling([true, true, false, false], &[6], AFFINE),
+        partial([0, 2], coupling(vec![true, false], vec![], AFFINE)),
+        partial([1, 3], PermuteSpec { order: vec![1, 0] }.into()),
+        partial([3, 4], AffineLayerSpec {}.into()),
+        partial([0, 4], coupling(vec![false, true, true, false], vec![5], AFFINE)),
+    ];
+    if walked {
+        let network = MaskedSpec { hidden: vec![8], direct: true, ..Default::default() }.into();
+        let layer =
+            AutoregressiveSpec { order: vec![2, 0, 1], kept: 0, fast, network, univariate: AFFINE };
+        layers.insert(3, partial([1, 4], layer.into()));
+    }
+    preset::flow(&[4], layers, true)
+}
+
+fn gradients_of_layers_of_some_coordinates(device: &Device) {
+    let energy: Arc<dyn Energy> = Arc::new(Ring2d::new());
+    let target =
+        Target::Energy { energy: Arc::clone(&energy), beta: 0.9, anneal: None, samples: None };
+    let model_of_noise = model(partial(Direction::Sampling, true));
+    let (z, found) = gradient(device, &model_of_noise, &target, SAMPLES);
+    let expected = free_energy_slopes(&model_of_noise, &*energy, &samples(&z, 4));
+    assert_close(&format!("{} energy", device.kind()), &found, &expected, 2e-5);
+    let of_data = partial(Direction::Density, true);
+    agrees_on_rows(device, &model(of_data.clone()), numbers(4 * 50, 1.5, 4));
+    // A context reaches them, one that is learnt too.
+    let rows = numbers((4 + 3) * 50, 1.5, 4);
+    agrees_on_rows(device, &model(given(of_data.clone(), None)), rows.clone());
+    agrees_on_rows(device, &model(given(of_data, Some(2))), rows);
+    // Places of their own.
+    let bounds = BoundsSpec { lower: vec![-2.0, 0.1], upper: vec![2.5, f32::INFINITY] };
+    let parts = SimplexSpec { parts: vec![true, true], total: 10.0 };
+    let layers: [LayerSpec; 3] = [
+        preset::coupling([true, false, true, false], &[7], AFFINE),
+        PartialSpec { range: [2, 4], layer: parts.into() }.into(),
+        PartialSpec { range: [0, 2], layer: bounds.into() }.into(),
+    ];
+    let rows: Vec<f32> = numbers(4 * 50, 1.9, 5).iter().map(|x| 0.2 + x.abs()).collect();
+    agrees_on_rows(device, &model(preset::flow(&[4], layers, false)), rows);
 }
 
 /// The gradient of a step on rows of data, four values and a context, is that of the oracle.
@@ -769,6 +825,9 @@ fn fused_steps_are_the_others(device: &Device) {
         (made(4, &[9, 8], true, Symmetry::Z2), &ising([2, 2])),
         (given(flow(4, &[9, 8], true), None), &rows_given_three),
         (given(nsf(4, &[9], true), Some(2)), &rows_given_three),
+        (partial(Direction::Density, true), &data),
+        (partial(Direction::Sampling, true), &ring),
+        (given(partial(Direction::Density, true), None), &rows_given_three),
     ] {
         let model = model(description.clone());
         let of = |fusing| {
@@ -860,6 +919,7 @@ fn main() -> ExitCode {
         gradients_of_other_bases,
         gradients_of_bounded_flows,
         gradients_of_parts,
+        gradients_of_layers_of_some_coordinates,
         path_gradients_have_no_score,
         gradients_of_renyis_bound,
         gradients_of_both_divergences,

@@ -11,6 +11,7 @@ mod autoregressive;
 mod bounds;
 mod coupling;
 mod lu;
+mod partial;
 mod permute;
 mod rotation;
 pub mod simplex;
@@ -29,6 +30,9 @@ pub use coupling::CouplingSpec;
 pub use lu::Lu;
 #[cfg(feature = "model")]
 pub use lu::LuSpec;
+pub use partial::Partial;
+#[cfg(feature = "model")]
+pub use partial::PartialSpec;
 pub use permute::Permute;
 #[cfg(feature = "model")]
 pub use permute::PermuteSpec;

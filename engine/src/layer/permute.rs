@@ -96,6 +96,29 @@ pub struct PermuteSpec {
 }
 
 #[cfg(feature = "model")]
+impl PermuteSpec {
+    /// The squeeze of an image of `[channels, height, width]`, as a data's row has it: each square of `factor`
+    /// × `factor` pixels becomes as many channels of one pixel (Dinh, Sohl-Dickstein & Bengio 2017,
+    /// arXiv:1605.08803, section 3.6). Channel `(c·factor + i)·factor + j` of the noise's side is the pixel in
+    /// row `i` and column `j` of each square of channel `c`, as nflows has it. `None` if the factor is not
+    /// above 1 or does not divide height and width, or if there are no pixels.
+    pub fn squeeze([channels, height, width]: [usize; 3], factor: usize) -> Option<Self> {
+        let divides = |n: usize| n.is_multiple_of(factor);
+        let n = channels.checked_mul(height)?.checked_mul(width)?;
+        if factor < 2 || n == 0 || !divides(height) || !divides(width) {
+            return None;
+        }
+        let (rows, columns) = (height / factor, width / factor);
+        let place = |pixel: usize| {
+            let (channel, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
+            let channel = (channel * factor + y % factor) * factor + x % factor;
+            (channel * rows + y / factor) * columns + x / factor
+        };
+        Some(Self { order: (0..n).map(place).collect() })
+    }
+}
+
+#[cfg(feature = "model")]
 impl LayerPart for PermuteSpec {
     type Built<'a> = Permute<'a>;
 
@@ -127,6 +150,33 @@ impl LayerPart for PermuteSpec {
         Source {
             ty: "engine::layer::Permute<'static>".into(),
             value: format!("engine::layer::Permute::trusted(&{order:?})"),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "model"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_squeeze_makes_channels_of_squares_of_pixels() {
+        let order = |shape, factor| PermuteSpec::squeeze(shape, factor).unwrap().order;
+        assert_eq!(order([1, 2, 4], 2), [0, 2, 1, 3, 4, 6, 5, 7]);
+        // Two channels of four: the second begins where the first's four end.
+        assert_eq!(order([2, 2, 2], 2), [0, 1, 2, 3, 4, 5, 6, 7]);
+        let large = order([3, 6, 9], 3);
+        assert!(super::super::is_permutation(&large));
+        // Channel 1, row 4, column 2: channel (1·3 + 1)·3 + 2 of 2 × 3 pixels, row 1, column 0.
+        assert_eq!(large[54 + 4 * 9 + 2], 14 * 6 + 3);
+        for (shape, factor) in [
+            ([1, 4, 4], 1),
+            ([1, 4, 4], 0),
+            ([1, 4, 6], 4),
+            ([0, 4, 4], 2),
+            ([1, 0, 4], 2),
+            ([usize::MAX, 4, 4], 2),
+        ] {
+            assert_eq!(PermuteSpec::squeeze(shape, factor), None, "{shape:?} {factor}");
         }
     }
 }

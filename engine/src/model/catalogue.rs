@@ -81,11 +81,34 @@ macro_rules! delegate {
     };
 }
 
-catalogue! {
-    /// A layer of a flow; see [`crate::layer`].
-    LayerSpec,
-    /// A layer's kernel.
-    AnyLayer<'a>, each_layer:
+/// The layers of a flow, and what one of some coordinates may run: all but such a one.
+macro_rules! layers {
+    ($($variant:ident($describes:ty, $kernel:ty),)+) => {
+        catalogue! {
+            /// A layer of a flow; see [`crate::layer`].
+            LayerSpec,
+            /// A layer's kernel.
+            AnyLayer<'a>, each_layer:
+            $($variant($describes, $kernel),)+
+            Partial(layer::PartialSpec, layer::Partial<AnyPlainLayer<'a>>),
+        }
+        catalogue! {
+            /// A layer of some of a flow's coordinates.
+            PlainLayerSpec,
+            /// Its kernel.
+            AnyPlainLayer<'a>, each_plain_layer:
+            $($variant($describes, $kernel),)+
+        }
+
+        impl From<PlainLayerSpec> for LayerSpec {
+            fn from(plain: PlainLayerSpec) -> Self {
+                each_plain_layer!(PlainLayerSpec to LayerSpec, plain, part => part)
+            }
+        }
+    };
+}
+
+layers! {
     Coupling(layer::CouplingSpec, Coupling<'a, AnyNetwork<'a>, AnyUnivariate>),
     Autoregressive(
         layer::AutoregressiveSpec, Autoregressive<'a, AnyCausalNetwork<'a>, AnyUnivariate, true>
@@ -180,30 +203,52 @@ bases! {
     TruncatedNormal(base::TruncatedNormalSpec, base::TruncatedNormal),
 }
 
-impl LayerPart for LayerSpec {
-    type Built<'a> = AnyLayer<'a>;
-    delegate! { each_layer, LayerSpec:
-        fn check(sizes: Sizes, faults: &mut Faults);
-        fn supports(supports: &mut [Support], faults: &mut Faults);
-        fn tensors(sizes: Sizes, tensors: &mut Tensors);
-        fn pack(sizes: Sizes, packer: &mut Packer<'_>);
-        fn source(sizes: Sizes, sources: &mut Sources) -> Source;
-    }
-    fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> AnyLayer<'a> {
-        each_layer!(LayerSpec to AnyLayer, self, part => part.build(sizes, weights))
+/// The methods of a catalogue of layers.
+macro_rules! layer_methods {
+    ($each:ident, $spec:ident, $any:ident) => {
+        impl LayerPart for $spec {
+            type Built<'a> = $any<'a>;
+            delegate! { $each, $spec:
+                fn check(sizes: Sizes, faults: &mut Faults);
+                fn supports(supports: &mut [Support], faults: &mut Faults);
+                fn tensors(sizes: Sizes, tensors: &mut Tensors);
+                fn pack(sizes: Sizes, packer: &mut Packer<'_>);
+                fn source(sizes: Sizes, sources: &mut Sources) -> Source;
+            }
+            fn build<'a>(&'a self, sizes: Sizes, weights: &'a [f32]) -> $any<'a> {
+                $each!($spec to $any, self, part => part.build(sizes, weights))
+            }
+        }
+
+        impl Bijection for $any<'_> {
+            delegate! { $each, $any:
+                fn fits(dim: usize, context: usize) -> bool;
+                fn scratch() -> usize;
+            }
+            #[inline(always)]
+            fn apply<L: Lanes>(&self, lanes: L, direction: Direction, tile: &mut Tile<'_, L>) {
+                $each!($any, self, layer => layer.apply(lanes, direction, tile));
+            }
+        }
+    };
+}
+
+impl LayerSpec {
+    /// The autoregressive layer that it is, or that it runs of some coordinates.
+    pub fn autoregressive(&self) -> Option<&layer::AutoregressiveSpec> {
+        match self {
+            Self::Autoregressive(spec) => Some(spec),
+            Self::Partial(layer::PartialSpec {
+                layer: PlainLayerSpec::Autoregressive(spec),
+                ..
+            }) => Some(spec),
+            _ => None,
+        }
     }
 }
 
-impl Bijection for AnyLayer<'_> {
-    delegate! { each_layer, AnyLayer:
-        fn fits(dim: usize, context: usize) -> bool;
-        fn scratch() -> usize;
-    }
-    #[inline(always)]
-    fn apply<L: Lanes>(&self, lanes: L, direction: Direction, tile: &mut Tile<'_, L>) {
-        each_layer!(AnyLayer, self, layer => layer.apply(lanes, direction, tile));
-    }
-}
+layer_methods!(each_layer, LayerSpec, AnyLayer);
+layer_methods!(each_plain_layer, PlainLayerSpec, AnyPlainLayer);
 
 impl NetworkPart for NetworkSpec {
     type Built<'a> = AnyNetwork<'a>;

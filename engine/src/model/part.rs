@@ -91,7 +91,8 @@ impl Faults {
 
     /// Checks that a list has each of the numbers below `n` once.
     pub fn permutation(&mut self, field: &str, order: &[usize], n: usize) {
-        let mut seen = vec![false; n];
+        // As many as are listed: `n` may be anything where a shape is wrong.
+        let mut seen = vec![false; order.len()];
         for d in order {
             if let Some(seen) = seen.get_mut(*d) {
                 *seen = true;

@@ -14,11 +14,11 @@ use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
     AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec,
-    PermuteSpec, RotationSpec, SimplexSpec,
+    PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec, Sampler,
-    Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
+    PlainLayerSpec, Sampler, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
@@ -243,6 +243,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.push(truncated_normal());
     all.extend(products());
     all.extend(parts());
+    all.extend(partial());
     all
 }
 
@@ -621,6 +622,60 @@ pub(crate) fn parts() -> Vec<(String, Description)> {
     }
     let alone = preset::flow(&[4], [simplex("1111", 1.0)], false);
     vec![("simplex".into(), flow), ("simplex alone".into(), alone)]
+}
+
+/// Layers of some coordinates, of each kind and with a context, at either end and between; of more
+/// coordinates than a vector; and of those that are angles, where the others are none.
+fn partial() -> Vec<(String, Description)> {
+    let partial = |range, layer| LayerSpec::from(PartialSpec { range, layer });
+    let coupling = |mask: &str, hidden: usize, univariate| -> PlainLayerSpec {
+        let network = MlpSpec { hidden: vec![hidden], ..Default::default() }.into();
+        CouplingSpec { mask: angles(mask), network, univariate }.into()
+    };
+    let walked = |order: Vec<usize>, fast, hidden, univariate| -> PlainLayerSpec {
+        let network =
+            MaskedSpec { hidden: vec![hidden], direct: true, ..Default::default() }.into();
+        AutoregressiveSpec { order, kept: 0, fast, network, univariate }.into()
+    };
+    let bounds = BoundsSpec {
+        lower: vec![f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY],
+        upper: vec![f32::INFINITY, f32::INFINITY, 3.0],
+    };
+    let layers = [
+        partial([2, 7], coupling("01001", 20, SPLINE)),
+        partial([0, 4], LuSpec {}.into()),
+        partial([3, 6], walked(vec![2, 0, 1], Direction::Density, 15, AFFINE)),
+        partial([0, 7], RotationSpec { reflections: 2 }.into()),
+        partial([1, 5], PermuteSpec { order: vec![2, 3, 1, 0] }.into()),
+        preset::coupling(angles("1010100"), &[17], AFFINE),
+        partial([6, 7], AffineLayerSpec {}.into()),
+        partial([4, 7], bounds.into()),
+        partial([0, 3], SimplexSpec { parts: angles("101"), total: 2.0 }.into()),
+    ];
+    let mut flow = preset::flow(&[7], layers, false);
+    if let Description::Flow(flow) = &mut flow {
+        flow.context = 2;
+    }
+    let (order, fast) = ((0..17).rev().collect(), Direction::Sampling);
+    let wide = [
+        partial([2, 19], walked(order, fast, 30, AFFINE)),
+        partial([5, 22], coupling(&"01".repeat(9)[..17], 24, SPLINE)),
+        partial([1, 20], AffineLayerSpec {}.into()),
+    ];
+    let circular = [
+        partial([1, 4], coupling("001", 9, CIRCULAR)),
+        PermuteSpec { order: vec![4, 0, 1, 2, 3] }.into(),
+        partial([1, 5], coupling("0101", 12, CIRCULAR)),
+        partial([0, 1], walked(vec![0], Direction::Density, 4, AFFINE)),
+    ];
+    let (first, rest) = (UniformSpec { bound: 3.0 }.into(), NormalSpec {}.into());
+    let base = ProductSpec { coordinates: 4, first, rest };
+    let circular = with_base(preset::flow(&[5], circular, false), base);
+    vec![
+        ("partial".into(), flow),
+        ("partial 22".into(), preset::flow(&[22], wide, true)),
+        ("partial, angles".into(), circular),
+    ]
 }
 
 /// A flow with other noise than it had.

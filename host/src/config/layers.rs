@@ -4,9 +4,17 @@
 //! layer, network, map or base needs nothing here. What is left out takes a default: masks and orders
 //! alternate from layer to layer, networks have two layers of 64 units. Splines that are not the identity
 //! beyond their interval move that of the base, and where they are those of a circle, the network that
-//! feeds them reads angles.
+//! feeds them reads angles. A layer of some coordinates (`partial`) takes the defaults of a flow of so many, and
+//! alternates with those of the same range.
+//!
+//! One kind is there in configs alone: `squeeze`, which makes channels of an image's squares of pixels and is a
+//! `permute` in the file, as flows here are dense. The image's shape follows from that of a row and from the
+//! squeezes nearer to the data.
+
+use std::collections::BTreeMap;
 
 use pushforward::bijection::Direction;
+use pushforward::layer::PermuteSpec;
 use pushforward::model::{BasePart, BaseSpec, LayerSpec, Support};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -30,51 +38,186 @@ pub(crate) fn layers(
     fast: Direction,
 ) -> Result<Vec<LayerSpec>, (usize, String)> {
     let dim: usize = shape.iter().product();
-    let (mut couplings, mut orders) = (0, 0);
-    let layer = |(l, table): (usize, &Table)| {
-        let mut table = table.clone();
-        match table.get("kind").and_then(Value::as_str) {
-            Some("coupling") => {
-                let word = match table.get("mask").and_then(Value::as_str) {
-                    None => Some(Mask::Checkerboard),
-                    Some(word) => Mask::of(word),
-                };
-                if let Some(mask) = word {
-                    let kept = |d| if mask.keeps(d, couplings, shape) { '1' } else { '0' };
-                    let text: String = (0..dim).map(kept).collect();
-                    table.insert("mask".into(), text.into());
-                }
-                couplings += 1;
-                univariate(&mut table, base, fast);
-                let kept = table.get("mask").and_then(Value::as_str).unwrap_or_default();
-                let angles = "0".repeat(context) + &"1".repeat(kept.matches('1').count());
-                network(&mut table, "mlp", angles);
-            }
-            Some("autoregressive") => {
-                let ascending = 0..dim as i64;
-                let order: Vec<i64> = match orders % 2 {
-                    0 => ascending.collect(),
-                    _ => ascending.rev().collect(),
-                };
-                orders += 1;
-                table.entry("order").or_insert(order.into());
-                let side = match fast {
-                    Direction::Density => "density",
-                    Direction::Sampling => "sampling",
-                };
-                table.entry("fast").or_insert(side.into());
-                univariate(&mut table, base, fast);
-                network(&mut table, "masked", "1".repeat(dim));
-            }
-            Some("permute") => {
-                let reversed: Vec<i64> = (0..dim as i64).rev().collect();
-                table.entry("order").or_insert(reversed.into());
-            }
-            _ => {}
-        }
+    let mut tables = tables.to_vec();
+    let mut images = Images::of(shape);
+    for (l, table) in tables.iter_mut().enumerate().rev() {
+        let squeezed = moved(table, dim).and_then(|(layer, range)| match kind(layer) {
+            Some("squeeze") => images.squeeze(layer, range),
+            _ => Ok(()),
+        });
+        squeezed.map_err(|message| (l, message))?;
+    }
+    let mut counts: BTreeMap<[usize; 2], Count> = BTreeMap::new();
+    let layer = |(l, mut table): (usize, Table)| {
+        let (layer, range) = moved(&mut table, dim).map_err(|message| (l, message))?;
+        let own = [range[1] - range[0]];
+        let shape = if range == [0, dim] { shape } else { &own };
+        fill(layer, base, shape, context, fast, counts.entry(range).or_default());
         read(table).map_err(|message| (l, message))
     };
-    tables.iter().enumerate().map(layer).collect()
+    tables.into_iter().enumerate().map(layer).collect()
+}
+
+/// Layers of a kind that there were before, of the same coordinates.
+#[derive(Default)]
+struct Count {
+    couplings: usize,
+    orders: usize,
+}
+
+fn kind(table: &Table) -> Option<&str> {
+    table.get("kind").and_then(Value::as_str)
+}
+
+/// The table of what moves coordinates, which of a layer of some is inside, and their range.
+fn moved(table: &mut Table, dim: usize) -> Result<(&mut Table, [usize; 2]), String> {
+    if kind(table) != Some("partial") {
+        return Ok((table, [0, dim]));
+    }
+    let range = match table.get("range").map(whole) {
+        Some(Some(range)) if matches!(range[..], [first, end] if first < end && end <= dim) => {
+            [range[0], range[1]]
+        }
+        _ => {
+            let expected = format!("[first, end] with 0 ≤ first < end ≤ {dim}");
+            return Err(wrong("range", table.get("range"), &expected));
+        }
+    };
+    match table.get_mut("layer") {
+        Some(Value::Table(layer)) => Ok((layer, range)),
+        found => Err(wrong("layer", found.as_deref(), "a table with the kind of a layer")),
+    }
+}
+
+/// A list of whole numbers, not below 0.
+fn whole(value: &Value) -> Option<Vec<usize>> {
+    let list = value.as_array()?.iter();
+    list.map(|n| n.as_integer().and_then(|n| usize::try_from(n).ok())).collect()
+}
+
+fn wrong(field: &str, found: Option<&Value>, expected: &str) -> String {
+    match found {
+        None => format!("{field}: is missing, expected {expected}"),
+        Some(found) => format!("{field}: found {found}, expected {expected}"),
+    }
+}
+
+/// The images that ranges of coordinates are known to be, `[channels, height, width]`: what comes later lies
+/// nearer to the noise.
+struct Images(Vec<([usize; 2], [usize; 3])>);
+
+impl Images {
+    /// What a row is.
+    fn of(shape: &[usize]) -> Self {
+        let image = match *shape {
+            [height, width] => Some([1, height, width]),
+            [channels, height, width] => Some([channels, height, width]),
+            _ => None,
+        };
+        let dim = shape.iter().product();
+        Self(image.map(|image| ([0, dim], image)).into_iter().collect())
+    }
+
+    /// The image that the coordinates of a range are: channels of the last one that has any of them.
+    fn at(&self, [first, end]: [usize; 2]) -> Option<[usize; 3]> {
+        let touches = |place: &[usize; 2]| first < place[1] && place[0] < end;
+        let ([start, stop], [_, height, width]) =
+            *self.0.iter().rev().find(|(place, _)| touches(place))?;
+        let (pixels, n) = (height * width, end - first);
+        let whole = |n: usize| n.is_multiple_of(pixels);
+        let fits = start <= first && end <= stop && whole(first - start) && whole(n);
+        fits.then(|| [n / pixels, height, width])
+    }
+
+    /// Makes a squeeze a permutation.
+    fn squeeze(&mut self, layer: &mut Table, range: [usize; 2]) -> Result<(), String> {
+        let known = ["kind", "shape", "factor"];
+        if let Some(key) = layer.keys().find(|key| !known.contains(&&key[..])) {
+            return Err(format!("{key}: unknown key, expected shape or factor"));
+        }
+        let n = range[1] - range[0];
+        let image = match layer.get("shape") {
+            None => self.at(range).ok_or_else(|| {
+                let expected = "[channels, height, width], which does not follow from the row's";
+                wrong("shape", None, expected)
+            })?,
+            Some(shape) => match whole(shape).as_deref() {
+                Some(&[c, h, w]) if c.checked_mul(h).and_then(|n| n.checked_mul(w)) == Some(n) => {
+                    [c, h, w]
+                }
+                _ => {
+                    let expected = format!("[channels, height, width] of {n} coordinates");
+                    return Err(wrong("shape", Some(shape), &expected));
+                }
+            },
+        };
+        let [channels, height, width] = image;
+        let two = Value::Integer(2);
+        let given = layer.get("factor").unwrap_or(&two);
+        let factor = given.as_integer().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let Some(PermuteSpec { order }) = PermuteSpec::squeeze(image, factor) else {
+            let expected =
+                format!("2 or more, by which {height} rows and {width} columns can be divided");
+            return Err(wrong("factor", Some(given), &expected));
+        };
+        let squeezed = [channels * factor * factor, height / factor, width / factor];
+        self.0.push((range, squeezed));
+        *layer = kinded("permute");
+        let order: Vec<i64> = order.into_iter().map(|d| d as i64).collect();
+        layer.insert("order".into(), order.into());
+        Ok(())
+    }
+}
+
+/// Fills a layer's defaults in.
+fn fill(
+    layer: &mut Table,
+    base: &BaseSpec,
+    shape: &[usize],
+    context: usize,
+    fast: Direction,
+    count: &mut Count,
+) {
+    let dim: usize = shape.iter().product();
+    match kind(layer) {
+        Some("coupling") => {
+            let word = match layer.get("mask").and_then(Value::as_str) {
+                None => Some(Mask::Checkerboard),
+                Some(word) => Mask::of(word),
+            };
+            if let Some(mask) = word {
+                let kept = |d| if mask.keeps(d, count.couplings, shape) { '1' } else { '0' };
+                let text: String = (0..dim).map(kept).collect();
+                layer.insert("mask".into(), text.into());
+            }
+            count.couplings += 1;
+            univariate(layer, base, fast);
+            let kept = layer.get("mask").and_then(Value::as_str).unwrap_or_default();
+            let angles = "0".repeat(context) + &"1".repeat(kept.matches('1').count());
+            network(layer, "mlp", angles);
+        }
+        Some("autoregressive") => {
+            let ascending = 0..dim as i64;
+            let order: Vec<i64> = match count.orders % 2 {
+                0 => ascending.collect(),
+                _ => ascending.rev().collect(),
+            };
+            count.orders += 1;
+            layer.entry("order").or_insert(order.into());
+            let side = match fast {
+                Direction::Density => "density",
+                Direction::Sampling => "sampling",
+            };
+            layer.entry("fast").or_insert(side.into());
+            univariate(layer, base, fast);
+            network(layer, "masked", "1".repeat(dim));
+        }
+        Some("permute") => {
+            let reversed: Vec<i64> = (0..dim as i64).rev().collect();
+            layer.entry("order").or_insert(reversed.into());
+        }
+        _ => {}
+    }
 }
 
 /// Which coordinates a coupling layer keeps; every second layer keeps the others.

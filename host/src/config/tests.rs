@@ -1,5 +1,9 @@
 use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
-use pushforward::model::{CausalNetworkSpec, Description, Symmetry, preset};
+use pushforward::layer::{CouplingSpec, PartialSpec, PermuteSpec};
+use pushforward::model::{
+    CausalNetworkSpec, Description, LayerSpec, PlainLayerSpec, Symmetry, preset,
+};
+use pushforward::network::MlpSpec;
 use pushforward::univariate::AffineSpec;
 
 use super::*;
@@ -150,6 +154,127 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             }
         }
     }
+}
+
+/// The layers of a text, of rows of this shape, to learn from a Hamiltonian.
+fn spelled(text: &str, shape: &[usize]) -> std::result::Result<Vec<LayerSpec>, (usize, String)> {
+    let root = text.parse::<toml::Table>().unwrap();
+    let tables = root["layers"].as_array().unwrap().iter().map(|t| t.as_table().unwrap().clone());
+    let tables: Vec<toml::Table> = tables.collect();
+    layers(&tables, &NormalSpec {}.into(), shape, 1, Direction::Sampling)
+}
+
+#[test]
+fn layers_of_some_coordinates_take_the_defaults_of_so_many() {
+    let text = "layers = [
+        { kind = 'partial', range = [8, 16], layer = { kind = 'coupling' } },
+        { kind = 'partial', range = [0, 6], layer = { kind = 'autoregressive' } },
+        { kind = 'partial', range = [8, 16], layer = { kind = 'coupling' } },
+        { kind = 'partial', range = [8, 16], layer = { kind = 'coupling', mask = 'halves' } },
+        { kind = 'partial', range = [0, 6], layer = { kind = 'autoregressive' } },
+        { kind = 'partial', range = [3, 6], layer = { kind = 'permute' } },
+        { kind = 'coupling' },
+    ]";
+    let found = spelled(text, &[4, 4]).unwrap();
+    let mask_of = |layer: &CouplingSpec| -> String {
+        layer.mask.iter().map(|kept| if *kept { '1' } else { '0' }).collect()
+    };
+    let mut said = Vec::new();
+    for layer in &found {
+        said.push(match layer {
+            LayerSpec::Coupling(layer) => mask_of(layer),
+            LayerSpec::Partial(PartialSpec { range, layer }) => match layer {
+                PlainLayerSpec::Coupling(layer) => {
+                    let hidden = MlpSpec { hidden: vec![64, 64], ..Default::default() };
+                    assert_eq!(layer.network, hidden.into());
+                    format!("{range:?} {}", mask_of(layer))
+                }
+                PlainLayerSpec::Autoregressive(layer) => {
+                    assert_eq!(layer.fast, Direction::Sampling);
+                    format!("{range:?} {:?}", layer.order)
+                }
+                PlainLayerSpec::Permute(layer) => format!("{range:?} {:?}", layer.order),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        });
+    }
+    let expected = [
+        "[8, 16] 10101010",
+        "[0, 6] [0, 1, 2, 3, 4, 5]",
+        "[8, 16] 01010101",
+        "[8, 16] 11110000",
+        "[0, 6] [5, 4, 3, 2, 1, 0]",
+        "[3, 6] [2, 1, 0]",
+        "1010010110100101",
+    ];
+    assert_eq!(said, expected);
+    // What is written in full is read as it is.
+    let written = toml::Value::try_from(&found).unwrap();
+    assert_eq!(spelled(&format!("layers = {written}"), &[4, 4]).unwrap(), found);
+}
+
+#[test]
+fn squeezes_are_permutations_of_images_whose_shapes_follow() {
+    // From noise to data: all is squeezed, then half of the four channels.
+    let text = "layers = [
+        { kind = 'partial', range = [32, 64], layer = { kind = 'squeeze' } },
+        { kind = 'partial', range = [0, 7], layer = { kind = 'lu' } },
+        { kind = 'squeeze' },
+    ]";
+    let squeeze = |shape| PermuteSpec::squeeze(shape, 2).unwrap();
+    let found = spelled(text, &[8, 8]).unwrap();
+    assert_eq!(found[2], squeeze([1, 8, 8]).into());
+    let half = PartialSpec { range: [32, 64], layer: squeeze([2, 4, 4]).into() };
+    assert_eq!(found[0], half.into());
+    let one = |layer: &str, shape: &[usize]| spelled(&format!("layers = [{layer}]"), shape);
+    assert_eq!(one("{ kind = 'squeeze' }", &[3, 4, 2]).unwrap(), [squeeze([3, 4, 2]).into()]);
+    let factor = PermuteSpec::squeeze([2, 3, 6], 3).unwrap();
+    let given = "{ kind = 'squeeze', shape = [2, 3, 6], factor = 3 }";
+    assert_eq!(one(given, &[36]).unwrap(), [factor.into()]);
+
+    let partial = |inside: &str| format!("{{ kind = 'partial', {inside} }}");
+    for (layer, expected) in [
+        (
+            partial("layer = { kind = 'lu' }"),
+            "range: is missing, expected [first, end] with 0 ≤ first",
+        ),
+        (partial("range = [3, 17], layer = { kind = 'lu' }"), "range: found [3, 17], expected"),
+        (partial("range = [-1, 3], layer = { kind = 'lu' }"), "range: found [-1, 3], expected"),
+        (partial("range = [3, 3], layer = { kind = 'lu' }"), "first < end ≤ 16"),
+        (partial("range = [0, 3, 4], layer = { kind = 'lu' }"), "range: found [0, 3, 4]"),
+        (partial("range = 'all', layer = { kind = 'lu' }"), "range: found \"all\""),
+        (partial("range = [0, 4]"), "layer: is missing, expected a table with the kind of a layer"),
+        (partial("range = [0, 4], layer = 'lu'"), "layer: found \"lu\", expected a table"),
+        (partial("range = [0, 4], layer = { kind = 'partial' }"), "unknown variant `partial`"),
+        (partial("range = [0, 4], layer = { kind = 'lu' }, mask = '01'"), "unknown field `mask`"),
+        (
+            partial("range = [0, 6], layer = { kind = 'squeeze' }"),
+            "shape: is missing, expected [channels, height, width], which does not follow",
+        ),
+        (
+            "{ kind = 'squeeze', factor = 3 }".into(),
+            "factor: found 3, expected 2 or more, by which 4",
+        ),
+        ("{ kind = 'squeeze', factor = 1 }".into(), "factor: found 1, expected 2 or more"),
+        ("{ kind = 'squeeze', factor = -2 }".into(), "factor: found -2, expected 2 or more"),
+        ("{ kind = 'squeeze', factor = 'two' }".into(), "factor: found \"two\""),
+        ("{ kind = 'squeeze', shape = [1, 2, 4] }".into(), "shape: found [1, 2, 4], expected"),
+        (
+            "{ kind = 'squeeze', shape = [4, 4] }".into(),
+            "[channels, height, width] of 16 coordinates",
+        ),
+        (format!("{{ kind = 'squeeze', shape = [{0}, {0}, {0}] }}", i64::MAX), "of 16 coordinates"),
+        (
+            "{ kind = 'squeeze', order = [0] }".into(),
+            "order: unknown key, expected shape or factor",
+        ),
+    ] {
+        let (number, message) = one(&layer, &[4, 4]).unwrap_err();
+        assert!(message.contains(expected) && number == 0, "{layer}: {message}");
+    }
+    let message = one("{ kind = 'squeeze' }", &[16]).unwrap_err().1;
+    assert!(message.contains("shape: is missing"), "{message}");
 }
 
 /// Keys of a residual network.

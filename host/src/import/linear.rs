@@ -24,7 +24,7 @@ pub(super) fn affine(
 /// x = z e^a + b.
 pub(super) fn affine_of(log_scale: Vec<f64>, shift: Vec<f64>) -> Layer {
     let tensors = named([("log_scale", log_scale), ("shift", shift)]);
-    Layer { spec: AffineSpec {}.into(), tensors }
+    Layer::new(AffineSpec {}, tensors)
 }
 
 /// A vector of `n` numbers, or one number for all.
@@ -35,20 +35,49 @@ pub(super) fn wide(state: &State, name: &str, n: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// z_i = x_order(i).
-pub(super) fn permute(state: &State, name: &str, n: usize) -> Result<Layer> {
+/// What a transform moves: channels of so many pixels each, side by side. A coordinate of a vector is a channel of
+/// one.
+#[derive(Clone, Copy)]
+pub(super) struct Channels {
+    pub(super) n: usize,
+    pub(super) pixels: usize,
+}
+
+impl Channels {
+    pub(super) fn of_vector(n: usize) -> Self {
+        Self { n, pixels: 1 }
+    }
+
+    /// Coordinates in all.
+    pub(super) fn coordinates(self) -> usize {
+        self.n * self.pixels
+    }
+
+    /// The coordinates of some channels.
+    pub(super) fn of(self, channels: &[usize]) -> Vec<usize> {
+        let of = |c: &usize| c * self.pixels..(c + 1) * self.pixels;
+        channels.iter().flat_map(of).collect()
+    }
+
+    /// What is one number a channel, for each coordinate.
+    pub(super) fn spread(self, each: Vec<f64>) -> Vec<f64> {
+        each.into_iter().flat_map(|x| std::iter::repeat_n(x, self.pixels)).collect()
+    }
+}
+
+/// z_i = x_order(i), of channels.
+pub(super) fn permute(state: &State, name: &str, of: Channels) -> Result<Layer> {
     // A layer of ours has x_i = z_order(i).
-    let given = state.vector(name, n)?;
-    let mut order = vec![usize::MAX; n];
-    for (i, d) in given.iter().enumerate() {
-        if let Some(place) = order.get_mut(*d as usize) {
-            *place = i;
-        }
+    let given = state.vector(name, of.n)?;
+    let mut order = vec![usize::MAX; of.coordinates()];
+    for (i, d) in given.iter().enumerate().filter(|(_, d)| **d < of.n as f64) {
+        let places = of.of(&[i]);
+        order[*d as usize * of.pixels..][..of.pixels].copy_from_slice(&places);
     }
     if order.contains(&usize::MAX) {
         return Err(state.fault(format!("`{name}`: found {given:?}, expected a permutation")));
     }
-    Ok(Layer { spec: PermuteSpec { order }.into(), tensors: Tensors::new() })
+    Ok(Layer::new(PermuteSpec { order }, Tensors::new()))
 }
 
 /// z = M x of a square matrix, row after row, in the direction of the density: with `P M = L U` found by
@@ -83,9 +112,9 @@ pub(super) fn dense(n: usize, mut matrix: Vec<f64>) -> Option<Vec<Layer>> {
     if !negative.is_empty() {
         let unit = |i: &usize| (0..n).map(|j| f64::from(u8::from(j == *i))).collect::<Vec<_>>();
         let tensors = named([("vectors", negative.iter().flat_map(unit).collect())]);
-        layers.push(Layer { spec: RotationSpec { reflections: negative.len() }.into(), tensors });
+        layers.push(Layer::new(RotationSpec { reflections: negative.len() }, tensors));
     }
-    layers.push(Layer { spec: PermuteSpec { order: rows }.into(), tensors: Tensors::new() });
+    layers.push(Layer::new(PermuteSpec { order: rows }, Tensors::new()));
     Some(layers)
 }
 
@@ -137,5 +166,5 @@ pub(super) fn lu(
         ("log_diagonal", (0..n).map(|i| diagonal(i).ln()).collect()),
         ("shift", shift),
     ]);
-    Layer { spec: LuSpec {}.into(), tensors }
+    Layer::new(LuSpec {}, tensors)
 }

@@ -30,8 +30,9 @@ mod zuko;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pushforward::layer::PartialSpec;
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, Model, PlainLayerSpec,
 };
 use pushforward_oracle::Oracle;
 
@@ -85,10 +86,18 @@ fn named<const N: usize>(tensors: [(&str, Vec<f64>); N]) -> Tensors {
     tensors.map(|(name, data)| (name.to_string(), data)).into()
 }
 
-/// A layer of ours, and its tensors.
+/// A layer of ours, its tensors, and the coordinates that it moves if these are not all.
 struct Layer {
-    spec: LayerSpec,
+    spec: PlainLayerSpec,
     tensors: Tensors,
+    range: Option<[usize; 2]>,
+}
+
+impl Layer {
+    /// Of all coordinates.
+    fn new(spec: impl Into<PlainLayerSpec>, tensors: Tensors) -> Self {
+        Self { spec: spec.into(), tensors, range: None }
+    }
 }
 
 /// The standard normal distribution as base.
@@ -167,8 +176,18 @@ impl Parts {
         within("base", base_tensors);
         let mut specs = Vec::with_capacity(self.layers.len());
         for (l, layer) in self.layers.into_iter().rev().enumerate() {
-            within(&format!("layers.{l}"), layer.tensors);
-            specs.push(layer.spec);
+            let Layer { spec, tensors, range } = layer;
+            let path = format!("layers.{l}");
+            specs.push(match range {
+                None => {
+                    within(&path, tensors);
+                    spec.into()
+                }
+                Some(range) => {
+                    within(&format!("{path}.layer"), tensors);
+                    PartialSpec { range, layer: spec }.into()
+                }
+            });
         }
         let description = Description::Flow(FlowSpec {
             shape: vec![settings.features],

@@ -6,6 +6,9 @@
 //! |---|---|---|
 //! | `MaskedAffineAutoregressiveTransform`, `MaskedPiecewiseRationalQuadraticAutoregressiveTransform` | `autoregressive_net.*`, a MADE | autoregressive |
 //! | `AffineCouplingTransform`, `AdditiveCouplingTransform`, `PiecewiseRationalQuadraticCouplingTransform` | `identity_features`, `transform_features`, `transform_net.*`, `unconditional_transform.unnormalized_{widths, heights, derivatives}` | coupling; autoregressive in two groups where the context gates or kept coordinates have a spline of their own |
+//! | `MultiscaleCompositeTransform` | those of its transforms, of which each moves what the ones before have left: a `range` that ends with the last coordinate | partial |
+//! | `SqueezeTransform` | none | permute |
+//! | `OneByOneConvolution` | those of `LULinear`, `permutation._permutation` | permute, lu |
 //! | `LULinear` | `lower_entries`, `upper_entries`, `unconstrained_upper_diag`, `bias` | lu |
 //! | `Permutation` and its kinds | `_permutation` | permute |
 //! | `PointwiseAffineTransform` | `_shift`, `_scale` | affine |
@@ -23,28 +26,32 @@
 //! its root. Slopes are softplus without our shift. Both are factors and sums of the last layer's
 //! weights and biases, in `f64`.
 //!
+//! What moves images says their `shape`; a row is their pixels, channel by channel. What nflows does to channels,
+//! alike for all pixels, is a layer of all coordinates here: permutations and triangles are Kronecker products
+//! with the identity over pixels.
+//!
 //! A spline of normflows may have tails of its own for each coordinate, of which some are angles: then there
 //! are K + 1 slopes, and of these the ends are overwritten (1, or that of the other end). Networks read one
 //! combination of an angle's sine and cosine, which is folded into the first layer's weights.
 //!
-//! Refused, with the reason: splines without tails (of the unit interval), batch normalisation inside a
-//! network, inverse transforms, bases other than the standard and a diagonal normal, and whatever else
-//! has no row above.
+//! Refused, with the reason: convolutional networks (networks are dense here), splines without tails (of the
+//! unit interval), batch normalisation inside a network, inverse transforms, bases other than the standard
+//! and a diagonal normal, and whatever else has no row above.
 
 use std::collections::BTreeMap;
 
 use pushforward::bijection::Direction;
-use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PermuteSpec};
 use pushforward::model::{CausalNetworkSpec, UnivariateSpec};
 use pushforward::network::PeriodicSpec;
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::univariate::rational_quadratic::{MIN_BIN, MIN_DERIVATIVE, Tails};
 use pushforward::univariate::{LocationScaleSpec, RationalQuadraticSpec, ScaleSpec};
 
-use super::linear::{affine, affine_of, lu, permute};
+use super::linear::{Channels, affine, affine_of, lu, permute};
 use super::network::{Causal, Column, Linear, Network, each};
 use super::settings::{Of, Settings};
-use super::{Layer, Parts, State, embedding, standard_normal};
+use super::{Layer, Parts, State, Tensors, embedding, standard_normal};
 use crate::error::Result;
 
 /// ε of the positive functions.
@@ -61,8 +68,21 @@ pub(super) fn flow(state: &State, settings: &Settings) -> Result<Parts> {
     for number in 0..settings.described() {
         let of = settings.of(number);
         let (path, made) = (of.path()?, Made::Added);
-        let place = Place { state, settings, of, path, given, made };
-        layers.push(place.kind(of.kind().unwrap_or_default())?);
+        let range = of.range()?;
+        let n = range.map_or(settings.features, |[first, end]| end - first);
+        let channels = match of.shape(n)? {
+            None => Channels::of_vector(n),
+            Some([n, height, width]) => Channels { n, pixels: height * width },
+        };
+        let place = Place { state, of, path, given, made, channels };
+        let made_of = match of.kind().unwrap_or_default() {
+            "OneByOneConvolution" => {
+                let order = permute(state, &place.name("permutation._permutation"), channels)?;
+                vec![order, lu_linear(state, path, channels)?]
+            }
+            kind => vec![place.kind(kind)?],
+        };
+        layers.extend(made_of.into_iter().map(|layer| Layer { range, ..layer }));
     }
     layers.extend(base(state, settings.features)?);
     Ok(Parts { embedding, base: standard_normal(), layers, lacks: 0.0 })
@@ -99,12 +119,13 @@ pub(super) enum Made {
 /// A transform, and where it stands.
 pub(super) struct Place<'a> {
     pub(super) state: &'a State,
-    pub(super) settings: &'a Settings,
     pub(super) of: Of<'a>,
     pub(super) path: &'a str,
     /// Values of context that networks read.
     pub(super) given: usize,
     pub(super) made: Made,
+    /// What it moves.
+    pub(super) channels: Channels,
 }
 
 impl Place<'_> {
@@ -114,7 +135,7 @@ impl Place<'_> {
 
     /// The transform, by its class here or (of normflows) there.
     pub(super) fn kind(&self, kind: &str) -> Result<Layer> {
-        let (state, n) = (self.state, self.settings.features);
+        let (state, of, n) = (self.state, self.channels, self.channels.coordinates());
         match kind {
             "MaskedAffineAutoregressiveTransform"
             | "MaskedAffineAutoregressive"
@@ -124,9 +145,20 @@ impl Place<'_> {
             "AffineCouplingTransform"
             | "AdditiveCouplingTransform"
             | "PiecewiseRationalQuadraticCouplingTransform" => self.coupling(kind),
-            "LULinear" => lu_linear(state, self.path, n),
+            "LULinear" => lu_linear(state, self.path, of),
             "Permutation" | "RandomPermutation" | "ReversePermutation" => {
-                permute(state, &self.name("_permutation"), n)
+                permute(state, &self.name("_permutation"), of)
+            }
+            "SqueezeTransform" => {
+                let (image, factor) = (self.of.image(n)?, self.of.factor()?);
+                let squeeze = PermuteSpec::squeeze(image, factor).ok_or_else(|| {
+                    let [_, height, width] = image;
+                    let expected = format!(
+                        "2 or more, by which {height} rows and {width} columns can be divided"
+                    );
+                    self.of.wrong("factor", &factor.to_string(), &expected)
+                })?;
+                Ok(Layer::new(squeeze, Tensors::new()))
             }
             "PointwiseAffineTransform" | "AffineTransform" => {
                 let names = [&*self.name("_shift"), &self.name("_scale")];
@@ -134,11 +166,11 @@ impl Place<'_> {
             }
             "ActNorm" => {
                 state.ignore(&self.name("initialized"));
-                let logs = state.vector(&self.name("log_scale"), n)?;
-                let shifts = state.vector(&self.name("shift"), n)?;
+                let logs = state.vector(&self.name("log_scale"), of.n)?;
+                let shifts = state.vector(&self.name("shift"), of.n)?;
                 let each = logs.iter().zip(shifts).map(|(log, shift)| -shift * (-log).exp());
-                let shift = each.collect();
-                Ok(affine_of(logs.iter().map(|log| -log).collect(), shift))
+                let shift = of.spread(each.collect());
+                Ok(affine_of(of.spread(logs.iter().map(|log| -log).collect()), shift))
             }
             "BatchNorm" => {
                 let of = |name: &str| state.vector(&self.name(name), n);
@@ -156,9 +188,9 @@ impl Place<'_> {
                 other,
                 "MaskedAffineAutoregressiveTransform, \
                  MaskedPiecewiseRationalQuadraticAutoregressiveTransform, AffineCouplingTransform, \
-                 AdditiveCouplingTransform, PiecewiseRationalQuadraticCouplingTransform, LULinear, \
-                 Permutation, RandomPermutation, ReversePermutation, PointwiseAffineTransform, \
-                 ActNorm or BatchNorm",
+                 AdditiveCouplingTransform, PiecewiseRationalQuadraticCouplingTransform, \
+                 SqueezeTransform, OneByOneConvolution, LULinear, Permutation, RandomPermutation, \
+                 ReversePermutation, PointwiseAffineTransform, ActNorm or BatchNorm",
             )),
         }
     }
@@ -226,7 +258,7 @@ impl Place<'_> {
     }
 
     fn all_circular(&self) -> bool {
-        (0..self.settings.features).all(|d| self.is_circular(d))
+        (0..self.channels.n).all(|d| self.is_circular(d))
     }
 
     /// The bound of all coordinates.
@@ -345,6 +377,14 @@ impl Place<'_> {
         masked: bool,
     ) -> Result<(Vec<Linear>, bool, BTreeMap<usize, Linear>)> {
         let state = self.state;
+        let first = format!("{net}.initial_layer.weight");
+        if state.has(&first) && state.get(&first)?.shape.len() > 2 {
+            let shape = &state.get(&first)?.shape;
+            return Err(state.fault(format!(
+                "`{first}`: found shape {shape:?}: a convolution has no counterpart here, where networks are \
+                 dense"
+            )));
+        }
         let mut layers = vec![Linear::read(state, &format!("{net}.initial_layer"), masked)?];
         let mut of_context = BTreeMap::new();
         let mut read = |l: usize, path: &str| -> Result<()> {
@@ -396,7 +436,7 @@ impl Place<'_> {
     }
 
     fn autoregressive(&self, kind: &str) -> Result<Layer> {
-        let n = self.settings.features;
+        let n = self.channels.coordinates();
         let (mut layers, residual, of_context) =
             self.layers(&self.name("autoregressive_net"), true)?;
         let Parameters { univariate, places } =
@@ -438,7 +478,7 @@ impl Place<'_> {
         fast: Direction,
         univariate: UnivariateSpec,
     ) -> Result<Layer> {
-        let n = self.settings.features;
+        let n = self.channels.coordinates();
         let fault = |message: String| self.state.fault(format!("`{}`: {message}", self.path));
         let parameters = univariate.parameters();
         let Causal { order, angles, network, tensors } =
@@ -448,12 +488,12 @@ impl Place<'_> {
             false => network.into(),
         };
         let spec = AutoregressiveSpec { order, kept, fast, network, univariate };
-        Ok(Layer { spec: spec.into(), tensors })
+        Ok(Layer::new(spec, tensors))
     }
 
     /// The numbers of `identity_features` or `transform_features`.
     fn features(&self, name: &str) -> Result<Vec<usize>> {
-        let n = self.settings.features;
+        let n = self.channels.n;
         let name = self.name(name);
         let array = self.state.get(&name)?;
         let numbers: Vec<usize> = array.data.iter().map(|d| *d as usize).collect();
@@ -466,7 +506,7 @@ impl Place<'_> {
     }
 
     fn coupling(&self, kind: &str) -> Result<Layer> {
-        let (state, n) = (self.state, self.settings.features);
+        let (state, n) = (self.state, self.channels.n);
         let kept = self.features("identity_features")?;
         let moved = self.features("transform_features")?;
         let mut both = [&kept[..], &moved].concat();
@@ -478,6 +518,8 @@ impl Place<'_> {
                  expected each of {n} coordinates once"
             )));
         }
+        let (of, channels) = (self.channels, moved);
+        let (n, kept, moved) = (of.coordinates(), of.of(&kept), of.of(&channels));
         let net = self.name("transform_net");
         if !state.has_within(&format!("{net}.initial_layer.")) {
             return Err(state.fault(format!(
@@ -492,7 +534,10 @@ impl Place<'_> {
             // All shifts, then all raw scales.
             places.iter().flat_map(|p| moved.iter().map(move |d| [*d, *p])).collect()
         } else {
-            moved.iter().flat_map(|d| places.iter().map(move |p| [*d, *p])).collect()
+            // All pixels of a channel's first parameter, then of the next.
+            let of_channel = |c| places.iter().map(move |p| (c, p));
+            let each = channels.iter().flat_map(of_channel);
+            each.flat_map(|(c, p)| of.of(&[*c]).into_iter().map(|d| [d, *p])).collect()
         };
         let own = self.name("unconditional_transform");
         let has_own = state.has_within(&format!("{own}."));
@@ -525,7 +570,7 @@ impl Place<'_> {
             network.with_parameters(univariate.parameters()).coupled(&moved).map_err(fault)?;
         let mask = (0..n).map(|d| kept.contains(&d)).collect();
         let spec = CouplingSpec { mask, network: network.into(), univariate };
-        Ok(Layer { spec: spec.into(), tensors })
+        Ok(Layer::new(spec, tensors))
     }
 
     /// Adds outputs for the kept coordinates, which depend on nothing.
@@ -575,8 +620,9 @@ impl Place<'_> {
     }
 }
 
-/// z = L (U x) + b, with ones on the diagonal of L.
-pub(super) fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
+/// z = L (U x) + b, with ones on the diagonal of L, of the channels of each pixel.
+pub(super) fn lu_linear(state: &State, path: &str, of: Channels) -> Result<Layer> {
+    let Channels { n, pixels } = of;
     let vector = |name: &str, len| state.vector(&format!("{path}.{name}"), len);
     let entries = n * (n - 1) / 2;
     let (lower, upper) = (vector("lower_entries", entries)?, vector("upper_entries", entries)?);
@@ -585,7 +631,13 @@ pub(super) fn lu_linear(state: &State, path: &str, n: usize) -> Result<Layer> {
     let below = |i: usize, j: usize| lower[i * i.saturating_sub(1) / 2 + j];
     let above = |i: usize, j: usize| upper[i * (2 * n - i - 1) / 2 + j - i - 1];
     let on = |i: usize| softplus(diagonal[i]) + LEAST_F64;
-    Ok(lu(n, below, above, on, bias.to_vec()))
+    let of_pixel =
+        |entry: &dyn Fn(usize, usize) -> f64, i: usize, j: usize| match i % pixels == j % pixels {
+            true => entry(i / pixels, j / pixels),
+            false => 0.0,
+        };
+    let (lower, upper) = (|i, j| of_pixel(&below, i, j), |i, j| of_pixel(&above, i, j));
+    Ok(lu(of.coordinates(), lower, upper, |i| on(i / pixels), of.spread(bias.to_vec())))
 }
 
 /// ln(1 + eˣ), without overflow.

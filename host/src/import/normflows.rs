@@ -34,7 +34,7 @@ use pushforward::layer::{CouplingSpec, PermuteSpec};
 use pushforward::model::{BaseSpec, PlainBaseSpec};
 use pushforward::univariate::{LocationScaleSpec, ScaleSpec};
 
-use super::linear::affine_of;
+use super::linear::{Channels, affine_of};
 use super::network::{Column, Linear, Network};
 use super::nflows::{Made, Place, lu_linear};
 use super::settings::{Of, Settings};
@@ -115,7 +115,7 @@ fn uniform_and_normal(state: &State, n: usize) -> Result<((BaseSpec, Tensors), L
     let first: PlainBaseSpec = UniformSpec { bound }.into();
     let mut place = vec![0; n];
     both.iter().enumerate().for_each(|(z, d)| place[*d] = z);
-    let order = Layer { spec: PermuteSpec { order: place }.into(), tensors: Tensors::new() };
+    let order = Layer::new(PermuteSpec { order: place }, Tensors::new());
     if normal.is_empty() {
         return Ok(((UniformSpec { bound }.into(), Tensors::new()), order, lacks));
     }
@@ -155,12 +155,14 @@ impl Part<'_> {
     fn of_nflows(&self, path: &str, kind: &str) -> Result<Layer> {
         let Self { state, settings, of, .. } = *self;
         let given = settings.context;
-        Place { state, settings, of, path, given, made: Made::Gated }.kind(kind)
+        let channels = Channels::of_vector(settings.features);
+        Place { state, of, path, given, made: Made::Gated, channels }.kind(kind)
     }
 
     /// The layers, in the direction of the density.
     fn layers(&self) -> Result<Vec<Layer>> {
         let (state, n) = (self.state, self.settings.features);
+        let of = Channels::of_vector(n);
         let one = |layer: Result<Layer>| layer.map(|layer| vec![layer]);
         match self.of.kind().unwrap_or_default() {
             "CoupledRationalQuadraticSpline" | "CircularCoupledRationalQuadraticSpline" => one(self.of_nflows(
@@ -178,14 +180,14 @@ impl Part<'_> {
             "AffineCouplingBlock" => one(self.affine_coupling()),
             "MaskedAffineFlow" => one(self.masked_affine()),
             "LULinearPermute" => Ok(vec![
-                linear::permute(state, &self.name("permutation._permutation"), n)?,
-                lu_linear(state, &self.name("linear"), n)?,
+                linear::permute(state, &self.name("permutation._permutation"), of)?,
+                lu_linear(state, &self.name("linear"), of)?,
             ]),
             "InvertibleAffine" => self.invertible_affine(),
             "Permute" => {
                 // x_i = z_perm(i), so z_i = x_inverse(i).
                 state.ignore(&self.name("perm"));
-                one(linear::permute(state, &self.name("inv_perm"), n))
+                one(linear::permute(state, &self.name("inv_perm"), of))
             }
             "ActNorm" | "AffineConstFlow" => {
                 state.ignore(&self.name("data_dep_init_done"));
@@ -256,7 +258,7 @@ impl Part<'_> {
             }
         }
         let spec = CouplingSpec { mask, network: network.into(), univariate: univariate.into() };
-        Ok(Layer { spec: spec.into(), tensors })
+        Ok(Layer::new(spec, tensors))
     }
 
     /// Outputs are shift and raw scale of one coordinate after another, or shifts alone.

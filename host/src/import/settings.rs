@@ -76,6 +76,9 @@ struct Transform {
     hidden_features: Option<usize>,
     leaky: Option<f64>,
     circular: Option<Vec<usize>>,
+    range: Option<[usize; 2]>,
+    shape: Option<[usize; 3]>,
+    factor: Option<usize>,
 }
 
 /// A base.
@@ -204,6 +207,53 @@ impl<'a> Of<'a> {
     /// The coordinates that are angles, if the others have tails of their own.
     pub fn circular(&self) -> Option<&'a [usize]> {
         self.get(|t| &t.circular).map(Vec::as_slice)
+    }
+
+    /// The coordinates that it moves, if these are not all: the first, and the one after the last.
+    ///
+    /// # Errors
+    /// There are none, or not so many.
+    pub fn range(&self) -> Result<Option<[usize; 2]>> {
+        let n = self.settings.features;
+        match self.get(|t| &t.range).copied() {
+            Some([first, end]) if first >= end || end > n => {
+                let expected = format!("[first, end] with 0 ≤ first < end ≤ {n}");
+                Err(self.wrong("range", &format!("[{first}, {end}]"), &expected))
+            }
+            range => Ok(range.filter(|range| *range != [0, n])),
+        }
+    }
+
+    /// `[channels, height, width]` of what it moves, `n` coordinates, if that is an image.
+    ///
+    /// # Errors
+    /// It has not so many.
+    pub fn shape(&self, n: usize) -> Result<Option<[usize; 3]>> {
+        let shape = self.get(|t| &t.shape).copied();
+        let size = |[c, h, w]: [usize; 3]| c.checked_mul(h)?.checked_mul(w);
+        match shape {
+            Some(image) if size(image) != Some(n) => {
+                let expected = format!("[channels, height, width] of {n} coordinates");
+                Err(self.wrong("shape", &format!("{image:?}"), &expected))
+            }
+            shape => Ok(shape),
+        }
+    }
+
+    /// The same of what moves nothing else.
+    ///
+    /// # Errors
+    /// It is not said, or has not so many.
+    pub fn image(&self, n: usize) -> Result<[usize; 3]> {
+        self.need("shape", self.shape(n)?, "[channels, height, width] of what it moves")
+    }
+
+    /// The factor of a squeeze.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn factor(&self) -> Result<usize> {
+        self.need("factor", self.get(|t| &t.factor).copied(), "the rows and columns of a square")
     }
 
     /// The tails of a spline.

@@ -43,14 +43,14 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, UniformSpec};
 use pushforward::bijection::Direction;
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
-use pushforward::model::{BaseSpec, LayerSpec, UnivariateSpec};
+use pushforward::model::{BaseSpec, PlainLayerSpec, UnivariateSpec};
 use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
     KnotsSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec, ScaleSpec,
 };
 
-use super::linear::{affine, dense, lu, permute, rotation};
+use super::linear::{Channels, affine, dense, lu, permute, rotation};
 use super::network::{Column, Linear, Network, each};
 use super::settings::{Of, Settings};
 use super::{Layer, Parts, State, Tensors, embedding, named, standard_normal};
@@ -164,7 +164,8 @@ impl Place<'_> {
     }
 
     fn permute(&self) -> Result<Layer> {
-        permute(self.state, &self.argument("order", 0), self.settings.features)
+        let of = Channels::of_vector(self.settings.features);
+        permute(self.state, &self.argument("order", 0), of)
     }
 
     /// z = L U x, U with ones on its diagonal.
@@ -309,7 +310,7 @@ impl Place<'_> {
             network: causal.network.into(),
             univariate,
         };
-        Ok(Layer { spec: spec.into(), tensors: causal.tensors })
+        Ok(Layer::new(spec, causal.tensors))
     }
 
     /// Parameters that depend on nothing, `phi.{k}` of shape [n] or [n, parameters]: a dense layer of no
@@ -355,7 +356,7 @@ impl Place<'_> {
         let (network, tensors) =
             network.with_parameters(univariate.parameters()).coupled(&moved).map_err(fault)?;
         let spec = CouplingSpec { mask, network: network.into(), univariate };
-        Ok(Layer { spec: spec.into(), tensors })
+        Ok(Layer::new(spec, tensors))
     }
 }
 
@@ -391,8 +392,8 @@ fn gaussians(state: &State, settings: &Settings, path: &str) -> Result<(BaseSpec
 /// Whether a layer moves angles.
 fn is_circular(layer: &Layer) -> bool {
     let univariate = match &layer.spec {
-        LayerSpec::Autoregressive(spec) => &spec.univariate,
-        LayerSpec::Coupling(spec) => &spec.univariate,
+        PlainLayerSpec::Autoregressive(spec) => &spec.univariate,
+        PlainLayerSpec::Coupling(spec) => &spec.univariate,
         _ => return false,
     };
     matches!(univariate, UnivariateSpec::RationalQuadratic(spline) if spline.tails == Tails::HalfTurn)

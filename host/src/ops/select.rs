@@ -8,7 +8,7 @@ use super::{
 /// row r P + p.
 #[derive(Clone, Copy, Debug)]
 pub struct Select {
-    /// What a conditional model is given, whose rows come first.
+    /// Rows that come first: what a conditional model is given, or a part that was moved by itself.
     pub context: Option<Slot>,
     /// Rows to take, each once: the backward call adds to all of them at the same time.
     pub indices: Table,

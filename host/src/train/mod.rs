@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use pushforward::bijection::Direction;
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{Description, LayerSpec, Model, ModelError, SitesSpec, Symmetry};
+use pushforward::model::{Description, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
 use crate::data::{Rows, Stored};
@@ -497,7 +497,7 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
         matches!(description, Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }));
     if let Description::Flow(flow) = description {
         for layer in &flow.layers {
-            if let LayerSpec::Autoregressive(spec) = layer
+            if let Some(spec) = layer.autoregressive()
                 && spec.fast != fast_for(target)
             {
                 let learned = match target {

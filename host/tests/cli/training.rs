@@ -142,6 +142,36 @@ fn a_short_run_ends_at_its_beta_and_says_when() {
 }
 
 #[test]
+fn a_flow_of_two_scales_is_learnt_and_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/multiscale.toml");
+    std::fs::copy(config, dir.path().join("multiscale.toml")).unwrap();
+    let train = |steps: &str, extra: &[&str]| {
+        let steps = format!("steps={steps}");
+        let mut arguments = vec!["train", "multiscale.toml", "--device", "cpu", "--out", "run"];
+        for setting in [&steps[..], "batch=64", "evaluate=500", "checkpoint_every=20", "anneal=0"] {
+            arguments.extend(["--set", setting]);
+        }
+        arguments.extend(["--json"]);
+        arguments.extend(extra);
+        let figures: Value = serde_json::from_str(&ok(dir.path(), &arguments)).unwrap();
+        figures["kl"].as_f64().unwrap()
+    };
+    let before = train("1", &[]);
+    std::fs::remove_dir_all(dir.path().join("run")).unwrap();
+    train("20", &[]);
+    let after = train("40", &["--resume"]);
+    assert!(after < 0.2 * before, "{before} {after}");
+    let model = std::fs::read(dir.path().join("run/model.safetensors")).unwrap();
+    let model = pushforward::model::Model::from_bytes(&model).unwrap();
+    let tensors = model.description().tensors();
+    // Half of the coordinates, of which a network reads half.
+    let first = tensors.iter().find(|tensor| tensor.name == "layers.0.layer.hidden.0.weight");
+    assert_eq!(first.unwrap().shape, [128, 16]);
+    ok(dir.path(), &["check", "run/model.safetensors"]);
+}
+
+#[test]
 fn data_is_split_standardised_and_scored() {
     let dir = tempfile::tempdir().unwrap();
     // A parabola with a jitter, off centre and badly scaled.

@@ -46,6 +46,64 @@ def ar_spline(features, **kwargs):
     )
 
 
+class Dense(torch.nn.Module):
+    """A dense network of images."""
+
+    def __init__(self, channels, outputs, pixels):
+        super().__init__()
+        self.net = net(torch.tanh)(channels * pixels, outputs * pixels)
+
+    def forward(self, image, context=None):
+        return self.net(image.flatten(1), context).reshape(len(image), -1, *image.shape[2:])
+
+
+def dense(pixels):
+    return lambda channels, outputs: Dense(channels, outputs, pixels)
+
+
+def scales(shape, *steps):
+    """A flow of as many scales as there are steps, each of which moves what the ones before have left."""
+    whole = T.MultiscaleCompositeTransform(len(steps))
+    for step in steps:
+        transforms, shape = step(shape)
+        shape = whole.add_transform(T.CompositeTransform(transforms), shape)
+    return whole
+
+
+def vectors(shape):
+    (n,) = shape
+    mask = [d % 2 for d in range(n)]
+    affine = T.AffineCouplingTransform(mask, net())
+    return [affine, T.LULinear(n, identity_init=False), spline([1 - m for m in mask], 4, 3.0)], shape
+
+
+def walked(shape):
+    return [maf(*shape), T.ReversePermutation(*shape), ar_spline(*shape)], shape
+
+
+def images(coupling):
+    def step(shape):
+        channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
+        mask = [c % 2 for c in range(channels)]
+        network = dense(height * width)
+        steps = [
+            T.SqueezeTransform(),
+            T.ActNorm(channels),
+            T.OneByOneConvolution(channels, identity_init=False),
+            coupling(mask, network),
+            T.RandomPermutation(channels),
+        ]
+        return steps, (channels, height, width)
+
+    return step
+
+
+def splines(mask, network):
+    return T.PiecewiseRationalQuadraticCouplingTransform(
+        mask, network, num_bins=4, tails="linear", tail_bound=3.0
+    )
+
+
 def flows():
     turned = T.ReversePermutation
     yield "maf", [maf(4), turned(4), maf(4, use_residual_blocks=False, activation=torch.tanh)], 0
@@ -72,6 +130,10 @@ def flows():
         T.BatchNorm(4),
     ]
     yield "linear", linear, 0
+    yield "scales", [T.RandomPermutation(9), scales((9,), vectors, walked, vectors), turned(9)], 0
+    steps = [images(c) for c in (T.AffineCouplingTransform, splines, T.AdditiveCouplingTransform)]
+    shift, scale = torch.randn(1, 8, 1), torch.rand(1, 1, 8) + 0.5
+    yield "images", [T.PointwiseAffineTransform(shift, scale), scales((1, 8, 8), *steps)], 0
 
 
 # What a flow is made of is random too.
@@ -80,6 +142,7 @@ for name, layers, context in flows():
     torch.manual_seed(sum(name.encode()))
     features = 5 if name in ("spline", "affine", "affine_context") else 4
     features = 3 if name in ("maf_context", "maf_forward_context", "ar_spline_context") else features
+    features = {"scales": 9, "images": 64}.get(name, features)
     base = DiagonalNormal([features]) if name == "linear" else StandardNormal([features])
     flow = Flow(T.CompositeTransform(layers), base)
     with torch.no_grad():
@@ -89,8 +152,12 @@ for name, layers, context in flows():
             layers[2].initialized.fill_(True)
             layers[3].running_mean.normal_()
             layers[3].running_var.uniform_(0.5, 2.0)
+        for layer in flow.modules():
+            if name == "images" and isinstance(layer, T.ActNorm):
+                layer.initialized.fill_(True)
     contexts = torch.randn(16, context) if context else None
     rows = torch.randn(16, features)
+    rows = rows.reshape(16, 1, 8, 8) if name == "images" else rows
     export(flow, str(HERE / f"nflows_{name}"), context=contexts, rows=rows, n=16)
     seeded()
 

@@ -22,11 +22,12 @@ N = 200
 
 
 def flows(script):
-    """The flows that a script exports: their names, the objects, their contexts."""
+    """The flows that a script exports: their names, the objects, their contexts, the shapes of rows."""
     made = []
 
-    def keep(flow, name, context=None, **_):
-        made.append((pathlib.Path(name).name, flow, context))
+    def keep(flow, name, context=None, rows=None, **_):
+        shape = [-1] if rows is None else rows.shape[1:]
+        made.append((pathlib.Path(name).name, flow, context, shape))
 
     text = (HERE / script).read_text()
     before, after = text.split("\nexport = ", 1)
@@ -54,14 +55,18 @@ def scores(library, flow, rows, context, kind):
 
 with tempfile.TemporaryDirectory() as folder, torch.no_grad():
     for library in ("zuko", "nflows", "normflows"):
-        for name, flow, context in flows(f"make_{library}.py"):
+        for name, flow, context, shape in flows(f"make_{library}.py"):
             model, drawn, given, own = (
                 f"{folder}/{file}" for file in ("m.safetensors", "x.npy", "c.npy", "l.npy")
             )
             # Permutations and masks are random too.
             state = load_file(f"{HERE / name}.safetensors")
             state = {k: v for k, v in state.items() if not k.startswith(("pushforward.", "embedding."))}
-            getattr(flow, "net", flow).load_state_dict(state, strict=False)
+            module = getattr(flow, "net", flow)
+            # What an exporter spread over pixels is as the script made it: with the same seed.
+            shapes = {k: v.shape for k, v in module.state_dict().items()}
+            state = {k: v for k, v in state.items() if shapes.get(k) in (None, v.shape)}
+            module.load_state_dict(state, strict=False)
             files = [f"{HERE / name}.safetensors", "-o", model]
             subprocess.run([PROGRAM, "import", library, *files], check=True, capture_output=True)
             arguments = [model, "-n", str(N), "-o", drawn, "--log-prob", own, "--log-prob-at", "row"]
@@ -70,7 +75,7 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
                 np.save(given, context.numpy())
                 arguments += ["--context", given]
             subprocess.run([PROGRAM, "sample", *arguments], check=True)
-            rows = torch.from_numpy(np.load(drawn)).double()
+            rows = torch.from_numpy(np.load(drawn)).double().reshape(N, *shape)
             single = scores(library, flow, rows, context, torch.float32).double().numpy()
             exact = scores(library, flow, rows, context, torch.float64).numpy()
             columns = []

@@ -24,7 +24,7 @@
 //! which is halved where a step would leave it or not gain; a vector's lanes end one by one, so a sample has
 //! the same bits at every level. The end is where the tail's logarithm is met to its last digits, and at most
 //! [`MAX_STEPS`] steps: a drawn x is within the bracket, and `|f(x) − z| ≤` [`TOLERANCE`] `(1 + |z|)`. So
-//! likelihoods are as exact as those of other maps and draws are not; `model!` compiles
+//! likelihoods are as exact as those of other maps, and draws are not (and take three to five times as long); `model!` compiles
 //! such a model's likelihood only (`sampling = "none"`).
 
 mod cdf;

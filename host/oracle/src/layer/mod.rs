@@ -5,6 +5,7 @@ mod autoregressive;
 pub(crate) mod bounds;
 mod coupling;
 mod lu;
+mod partial;
 mod permute;
 mod rotation;
 mod simplex;
@@ -29,6 +30,7 @@ pub(crate) fn apply(
         LayerSpec::Bounds(spec) => bounds::apply(spec, direction, values),
         LayerSpec::Affine(_) => affine::apply(weights, direction, values),
         LayerSpec::Lu(_) => lu::apply(weights, direction, values),
+        LayerSpec::Partial(spec) => partial::apply(spec, weights, direction, context, values),
         LayerSpec::Permute(spec) => permute::apply(spec, direction, values),
         LayerSpec::Rotation(_) => rotation::apply(weights, direction, values),
         LayerSpec::Simplex(spec) => simplex::apply(spec, direction, values),

@@ -11,6 +11,7 @@ mod conditioned;
 mod coupling;
 mod lu;
 mod network;
+mod partial;
 mod path;
 mod permute;
 mod rotation;
@@ -130,6 +131,7 @@ impl Lowering<'_> {
             LayerSpec::Bounds(spec) => bounds::lower(self, spec, x),
             LayerSpec::Affine(_) => affine::lower(self, path, x),
             LayerSpec::Lu(_) => lu::lower(self, path, x),
+            LayerSpec::Partial(spec) => partial::lower(self, spec, path, x),
             LayerSpec::Permute(spec) => permute::lower(self, spec, x),
             LayerSpec::Rotation(spec) => rotation::lower(self, spec, path, x),
             LayerSpec::Simplex(spec) => simplex::lower(self, spec, x),

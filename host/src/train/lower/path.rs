@@ -7,7 +7,7 @@
 //! it is taken away: the samples' density is written out once more, in the direction of data, its gradient
 //! with the opposite sign. All is made of the operations that a likelihood is made of.
 
-use pushforward::model::{FlowSpec, LayerSpec};
+use pushforward::model::FlowSpec;
 
 use super::{Lowering, TrainError, base};
 use crate::ops::{Detach, Scale, Slot};
@@ -21,7 +21,7 @@ pub(super) fn has_density_in_one_pass(
     field: &'static str,
     expected: &str,
 ) -> Result<(), TrainError> {
-    if spec.layers.iter().any(|layer| matches!(layer, LayerSpec::Autoregressive(_))) {
+    if spec.layers.iter().any(|layer| layer.autoregressive().is_some()) {
         let why = "as the density of an autoregressive layer's samples is no single pass";
         let found = if field == "gradient" { "path" } else { "some" };
         let (found, expected) = (found.into(), format!("{expected}, {why}"));

@@ -1,0 +1,18 @@
+//! The values of a range, moved by a layer as if there were no others.
+
+use pushforward::bijection::Direction;
+use pushforward::layer::PartialSpec;
+
+use crate::weights::Weights;
+
+pub(crate) fn apply(
+    spec: &PartialSpec,
+    weights: &Weights,
+    direction: Direction,
+    context: &[f64],
+    values: &mut [f64],
+) -> f64 {
+    let [first, end] = spec.range;
+    let layer = spec.layer.clone().into();
+    super::apply(&layer, &weights.within("layer"), direction, context, &mut values[first..end])
+}
