@@ -517,7 +517,7 @@ mod tests {
         }
         for (map, _) in maps() {
             for size in [0.0, 30.0, -1e20, f32::MAX] {
-                let raw = |p: usize| if p % 2 == 0 { size } else { -size };
+                let raw = |p: usize| if p.is_multiple_of(2) { size } else { -size };
                 let raw: Vec<f32> = (0..Univariate::parameters(&map)).map(raw).collect();
                 for value in [0.0, -1e-30, 5.0, -300.0, 1e10, -1e30, f32::MAX] {
                     for direction in [Density, Sampling] {
