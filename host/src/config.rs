@@ -111,6 +111,7 @@ const TABLES: [(&str, Keys); 3] = [
                 "average",
                 "weight_decay",
                 "initial_scale",
+                "actnorm",
                 "anneal",
                 "patience",
                 "clip",
@@ -294,6 +295,8 @@ pub struct TrainConfig {
     /// Where hidden layers start: their weights as a multiple of those that keep the size of sums;
     /// `None`: 1, or 0.3 where there are [few rows](FEW_ROWS).
     pub initial_scale: Option<f64>,
+    /// Whether layers `affine` start so that they leave rows with mean 0 and variance 1.
+    pub actnorm: bool,
     /// Annealing: β's distance shrinks by this factor a step, and is 0 from the middle of the run
     /// on (see [`Target`](crate::train::Target)); `None`: β from the start.
     pub anneal: Option<f64>,

@@ -20,7 +20,7 @@ use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig
 use crate::data::{OwnKinds, Reader, Table, Units, Wanted};
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable};
-use crate::train::{Samples, Target, initialize_scaled};
+use crate::train::{ACTNORM_ROWS, Samples, Target, initialize_scaled, start_actnorm};
 
 /// A config made concrete: the model before training, what it learns from, what is held out.
 #[derive(Debug)]
@@ -148,6 +148,10 @@ impl Problem {
             config.train.initial_scale.unwrap_or(1.0) as f32,
         )
         .map_err(|e| wrong(&e))?;
+        if let (true, Target::Data { rows }) = (config.train.actnorm, &target) {
+            let width = model.description().dim() + context;
+            start_actnorm(&mut model, &rows.first(ACTNORM_ROWS, width)?).map_err(|e| wrong(&e))?;
+        }
         if let Some((file, names)) = names {
             model = model.with_names(Some(names)).map_err(|e| Error::input(file, e))?;
         }

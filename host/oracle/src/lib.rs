@@ -26,6 +26,8 @@ mod network;
 mod univariate;
 mod weights;
 
+use std::ops::Range;
+
 use pushforward::bijection::Direction;
 use pushforward::model::{Description, EmbeddingSpec, FlowSpec, Model, SitesSpec, Symmetry};
 
@@ -71,7 +73,7 @@ impl<'a> Oracle<'a> {
             Description::Flow(flow) => {
                 let context = self.embed(&flow.embedding, context);
                 let (z, log_det) =
-                    self.through(flow, flow.layers.len(), Direction::Density, &context, row);
+                    self.through(flow, 0..flow.layers.len(), Direction::Density, &context, row);
                 base::log_prob(&flow.base, &self.weights.within("base"), &z) + log_det
             }
             Description::Sites(sites) => {
@@ -126,7 +128,23 @@ impl<'a> Oracle<'a> {
     ) -> (Vec<f64>, f64) {
         let Description::Flow(flow) = self.description else { panic!("sites have no map") };
         let context = self.embed(&flow.embedding, context);
-        self.through(flow, n, direction, &context, values)
+        self.through(flow, 0..n, direction, &context, values)
+    }
+
+    /// The values on the other side of layer `l` alone, counted from the noise.
+    ///
+    /// # Panics
+    /// If the model is no flow.
+    pub fn beyond_layer(
+        &self,
+        l: usize,
+        direction: Direction,
+        context: &[f64],
+        values: &[f64],
+    ) -> Vec<f64> {
+        let Description::Flow(flow) = self.description else { panic!("sites have no map") };
+        let context = self.embed(&flow.embedding, context);
+        self.through(flow, l..l + 1, direction, &context, values).0
     }
 
     /// z = f(x) of all layers.
@@ -157,7 +175,7 @@ impl<'a> Oracle<'a> {
     fn through(
         &self,
         flow: &FlowSpec,
-        n: usize,
+        layers: Range<usize>,
         direction: Direction,
         context: &[f64],
         values: &[f64],
@@ -169,8 +187,8 @@ impl<'a> Oracle<'a> {
             log_det += layer::apply(&flow.layers[l], &weights, direction, context, &mut values);
         };
         match direction {
-            Direction::Sampling => (0..n).for_each(&mut step),
-            Direction::Density => (0..n).rev().for_each(&mut step),
+            Direction::Sampling => layers.for_each(&mut step),
+            Direction::Density => layers.rev().for_each(&mut step),
         }
         (values, log_det)
     }

@@ -410,6 +410,12 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         (None, None) => None,
     };
     let default_anneal = if learns_data { 0.0 } else { f64::exp(-10.0 / steps as f64).min(0.99) };
+    let actnorm = section.get("actnorm")?.unwrap_or(false);
+    if actnorm && !learns_data {
+        return Err(
+            section.fault("actnorm", "found true, expected a target that is a table's rows")
+        );
+    }
     Ok(TrainConfig {
         steps,
         batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
@@ -420,6 +426,7 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
         warm_up: section.within("warm_up", 0..=most)?.unwrap_or(0) as u64,
         average: section.number("average", 0.0..=1.0 - 1e-9)?.unwrap_or(0.0),
         initial_scale: section.number("initial_scale", 0.01..=10.0)?,
+        actnorm,
         weight_decay: section.number("weight_decay", 0.0..=1.0)?.unwrap_or(0.0),
         anneal: Some(anneal.unwrap_or(default_anneal)).filter(|&a| a > 0.0),
         patience: patience.map_or((steps / 2).max(1), |p| p as u64),

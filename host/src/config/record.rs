@@ -239,7 +239,13 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
             }
             table
         }
-        TargetConfig::Data { .. } => table! { patience = config.patience as i64 },
+        TargetConfig::Data { .. } => {
+            let mut table = table! { patience = config.patience as i64 };
+            if config.actnorm {
+                table.extend(table! { actnorm = true });
+            }
+            table
+        }
     });
     table
 }

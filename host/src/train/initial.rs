@@ -1,11 +1,16 @@
 //! Where training starts: parameters drawn from a seed.
 
-use pushforward::model::{Model, ModelError, Start};
+use pushforward::bijection::Direction;
+use pushforward::layer::PartialSpec;
+use pushforward::model::{Description, LayerSpec, Model, ModelError, PlainLayerSpec, Start};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward_oracle::Oracle;
 
 /// Key that sets the parameters' noise apart from the batches' of the same seed.
 const KEY: u32 = 0x5eed_0001;
+/// Rows that say where ActNorm starts.
+pub const ACTNORM_ROWS: usize = 512;
 /// Sets all parameters from `seed`.
 ///
 /// Where each tensor starts, its part says ([`Start`]).
@@ -45,4 +50,95 @@ pub fn initialize_scaled(model: &mut Model, seed: u64, scale: f32) -> Result<(),
         }
     }
     model.set_parameters(&parameters)
+}
+
+/// Starts the layers `affine` of a flow so that each leaves every coordinate of `rows`, `[n][dim + context]`, with
+/// mean 0 and variance 1 (ActNorm: Kingma & Dhariwal 2018, arXiv:1807.03039, section 3.1), one after another
+/// from the data on. A coordinate that hardly varies keeps its scale. Of sites there is nothing to start.
+///
+/// # Errors
+/// As [`initialize`].
+pub fn start_actnorm(model: &mut Model, rows: &[f32]) -> Result<(), ModelError> {
+    let Description::Flow(flow) = model.description().clone() else { return Ok(()) };
+    let (dim, mut starts) = (model.description().dim(), Vec::new());
+    for spec in model.description().tensors() {
+        let start = starts.last().map_or(0, |(_, _, end)| *end);
+        let end = start + spec.size();
+        starts.push((spec.name, start, end));
+    }
+    let rows = rows.chunks_exact(dim + flow.context);
+    let wide = |row: &[f32]| row.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+    let mut rows: Vec<_> = rows.map(|row| [wide(&row[..dim]), wide(&row[dim..])]).collect();
+    for (l, layer) in flow.layers.iter().enumerate().rev() {
+        let affine = match layer {
+            LayerSpec::Affine(_) => Some((0..dim, "")),
+            LayerSpec::Partial(PartialSpec { range: [first, end], layer }) => {
+                matches!(layer, PlainLayerSpec::Affine(_)).then_some((*first..*end, "layer."))
+            }
+            _ => None,
+        };
+        if let Some((range, inner)) = affine {
+            let mut parameters = model.parameters();
+            let mut set = |name: &str, d: usize, value: f64| {
+                let name = format!("layers.{l}.{inner}{name}");
+                if let Some((_, start, _)) = starts.iter().find(|(own, ..)| *own == name) {
+                    parameters[start + d] = value as f32;
+                }
+            };
+            for (d, coordinate) in range.enumerate() {
+                let values = rows.iter().map(|[x, _]| x[coordinate]).filter(|x| x.is_finite());
+                let n = values.clone().count().max(1) as f64;
+                let mean = values.clone().sum::<f64>() / n;
+                let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+                set("shift", d, mean);
+                if variance > 1e-12 {
+                    set("log_scale", d, 0.5 * variance.ln());
+                }
+            }
+            model.set_parameters(&parameters)?;
+        }
+        let oracle = Oracle::new(model);
+        for [x, context] in &mut rows {
+            *x = oracle.beyond_layer(l, Direction::Density, context, x);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use pushforward::layer::AffineSpec;
+    use pushforward::model::{Arithmetic, preset};
+    use pushforward::univariate::MixtureCdfSpec;
+    use pushforward::univariate::mixture_cdf::AnyCdf;
+
+    use super::*;
+
+    #[test]
+    fn actnorm_leaves_mean_zero_and_variance_one() {
+        let map = MixtureCdfSpec { cdf: AnyCdf::Logistic, components: 3, spread: 4.0, shrink: 0.0 };
+        let affine = || AffineSpec {}.into();
+        let part = PartialSpec { range: [1, 3], layer: AffineSpec {}.into() };
+        let coupling = preset::coupling([true, false, false], &[5], map);
+        let layers = [affine(), coupling, part.into(), affine()];
+        let mut model = Model::new(preset::flow(&[3], layers, false), Arithmetic::Fused).unwrap();
+        initialize(&mut model, 4).unwrap();
+        let word = |i: usize| block([1, 2], [i as u32, 0])[0];
+        let number = |i: usize| 40.0 * (i % 3) as f32 + 3.0 * normal(Scalar, word(i));
+        let rows: Vec<f32> = (0..3 * ACTNORM_ROWS).map(number).collect();
+        start_actnorm(&mut model, &rows).unwrap();
+        let oracle = Oracle::new(&model);
+        let wide: Vec<f64> = rows.iter().map(|x| f64::from(*x)).collect();
+        let noise: Vec<Vec<f64>> = wide.chunks(3).map(|x| oracle.to_noise(&[], x).0).collect();
+        for d in 0..3 {
+            let mean = |f: &dyn Fn(f64) -> f64| {
+                noise.iter().map(|z| f(z[d])).sum::<f64>() / noise.len() as f64
+            };
+            let moments = [mean(&|z| z), mean(&|z| z * z)];
+            assert!(moments[0].abs() < 1e-4 && (moments[1] - 1.0).abs() < 1e-4, "{d}: {moments:?}");
+        }
+        // Nothing varies: nothing is scaled.
+        start_actnorm(&mut model, &rows[..3]).unwrap();
+        assert!(model.parameters().iter().all(|x| x.is_finite()));
+    }
 }

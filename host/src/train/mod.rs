@@ -33,7 +33,7 @@ use crate::energy::Energy;
 use crate::error::Error;
 use crate::ops::{BLOCK, Readings, StepInputs, optimizer, picked};
 
-pub use initial::{initialize, initialize_scaled};
+pub use initial::{ACTNORM_ROWS, initialize, initialize_scaled, start_actnorm};
 pub use lower::step_program;
 pub use tape::{Fusing, Tape};
 
