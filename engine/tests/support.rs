@@ -371,8 +371,11 @@ fn far_rows_of_flows_score_a_number_that_is_right_or_minus_infinity() {
                             // so far out that the network's own sums are no numbers any more.
                             let has_density =
                                 name == "location_scale over_sigmoid" || name.starts_with("table");
-                            let overflows =
-                                has_density && far[i / 4] > 1e30 && *found == f32::NEG_INFINITY;
+                            // What the normal distribution is asked about is infinite from 5·10¹⁸ on, as its
+                            // square is an exponent.
+                            let squares = name == "mixture_cdf maf" && far[i / 4] > 1e18;
+                            let overflows = (has_density && far[i / 4] > 1e30 || squares)
+                                && *found == f32::NEG_INFINITY;
                             assert!(error < 2e-2 || overflows, "{text}");
                         }
                     }

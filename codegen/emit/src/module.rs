@@ -415,118 +415,122 @@ fn functions(conditional: bool, sampling: Sampling) -> TokenStream {
     let level = quote!(engine::simd::Level::best());
     let stream = quote!(&mut engine::noise::Stream::new(seed));
     let (some, none) = (quote!(::core::option::Option::Some), quote!(::core::option::Option::None));
-    let draws = matches!(sampling, Sampling::Exact).then(|| {
+    let exact = sampling == Sampling::Exact;
+    let draws = exact.then(|| {
         quote! {
-        /// Draws sample `index` of the stream `seed`.
-        pub fn sample(
-            seed: u64,
-            index: u64,
-            #one
-            row: &mut [Element; DIM],
-            scratch: &mut Scratch,
-        ) {
-            let rows = ::core::slice::from_mut(row);
-            let _fits = sample_rows(seed, index, #pass rows, &mut scratch.0);
-        }
+            /// Draws sample `index` of the stream `seed`.
+            pub fn sample(
+                seed: u64,
+                index: u64,
+                #one
+                row: &mut [Element; DIM],
+                scratch: &mut Scratch,
+            ) {
+                let rows = ::core::slice::from_mut(row);
+                let _fits = sample_rows(seed, index, #pass rows, &mut scratch.0);
+            }
 
-        /// Draws sample `index` of the stream `seed` and returns its log-probability (nats) along the
-        /// path of the draw; NaN if the draw overflowed.
-        pub fn sample_with_log_prob(
-            seed: u64,
-            index: u64,
-            #one
-            row: &mut [Element; DIM],
-            scratch: &mut Scratch,
-        ) -> f32 {
-            let mut log_prob = 0.0;
-            let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = sample_rows_with_log_prob(seed, index, #pass rows, out, &mut scratch.0);
-            log_prob
-        }
+            /// Draws sample `index` of the stream `seed` and returns its log-probability (nats) along the
+            /// path of the draw; NaN if the draw overflowed.
+            pub fn sample_with_log_prob(
+                seed: u64,
+                index: u64,
+                #one
+                row: &mut [Element; DIM],
+                scratch: &mut Scratch,
+            ) -> f32 {
+                let mut log_prob = 0.0;
+                let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
+                let _fits = sample_rows_with_log_prob(seed, index, #pass rows, out, &mut scratch.0);
+                log_prob
+            }
 
-        /// Draws sample `index` of the stream `seed` and returns the log-probability (nats) of the row
-        /// as it was rounded, the bits of [`log_prob`]: a draw and a score.
-        pub fn sample_scored(
-            seed: u64,
-            index: u64,
-            #one
-            row: &mut [Element; DIM],
-            scratch: &mut Scratch,
-        ) -> f32 {
-            let mut log_prob = 0.0;
-            let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
-            let _fits = sample_rows_scored(seed, index, #pass rows, out, &mut scratch.0);
-            log_prob
+            /// Draws sample `index` of the stream `seed` and returns the log-probability (nats) of the row
+            /// as it was rounded, the bits of [`log_prob`]: a draw and a score.
+            pub fn sample_scored(
+                seed: u64,
+                index: u64,
+                #one
+                row: &mut [Element; DIM],
+                scratch: &mut Scratch,
+            ) -> f32 {
+                let mut log_prob = 0.0;
+                let (rows, out) = (::core::slice::from_mut(row), ::core::slice::from_mut(&mut log_prob));
+                let _fits = sample_rows_scored(seed, index, #pass rows, out, &mut scratch.0);
+                log_prob
+            }
         }
+    });
+    let more_draws = exact.then(|| {
+        quote! {
+            /// Draws a row with words of `rng`, any generator of the `rand` ecosystem, and returns its
+            /// log-probability (nats). `engine::noise::SampleRng::new(seed, index)` gives sample `index`
+            /// of the stream `seed`, with the same bits at every SIMD level.
+            pub fn sample_from<R: engine::noise::Rng + ?::core::marker::Sized>(
+                rng: &mut R,
+                #one
+                row: &mut [Element; DIM],
+                scratch: &mut Scratch,
+            ) -> f32 {
+                let mut log_prob = 0.0;
+                let (rows, out) = (row.as_mut_slice(), ::core::slice::from_mut(&mut log_prob));
+                let noise = &mut engine::noise::FromRng(rng);
+                let _fits = #distribution::sample(
+                    #model, #level, noise, 0, rows, #some(out), &mut scratch.0,
+                );
+                log_prob
+            }
 
-        /// Draws a row with words of `rng`, any generator of the `rand` ecosystem, and returns its
-        /// log-probability (nats). `engine::noise::SampleRng::new(seed, index)` gives sample `index`
-        /// of the stream `seed`, with the same bits at every SIMD level.
-        pub fn sample_from<R: engine::noise::Rng + ?::core::marker::Sized>(
-            rng: &mut R,
-            #one
-            row: &mut [Element; DIM],
-            scratch: &mut Scratch,
-        ) -> f32 {
-            let mut log_prob = 0.0;
-            let (rows, out) = (row.as_mut_slice(), ::core::slice::from_mut(&mut log_prob));
-            let noise = &mut engine::noise::FromRng(rng);
-            let _fits = #distribution::sample(
-                #model, #level, noise, 0, rows, #some(out), &mut scratch.0,
-            );
-            log_prob
-        }
+            /// Draws samples `first, first + 1, …` of the stream `seed`.
+            ///
+            /// # Errors
+            /// Scratch smaller than [`SCRATCH_BYTES`]; see [`scratch_len`] for the quickest length. A
+            /// draw that overflowed; all rows are written then.
+            pub fn sample_rows(
+                seed: u64,
+                first: u64,
+                #many
+                rows: &mut [[Element; DIM]],
+                scratch: &mut [f32],
+            ) -> #result {
+                let rows = rows.as_flattened_mut();
+                #distribution::sample(#model, #level, #stream, first, rows, #none, scratch)
+            }
 
-        /// Draws samples `first, first + 1, …` of the stream `seed`.
-        ///
-        /// # Errors
-        /// Scratch smaller than [`SCRATCH_BYTES`]; see [`scratch_len`] for the quickest length. A
-        /// draw that overflowed; all rows are written then.
-        pub fn sample_rows(
-            seed: u64,
-            first: u64,
-            #many
-            rows: &mut [[Element; DIM]],
-            scratch: &mut [f32],
-        ) -> #result {
-            let rows = rows.as_flattened_mut();
-            #distribution::sample(#model, #level, #stream, first, rows, #none, scratch)
-        }
+            /// Draws samples `first, first + 1, …` of the stream `seed` and their log-probabilities
+            /// (nats) along the path of the draw.
+            ///
+            /// # Errors
+            /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row. A draw that
+            /// overflowed; all rows are written then, NaN as its log-probability.
+            pub fn sample_rows_with_log_prob(
+                seed: u64,
+                first: u64,
+                #many
+                rows: &mut [[Element; DIM]],
+                log_prob: &mut [f32],
+                scratch: &mut [f32],
+            ) -> #result {
+                let rows = rows.as_flattened_mut();
+                #distribution::sample(#model, #level, #stream, first, rows, #some(log_prob), scratch)
+            }
 
-        /// Draws samples `first, first + 1, …` of the stream `seed` and their log-probabilities
-        /// (nats) along the path of the draw.
-        ///
-        /// # Errors
-        /// Scratch smaller than [`SCRATCH_BYTES`], or not one log-probability a row. A draw that
-        /// overflowed; all rows are written then, NaN as its log-probability.
-        pub fn sample_rows_with_log_prob(
-            seed: u64,
-            first: u64,
-            #many
-            rows: &mut [[Element; DIM]],
-            log_prob: &mut [f32],
-            scratch: &mut [f32],
-        ) -> #result {
-            let rows = rows.as_flattened_mut();
-            #distribution::sample(#model, #level, #stream, first, rows, #some(log_prob), scratch)
-        }
-
-        /// As [`sample_rows_with_log_prob`], with the log-probabilities (nats) of the rows as they
-        /// were rounded, the bits of [`log_prob_rows`]: a draw and a score.
-        ///
-        /// # Errors
-        /// As [`sample_rows_with_log_prob`].
-        pub fn sample_rows_scored(
-            seed: u64,
-            first: u64,
-            #many
-            rows: &mut [[Element; DIM]],
-            log_prob: &mut [f32],
-            scratch: &mut [f32],
-        ) -> #result {
-            let rows = rows.as_flattened_mut();
-            #distribution::sample_scored(#model, #level, #stream, first, rows, log_prob, scratch)
-        }
+            /// As [`sample_rows_with_log_prob`], with the log-probabilities (nats) of the rows as they
+            /// were rounded, the bits of [`log_prob_rows`]: a draw and a score.
+            ///
+            /// # Errors
+            /// As [`sample_rows_with_log_prob`].
+            pub fn sample_rows_scored(
+                seed: u64,
+                first: u64,
+                #many
+                rows: &mut [[Element; DIM]],
+                log_prob: &mut [f32],
+                scratch: &mut [f32],
+            ) -> #result {
+                let rows = rows.as_flattened_mut();
+                #distribution::sample_scored(#model, #level, #stream, first, rows, log_prob, scratch)
+            }
         }
     });
     quote! {
@@ -539,6 +543,8 @@ fn functions(conditional: bool, sampling: Sampling) -> TokenStream {
             let _fits = log_prob_rows(#pass rows, out, &mut scratch.0);
             log_prob
         }
+
+        #more_draws
 
         /// The log-probability of each row (nats); −∞ for a row that the model cannot draw.
         ///

@@ -240,11 +240,7 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
             table
         }
         TargetConfig::Data { .. } => {
-            let mut table = table! { patience = config.patience as i64 };
-            if config.actnorm {
-                table.extend(table! { actnorm = true });
-            }
-            table
+            table! { patience = config.patience as i64, actnorm = config.actnorm }
         }
     });
     table

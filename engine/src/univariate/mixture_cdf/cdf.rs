@@ -11,6 +11,8 @@ use crate::simd::Simd;
 pub trait Cdf: Copy + Debug + Send + Sync + 'static {
     /// `ln F(u)`, `ln (1 − F(u))` and `ln F′(u)`.
     fn logs<S: Simd>(self, s: S, u: S::F) -> [S::F; 3];
+    /// Arguments beyond it are taken as this: no logarithm overflows, and none that is multiplied by exp(20).
+    fn far(self) -> f32;
     /// The `u ≥ 0` whose `ln (1 − F(u))` is this, at most ln ½.
     fn quantile<S: Simd>(self, s: S, tail: S::F) -> S::F;
 }
@@ -65,6 +67,11 @@ fn tails<S: Simd>(s: S, u: S::F, [small, large]: [S::F; 2]) -> [S::F; 2] {
 
 impl Cdf for Logistic {
     #[inline(always)]
+    fn far(self) -> f32 {
+        1e28
+    }
+
+    #[inline(always)]
     fn logs<S: Simd>(self, s: S, u: S::F) -> [S::F; 3] {
         let size = s.sub(s.splat(0.0), abs(s, u));
         let bend = softplus(s, size);
@@ -82,6 +89,11 @@ impl Cdf for Logistic {
 }
 
 impl Cdf for Normal {
+    #[inline(always)]
+    fn far(self) -> f32 {
+        1e19
+    }
+
     #[inline(always)]
     fn logs<S: Simd>(self, s: S, u: S::F) -> [S::F; 3] {
         let size = abs(s, u);
@@ -124,6 +136,14 @@ pub enum AnyCdf {
 /// way to hold parameters.
 #[cfg(feature = "model")]
 impl Cdf for AnyCdf {
+    #[inline(always)]
+    fn far(self) -> f32 {
+        match self {
+            Self::Logistic => Logistic.far(),
+            Self::Normal => Normal.far(),
+        }
+    }
+
     #[inline(always)]
     fn logs<S: Simd>(self, s: S, u: S::F) -> [S::F; 3] {
         s.vectorize(Logs { cdf: self, s, u })

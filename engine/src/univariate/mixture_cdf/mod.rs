@@ -13,7 +13,8 @@
 //! components that start alike have the same gradients and would stay alike. One component is an affine map.
 //!
 //! Tails are kept as logarithms, and of both tails the smaller is used, so a value far out is as good as one in
-//! the middle: `f(x)` misses by `10⁻⁶ (1 + |z|)` at most in the tests below.
+//! the middle: `f(x)` misses by `10⁻⁶ (1 + |z|)` at most in the tests below. Arguments end at [`Cdf::far`], and what
+//! is nearer to that than to 0 counts as infinite, either way.
 //!
 //! zuko moves all of it towards one half, `p → ½ + (1 − ε) (p − ½)` with ε = 10⁻⁶: `shrink`. Its map reaches
 //! `|z| < 4.9` only, so its density adds up to 1 − ε. Without `shrink` the map is one of the whole line.
@@ -46,8 +47,8 @@ use crate::simd::{Scalar, Simd};
 pub const MAX_COMPONENTS: usize = 64;
 /// Log-scales beyond it are taken as this.
 pub const MAX_LOG_SCALE: f32 = 20.0;
-/// Logits, shifts and arguments of components beyond it are taken as this, whose square is a number.
-pub const FAR: f32 = 1e15;
+/// Logits beyond it are taken as this.
+pub const MAX_LOGIT: f32 = 1e28;
 /// Largest `spread`.
 pub const MAX_SPREAD: f32 = 8.0;
 /// Least and largest `shrink`, but for none, which is 0.
@@ -137,7 +138,7 @@ impl<C: Cdf> MixtureCdf<C> {
         let n = self.components;
         let mut total = LogSum::new(s);
         for k in 0..n {
-            let logit = within(s, parameters.get(k), FAR);
+            let logit = within(s, parameters.get(k), MAX_LOGIT);
             parameters.set(k, logit);
             total.add(s, logit, s.splat(1.0));
         }
@@ -147,7 +148,7 @@ impl<C: Cdf> MixtureCdf<C> {
             parameters.set(k, weight);
             let scale = exp(s, within(s, parameters.get(n + k), MAX_LOG_SCALE));
             parameters.set(n + k, scale);
-            let shift = within(s, parameters.get(2 * n + k), FAR);
+            let shift = within(s, parameters.get(2 * n + k), self.cdf.far());
             parameters.set(2 * n + k, s.add(shift, s.splat(self.start(k))));
         }
     }
@@ -163,7 +164,7 @@ impl<C: Cdf> MixtureCdf<C> {
     ) -> S::F {
         let n = self.components;
         let (scale, shift) = (prepared.get(n + component), prepared.get(2 * n + component));
-        within(s, s.add(s.mul(scale, x), shift), FAR)
+        within(s, s.add(s.mul(scale, x), shift), self.cdf.far())
     }
 
     /// `ln Σ w F(u)`, `ln Σ w (1 − F(u))` and `ln Σ w exp(a) F′(u)` of prepared parameters.
@@ -215,10 +216,22 @@ impl<C: Cdf> MixtureCdf<C> {
         s.add(slope, s.splat(crate::math::log1p(Scalar, -self.shrink)))
     }
 
+    /// What a number becomes, and the slope: infinite far out, and none of what is none.
+    #[inline(always)]
+    fn numbers<S: Simd>(&self, s: S, given: S::F, value: S::F, slope: S::F) -> (S::F, S::F) {
+        let (infinite, far) = (s.splat(f32::INFINITY), s.splat(0.5 * self.cdf.far()));
+        let beyond = s.mul(infinite, given);
+        let near = s.lt(abs(s, given), infinite);
+        let is_far = s.lt(far, abs(s, value));
+        let value = s.select(is_far, with_sign(s, infinite, value), value);
+        (s.select(near, value, beyond), slope)
+    }
+
     /// `x` with this z, and `ln Σ w exp(a) F′(u)` there.
     #[inline(always)]
     fn solve<S: Simd>(&self, s: S, z: S::F, prepared: &impl Parameters<S>) -> [S::F; 2] {
         let (zero, one, n) = (s.splat(0.0), s.splat(1.0), self.components);
+        let z = within(s, z, self.cdf.far());
         let [_, tail, _] = self.cdf.logs(s, abs(s, z));
         let tail = self.unshrunk(s, tail);
         let place = with_sign(s, self.cdf.quantile(s, tail), z);
@@ -282,9 +295,7 @@ impl<C: Cdf> Univariate for MixtureCdf<C> {
         let size = self.cdf.quantile(s, tail);
         let z = s.select(right, size, s.sub(s.splat(0.0), size));
         let slope = self.slope(s, density, z);
-        // What is no number, or no place that components are asked about, stays what it is.
-        let here = s.lt(abs(s, x), s.splat(FAR));
-        (s.select(here, z, x), s.select(here, slope, s.splat(0.0)))
+        self.numbers(s, x, z, slope)
     }
 
     #[inline(always)]
@@ -297,8 +308,7 @@ impl<C: Cdf> Univariate for MixtureCdf<C> {
         self.prepare(s, parameters);
         let [x, density] = self.solve(s, z, parameters);
         let slope = self.slope(s, density, z);
-        let here = s.lt(abs(s, z), s.splat(FAR));
-        (s.select(here, x, z), s.select(here, slope, s.splat(0.0)))
+        self.numbers(s, z, x, slope)
     }
 }
 
@@ -522,9 +532,25 @@ mod tests {
                 for value in [0.0, -1e-30, 5.0, -300.0, 1e10, -1e30, f32::MAX] {
                     for direction in [Density, Sampling] {
                         let (new, slope) = map.apply(Scalar, direction, value, &mut raw.clone());
-                        assert!(new.is_finite(), "{map:?} {size} {value} {direction:?}: {new}");
+                        assert!(!new.is_nan(), "{map:?} {size} {value} {direction:?}: {new}");
                         assert!(!slope.is_nan(), "{map:?} {size} {value} {direction:?}");
                     }
+                }
+            }
+        }
+        // Far out it is the component's that is nearest, until it is infinite.
+        for (cdf, most) in [(AnyCdf::Logistic, 1e27), (AnyCdf::Normal, 1e18)] {
+            let map = MixtureCdf::new(cdf, 2, 0.0, 0.0).unwrap();
+            let raw = [0.0, 1.0, 0.5f32.ln(), 2f32.ln(), 3.0, -4.0];
+            for x in [1e7f32, -1e7, 2e8, -2e12, 1e16, -1e18, 1e27, -1e30, 1e38] {
+                let (z, slope) = map.apply(Scalar, Density, x, &mut { raw });
+                if x.abs() > 10.0 * most {
+                    assert_eq!(z, f32::INFINITY.copysign(x), "{cdf:?} {x}");
+                } else if x.abs() <= most {
+                    assert!((z / (0.5 * x) - 1.0).abs() < 2e-6, "{cdf:?} {x}: {z}");
+                    assert!(slope.abs() < 1e-6 * (1.0 + z * z), "{cdf:?} {x}: {slope}");
+                    let (back, _) = map.apply(Scalar, Sampling, z, &mut { raw });
+                    assert!((back / x - 1.0).abs() < 2e-6, "{cdf:?} {x}: {back}");
                 }
             }
         }

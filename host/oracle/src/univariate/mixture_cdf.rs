@@ -117,7 +117,9 @@ fn quantile(cdf: AnyCdf, tail: f64) -> f64 {
             let mut u = (2.0 * (-LN_2 - tail)).max(0.0).sqrt();
             for _ in 0..30 {
                 let found = log_tail(cdf, u);
-                u = (u + (found - tail) * (found - log_density(cdf, u)).exp()).max(0.0);
+                // Mills' ratio, which far out is no difference of logarithms any more.
+                let ratio = if u < 25.0 { (found - log_density(cdf, u)).exp() } else { 1.0 / u };
+                u = (u + (found - tail) * ratio).max(0.0);
             }
             u
         }

@@ -23,8 +23,8 @@ use std::borrow::Cow;
 use pushforward::math::{exp, tanh};
 use pushforward::simd::Simd;
 use pushforward::univariate::mixture_cdf::{
-    AnyCdf, Cdf, FAR, LEAST_TAIL, LN_ROOT_TAU, MAX_LOG_SCALE, MAX_STEPS, MET, MILLS, MILLS_SCALE,
-    MixtureCdf, QUANTILE_STEPS,
+    AnyCdf, Cdf, LEAST_TAIL, LN_ROOT_TAU, MAX_LOG_SCALE, MAX_LOGIT, MAX_STEPS, MET, MILLS,
+    MILLS_SCALE, MixtureCdf, QUANTILE_STEPS,
 };
 use pushforward::univariate::{MixtureCdfSpec, Univariate};
 
@@ -135,9 +135,10 @@ impl Map for MixtureCdfSpec {
 
     fn sources(self) -> Vec<Cow<'static, str>> {
         let shared = constants![
-            FAR,
+            FAR = self.cdf.far(),
             LEAST_TAIL,
             LN_ROOT_TAU,
+            MAX_LOGIT,
             MAX_LOG_SCALE,
             MAX_STEPS,
             MET,

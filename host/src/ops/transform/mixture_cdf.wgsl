@@ -49,16 +49,16 @@ fn score_of(u: f32) -> f32 {
 // Parameters become ln w, exp(a) and b with where the component starts.
 fn prepare(at: u32, step: u32) {
     let n = call.components;
-    var most = -FAR;
-    for (var k = 0u; k < n; k += 1u) { most = max(most, clamp(arena[at + k * step], -FAR, FAR)); }
+    var most = -MAX_LOGIT;
+    for (var k = 0u; k < n; k += 1u) { most = max(most, clamp(arena[at + k * step], -MAX_LOGIT, MAX_LOGIT)); }
     var sum = 0.0;
-    for (var k = 0u; k < n; k += 1u) { sum += exp(clamp(arena[at + k * step], -FAR, FAR) - most); }
+    for (var k = 0u; k < n; k += 1u) { sum += exp(clamp(arena[at + k * step], -MAX_LOGIT, MAX_LOGIT) - most); }
     let total = most + log(sum);
     for (var k = 0u; k < n; k += 1u) {
         let start = select(call.spread * (f32(2u * k) / f32(max(n, 2u) - 1u) - 1.0), 0.0, n == 1u);
         let scale = at + (n + k) * step;
         let shift = at + (2u * n + k) * step;
-        arena[at + k * step] = clamp(arena[at + k * step], -FAR, FAR) - total;
+        arena[at + k * step] = clamp(arena[at + k * step], -MAX_LOGIT, MAX_LOGIT) - total;
         arena[scale] = exp(clamp(arena[scale], -MAX_LOG_SCALE, MAX_LOG_SCALE));
         arena[shift] = clamp(arena[shift], -FAR, FAR) + start;
     }

@@ -23,8 +23,8 @@
 //! theorem, and everything else is as above with g = −h. What is kept is the softmax.
 //!
 //! Soft-clipped knots (zuko's; see the engine) have no floor, δ = exp(u), and each parameter r is
-//! u = r/(1 + |r|/b) first, with du/dr = (1 + |r|/b)⁻². Of those the parameters themselves are kept,
-//! as u cannot be had from the softmax, and exponentials, which are bounded, are computed again.
+//! u = r/(1 + |r|/b) first, with du/dr = (1 + |r|/b)⁻² = (1 − |u|/b)². Of those the exponentials are kept, which
+//! are bounded and not yet divided by their sum, as u cannot be had from the softmax.
 
 use std::borrow::Cow;
 
@@ -134,8 +134,8 @@ impl Spline {
         if self.clip.is_some() { 0.0 } else { MIN_BIN }
     }
 
-    /// What makes fractions of widths and of heights: they are kept, or they are exponentials of
-    /// soft-clipped parameters by these factors.
+    /// What makes fractions of widths and of heights: they are kept, or the exponentials of soft-clipped
+    /// parameters are, and these are the factors.
     #[inline(always)]
     fn normalise<S: Simd>(self, s: S, p: &mut Parameters<'_, S>, kept: bool) -> [S::F; 2] {
         let one = s.splat(1.0);
@@ -150,8 +150,12 @@ impl Spline {
         for (axis, factor) in factors.iter_mut().enumerate() {
             let mut sum = s.splat(0.0);
             for k in 0..self.bins {
-                let [u, _] = soft_clip(s, p.get(axis * self.bins + k), 0.5 * clip);
-                sum = s.add(sum, exp(s, u));
+                let r = axis * self.bins + k;
+                if !kept {
+                    let [u, _] = soft_clip(s, p.get(r), 0.5 * clip);
+                    p.set(r, exp(s, u));
+                }
+                sum = s.add(sum, p.get(r));
             }
             *factor = s.div(one, sum);
         }
@@ -171,7 +175,7 @@ impl Spline {
         let value = p.get(axis * self.bins + k);
         match self.clip {
             None => value,
-            Some(clip) => s.mul(exp(s, soft_clip(s, value, 0.5 * clip)[0]), factors[axis]),
+            Some(_) => s.mul(value, factors[axis]),
         }
     }
 
@@ -445,7 +449,7 @@ impl Spline {
                 let r = axis * self.bins + k;
                 let each = match self.clip {
                     None => each,
-                    Some(clip) => s.mul(each, soft_clip(s, p.get(r), 0.5 * clip)[1]),
+                    Some(clip) => s.mul(each, clipped_rate(s, p.get(r), 0.5 * clip)),
                 };
                 p.set(r, s.mul(part, each));
             }
@@ -471,6 +475,15 @@ fn soft_clip<S: Simd>(s: S, r: S::F, bound: f32) -> [S::F; 2] {
     let size = s.select(s.lt(r, zero), s.sub(zero, r), r);
     let rate = s.div(one, s.add(one, s.div(size, s.splat(bound))));
     [s.mul(r, rate), s.mul(rate, rate)]
+}
+
+/// The derivative of a soft-clipped parameter, of its exponential.
+#[inline(always)]
+fn clipped_rate<S: Simd>(s: S, e: S::F, bound: f32) -> S::F {
+    let u = ln(s, e);
+    let size = s.select(s.lt(u, s.splat(0.0)), s.sub(s.splat(0.0), u), u);
+    let share = s.sub(s.splat(1.0), s.mul(size, s.splat(1.0 / bound)));
+    s.mul(share, share)
 }
 
 #[inline(always)]

@@ -35,7 +35,7 @@ fn soft_clip(r: f32, bound: f32) -> vec2<f32> {
     return vec2<f32>(r * rate, rate * rate);
 }
 
-// Soft-clipped parameters are kept, and their exponentials times these factors are fractions.
+// Exponentials of soft-clipped parameters are kept, and times these factors they are fractions.
 fn normalise(at: u32, step: u32, kept: bool) -> vec2<f32> {
     let bins = call.bins;
     if (call.clip == 0.0) {
@@ -47,10 +47,13 @@ fn normalise(at: u32, step: u32, kept: bool) -> vec2<f32> {
     }
     var sums = vec2<f32>(0.0, 0.0);
     for (var k = 0u; k < bins; k += 1u) {
-        sums += vec2<f32>(
-            exp(soft_clip(arena[at + k * step], 0.5 * call.clip).x),
-            exp(soft_clip(arena[at + (bins + k) * step], 0.5 * call.clip).x),
-        );
+        let width = at + k * step;
+        let height = at + (bins + k) * step;
+        if (!kept) {
+            arena[width] = exp(soft_clip(arena[width], 0.5 * call.clip).x);
+            arena[height] = exp(soft_clip(arena[height], 0.5 * call.clip).x);
+        }
+        sums += vec2<f32>(arena[width], arena[height]);
     }
     return 1.0 / sums;
 }
@@ -58,7 +61,7 @@ fn normalise(at: u32, step: u32, kept: bool) -> vec2<f32> {
 // The fraction of a bin.
 fn part_of(value: f32, factor: f32) -> f32 {
     if (call.clip == 0.0) { return value; }
-    return exp(soft_clip(value, 0.5 * call.clip).x) * factor;
+    return value * factor;
 }
 
 // The derivative at a knot, and its own.
@@ -223,7 +226,10 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
             let place = at + (axis * bins + k) * step;
             let value = arena[place];
             var rate = 1.0;
-            if (call.clip != 0.0) { rate = soft_clip(value, 0.5 * call.clip).y; }
+            if (call.clip != 0.0) {
+                let share = 1.0 - abs(log(value)) / (0.5 * call.clip);
+                rate = share * share;
+            }
             arena[place] = part_of(value, factors[axis]) * scale * each[axis] * rate;
         }
     }
