@@ -147,6 +147,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" | "gradient" | "alpha" => learns == "data",
                     "samples" | "samples_weight" => true,
+                    "actnorm" => learns != "data",
                     "mask" | "fast" | "mode" => kind == "nsf",
                     key => key == absent,
                 };
