@@ -92,8 +92,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/analytic_plain.safetensors", model(analytic(), Plain)?),
         ("codegen/tests/models/scales_fused.safetensors", model(scales(), Fused)?),
         (
-            "codegen/tests/models/gaussianisation_fused.safetensors",
-            model(gaussianisation(), Fused)?,
+            "codegen/tests/models/gaussianisation_plain.safetensors",
+            model(gaussianisation(), Plain)?,
         ),
         ("codegen/tests/models/torus_fused.safetensors", model(torus(), Fused)?),
         ("codegen/tests/models/bounded_plain.safetensors", model(bounded(), Plain)?),

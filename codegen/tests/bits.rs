@@ -40,7 +40,7 @@ pushforward_codegen::model! {
     mod analytic_plain = "tests/models/analytic_plain.safetensors";
     mod scales_fused = "tests/models/scales_fused.safetensors";
     mod gaussianisation =
-        "tests/models/gaussianisation_fused.safetensors", sampling = "none", flash = "64K";
+        "tests/models/gaussianisation_plain.safetensors", sampling = "none", flash = "64K";
     mod torus_fused = "tests/models/torus_fused.safetensors";
     mod bounded_plain = "tests/models/bounded_plain.safetensors";
     mod given_fused = "tests/models/given_fused.safetensors";
@@ -224,7 +224,7 @@ compiled_equals_loaded!(analytic_plain, load("analytic_plain")?);
 fn gaussianisation() -> Result<(), Box<dyn Error>> {
     use gaussianisation as compiled;
     const N: usize = 67;
-    let model = load("gaussianisation_fused")?;
+    let model = load("gaussianisation_plain")?;
     let (rows, _) = loaded(&model.sampler()?, 11, 5, N);
     let mut scores = vec![0.0; N];
     model.sampler()?.log_prob(&rows, &mut scores);

@@ -224,6 +224,19 @@ fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A module that draws none scores what every other target does, and takes no more code than is counted.
+fn a_likelihood_alone_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
+    let built = cargo(&["--bin", "score", "--features", "likelihood"], None)?;
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let lines = run(&Folder::of_default(&firmware())?, "score", "")?;
+    assert!(lines.iter().any(|line| line.join(" ") == "score ok"), "{lines:?}");
+    let [flash, bound] = ["flash", "code_bound"].map(|name| figure(&lines, name));
+    let (flash, bound) = (flash?, bound?);
+    // Weights, tables and golden rows are a twentieth of the image.
+    assert!(flash <= bound && bound <= 2 * flash, "{flash}, counted as {bound}");
+    Ok(())
+}
+
 /// Overflow checks in a user's profile do not cost the proof: the manifest exempts the engine.
 fn overflow_checks_may_be_on() -> Result<(), Box<dyn Error>> {
     for name in ["spins_fused", "flow_plain", "nsf_fused", "maf_plain", "iaf_fused", "linear_fused"]
@@ -268,7 +281,7 @@ fn main() -> ExitCode {
     let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
     let to_build = distinct(targets().collect());
     let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
-    let rows: [Row; 5] = [
+    let rows: [Row; 6] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",
             "emulated board",
@@ -279,6 +292,12 @@ fn main() -> ExitCode {
             "boards_of_one_target_print_the_same_rows",
             "emulated board",
             boards_of_one_target_print_the_same_rows,
+            to_run.clone(),
+        ),
+        (
+            "a_likelihood_alone_has_the_bits_of_a_loaded_model",
+            "emulated board",
+            a_likelihood_alone_has_the_bits_of_a_loaded_model,
             to_run,
         ),
         ("overflow_checks_may_be_on", "board", overflow_checks_may_be_on, to_build.clone()),

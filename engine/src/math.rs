@@ -78,6 +78,20 @@ pub(crate) fn abs<S: Simd>(s: S, x: S::F) -> S::F {
     s.from_bits(s.and(s.bits(x), s.splat_u(!SIGN)))
 }
 
+/// `x`, or `least` where that is more.
+#[inline(always)]
+pub(crate) fn at_least<S: Simd>(s: S, x: S::F, least: f32) -> S::F {
+    let least = s.splat(least);
+    s.select(s.lt(least, x), x, least)
+}
+
+/// `x`, or `most` where that is less.
+#[inline(always)]
+pub(crate) fn at_most<S: Simd>(s: S, x: S::F, most: f32) -> S::F {
+    let most = s.splat(most);
+    s.select(s.lt(x, most), x, most)
+}
+
 /// `sign` of one number on a magnitude that has none.
 #[inline(always)]
 pub(crate) fn with_sign<S: Simd>(s: S, magnitude: S::F, sign: S::F) -> S::F {

@@ -84,6 +84,13 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     message
 }
 
+/// Trains a config on the CPU, into `run`, and gives what it says.
+fn figures(folder: &Path, config: &str) -> serde_json::Value {
+    std::fs::write(folder.join("x.toml"), config).unwrap();
+    let run = ["train", "x.toml", "--device", "cpu", "--out", "run", "--json"];
+    serde_json::from_str(&ok(folder, &run)).unwrap()
+}
+
 /// Expects that `train` refuses a config in which `from` became `to`, with these words.
 fn train_refuses(folder: &Path, config: &str, [from, to]: [&str; 2], words: &str) {
     let text = config.replace(from, to);

@@ -1,5 +1,5 @@
 pushforward_codegen::model! {
-    mod drawn = "tests/models/gaussianisation_fused.safetensors";
+    mod drawn = "tests/models/gaussianisation_plain.safetensors";
     mod sampling = "tests/models/tiny.safetensors", sampling = "some";
 }
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
+use alloc::string::String;
+#[cfg(feature = "model")]
 use alloc::vec::Vec;
 
 use super::is_permutation;
@@ -100,13 +102,18 @@ impl PermuteSpec {
     /// The squeeze of an image of `[channels, height, width]`, as a data's row has it: each square of `factor`
     /// × `factor` pixels becomes as many channels of one pixel (Dinh, Sohl-Dickstein & Bengio 2017,
     /// arXiv:1605.08803, section 3.6). Channel `(c·factor + i)·factor + j` of the noise's side is the pixel in
-    /// row `i` and column `j` of each square of channel `c`, as nflows has it. `None` if the factor is not
-    /// above 1 or does not divide height and width, or if there are no pixels.
-    pub fn squeeze([channels, height, width]: [usize; 3], factor: usize) -> Option<Self> {
+    /// row `i` and column `j` of each square of channel `c`, as nflows has it.
+    ///
+    /// # Errors
+    /// What the factor is expected to be, if it is not above 1 or does not divide height and width, or if there
+    /// are no pixels.
+    pub fn squeeze([channels, height, width]: [usize; 3], factor: usize) -> Result<Self, String> {
         let divides = |n: usize| n.is_multiple_of(factor);
-        let n = channels.checked_mul(height)?.checked_mul(width)?;
+        let n = channels.checked_mul(height).and_then(|n| n.checked_mul(width)).unwrap_or(0);
         if factor < 2 || n == 0 || !divides(height) || !divides(width) {
-            return None;
+            return Err(format!(
+                "2 or more, by which {height} rows and {width} columns can be divided"
+            ));
         }
         let (rows, columns) = (height / factor, width / factor);
         let place = |pixel: usize| {
@@ -114,7 +121,7 @@ impl PermuteSpec {
             let channel = (channel * factor + y % factor) * factor + x % factor;
             (channel * rows + y / factor) * columns + x / factor
         };
-        Some(Self { order: (0..n).map(place).collect() })
+        Ok(Self { order: (0..n).map(place).collect() })
     }
 }
 
@@ -176,7 +183,7 @@ mod tests {
             ([1, 0, 4], 2),
             ([usize::MAX, 4, 4], 2),
         ] {
-            assert_eq!(PermuteSpec::squeeze(shape, factor), None, "{shape:?} {factor}");
+            assert!(PermuteSpec::squeeze(shape, factor).is_err(), "{shape:?} {factor}");
         }
     }
 }

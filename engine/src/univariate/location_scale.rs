@@ -29,7 +29,7 @@ use super::soft_clip::soft_clip;
 use super::soft_clip::{self, soft_bound};
 use super::{Parameters, Univariate};
 use crate::bijection::Direction;
-use crate::math::{exp, ln, sigmoid, softplus};
+use crate::math::{at_least, at_most, exp, ln, sigmoid, softplus};
 #[cfg(feature = "model")]
 use crate::model::{Faults, Source, Sources};
 use crate::simd::Simd;
@@ -83,21 +83,13 @@ pub struct OverSigmoid;
 /// At least −80.
 #[inline(always)]
 fn above<S: Simd>(s: S, raw: S::F) -> S::F {
-    let least = s.splat(-MAX_RAW);
-    s.select(s.lt(least, raw), raw, least)
-}
-
-/// At most so much.
-#[inline(always)]
-fn below<S: Simd>(s: S, x: S::F, most: f32) -> S::F {
-    let most = s.splat(most);
-    s.select(s.lt(x, most), x, most)
+    at_least(s, raw, -MAX_RAW)
 }
 
 impl ScaleMap for Exp {
     #[inline(always)]
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
-        let log = below(s, above(s, raw), MAX_RAW);
+        let log = at_most(s, above(s, raw), MAX_RAW);
         (exp(s, log), log)
     }
 }
@@ -114,7 +106,7 @@ impl ScaleMap for Softplus {
     #[inline(always)]
     fn scale<S: Simd>(self, s: S, raw: S::F) -> (S::F, S::F) {
         let scale = s.add(softplus(s, above(s, raw)), s.splat(self.0));
-        let scale = below(s, scale, self.1);
+        let scale = at_most(s, scale, self.1);
         (scale, ln(s, scale))
     }
 }

@@ -159,12 +159,12 @@ impl<L: Lanes> Parameters<L::S> for One<'_, L> {
 
 /// The parameters of one coordinate, in tests.
 #[cfg(test)]
-impl<const N: usize> Parameters<crate::simd::Scalar> for [f32; N] {
+impl<T: AsRef<[f32]> + AsMut<[f32]>> Parameters<crate::simd::Scalar> for T {
     fn get(&self, p: usize) -> f32 {
-        self[p]
+        self.as_ref()[p]
     }
 
     fn set(&mut self, p: usize, value: f32) {
-        self[p] = value;
+        self.as_mut()[p] = value;
     }
 }

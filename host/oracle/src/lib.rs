@@ -126,25 +126,23 @@ impl<'a> Oracle<'a> {
         context: &[f64],
         values: &[f64],
     ) -> (Vec<f64>, f64) {
-        let Description::Flow(flow) = self.description else { panic!("sites have no map") };
-        let context = self.embed(&flow.embedding, context);
-        self.through(flow, 0..n, direction, &context, values)
+        self.beyond(0..n, direction, context, values)
     }
 
-    /// The values on the other side of layer `l` alone, counted from the noise.
+    /// The same of these layers alone, counted from the noise.
     ///
     /// # Panics
-    /// If the model is no flow.
-    pub fn beyond_layer(
+    /// If the model is no flow, or has no such layers.
+    pub fn beyond(
         &self,
-        l: usize,
+        layers: Range<usize>,
         direction: Direction,
         context: &[f64],
         values: &[f64],
-    ) -> Vec<f64> {
+    ) -> (Vec<f64>, f64) {
         let Description::Flow(flow) = self.description else { panic!("sites have no map") };
         let context = self.embed(&flow.embedding, context);
-        self.through(flow, l..l + 1, direction, &context, values).0
+        self.through(flow, layers, direction, &context, values)
     }
 
     /// z = f(x) of all layers.

@@ -155,11 +155,8 @@ impl Images {
         let two = Value::Integer(2);
         let given = layer.get("factor").unwrap_or(&two);
         let factor = given.as_integer().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-        let Some(PermuteSpec { order }) = PermuteSpec::squeeze(image, factor) else {
-            let expected =
-                format!("2 or more, by which {height} rows and {width} columns can be divided");
-            return Err(wrong("factor", Some(given), &expected));
-        };
+        let PermuteSpec { order } = PermuteSpec::squeeze(image, factor)
+            .map_err(|expected| wrong("factor", Some(given), &expected))?;
         let squeezed = [channels * factor * factor, height / factor, width / factor];
         self.0.push((range, squeezed));
         *layer = kinded("permute");

@@ -151,13 +151,8 @@ impl Place<'_> {
             }
             "SqueezeTransform" => {
                 let (image, factor) = (self.of.image(n)?, self.of.factor()?);
-                let squeeze = PermuteSpec::squeeze(image, factor).ok_or_else(|| {
-                    let [_, height, width] = image;
-                    let expected = format!(
-                        "2 or more, by which {height} rows and {width} columns can be divided"
-                    );
-                    self.of.wrong("factor", &factor.to_string(), &expected)
-                })?;
+                let squeeze = PermuteSpec::squeeze(image, factor)
+                    .map_err(|expected| self.of.wrong("factor", &factor.to_string(), &expected))?;
                 Ok(Layer::new(squeeze, Tensors::new()))
             }
             "PointwiseAffineTransform" | "AffineTransform" => {

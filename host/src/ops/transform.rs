@@ -146,6 +146,28 @@ pub(super) fn soft_clip_share<S: Simd>(s: S, raw: S::F, bound: f32) -> S::F {
     s.add(s.splat(1.0), s.div(size, s.splat(bound)))
 }
 
+/// Data and noise, of what came in and what went out.
+#[inline(always)]
+fn sides<T>(direction: Direction, [x, y]: [T; 2]) -> [T; 2] {
+    match direction {
+        Direction::Density => [x, y],
+        Direction::Sampling => [y, x],
+    }
+}
+
+/// What reaches the parameters through the value of f at a place that stays, and dx, from f′ and c (ln f′)′: dy
+/// for density; for sampling, the inverse, less dx = (dy + c (ln f′)′)/f′ by the implicit function theorem.
+#[inline(always)]
+fn through<S: Simd>(s: S, direction: Direction, dy: S::F, slope: S::F, log_x: S::F) -> [S::F; 2] {
+    match direction {
+        Direction::Density => [dy, s.add(s.mul(dy, slope), log_x)],
+        Direction::Sampling => {
+            let dx = s.div(s.add(dy, log_x), slope);
+            [s.sub(s.splat(0.0), dx), dx]
+        }
+    }
+}
+
 /// Samples of a workgroup, here and where a whole layer is one call.
 pub(crate) const SAMPLES: usize = 16;
 /// Coordinates of each that a workgroup moves at a time.

@@ -1,5 +1,12 @@
 // Before this text stand a univariate map's forward_of and backward_of.
 
+// What reaches the parameters through the value at a place that stays, and dx, from f' and c (ln f')'.
+fn through(dy: f32, slope: f32, log_x: f32) -> vec2<f32> {
+    if (call.density == 1u) { return vec2<f32>(dy, dy * slope + log_x); }
+    let dx = (dy + log_x) / slope;
+    return vec2<f32>(-dx, dx);
+}
+
 // Every `parts`-th coordinate of a sample from `part`; returns their sum of ln |dz/dx|.
 fn transform_sample(c: u32, part: u32, parts: u32) -> f32 {
     let n = columns();

@@ -7,6 +7,9 @@ use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward_oracle::Oracle;
 
+use super::TrainError;
+use super::lower::Tensors;
+
 /// Key that sets the parameters' noise apart from the batches' of the same seed.
 const KEY: u32 = 0x5eed_0001;
 /// Rows that say where ActNorm starts.
@@ -58,51 +61,46 @@ pub fn initialize_scaled(model: &mut Model, seed: u64, scale: f32) -> Result<(),
 ///
 /// # Errors
 /// As [`initialize`].
-pub fn start_actnorm(model: &mut Model, rows: &[f32]) -> Result<(), ModelError> {
-    let Description::Flow(flow) = model.description().clone() else { return Ok(()) };
-    let (dim, mut starts) = (model.description().dim(), Vec::new());
-    for spec in model.description().tensors() {
-        let start = starts.last().map_or(0, |(_, _, end)| *end);
-        let end = start + spec.size();
-        starts.push((spec.name, start, end));
-    }
+pub fn start_actnorm(model: &mut Model, rows: &[f32]) -> Result<(), TrainError> {
+    let Description::Flow(flow) = model.description() else { return Ok(()) };
+    let (dim, tensors) = (model.description().dim(), Tensors::of(model.description()));
+    // What other layers are does not change.
+    let (oracle, mut parameters) = (Oracle::new(model), model.parameters());
     let rows = rows.chunks_exact(dim + flow.context);
     let wide = |row: &[f32]| row.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
     let mut rows: Vec<_> = rows.map(|row| [wide(&row[..dim]), wide(&row[dim..])]).collect();
     for (l, layer) in flow.layers.iter().enumerate().rev() {
-        let affine = match layer {
-            LayerSpec::Affine(_) => Some((0..dim, "")),
-            LayerSpec::Partial(PartialSpec { range: [first, end], layer }) => {
-                matches!(layer, PlainLayerSpec::Affine(_)).then_some((*first..*end, "layer."))
+        let (first, end, inner) = match layer {
+            LayerSpec::Affine(_) => (0, dim, ""),
+            LayerSpec::Partial(PartialSpec {
+                range: [first, end],
+                layer: PlainLayerSpec::Affine(_),
+            }) => (*first, *end, "layer."),
+            _ => {
+                for [x, context] in &mut rows {
+                    (*x, _) = oracle.beyond(l..l + 1, Direction::Density, context, x);
+                }
+                continue;
             }
-            _ => None,
         };
-        if let Some((range, inner)) = affine {
-            let mut parameters = model.parameters();
-            let mut set = |name: &str, d: usize, value: f64| {
-                let name = format!("layers.{l}.{inner}{name}");
-                if let Some((_, start, _)) = starts.iter().find(|(own, ..)| *own == name) {
-                    parameters[start + d] = value as f32;
-                }
-            };
-            for (d, coordinate) in range.enumerate() {
-                let values = rows.iter().map(|[x, _]| x[coordinate]).filter(|x| x.is_finite());
-                let n = values.clone().count().max(1) as f64;
-                let mean = values.clone().sum::<f64>() / n;
-                let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-                set("shift", d, mean);
-                if variance > 1e-12 {
-                    set("log_scale", d, 0.5 * variance.ln());
-                }
+        let start = |name: &str| tensors.start(&format!("layers.{l}.{inner}{name}"));
+        let (log_scale, shift) = (start("log_scale")?, start("shift")?);
+        for (i, d) in (first..end).enumerate() {
+            let values = rows.iter().map(|[x, _]| x[d]).filter(|x| x.is_finite());
+            let n = values.clone().count().max(1) as f64;
+            let mean = values.clone().sum::<f64>() / n;
+            let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            if variance > 1e-12 {
+                parameters[log_scale + i] = (0.5 * variance.ln()) as f32;
             }
-            model.set_parameters(&parameters)?;
-        }
-        let oracle = Oracle::new(model);
-        for [x, context] in &mut rows {
-            *x = oracle.beyond_layer(l, Direction::Density, context, x);
+            parameters[shift + i] = mean as f32;
+            let [a, b] = [log_scale, shift].map(|start| f64::from(parameters[start + i]));
+            for [x, _] in &mut rows {
+                x[d] = (x[d] - b) * (-a).exp();
+            }
         }
     }
-    Ok(())
+    Ok(model.set_parameters(&parameters)?)
 }
 
 #[cfg(test)]

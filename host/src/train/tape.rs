@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::fuse;
-use crate::ops::{Forward, LossKind, Operation, Program, Reverse, Slot, Table};
+use crate::ops::{Forward, LossKind, Operation, Program, Reverse, Select, Slot, Table};
 
 /// Whether operations that have one common WGSL call become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,20 @@ impl Tape {
     /// A new table.
     pub fn table(&mut self, entries: impl IntoIterator<Item = u32>) -> Table {
         self.program.table(entries)
+    }
+
+    /// Pushes the [`Select`] that makes a new matrix of all rows of `before` and of these of `from`, and gives it.
+    pub fn select(
+        &mut self,
+        before: Option<Slot>,
+        rows: impl IntoIterator<Item = u32>,
+        from: Slot,
+    ) -> Slot {
+        let indices = self.table(rows);
+        let given = before.map_or(0, |before| self.rows(before));
+        let to = self.slot(given + indices.len);
+        self.push(Select { context: before, indices, from, to });
+        to
     }
 
     /// One row: ln q, for the operations to set and to add to.

@@ -1,6 +1,6 @@
 //! Columns that lie between bounds, or on a circle.
 
-use crate::{ok, refused, train_refuses};
+use crate::{figures, ok, refused, train_refuses};
 
 fn normal(i: usize, d: usize) -> f64 {
     let word = pushforward::noise::block([12, 9], [i as u32, d as u32])[0];
@@ -40,9 +40,7 @@ fn bounds_become_a_layer_and_scores_are_those_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
     std::fs::write(path.join("table.csv"), table(6000)).unwrap();
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     // Of lines: 3 · 1.4189 + ln 0.5. What the way from there adds, E ln dx/dz: 5 for the price, 0 for the
     // balance, and for the share the mean of ln s(1 − s).
     let jacobian = (0..6000)
@@ -152,9 +150,7 @@ fn parts_of_a_whole_become_a_layer() {
         "columns = ['depth', 'sand', 'silt']\nsimplex = { parts = ['sand', 'silt'], total = 100 }\n\
          bounds = { depth = [0, 100] }",
     );
-    std::fs::write(path.join("x.toml"), &config).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, &config);
     let nll = figures["held_out_nll"].as_f64().unwrap();
     assert!((entropy - 0.15..entropy + 0.2).contains(&nll), "{nll}, entropy {entropy}");
 

@@ -1,6 +1,6 @@
 //! Models over categories.
 
-use crate::{ok, refused};
+use crate::{figures, ok, refused};
 
 /// Three sites: a throw of 0 to 3 with weights 4, 3, 2, 1; the next value, 0 after 3; their parity.
 fn table(rows: u32) -> String {
@@ -31,9 +31,7 @@ fn categories_are_learnt_drawn_and_scored() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
     std::fs::write(path.join("table.csv"), table(4000)).unwrap();
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     // The entropy of 0.4, 0.3, 0.2 and 0.1 is 1.2799 nats.
     let nll = figures["held_out_nll"].as_f64().unwrap();
     assert!((1.2..1.36).contains(&nll), "{nll}");

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::{ok, train_refuses};
+use crate::{figures, ok, train_refuses};
 
 const CONFIG: &str = "[model]
 kind = 'table'
@@ -46,9 +46,7 @@ fn a_circle_is_a_column_without_a_seam() {
     let path = dir.path();
     write(&path.join("table.csv"), 0..20_000);
     let entropy = write(&path.join("later.csv"), 20_000..25_000);
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     assert_eq!(figures["validation_rows"], 5000);
     let nll = figures["held_out_nll"].as_f64().unwrap();
     assert!((entropy - 0.06..entropy + 0.08).contains(&nll), "{nll}, entropy {entropy}");

@@ -1,6 +1,6 @@
 //! Models that are conditioned on columns of their table.
 
-use crate::{ok, pipe, refused, run};
+use crate::{figures, ok, pipe, refused, run};
 
 /// Rows of two readings and their condition: x₀ = c + z₀, x₁ = x₀ − c/2 + (1 + c²)/4 z₁.
 fn table(rows: usize) -> String {
@@ -44,9 +44,7 @@ fn a_conditional_model_is_trained_drawn_scored_and_checked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
     std::fs::write(path.join("table.csv"), table(6000)).unwrap();
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     // The entropy is ln 2πe + E ln((1 + c²)/4) = 2.8379 − 1.3863 + 0.5339 nats.
     let nll = figures["held_out_nll"].as_f64().unwrap();
     assert!((1.9..2.15).contains(&nll), "{nll}");

@@ -3,7 +3,7 @@
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 
-use crate::{ok, train_refuses};
+use crate::{figures, ok, train_refuses};
 
 const CONFIG: &str = "[model]
 kind = 'table'
@@ -75,9 +75,7 @@ fn integers_have_the_probabilities_of_a_known_distribution() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
     write(path, 40_000, false);
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     let model = "run/model.safetensors";
 
     // Every state: the probabilities sum to one, and so does what the data lack of them.
@@ -123,9 +121,7 @@ fn integers_and_real_numbers_are_columns_of_one_model() {
     let path = dir.path();
     write(path, 30_000, true);
     let config = CONFIG.replace("errors = [0, inf] }", "errors = [0, inf], time = 'positive' }");
-    std::fs::write(path.join("x.toml"), &config).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, &config);
     let entropy = {
         let of = |ln_p: &[f64]| -> f64 { ln_p.iter().map(|l| -l.exp() * l.max(-700.0)).sum() };
         let kinds = kinds();

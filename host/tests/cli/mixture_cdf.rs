@@ -1,6 +1,6 @@
 //! Flows of distribution functions of mixtures, whose draws invert them in steps.
 
-use crate::{ok, refused};
+use crate::{figures, ok, refused};
 
 /// Two clusters in the first column, and a parabola: x₀ = ±2 + z₀/2, x₁ = x₀²/2 + z₁.
 fn table(rows: usize) -> String {
@@ -49,9 +49,7 @@ fn gaussianisation_is_trained_drawn_and_compiled_to_its_likelihood() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
     std::fs::write(path.join("table.csv"), table(6000)).unwrap();
-    std::fs::write(path.join("x.toml"), CONFIG).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = figures(path, CONFIG);
     // The entropy is ln 2 + ln(2πe)/2 + ln ½ + ln(2πe)/2 = 2.838 nats, as the clusters hardly meet.
     let nll = figures["held_out_nll"].as_f64().unwrap();
     assert!((2.7..2.95).contains(&nll), "{nll}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{ISING, command, files, ok, refused, run, train_refuses, trained};
+use crate::{ISING, command, figures, files, ok, refused, run, train_refuses, trained};
 
 #[test]
 fn a_run_writes_model_metrics_and_report() {
@@ -182,12 +182,10 @@ fn data_is_split_standardised_and_scored() {
     let rows: String = (0..2000).map(row).collect();
     std::fs::write(dir.path().join("rows.csv"), format!("x,y\n{rows}")).unwrap();
     let config = "[model]\nkind = 'realnvp'\nlayers = 4\nhidden = 16\n[target]\ndata = 'rows.csv'\n[train]\nsteps = 200\nbatch = 128\n";
-    std::fs::write(dir.path().join("x.toml"), config).unwrap();
-    let text = ok(dir.path(), &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: Value = serde_json::from_str(&text).unwrap();
+    let figures = figures(dir.path(), config);
     assert_eq!(figures["validation_rows"], 200);
     // The affine layer alone gives the entropy of a Gaussian with these deviations, 1.7 nats or so.
-    assert!(figures["validation_nll"].as_f64().unwrap() < 2.0, "{text}");
+    assert!(figures["validation_nll"].as_f64().unwrap() < 2.0, "{figures}");
 }
 
 /// Standard normal numbers, `[n][width]`.
@@ -675,10 +673,8 @@ fn samples_keep_a_mode_that_an_energy_would_let_go() {
     let config = "[model]\nkind = 'nsf'\nlayers = 4\nhidden = [24]\n[target]\nhamiltonian = \
                   'double_well'\n[train]\nsteps = 800\nbatch = 256\nsamples = 'wells.csv'\n\
                   samples_weight = 0.5\n";
-    std::fs::write(path.join("x.toml"), config).unwrap();
-    let json = ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run", "--json"]);
-    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert!(figures["samples_nll"].as_f64().unwrap() < 2.6, "{json}");
+    let figures = figures(path, config);
+    assert!(figures["samples_nll"].as_f64().unwrap() < 2.6, "{figures}");
     let model = "run/model.safetensors";
     let rows = ok(path, &["sample", model, "-n", "4000"]);
     let right = rows.lines().filter(|row| row.contains(',') && !row.starts_with('-')).count();

@@ -248,7 +248,7 @@ impl<L: Lanes> Kernel for Run<'_, L> {
                 let n = number(s, s.load(weight), others);
                 let term = s.add(ln(s, n), score.term(s, mean, log_scale));
                 // What is no number counts as the least.
-                let term = s.select(s.lt(s.splat(LEAST), term), term, s.splat(LEAST));
+                let term = math::at_least(s, term, LEAST);
                 most = s.select(s.lt(most, term), term, most);
                 s.store(term, weight);
             }

@@ -48,7 +48,7 @@ pub const QUANTILE_STEPS: usize = 4;
 /// ln √(2π).
 pub const LN_ROOT_TAU: f32 = 0.918_938_5;
 /// √(2π).
-const ROOT_TAU: f32 = 2.506_628_3;
+pub const ROOT_TAU: f32 = 2.506_628_3;
 
 /// `Φ(−t) exp(t²/2)`.
 #[inline(always)]

@@ -35,10 +35,10 @@ use alloc::format;
 
 #[cfg(feature = "model")]
 pub use cdf::AnyCdf;
-pub use cdf::{Cdf, LN_ROOT_TAU, Logistic, MILLS, MILLS_SCALE, Normal, QUANTILE_STEPS};
+pub use cdf::{Cdf, LN_ROOT_TAU, Logistic, MILLS, MILLS_SCALE, Normal, QUANTILE_STEPS, ROOT_TAU};
 
 use super::{Parameters, Univariate};
-use crate::math::{abs, exp, ln, with_sign};
+use crate::math::{abs, at_least, at_most, exp, ln, log1p, with_sign};
 #[cfg(feature = "model")]
 use crate::model::{Faults, Source, Sources};
 use crate::simd::{Scalar, Simd};
@@ -104,9 +104,7 @@ impl<S: Simd> LogSum<S> {
 /// Within ±`most`.
 #[inline(always)]
 fn within<S: Simd>(s: S, x: S::F, most: f32) -> S::F {
-    let (least, most) = (s.splat(-most), s.splat(most));
-    let x = s.select(s.lt(x, most), x, most);
-    s.select(s.lt(least, x), x, least)
+    at_least(s, at_most(s, x, most), -most)
 }
 
 impl<C: Cdf> MixtureCdf<C> {
@@ -213,7 +211,7 @@ impl<C: Cdf> MixtureCdf<C> {
         if self.shrink == 0.0 {
             return slope;
         }
-        s.add(slope, s.splat(crate::math::log1p(Scalar, -self.shrink)))
+        s.add(slope, s.splat(log1p(Scalar, -self.shrink)))
     }
 
     /// What a number becomes, and the slope: infinite far out, and none of what is none.
@@ -363,7 +361,7 @@ impl crate::model::UnivariatePart for MixtureCdfSpec {
         let path = "engine::univariate::mixture_cdf";
         let Self { cdf, components, spread, shrink } = self;
         let ty = format!("{path}::MixtureCdf<{path}::{cdf:?}>");
-        sources.code(&ty, 8);
+        sources.code(&ty, 10);
         sources.table(3);
         sources.inverted(format!(
             "mixture_cdf has no inverse in closed form: draws invert it to {TOLERANCE:e} (1 + |z|)"
@@ -379,16 +377,6 @@ mod tests {
     use crate::bijection::Direction::{Density, Sampling};
     use crate::noise::{block, normal};
     use std::vec::Vec;
-
-    impl Parameters<Scalar> for Vec<f32> {
-        fn get(&self, p: usize) -> f32 {
-            self[p]
-        }
-
-        fn set(&mut self, p: usize, value: f32) {
-            self[p] = value;
-        }
-    }
 
     fn noise(i: u32, k: u32) -> f32 {
         normal(Scalar, block([i, k], [7, 8])[0])

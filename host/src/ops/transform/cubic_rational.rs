@@ -27,7 +27,9 @@ use pushforward::univariate::cubic_rational::{MIN_SHARE, SHARE_SHIFT};
 use pushforward::univariate::rational_quadratic::{DERIVATIVE_SHIFT, MIN_DERIVATIVE};
 use pushforward::univariate::{CubicRational, CubicRationalSpec, Univariate};
 
-use super::{Arguments, Direction, LOGISTIC, Map, Parameters, arguments, constants};
+use super::{
+    Arguments, Direction, LOGISTIC, Map, Parameters, arguments, constants, sides, through,
+};
 
 impl Map for CubicRationalSpec {
     #[inline(always)]
@@ -46,7 +48,7 @@ impl Map for CubicRationalSpec {
         self,
         s: S,
         direction: Direction,
-        [x, y]: [S::F; 2],
+        ends: [S::F; 2],
         c: S::F,
         dy: S::F,
         p: &mut Parameters<'_, S>,
@@ -59,10 +61,7 @@ impl Map for CubicRationalSpec {
         let raw = s.add(p.get(1), s.splat(DERIVATIVE_SHIFT));
         let beta = s.add(s.splat(MIN_DERIVATIVE), softplus(s, raw));
         let a = s.mul(s.splat(9.0), share);
-        let data = match direction {
-            Direction::Density => x,
-            Direction::Sampling => y,
-        };
+        let [data, _] = sides(direction, ends);
         let x = s.sub(data, p.get(2));
         let square = s.mul(x, x);
         let w = s.mul(beta, square);
@@ -76,13 +75,7 @@ impl Map for CubicRationalSpec {
             s.sub(s.mul(steep, per), s.add(q, q))
         };
         let log_x = s.mul(s.mul(s.add(beta, beta), x), log_w);
-        let (g, dx) = match direction {
-            Direction::Density => (dy, s.add(s.mul(dy, slope), s.mul(c, log_x))),
-            Direction::Sampling => {
-                let h = s.div(s.add(dy, s.mul(c, log_x)), slope);
-                (s.sub(zero, h), h)
-            }
-        };
+        let [g, dx] = through(s, direction, dy, slope, s.mul(c, log_x));
         let xq = s.mul(x, q);
         let both = |value: S::F, log: S::F| s.add(s.mul(g, value), s.mul(c, log));
         let da = both(xq, s.mul(s.sub(one, w), per));

@@ -58,17 +58,13 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let per = q * q / slope;
     let log_w = (2.0 * w + 3.0 - a) * per - 2.0 * q;
     let log_x = 2.0 * shape.z * data * log_w;
-    var g = dy;
-    var dx = dy * slope + c * log_x;
-    if (call.density == 0u) {
-        dx = (dy + c * log_x) / slope;
-        g = -dx;
-    }
+    let reached = through(dy, slope, c * log_x);
+    let g = reached.x;
     let da = g * data * q + c * (1.0 - w) * per;
     let d_beta = g * data * data * data * (1.0 - a) * q * q + c * data * data * log_w;
     let raw = arena[at] + SHARE_SHIFT;
     arena[at] = da * 9.0 * (1.0 - 2.0 * MIN_SHARE) * logistic(raw) * logistic(-raw);
     arena[at + step] = d_beta * logistic(arena[at + step] + DERIVATIVE_SHIFT);
     arena[at + 2u * step] = g * (1.0 - slope) - c * log_x;
-    return dx;
+    return reached.y;
 }

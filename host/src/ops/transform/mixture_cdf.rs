@@ -24,15 +24,23 @@ use pushforward::math::{exp, tanh};
 use pushforward::simd::Simd;
 use pushforward::univariate::mixture_cdf::{
     AnyCdf, Cdf, LEAST_TAIL, LN_ROOT_TAU, MAX_LOG_SCALE, MAX_LOGIT, MAX_STEPS, MET, MILLS,
-    MILLS_SCALE, MixtureCdf, QUANTILE_STEPS,
+    MILLS_SCALE, MixtureCdf, QUANTILE_STEPS, ROOT_TAU,
 };
 use pushforward::univariate::{MixtureCdfSpec, Univariate};
 
-use super::{Arguments, Direction, LOG_1P, Map, Parameters, SQUASH, arguments, constants};
+use super::{
+    Arguments, Direction, LOG_1P, Map, Parameters, SQUASH, arguments, constants, sides, through,
+};
 
 fn kernel(spec: MixtureCdfSpec) -> MixtureCdf<AnyCdf> {
     let MixtureCdfSpec { cdf, components, spread, shrink } = spec;
     MixtureCdf::new(cdf, components, spread, shrink).expect("validated when the model was built")
+}
+
+/// Between these a scale is not cut at its bound.
+fn uncut() -> [f32; 2] {
+    let bound = MAX_LOG_SCALE.exp();
+    [1.001 / bound, 0.999 * bound]
 }
 
 /// ψ.
@@ -62,16 +70,13 @@ impl Map for MixtureCdfSpec {
         self,
         s: S,
         direction: Direction,
-        [x, y]: [S::F; 2],
+        ends: [S::F; 2],
         c: S::F,
         dy: S::F,
         p: &mut Parameters<'_, S>,
     ) -> S::F {
         let (zero, n, map) = (s.splat(0.0), self.components, kernel(self));
-        let (x, z) = match direction {
-            Direction::Density => (x, y),
-            Direction::Sampling => (y, x),
-        };
+        let [x, z] = sides(direction, ends);
         let left = s.splat(1.0 - self.shrink);
         let [lower, upper, density] = map.logs(s, x, p);
         let right = s.lt(upper, lower);
@@ -88,13 +93,7 @@ impl Map for MixtureCdfSpec {
             along = s.add(along, s.mul(s.mul(share, scale), score(s, self.cdf, u)));
         }
         let log_x = s.sub(along, s.mul(bend, slope));
-        let (g, dx) = match direction {
-            Direction::Density => (dy, s.add(s.mul(dy, slope), s.mul(c, log_x))),
-            Direction::Sampling => {
-                let dz = s.div(s.add(dy, s.mul(c, log_x)), slope);
-                (s.sub(zero, dz), dz)
-            }
-        };
+        let [g, dx] = through(s, direction, dy, slope, s.mul(c, log_x));
         let h = s.sub(g, s.mul(c, bend));
         // What a share of z's tail adds to z.
         let beyond = |log| {
@@ -102,9 +101,8 @@ impl Map for MixtureCdfSpec {
             s.select(right, s.sub(zero, beyond), beyond)
         };
         let total = s.add(s.mul(h, beyond(s.select(right, upper, lower))), c);
-        // A scale at its bound is cut there.
-        let cut = MAX_LOG_SCALE.exp();
-        let (most, least) = (s.splat(0.999 * cut), s.splat(1.001 / cut));
+        let [least, most] = uncut();
+        let (least, most) = (s.splat(least), s.splat(most));
         for k in 0..n {
             let u = map.argument(s, x, k, p);
             let [below, above, log] = self.cdf.logs(s, u);
@@ -134,16 +132,22 @@ impl Map for MixtureCdfSpec {
     }
 
     fn sources(self) -> Vec<Cow<'static, str>> {
+        let [least, most] = uncut();
         let shared = constants![
             FAR = self.cdf.far(),
+            LEAST_SCALE = least,
             LEAST_TAIL,
+            LN_2 = std::f32::consts::LN_2,
             LN_ROOT_TAU,
             MAX_LOGIT,
             MAX_LOG_SCALE,
             MAX_STEPS,
             MET,
             MILLS_SCALE,
+            MILLS_TERMS = MILLS.len(),
+            MOST_SCALE = most,
             QUANTILE_STEPS,
+            ROOT_TAU,
         ];
         let mills = MILLS.map(|c| format!("{c:?}f")).join(", ");
         let mills = format!("const MILLS = array<f32, {}>({mills});\n", MILLS.len());

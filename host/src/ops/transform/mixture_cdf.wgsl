@@ -3,7 +3,7 @@ fn mills(t: f32) -> f32 {
     var powers = MILLS;
     let v = 1.0 / (1.0 + t * MILLS_SCALE);
     var ratio = 0.0;
-    for (var i = 11u; i > 0u; i -= 1u) { ratio = ratio * v + powers[i - 1u]; }
+    for (var i = MILLS_TERMS; i > 0u; i -= 1u) { ratio = ratio * v + powers[i - 1u]; }
     return v * ratio;
 }
 
@@ -31,11 +31,11 @@ fn cdf_logs(u: f32) -> vec3<f32> {
 // The u >= 0 whose ln(1 - F(u)) is this.
 fn quantile_of(tail: f32) -> f32 {
     if (call.normal == 0u) { return max(log_1p(-exp(tail)) - tail, 0.0); }
-    var u = sqrt(2.0 * max(-0.6931472 - tail, 0.0));
+    var u = sqrt(2.0 * max(-LN_2 - tail, 0.0));
     for (var i = 0u; i < QUANTILE_STEPS; i += 1u) {
         let ratio = mills(u);
         let found = -0.5 * u * u + log(ratio);
-        u = max(u + (found - tail) * ratio * 2.5066283, 0.0);
+        u = max(u + (found - tail) * ratio * ROOT_TAU, 0.0);
     }
     return u;
 }
@@ -152,12 +152,8 @@ fn beyond_of(log_share: f32, own: f32, right: bool) -> f32 {
 
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let n = call.components;
-    var data = x;
-    var noise = y;
-    if (call.density == 0u) {
-        data = y;
-        noise = x;
-    }
+    let data = select(x, y, call.density == 0u);
+    let noise = select(y, x, call.density == 0u);
     let logs = mixture_logs(data, at, step);
     let right = logs.y < logs.x;
     let own = cdf_logs(noise).z;
@@ -171,15 +167,10 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
         along += share * scale * score_of(u);
     }
     let log_x = along - bend * slope;
-    var g = dy;
-    var dx = dy * slope + c * log_x;
-    if (call.density == 0u) {
-        dx = (dy + c * log_x) / slope;
-        g = -dx;
-    }
+    let reached = through(dy, slope, c * log_x);
+    let g = reached.x;
     let h = g - c * bend;
     let total = h * beyond_of(select(logs.x, logs.y, right), own, right) + c;
-    let cut = exp(MAX_LOG_SCALE);
     for (var k = 0u; k < n; k += 1u) {
         let u = argument_of(data, k, at, step);
         let parts = cdf_logs(u);
@@ -188,12 +179,12 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
         let part = exp(weight + parts.z - logs.z);
         let share = c * scale * part;
         let du = h * slope * part + share * score_of(u);
-        let inside = scale < 0.999 * cut && scale > 1.001 / cut;
+        let inside = LEAST_SCALE < scale && scale < MOST_SCALE;
         let tail = weight + select(parts.x, parts.y, right);
         let dw = h * beyond_of(tail, own, right) + share;
         arena[at + k * step] = dw - exp(weight) * total;
         arena[at + (n + k) * step] = select(0.0, du * scale * data + share, inside);
         arena[at + (2u * n + k) * step] = du;
     }
-    return dx;
+    return reached.y;
 }

@@ -35,7 +35,7 @@ use pushforward::univariate::rational_quadratic::{
     DERIVATIVE_SHIFT, MIN_BIN, MIN_DERIVATIVE, Tails,
 };
 
-use super::{Arguments, Direction, Map, Parameters, arguments, constants};
+use super::{Arguments, Direction, Map, Parameters, arguments, constants, sides, through};
 
 impl Map for RationalQuadraticSpec {
     #[inline(always)]
@@ -363,16 +363,13 @@ impl Spline {
         self,
         s: S,
         direction: Direction,
-        [x, y]: [S::F; 2],
+        ends: [S::F; 2],
         c: S::F,
         dy: S::F,
         p: &mut Parameters<'_, S>,
     ) -> S::F {
         let (zero, one, two) = (s.splat(0.0), s.splat(1.0), s.splat(2.0));
-        let value = match direction {
-            Direction::Density => x,
-            Direction::Sampling => y,
-        };
+        let [value, _] = sides(direction, ends);
         let value = self.turned(s, value);
         let factors = self.normalise(s, p, true);
         let bin = self.find(s, p, factors, value, 0);
@@ -413,14 +410,7 @@ impl Spline {
 
         let derivative = s.mul(slope, s.mul(s.mul(slope, m), per_den_2));
         let log_x = s.mul(log_t, per_width);
-        let through = s.add(given, s.mul(c, log_x));
-        let (g, dx) = match direction {
-            Direction::Density => (given, s.add(s.mul(given, derivative), s.mul(c, log_x))),
-            Direction::Sampling => {
-                let h = s.div(through, derivative);
-                (s.sub(zero, h), h)
-            }
-        };
+        let [g, dx] = through(s, direction, given, derivative, s.mul(c, log_x));
         let gh = s.mul(g, size[1]);
         let t_gradient = total(s, [gh, c], eta_t, log_t);
         let s_gradient = s.mul(total(s, [gh, c], eta_s, log_s), per_width);

@@ -171,8 +171,7 @@ fn forward_of(given: f32, at: u32, step: u32) -> vec2<f32> {
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let bins = call.bins;
     let bound = call.bound;
-    let density = call.density == 1u;
-    let value = turned(select(y, x, density));
+    let value = turned(select(y, x, call.density == 1u));
     if (!is_inside(value)) {
         let count = select(3u * bins + 1u, 3u * bins - 1u, fixed_ends());
         for (var k = 0u; k < count; k += 1u) { arena[at + k * step] = 0.0; }
@@ -202,12 +201,8 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
 
     let derivative = s * eta_t;
     let log_x = log_t / size.x;
-    var g = dy;
-    var dx = dy * derivative + c * log_x;
-    if (!density) {
-        dx = (dy + c * log_x) / derivative;
-        g = -dx;
-    }
+    let reached = through(dy, derivative, c * log_x);
+    let g = reached.x;
     let gh = g * size.y;
     let per_t = (gh * eta_t + c * log_t) / size.x;
     let per_s = (gh * eta_s + c * log_s) / size.x;
@@ -242,5 +237,5 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
         if (call.circular == 1u && k == bins) { value_of += arena[place]; }
         arena[place] = value_of;
     }
-    return dx;
+    return reached.y;
 }

@@ -21,7 +21,7 @@ use pushforward::math::{exp, log1p, tanh};
 use pushforward::simd::Simd;
 use pushforward::univariate::{Sinh, SinhSpec, Univariate};
 
-use super::{Arguments, Direction, LOG_1P, Map, Parameters, SQUASH, arguments};
+use super::{Arguments, Direction, LOG_1P, Map, Parameters, SQUASH, arguments, sides, through};
 
 /// ln cosh, but for ln 2.
 #[inline(always)]
@@ -49,16 +49,13 @@ impl Map for SinhSpec {
         self,
         s: S,
         direction: Direction,
-        [x, y]: [S::F; 2],
+        ends: [S::F; 2],
         c: S::F,
         dy: S::F,
         p: &mut Parameters<'_, S>,
     ) -> S::F {
         let (zero, one) = (s.splat(0.0), s.splat(1.0));
-        let (x, z) = match direction {
-            Direction::Density => (x, y),
-            Direction::Sampling => (y, x),
-        };
+        let [x, z] = sides(direction, ends);
         let mut squashed = [zero; 3];
         for (r, u) in squashed.iter_mut().enumerate() {
             *u = tanh(s, s.mul(p.get(r), s.splat(1.0 / self.bound)));
@@ -71,14 +68,7 @@ impl Map for SinhSpec {
         let (over, under) = (log_cosh(s, x), log_cosh(s, z));
         let slope = exp(s, s.add(s.add(mu, nu), s.sub(over, under)));
         let log_x = s.sub(t, s.mul(u, slope));
-        let through = s.add(dy, s.mul(c, log_x));
-        let (g, dx) = match direction {
-            Direction::Density => (dy, s.add(s.mul(dy, slope), s.mul(c, log_x))),
-            Direction::Sampling => {
-                let h = s.div(through, slope);
-                (s.sub(zero, h), h)
-            }
-        };
+        let [g, dx] = through(s, direction, dy, slope, s.mul(c, log_x));
         // ln cosh is a half of what log_cosh is the logarithm of.
         let beta = s.mul(s.splat(2.0), exp(s, s.sub(mu, under)));
         let along = s.mul(slope, t);

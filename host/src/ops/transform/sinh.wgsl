@@ -33,12 +33,8 @@ fn forward_of(x: f32, at: u32, step: u32) -> vec2<f32> {
 }
 
 fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
-    var data = x;
-    var noise = y;
-    if (call.density == 0u) {
-        data = y;
-        noise = x;
-    }
+    let data = select(x, y, call.density == 0u);
+    let noise = select(y, x, call.density == 0u);
     let mu = parameter_at(at);
     let nu = parameter_at(at + step);
     let t = sign(data) * squash(abs(data));
@@ -46,12 +42,8 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     let under = log_cosh(noise);
     let slope = exp((mu + nu) + (log_cosh(data) - under));
     let log_x = t - u * slope;
-    var g = dy;
-    var dx = dy * slope + c * log_x;
-    if (call.density == 0u) {
-        dx = (dy + c * log_x) / slope;
-        g = -dx;
-    }
+    let reached = through(dy, slope, c * log_x);
+    let g = reached.x;
     let beta = 2.0 * exp(mu - under);
     let values = vec3<f32>(u, slope * t, beta);
     let logs = vec3<f32>(1.0 - u * u, 1.0 - u * slope * t, -u * beta);
@@ -62,5 +54,5 @@ fn backward_of(x: f32, y: f32, c: f32, dy: f32, at: u32, step: u32) -> f32 {
     arena[at] = all.x * (1.0 - s0 * s0);
     arena[at + step] = all.y * (1.0 - s1 * s1);
     arena[at + 2u * step] = all.z * (1.0 - s2 * s2);
-    return dx;
+    return reached.y;
 }

@@ -51,13 +51,12 @@ fn product(
 ) -> Result<(), TrainError> {
     let Base { dim, z, draw, .. } = base;
     let sizes = spec.sizes(dim);
-    let [own, others] = sizes.map(|rows| tape.slot(rows));
-    if !draw {
-        for (part, rows) in [(own, 0..sizes[0]), (others, sizes[0]..dim)] {
-            let indices = tape.table(rows.map(|d| d as u32));
-            tape.push(Select { context: None, indices, from: z, to: part });
+    let [own, others] = match draw {
+        true => sizes.map(|rows| tape.slot(rows)),
+        false => {
+            [0..sizes[0], sizes[0]..dim].map(|rows| tape.select(None, rows.map(|d| d as u32), z))
         }
-    }
+    };
     let first = Base { dim: sizes[0], z: own, ..base };
     push(tape, tensors, &spec.first.clone().into(), &format!("{path}first."), first)?;
     // The rest takes its words from where those of the first end.

@@ -4,7 +4,7 @@
 use pushforward::model::UnivariateSpec;
 
 use super::{Lowering, TrainError};
-use crate::ops::{Select, Slot, Transform};
+use crate::ops::{Slot, Transform};
 
 /// A layer by what it reads and moves.
 pub(super) struct Conditioned<'a> {
@@ -32,13 +32,9 @@ impl Conditioned<'_> {
         network: impl FnOnce(&mut Lowering<'_>, Slot) -> Result<Slot, TrainError>,
     ) -> Result<Slot, TrainError> {
         let y = l.tape.slot(self.moved.len() + self.kept.len());
-        let [indices, moved, kept] =
-            [self.read, self.moved, self.kept].map(|indices| l.tape.table(indices));
-        let context = l.context.filter(|_| self.reads_context);
-        let given = context.map_or(0, |context| l.tape.rows(context));
-        let to = l.tape.slot(given + indices.len);
-        l.tape.push(Select { context, indices, from: x, to });
-        let raw = network(l, to)?;
+        let [moved, kept] = [self.moved, self.kept].map(|indices| l.tape.table(indices));
+        let read = l.tape.select(l.context.filter(|_| self.reads_context), self.read, x);
+        let raw = network(l, read)?;
         let (univariate, strides, skip) = (*self.univariate, self.strides, self.skip);
         let (direction, log_q) = (l.direction, l.tape.log_q());
         l.tape.push(Transform {

@@ -27,7 +27,7 @@ use super::tape::{Fusing, Tape};
 use super::{Gradient, Objective, Target, TrainError};
 use crate::ops::{Direction, Program, Slot};
 
-use tensors::Tensors;
+pub(super) use tensors::Tensors;
 
 /// Where the layers of a flow are lowered to.
 struct Lowering<'a> {

@@ -3,7 +3,7 @@
 use pushforward::layer::PermuteSpec;
 
 use super::{Lowering, TrainError};
-use crate::ops::{Direction, Select, Slot};
+use crate::ops::{Direction, Slot};
 
 pub(super) fn lower(l: &mut Lowering<'_>, spec: &PermuteSpec, x: Slot) -> Result<Slot, TrainError> {
     let mut picked = vec![0; l.dim];
@@ -13,7 +13,5 @@ pub(super) fn lower(l: &mut Lowering<'_>, spec: &PermuteSpec, x: Slot) -> Result
             Direction::Density => picked[*d] = i as u32,
         }
     }
-    let (indices, to) = (l.tape.table(picked), l.tape.slot(l.dim));
-    l.tape.push(Select { context: None, indices, from: x, to });
-    Ok(to)
+    Ok(l.tape.select(None, picked, x))
 }

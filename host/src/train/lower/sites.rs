@@ -10,7 +10,7 @@ use super::super::tape::Tape;
 use super::network::{self, Masked};
 use super::{Target, Tensors, TrainError, target};
 use crate::ops::{
-    Bounds, Categories, Centre, Direction, Logistics, LossKind, MadeSample, OneHot, Select, Spins,
+    Bounds, Categories, Centre, Direction, Logistics, LossKind, MadeSample, OneHot, Spins,
 };
 
 /// Spins from noise (which computes the first copy's activations on its way), or values from data,
@@ -74,11 +74,8 @@ pub(super) fn lower(
         }
         seen = context;
         if let Some(context) = context.filter(|_| network.conditioning.reads()) {
-            let values = tape.rows(read);
-            let indices = tape.table(0..values as u32);
-            let to = tape.slot(tape.rows(context) + values);
-            tape.push(Select { context: Some(context), indices, from: read, to });
-            read = to;
+            let values = tape.rows(read) as u32;
+            read = tape.select(Some(context), 0..values, read);
         }
     }
     let leaky = network.activation == AnyActivation::Leaky;

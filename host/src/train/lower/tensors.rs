@@ -17,14 +17,14 @@ struct Tensor {
 }
 
 /// All tensors, by name.
-pub(super) struct Tensors {
+pub(in super::super) struct Tensors {
     all: HashMap<String, Tensor>,
     parameters: usize,
 }
 
 impl Tensors {
     /// The tensors of a model, in the order of its parameters.
-    pub(super) fn of(description: &Description) -> Self {
+    pub(in super::super) fn of(description: &Description) -> Self {
         let mut parameters = 0;
         let all = description.tensors().into_iter().map(|spec| {
             let start = parameters;
@@ -53,7 +53,7 @@ impl Tensors {
     }
 
     /// First parameter of a tensor.
-    pub(super) fn start(&self, name: &str) -> Result<usize, TrainError> {
+    pub(in super::super) fn start(&self, name: &str) -> Result<usize, TrainError> {
         self.get(name).map(|tensor| tensor.start)
     }
 

@@ -1,0 +1,34 @@
+//! Scores rows with a module that draws none, all that a flow compiles to whose draws invert a part in steps:
+//! the golden rows, whose log-probabilities are those of every other target, to the bit.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use pushforward_firmware::measure::Instructions;
+use pushforward_firmware::{BOARD, board, report};
+
+pushforward_codegen::model! {
+    mod likelihood =
+        "../codegen/tests/models/gaussianisation_plain.safetensors", sampling = "none", flash = "64K";
+}
+
+#[entry]
+fn main() -> ! {
+    let mut scratch = likelihood::Scratch::new();
+    let clock = Instructions::start();
+    let (mut n, mut total, mut ok) = (0, 0, true);
+    report::line("board").word(BOARD).end();
+    let rows = likelihood::GOLDEN_ROWS.as_chunks::<{ likelihood::DIM }>().0;
+    for (row, golden) in rows.iter().zip(likelihood::GOLDEN_LOG_PROB) {
+        let (log_prob, instructions) = clock.count(|| likelihood::log_prob(row, &mut scratch));
+        n = u64::wrapping_add(n, 1);
+        total = u64::wrapping_add(total, instructions);
+        ok &= log_prob.to_bits() == golden.to_bits();
+    }
+    report::mean("instructions", total, n);
+    report::line("code_bound").decimal(likelihood::CODE_BYTES as u64).end();
+    report::line("score").word(if ok { "ok" } else { "failed" }).end();
+    report::figures();
+    board::exit(ok)
+}
