@@ -18,10 +18,10 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
-    UnivariateSpec, preset,
+    Arithmetic, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
+    TensorSpec, UnivariateSpec, preset,
 };
-use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -53,7 +53,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Every file.
 pub(crate) fn files() -> Result<Vec<File>> {
-    use Arithmetic::{Fused, Plain};
+    use Arithmetic::{Fused, Integer, Plain};
     let tiny = model(made([2, 2], vec![8], true, Symmetry::Z2), Fused)?;
     let nan = {
         let last = tiny.len() - 4;
@@ -103,6 +103,14 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/clock_plain.safetensors", model(clock(), Plain)?),
         ("codegen/tests/models/mixed_fused.safetensors", model(mixed(), Fused)?),
         ("codegen/tests/models/multiscale_fused.safetensors", model(multiscale(), Fused)?),
+        (
+            "codegen/tests/models/spins_8.safetensors",
+            model(of_integers(Bits::I8, Some(Bits::I16), Symmetry::Z2), Integer)?,
+        ),
+        (
+            "codegen/tests/models/spins_16.safetensors",
+            model(of_integers(Bits::I16, None, Symmetry::None), Integer)?,
+        ),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -472,9 +480,45 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
     let weights: Vec<f32> = (0..model.parameters().len() as u32)
         .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))
         .collect();
+    let weights = match arithmetic {
+        Arithmetic::Integer => integers(model.description(), &weights),
+        Arithmetic::Fused | Arithmetic::Plain => weights,
+    };
     model.set_parameters(&weights)?;
     model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
     Ok(model.to_bytes()?)
+}
+
+/// Integers in proportion to such weights, with scales that make logits of some nats of them.
+fn integers(description: &Description, weights: &[f32]) -> Vec<f32> {
+    let mut rest = weights;
+    let tensor = |spec: TensorSpec| {
+        let (now, later) = rest.split_at(spec.size());
+        rest = later;
+        let most = match spec.dtype {
+            Dtype::I8 => 127.0,
+            Dtype::I16 => 32767.0,
+            _ => 5000.0,
+        };
+        // Exponents are 9, multipliers up to half of the largest.
+        let number = move |(i, x): (usize, &f32)| match (spec.name.ends_with("scales"), i % 2) {
+            (true, 0) => 9.0,
+            (true, _) => (x.clamp(-1.0, 1.0) * 16384.0).round(),
+            (false, _) => (x.clamp(-1.0, 1.0) * most).round(),
+        };
+        now.iter().enumerate().map(number).collect::<Vec<_>>()
+    };
+    description.tensors().into_iter().flat_map(tensor).collect()
+}
+
+/// Spins of a network of integers.
+fn of_integers(weights: Bits, direct: Option<Bits>, symmetry: Symmetry) -> Description {
+    let hidden = vec![80, 37];
+    let mut description = made([4, 5], hidden.clone(), direct.is_some(), symmetry);
+    if let Description::Sites(sites) = &mut description {
+        sites.network = IntegerSpec { hidden, weights, direct }.into();
+    }
+    description
 }
 
 /// The model file with `n` golden rows of the stream `seed`.

@@ -29,6 +29,8 @@ pushforward_codegen::model! {
     mod mixed_fused = "tests/models/mixed_fused.safetensors";
     mod multiscale_fused = "tests/models/multiscale_fused.safetensors";
     mod multiscale_half = "tests/models/multiscale_fused.safetensors", weights = "f16";
+    mod spins_8 = "tests/models/spins_8.safetensors";
+    mod spins_16 = "tests/models/spins_16.safetensors";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
@@ -192,6 +194,8 @@ macro_rules! compiled_equals_loaded {
 
 compiled_equals_loaded!(spins_fused, load("spins_fused")?);
 compiled_equals_loaded!(spins_plain, load("spins_plain")?);
+compiled_equals_loaded!(spins_8, load("spins_8")?);
+compiled_equals_loaded!(spins_16, load("spins_16")?);
 compiled_equals_loaded!(spins_half, load("spins_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(flow_fused, load("flow_fused")?);
 compiled_equals_loaded!(flow_half, load("flow_fused")?.rounded_to_f16()?);

@@ -147,6 +147,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "clock_plain",
         "mixed_fused",
         "multiscale_fused",
+        "spins_8",
+        "spins_16",
         "given_fused",
         "linear_fused",
         "boxed_fused",

@@ -183,7 +183,7 @@ impl<N: CausalNetwork, C: Conditional, A: Arith> Distribution for Sites<N, C, A>
         let [x, inputs, scratch] = self.split(x, scratch);
         let mut visitor = Draw { conditional, x, draws, log_prob };
         lanes.call(Walk { network, lanes, visitor: &mut visitor, context, inputs, scratch });
-        visitor.log_prob.map_or(lanes.splat(0.0), |sum| sum.value(lanes))
+        visitor.log_prob.map_or(lanes.splat(0.0), |sum| conditional.total(lanes, &sum))
     }
 
     #[inline(always)]
@@ -198,6 +198,6 @@ impl<N: CausalNetwork, C: Conditional, A: Arith> Distribution for Sites<N, C, A>
         let [x, inputs, scratch] = self.split(x, scratch);
         let mut visitor = Score { conditional, x, log_prob: Sum::zero(lanes) };
         lanes.call(Walk { network, lanes, visitor: &mut visitor, context, inputs, scratch });
-        visitor.log_prob.value(lanes)
+        conditional.total(lanes, &visitor.log_prob)
     }
 }

@@ -3,11 +3,14 @@
 
 mod common;
 
-use common::{AFFINE, ARITHMETICS, SPLINE, made, maf, nsf, randomised, realnvp};
+use common::{AFFINE, ARITHMETICS, SPLINE, integer, made, maf, nsf, randomised, realnvp};
 use pushforward::bijection::Direction;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::{CategoricalSpec, Categories, tabulated};
 use pushforward::domain::Kind;
-use pushforward::model::{Arithmetic, Description, Model, Symmetry};
+use pushforward::kernel::{Lanes, Plain, Single};
+use pushforward::model::{Arithmetic, CausalPart, Description, Model, Symmetry};
+use pushforward::network::{CausalNetwork, CausalSizes, Visitor};
+use pushforward::simd::Scalar;
 use pushforward_oracle::Oracle;
 
 /// ln q of all 2^n states, state bit i set = spin i up.
@@ -40,6 +43,61 @@ fn probabilities_of_all_states_sum_to_one() {
     for (name, model) in models() {
         let total: f64 = enumerate(&model).iter().map(|lp| f64::from(*lp).exp()).sum();
         assert!(total.ln().abs() < 1e-5, "{name}: ln Σ q = {}", total.ln());
+    }
+}
+
+/// Visits a state of spins, and multiplies how many of 2³² words draw each: an integer of 64 · 9 bits.
+struct Count {
+    state: usize,
+    words: [u64; 9],
+}
+
+impl<L: Lanes> Visitor<L> for Count {
+    fn sizes(&self) -> [usize; 2] {
+        [1, 1]
+    }
+
+    fn site(&mut self, _: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
+        let up = self.state >> site & 1 == 1;
+        let words = tabulated::words(outputs[0].as_ref()[0].as_ref()[0].to_bits() as i32, up);
+        let mut carry = 0u128;
+        for limb in &mut self.words {
+            carry += u128::from(*limb) * u128::from(words);
+            *limb = carry as u64;
+            carry >>= 64;
+        }
+        inputs[0].as_mut()[0].as_mut()[0] = f32::from_bits(if up { 1 } else { u32::MAX });
+    }
+}
+
+#[test]
+fn integers_of_all_states_sum_to_two_to_the_thirty_two_a_site() {
+    let (name, description) = integer().swap_remove(0);
+    let model = randomised(description, Arithmetic::Integer, 0.3);
+    let Description::Sites(spec) = model.description() else { panic!() };
+    let sizes = CausalSizes { sites: 16, inputs: 1, outputs: 1, context: 0 };
+    let packed = model.packed();
+    let network = spec.network.build(sizes, &packed);
+    let mut scratch = vec![[[0.0]]; network.scratch()];
+    let (mut total, mut log_prob) = ([0u64; 9], Vec::new());
+    for state in 0..1 << 16 {
+        let mut count = Count { state, words: [1, 0, 0, 0, 0, 0, 0, 0, 0] };
+        let lanes = Single::<_, Plain>::new(Scalar);
+        network.walk(lanes, &mut count, &[], &mut [[[0.0]]; 16], &mut scratch);
+        let mut carry = 0u128;
+        for (total, limb) in total.iter_mut().zip(&count.words) {
+            carry += u128::from(*total) + u128::from(*limb);
+            *total = carry as u64;
+            carry >>= 64;
+        }
+        let limbs = count.words.iter().enumerate();
+        let q: f64 = limbs.map(|(i, limb)| *limb as f64 * 2f64.powi(64 * i as i32 - 512)).sum();
+        log_prob.push(q.ln());
+    }
+    assert_eq!(total, [0, 0, 0, 0, 0, 0, 0, 0, 1], "{name}: 2^(32 · 16)");
+    // The same states as the sampler scores them.
+    for (ours, exact) in enumerate(&model).iter().zip(log_prob) {
+        assert!((f64::from(*ours) - exact).abs() <= 16.0 / 2f64.powi(24) + 1e-6 * exact.abs());
     }
 }
 

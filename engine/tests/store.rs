@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use pushforward::activation::{Leaky, Tanh};
 use pushforward::kernel::{
-    Batch, Counts, Fused, Lanes, Mixed, Plain, Single, Store, Weight, take_mut,
+    Batch, Counts, Fused, Lanes, Plain, Single, Store, Weight, next, take_mut,
 };
 use pushforward::network::{CausalNetwork, Evenly, Masked, Mlp, Network, Shape, Visitor};
 use pushforward::noise::block;
@@ -25,6 +25,39 @@ impl Weight for Byte {
     }
 }
 
+/// Matrices of `M`, biases of `B` and slopes of `S`, each in a network's packed order.
+#[derive(Clone, Copy, Debug)]
+struct Mixed<'a, M, B, S> {
+    matrix: &'a [M],
+    bias: &'a [B],
+    slopes: &'a [S],
+}
+
+impl<'a, M: Weight, B: Weight, S: Weight> Store<'a> for Mixed<'a, M, B, S> {
+    type Matrix = M;
+    type Bias = B;
+    type Slope = S;
+    type Direct = M;
+
+    fn fits(self, counts: Counts) -> bool {
+        let Self { matrix, bias, slopes } = self;
+        matrix.len() == counts.matrix + counts.direct
+            && (bias.len(), slopes.len()) == (counts.bias, counts.slopes)
+    }
+    fn matrix(&mut self, n: usize) -> &'a [M] {
+        next(&mut self.matrix, n)
+    }
+    fn bias(&mut self, n: usize) -> &'a [B] {
+        next(&mut self.bias, n)
+    }
+    fn slopes(&mut self, n: usize) -> &'a [S] {
+        next(&mut self.slopes, n)
+    }
+    fn direct(&mut self, n: usize) -> &'a [M] {
+        self.matrix(n)
+    }
+}
+
 /// A store that writes down what is read from it, in that order.
 #[derive(Clone, Copy, Debug)]
 struct Written<'a, W>(W, &'a Mutex<Vec<f32>>);
@@ -40,6 +73,7 @@ impl<'a, W: Store<'a>> Store<'a> for Written<'a, W> {
     type Matrix = W::Matrix;
     type Bias = W::Bias;
     type Slope = W::Slope;
+    type Direct = W::Direct;
 
     fn fits(self, counts: Counts) -> bool {
         self.0.fits(counts)
@@ -54,6 +88,10 @@ impl<'a, W: Store<'a>> Store<'a> for Written<'a, W> {
     }
     fn slopes(&mut self, n: usize) -> &'a [W::Slope] {
         let read = self.0.slopes(n);
+        self.write(read)
+    }
+    fn direct(&mut self, n: usize) -> &'a [W::Direct] {
+        let read = self.0.direct(n);
         self.write(read)
     }
 }
@@ -151,7 +189,7 @@ fn made_up<T>(stream: u32, n: usize, of: impl Fn(f32) -> T) -> Vec<T> {
 macro_rules! agrees {
     ($counts:expr, $matrix:expr, |$weights:ident| $network:expr) => {{
         let counts: Counts = $counts;
-        let matrix = made_up(1, counts.matrix, $matrix);
+        let matrix = made_up(1, counts.matrix + counts.direct, $matrix);
         let bias = made_up(2, counts.bias, |x| x);
         let slopes = made_up(3, counts.slopes, f16::from_f32);
         let store = Mixed { matrix: &matrix, bias: &bias, slopes: &slopes };
@@ -207,7 +245,7 @@ fn a_walk_over_three_types_of_weights_has_the_bits_of_their_values() {
 #[test]
 fn a_network_refuses_too_few_of_any_kind() {
     let counts = Mlp::<&[f32], _>::counts(2, &[3], 1, Leaky);
-    assert_eq!(counts, Counts { matrix: 9, bias: 4, slopes: 3 });
+    assert_eq!(counts, Counts { matrix: 9, direct: 0, bias: 4, slopes: 3, outputs: 1 });
     let zeros = [0.0; 16];
     let of = |matrix: usize, bias: usize, slopes: usize| {
         let (matrix, bias, slopes) = (&zeros[..matrix], &zeros[..bias], &zeros[..slopes]);

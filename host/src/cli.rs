@@ -10,6 +10,7 @@ mod estimate;
 mod import;
 mod inspect;
 mod log_prob;
+mod quantize;
 mod report;
 mod sample;
 mod train;
@@ -53,6 +54,8 @@ enum Verb {
     Report(report::Args),
     /// A model of another library, from what its exporter writes.
     Import(import::Args),
+    /// A smaller model, with its divergence from the one given.
+    Quantize(quantize::Args),
     /// How fast a model is on this machine.
     Bench(bench::Args),
     /// The Rust that the macro emits for a model.
@@ -105,6 +108,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Estimate(args) => estimate::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Import(args) => import::run(&args),
+        Verb::Quantize(args) => quantize::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Codegen(args) => codegen::run(&args),
         Verb::Devices(args) => devices::run(&args),

@@ -28,6 +28,7 @@ pub mod loaded;
 pub mod ops;
 pub mod paths;
 pub mod problem;
+pub mod quantize;
 pub mod report;
 pub mod run;
 pub mod signals;

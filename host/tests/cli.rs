@@ -26,6 +26,8 @@ mod models;
 mod outputs;
 #[path = "cli/paths.rs"]
 mod paths;
+#[path = "cli/quantize.rs"]
+mod quantize;
 #[path = "cli/reports.rs"]
 mod reports;
 #[cfg(unix)]

@@ -79,6 +79,10 @@ impl Module {
         if !model.golden_rows_hold()? {
             return Err(Error::Golden { path: None });
         }
+        if (model.arithmetic(), options.weights) == (Arithmetic::Integer, Storage::F16) {
+            let expected = "f32, which stores integers in the bits that they have";
+            return Err(Error::BadValue { option: "weights", found: "f16".into(), expected });
+        }
         let stored = match options.weights {
             Storage::F32 => model.clone(),
             Storage::F16 => model.rounded_to_f16()?,
@@ -248,6 +252,7 @@ impl Module {
         let arithmetic = match self.model.arithmetic() {
             Arithmetic::Fused => "fused",
             Arithmetic::Plain => "plain",
+            Arithmetic::Integer => "integer",
         };
         let storage = match self.options.weights {
             Storage::F32 => "f32",
@@ -352,7 +357,8 @@ fn source(model: &Model, options: &Options) -> (Source, Sources) {
     };
     let arithmetic = match model.arithmetic() {
         Arithmetic::Fused => "engine::kernel::Fused",
-        Arithmetic::Plain => "engine::kernel::Plain",
+        // An integer network has lanes of its own.
+        Arithmetic::Plain | Arithmetic::Integer => "engine::kernel::Plain",
     };
     model.description().source(weight, arithmetic)
 }
@@ -372,7 +378,7 @@ fn refusal(arithmetic: Arithmetic) -> Option<TokenStream> {
     let message = "this model's arithmetic is `fused`, for which this target has no instruction: \
                    train it with `arithmetic = \"plain\"`";
     match arithmetic {
-        Arithmetic::Plain => None,
+        Arithmetic::Plain | Arithmetic::Integer => None,
         Arithmetic::Fused => Some(quote! {
             const _: () = ::core::assert!(
                 engine::kernel::Fused::IS_NATIVE || !::core::cfg!(target_os = "none"),

@@ -6,6 +6,7 @@
 pub mod bernoulli;
 pub mod categorical;
 pub mod logistics;
+pub mod tabulated;
 
 pub use bernoulli::Bernoulli;
 #[cfg(feature = "model")]
@@ -16,6 +17,8 @@ pub use categorical::{CategoricalSpec, Categories};
 pub use logistics::Logistics;
 #[cfg(feature = "model")]
 pub use logistics::LogisticsSpec;
+
+pub use tabulated::Tabulated;
 
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
@@ -57,6 +60,11 @@ pub trait Conditional {
         value: &L::V,
         log_prob: &mut Sum<L::V>,
     );
+    /// The sum that all sites were added to (nats).
+    #[inline(always)]
+    fn total<L: Lanes>(&self, lanes: L, sum: &Sum<L::V>) -> L::V {
+        sum.value(lanes)
+    }
     /// Writes what the network reads of a value.
     fn enter<L: Lanes>(&self, lanes: L, site: usize, value: &L::V, inputs: &mut [L::V]);
 }

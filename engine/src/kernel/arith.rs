@@ -14,6 +14,9 @@ pub enum Arithmetic {
     Fused,
     /// `a·b` rounds, then the sum rounds: identical on every target.
     Plain,
+    /// Products and sums of integers, which do not round: a quantised model's
+    /// ([`Integer`](crate::network::Integer)). What such a model has beside them is [`Plain`].
+    Integer,
 }
 
 /// [`Arithmetic`] as a type, so that a compiled model links one copy of its kernels.

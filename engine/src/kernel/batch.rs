@@ -1,8 +1,8 @@
 //! Many samples at once: lanes are samples, a weight is broadcast.
 
 use super::dense::{Layer, constant, leaky_unit};
-use super::{Arith, Dense, Lanes, PANEL, STRIP, Store, Sum, Weight, next};
-use crate::simd::{Kernel, Simd};
+use super::{Arith, Dense, Lanes, PANEL, Plain, STRIP, Store, Sum, Weight, next};
+use crate::simd::{Integers, Kernel, Simd};
 
 /// `R` vectors of samples a feature, lanes = samples.
 #[derive(Debug)]
@@ -132,11 +132,17 @@ impl<S: Simd, A: Arith, const R: usize> Lanes for Batch<S, A, R> {
     type S = S;
     type E = S;
     type V = [S::Array; R];
+    type Integers = Batch<Integers<S>, Plain, R>;
     const SAMPLES: usize = R * S::LANES;
 
     #[inline(always)]
     fn s(self) -> S {
         self.s
+    }
+
+    #[inline(always)]
+    fn integers(self) -> Self::Integers {
+        Batch::new(Integers(self.s))
     }
 
     #[inline(always)]

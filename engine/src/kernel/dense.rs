@@ -74,3 +74,14 @@ pub fn leaky<L: Lanes, T: Weight>(lanes: L, units: &mut [L::V], slopes: &[T]) {
         }
     }
 }
+
+/// `to += from`, feature by feature.
+#[inline(always)]
+pub(crate) fn add<L: Lanes>(lanes: L, to: &mut [L::V], from: &[L::V]) {
+    let s = lanes.s();
+    for (to, from) in to.iter_mut().zip(from) {
+        for (to, from) in to.as_mut().iter_mut().zip(from.as_ref()) {
+            s.store(s.add(s.load(to), s.load(from)), to);
+        }
+    }
+}

@@ -12,11 +12,15 @@ pub trait Lanes: Copy {
     type E: Simd;
     /// One feature: `R` vectors of samples.
     type V: Copy + AsRef<[<Self::S as Simd>::Array]> + AsMut<[<Self::S as Simd>::Array]>;
+    /// The same features with integers in them.
+    type Integers: Lanes<V = Self::V>;
     /// Samples held by a value.
     const SAMPLES: usize;
 
     /// The level's token.
     fn s(self) -> Self::S;
+    /// The same level with integers.
+    fn integers(self) -> Self::Integers;
     /// A value with all lanes equal.
     fn splat(self, x: f32) -> Self::V;
     /// A buffer seen as values; the remainder is left out.

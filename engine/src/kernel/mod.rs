@@ -28,6 +28,7 @@
 mod arith;
 mod batch;
 mod dense;
+mod integer;
 mod lanes;
 mod single;
 mod store;
@@ -36,10 +37,12 @@ mod weight;
 
 pub use arith::{Arith, Arithmetic, Fused, Plain};
 pub use batch::Batch;
+pub(crate) use dense::add;
 pub use dense::{Dense, leaky};
+pub use integer::{Bytes, I16, I32, IntegerWeight, OUTPUT_SHIFT, SUM_BITS};
 pub use lanes::Lanes;
 pub use single::Single;
-pub use store::{Counts, Mixed, Store};
+pub use store::{Counts, Store};
 pub use sum::Sum;
 pub use weight::{Weight, next, take, take_mut};
 

@@ -1,8 +1,9 @@
 //! One sample: lanes are outputs, a row of weights is a vector.
 
 use super::dense::{Layer, constant, leaky_unit};
-use super::{Arith, Dense, Lanes, PANEL, STRIP, Store, Sum, Weight, next, take, take_mut};
-use crate::simd::{Kernel, Scalar, Simd};
+use super::{Arith, Dense, Lanes, PANEL, Plain, STRIP, Store, Sum, Weight};
+use super::{next, take, take_mut};
+use crate::simd::{Integers, Kernel, Simd};
 
 /// One sample, lanes = outputs.
 #[derive(Debug)]
@@ -133,23 +134,34 @@ fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
 /// units.
 #[cfg(cortex_m_fpu)]
 #[inline(always)]
-fn dense_thumb<'w, A: Arith, T: Store<'w>>(dense: Dense<'w, T>, x: &[f32], out: &mut [f32]) {
+fn dense_thumb<'w, S: Simd<Array = [f32; 1]>, A: Arith, T: Store<'w>>(
+    s: S,
+    dense: Dense<'w, T>,
+    x: &[f32],
+    out: &mut [f32],
+) {
     T::Bias::widen_all(dense.bias, out);
     T::Matrix::rectangle_thumb::<A>(dense.weights, x, out);
-    for (out, slope) in out.iter_mut().zip(dense.slopes) {
-        *out = leaky_unit(Scalar, *out, slope.widen());
+    for (out, slope) in out.as_chunks_mut().0.iter_mut().zip(dense.slopes) {
+        s.store(leaky_unit(s, s.load(out), s.splat(slope.widen())), out);
     }
 }
 
 impl<S: Simd, A: Arith> Lanes for Single<S, A> {
-    type S = Scalar;
+    type S = S::One;
     type E = S;
     type V = [[f32; 1]; 1];
+    type Integers = Single<Integers<S>, Plain>;
     const SAMPLES: usize = 1;
 
     #[inline(always)]
-    fn s(self) -> Scalar {
-        Scalar
+    fn s(self) -> S::One {
+        self.s.one()
+    }
+
+    #[inline(always)]
+    fn integers(self) -> Self::Integers {
+        Single::new(Integers(self.s))
     }
 
     #[inline(always)]
@@ -197,14 +209,14 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
         let mut terms = S::array(0.0);
         self.s.store(x, &mut terms);
         for term in terms.as_ref().iter().take(n.saturating_sub(i * S::LANES)) {
-            sum.add(self, 0, *term);
+            sum.add(self, 0, self.s().load(&[*term]));
         }
     }
 
     #[inline(always)]
     fn dense<'w, T: Store<'w>>(self, dense: Dense<'w, T>, x: &[Self::V], out: &mut [Self::V]) {
         #[cfg(cortex_m_fpu)]
-        dense_thumb::<A, T>(dense, flat(x), flat_mut(out));
+        dense_thumb::<S::One, A, T>(self.s(), dense, flat(x), flat_mut(out));
         #[cfg(not(cortex_m_fpu))]
         if !out.is_empty() {
             self.s.vectorize(Layer::<_, T, true> { lanes: self, dense, x, out });

@@ -1,29 +1,33 @@
 //! How a network's weights are stored: of what types, and in how many slices.
 //!
-//! Usually everything is of one type and lies in one slice, in the order in which a network reads it.
-//! In a [`Mixed`] store matrices, biases and slopes have types of their own and a slice each, in the
-//! same order. Networks and kernels read through [`Store`] only, so a new type of matrix touches none
-//! of them.
+//! Everything lies in one slice, in the order in which a network reads it: floats of one type, or
+//! integers of several ([`Bytes`](super::Bytes)). Networks and kernels read through [`Store`] only, so a
+//! new type of matrix touches none of them.
 
 use core::fmt::Debug;
 
-use super::{Dense, Weight, next};
+use super::dense::add;
+use super::{Dense, Lanes, Weight, leaky, next};
 
 /// How many weights of each kind a network has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Entries of matrices.
+    /// Entries of matrices other than direct terms.
     pub matrix: usize,
+    /// Direct terms.
+    pub direct: usize,
     /// Biases.
     pub bias: usize,
     /// Learned slopes.
     pub slopes: usize,
+    /// Outputs.
+    pub outputs: usize,
 }
 
 impl Counts {
-    /// All of them.
+    /// Weights in all.
     pub const fn total(self) -> usize {
-        self.matrix + self.bias + self.slopes
+        self.matrix + self.direct + self.bias + self.slopes
     }
 }
 
@@ -35,6 +39,10 @@ pub trait Store<'a>: Copy + Debug {
     type Bias: Weight;
     /// A learned slope.
     type Slope: Weight;
+    /// A direct term.
+    type Direct: Weight;
+    /// Whether outputs are made of their sums by [`Store::join`] even where there are no direct terms.
+    const JOINS: bool = false;
 
     /// Whether there are as many as a network needs.
     fn fits(self, counts: Counts) -> bool;
@@ -44,6 +52,26 @@ pub trait Store<'a>: Copy + Debug {
     fn bias(&mut self, n: usize) -> &'a [Self::Bias];
     /// The next `n` slopes.
     fn slopes(&mut self, n: usize) -> &'a [Self::Slope];
+    /// The next `n` direct terms.
+    fn direct(&mut self, n: usize) -> &'a [Self::Direct];
+
+    /// The sums of the next layer, of biases and a rectangle.
+    #[inline(always)]
+    fn sums<L: Lanes>(&mut self, lanes: L, x: &[L::V], out: &mut [L::V]) {
+        lanes.dense(self.dense(x.len(), out.len(), 0), x, out);
+    }
+
+    /// Replaces a layer's next sums by leaky units.
+    #[inline(always)]
+    fn units<L: Lanes>(&mut self, lanes: L, sums: &mut [L::V]) {
+        leaky(lanes, sums, self.slopes(sums.len()));
+    }
+
+    /// Adds their direct terms to a site's outputs; where there are none, `direct` is empty.
+    #[inline(always)]
+    fn join<L: Lanes>(&mut self, lanes: L, outputs: &mut [L::V], direct: &[L::V]) {
+        add(lanes, outputs, direct);
+    }
 
     /// The next layer: biases, a rectangle, and so many slopes.
     #[inline(always)]
@@ -57,6 +85,7 @@ impl<'a, T: Weight> Store<'a> for &'a [T] {
     type Matrix = T;
     type Bias = T;
     type Slope = T;
+    type Direct = T;
 
     fn fits(self, counts: Counts) -> bool {
         self.len() == counts.total()
@@ -76,41 +105,9 @@ impl<'a, T: Weight> Store<'a> for &'a [T] {
     fn slopes(&mut self, n: usize) -> &'a [T] {
         next(self, n)
     }
-}
-
-/// Matrices of `M`, biases of `B` and slopes of `S`, each in a network's packed order.
-#[derive(Clone, Copy, Debug)]
-pub struct Mixed<'a, M, B, S> {
-    /// Rectangles, packed as [`kernel`](super) says.
-    pub matrix: &'a [M],
-    /// Biases.
-    pub bias: &'a [B],
-    /// Slopes.
-    pub slopes: &'a [S],
-}
-
-impl<'a, M: Weight, B: Weight, S: Weight> Store<'a> for Mixed<'a, M, B, S> {
-    type Matrix = M;
-    type Bias = B;
-    type Slope = S;
-
-    fn fits(self, counts: Counts) -> bool {
-        let Self { matrix, bias, slopes } = self;
-        counts == Counts { matrix: matrix.len(), bias: bias.len(), slopes: slopes.len() }
-    }
 
     #[inline(always)]
-    fn matrix(&mut self, n: usize) -> &'a [M] {
-        next(&mut self.matrix, n)
-    }
-
-    #[inline(always)]
-    fn bias(&mut self, n: usize) -> &'a [B] {
-        next(&mut self.bias, n)
-    }
-
-    #[inline(always)]
-    fn slopes(&mut self, n: usize) -> &'a [S] {
-        next(&mut self.slopes, n)
+    fn direct(&mut self, n: usize) -> &'a [T] {
+        next(self, n)
     }
 }

@@ -50,4 +50,43 @@ impl<V: Copy> Sum<V> {
         }
         out
     }
+
+    /// Adds integers to the lanes of vector `r`, in a sum that has been added to in this way only: 64 bits
+    /// a lane, in its two words.
+    #[inline(always)]
+    pub fn add_integers<A: AsMut<[f32]>>(&mut self, r: usize, terms: impl Iterator<Item = i32>)
+    where
+        V: AsMut<[A]>,
+    {
+        let (Some(high), Some(low)) = (self.high.as_mut().get_mut(r), self.low.as_mut().get_mut(r))
+        else {
+            return;
+        };
+        for ((high, low), term) in high.as_mut().iter_mut().zip(low.as_mut()).zip(terms) {
+            let sum = integer(*high, *low).wrapping_add(term.into());
+            *high = f32::from_bits((sum >> 32) as u32);
+            *low = f32::from_bits(sum as u32);
+        }
+    }
+
+    /// The sum of integers, times `unit`.
+    #[inline(always)]
+    pub fn of_integers<A: AsRef<[f32]> + AsMut<[f32]>>(&self, unit: f32) -> V
+    where
+        V: AsRef<[A]> + AsMut<[A]>,
+    {
+        let mut out = self.high;
+        for (out, low) in out.as_mut().iter_mut().zip(self.low.as_ref()) {
+            for (out, low) in out.as_mut().iter_mut().zip(low.as_ref()) {
+                *out = integer(*out, *low) as f32 * unit;
+            }
+        }
+        out
+    }
+}
+
+/// An integer of 64 bits in two words.
+#[inline(always)]
+fn integer(high: f32, low: f32) -> i64 {
+    (u64::from(high.to_bits()) << 32 | u64::from(low.to_bits())) as i64
 }

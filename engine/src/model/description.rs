@@ -13,7 +13,7 @@ use super::part::*;
 use super::support::Support;
 use super::{ModelError, Tensor};
 use crate::bijection::Bijection;
-use crate::conditional::Conditional;
+use crate::conditional::{Conditional, Tabulated, tabulated};
 use crate::distribution::Distribution;
 use crate::domain::{Domain, Kind};
 use crate::kernel::Plain;
@@ -210,6 +210,11 @@ impl Description {
         }
     }
 
+    /// Whether its network is one of integers, and its arithmetic so too.
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Description::Sites(SitesSpec { network: CausalNetworkSpec::Integer(_), .. }))
+    }
+
     /// Where its values lie.
     pub fn domain(&self) -> Domain<'_> {
         match self {
@@ -267,6 +272,14 @@ impl Description {
                 faults.within("network", |faults| {
                     if matches!(sites.network, CausalNetworkSpec::Periodic(_)) {
                         faults.wrong("kind", "periodic", "masked, as sites have no angles");
+                    }
+                    if self.is_integer()
+                        && !matches!(sites.conditional, ConditionalSpec::Bernoulli(_))
+                    {
+                        faults.wrong("kind", "integer", "masked, as the sites are no spins");
+                    }
+                    if self.is_integer() && sites.context > 0 {
+                        faults.wrong("kind", "integer", "masked, as the model takes a context");
                     }
                     sites.network.check(n, faults);
                 });
@@ -369,7 +382,7 @@ impl Description {
 
     /// Packed weights, biases and slopes.
     pub fn packed_len(&self) -> usize {
-        self.tensors().iter().map(TensorSpec::stored).sum()
+        self.lengths().iter().sum()
     }
 
     /// Multiply-adds of drawing one sample: each entry of a matrix that the mask shows once.
@@ -395,7 +408,11 @@ impl Description {
                 flow.layers.iter().map(build).max().unwrap_or(0)
             }
             Description::Sites(sites) => {
-                sites.conditional.with(ScratchOf(sites.network.build(sites.sizes(), &[])))
+                let scratch = ScratchOf(sites.network.build(sites.sizes(), &[]));
+                match sites.network {
+                    CausalNetworkSpec::Integer(_) => scratch.with(Tabulated),
+                    _ => sites.conditional.with(scratch),
+                }
             }
         }
     }
@@ -448,7 +465,10 @@ impl Description {
             Description::Sites(sites) => {
                 sources.code("sites", 5);
                 let network = sites.network.source(sites.sizes(), &mut sources);
-                let conditional = sites.conditional.source(&mut sources);
+                let conditional = match sites.network {
+                    CausalNetworkSpec::Integer(_) => tabulated::source(&mut sources),
+                    _ => sites.conditional.source(&mut sources),
+                };
                 let source = Source {
                     ty: format!(
                         "engine::sites::Sites<{}, {}, {arithmetic}>",

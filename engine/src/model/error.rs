@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::Arithmetic;
+
 /// A model that cannot be used, with the name of what is wrong, found and expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -62,12 +64,34 @@ pub enum ModelError {
         expected: Vec<usize>,
     },
     /// A tensor of the wrong element type.
-    #[error("tensor `{tensor}`: found element type {found}, expected F32")]
+    #[error("tensor `{tensor}`: found element type {found}, expected {expected}")]
     ElementType {
         /// Its name.
         tensor: String,
         /// Its type.
         found: String,
+        /// The one that it has to have.
+        expected: String,
+    },
+    /// A number that a tensor of integers does not hold.
+    #[error("tensor `{tensor}`: found {found} at element {index}, expected {expected}")]
+    Integer {
+        /// Its name.
+        tensor: String,
+        /// The element's flat index.
+        index: usize,
+        /// The number.
+        found: f32,
+        /// What it holds.
+        expected: String,
+    },
+    /// An arithmetic that the description's network does not have.
+    #[error("`arithmetic`: found {found:?}, expected {expected} for this network")]
+    Arithmetic {
+        /// The arithmetic.
+        found: Arithmetic,
+        /// Those that it has.
+        expected: &'static str,
     },
     /// NaN or infinity among the weights.
     #[error("tensor `{tensor}`: found {found} at element {index}, expected finite numbers")]

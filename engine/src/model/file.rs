@@ -3,8 +3,10 @@
 //! # Specification, format version 2
 //! - The container is [safetensors](https://github.com/huggingface/safetensors): a JSON header and
 //!   raw little-endian arrays, readable by any language's safetensors library.
-//! - All tensors are `F32`, row-major; matrices are `[outputs, inputs]`. Their names and shapes are
-//!   those of [`Description::tensors`], with nothing missing and nothing else, and:
+//! - All tensors are row-major; matrices are `[outputs, inputs]`. Their names, shapes and element types
+//!   are those of [`Description::tensors`], with nothing missing and nothing else: `F32`, or, of a
+//!   network of kind `integer`, `I8`, `I16` and `I32`, without the least number of the first two and up
+//!   to ±2²⁴ in the last. And, `F32`:
 //!   - `golden.rows` `[n, dim]` and `golden.log_prob` `[n]` (both or none, 1 ≤ n ≤ 4096): samples
 //!     `0 … n−1` of the stream `golden_seed` and their log-probabilities, in the file's own
 //!     arithmetic, given `golden.context` `[n, context]`, which is there where the model takes a
@@ -17,7 +19,7 @@
 //! |---|---|
 //! | `hash` | FNV-1a, 64 bits as 16 hexadecimal digits, of what follows; always the first key |
 //! | `version` | format version, an integer |
-//! | `arithmetic` | `"fused"` or `"plain"`: how dense multiply-adds round |
+//! | `arithmetic` | `"fused"` or `"plain"`: how dense multiply-adds round; `"integer"` where the network is of that kind |
 //! | `distribution` | [`Description`]: `kind` and its parts |
 //! | `golden_seed` | seed of the golden rows, an integer |
 //! | `columns` | [`Names`] of the values of a row (`row`) and of its context (`context`); not there where the model has none |
@@ -55,7 +57,8 @@ use serde_json::{Map, Value};
 
 use super::v1;
 use super::{
-    Arithmetic, Description, Golden, Model, ModelError, Names, Tensor, TensorSpec, check_finite,
+    Arithmetic, Description, Golden, Model, ModelError, Names, Tensor, TensorSpec,
+    check_arithmetic, check_entries, check_finite,
 };
 
 /// The format version this crate writes, and the newest it reads.
@@ -104,10 +107,19 @@ impl Model {
         let contents = tensors.iter().map(|(name, info)| (name.as_str(), content(info, data)));
         let found = hash(hashed, contents);
 
+        let known = description.tensors();
+        let dtypes: BTreeMap<_, _> =
+            known.iter().map(|spec| (spec.name.clone(), spec.dtype)).collect();
         let mut all = BTreeMap::new();
         for (name, info) in tensors {
+            let found = info.dtype;
             let tensor = read_tensor(&name, info, data)?;
             let name = if version == 1 { v1::rename(&description, &name) } else { name };
+            let expected = dtypes.get(&name).copied().unwrap_or(Dtype::F32);
+            if found != expected {
+                let [found, expected] = [found, expected].map(|dtype| format!("{dtype:?}"));
+                return Err(ModelError::ElementType { tensor: name, found, expected });
+            }
             all.insert(name, tensor);
         }
         let golden = [GOLDEN_CONTEXT, GOLDEN_ROWS, GOLDEN_LOG_PROB].map(|name| all.remove(name));
@@ -115,7 +127,6 @@ impl Model {
             [None, None, None] => None,
             golden => Some(read_golden(golden_seed, &description, golden)?),
         };
-        let known = description.tensors();
         for spec in &known {
             check_tensor(spec, all.get(&spec.name))?;
         }
@@ -141,9 +152,12 @@ impl Model {
         check_golden(&golden)?;
         let n = golden.log_prob.len();
         let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
-        let bytes = |data: &[f32]| data.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-        for (name, tensor) in &self.tensors {
-            tensors.insert(name, (tensor.shape.clone(), bytes(&tensor.data)));
+        let bytes = |data: &[f32]| written(Dtype::F32, data);
+        let mut dtypes = BTreeMap::new();
+        for spec in self.description.tensors() {
+            let Some((name, tensor)) = self.tensors.get_key_value(&spec.name) else { continue };
+            tensors.insert(name, (tensor.shape.clone(), written(spec.dtype, &tensor.data)));
+            dtypes.insert(name.as_str(), spec.dtype);
         }
         tensors.insert(GOLDEN_ROWS, (vec![n, self.description.dim()], bytes(&golden.rows)));
         tensors.insert(GOLDEN_LOG_PROB, (vec![n], bytes(&golden.log_prob)));
@@ -172,7 +186,8 @@ impl Model {
 
         let mut views = Vec::new();
         for (name, (shape, data)) in &tensors {
-            let view = TensorView::new(Dtype::F32, shape.clone(), data)
+            let dtype = dtypes.get(name).copied().unwrap_or(Dtype::F32);
+            let view = TensorView::new(dtype, shape.clone(), data)
                 .map_err(|e| ModelError::Container(e.to_string()))?;
             views.push((*name, view));
         }
@@ -222,6 +237,7 @@ impl<'a> Metadata<'a> {
         };
         description.validate()?;
         let arithmetic = field(&mut fields, "arithmetic")?;
+        check_arithmetic(&description, arithmetic)?;
         let golden_seed = field(&mut fields, "golden_seed")?;
         let provenance = field(&mut fields, "provenance")?;
         let names = match version {
@@ -342,13 +358,32 @@ fn content<'a>(info: &TensorInfo, data: &'a [u8]) -> &'a [u8] {
 }
 
 fn read_tensor(name: &str, info: &TensorInfo, data: &[u8]) -> Result<Tensor, ModelError> {
-    if info.dtype != Dtype::F32 {
-        let found = format!("{:?}", info.dtype);
-        return Err(ModelError::ElementType { tensor: name.into(), found });
-    }
-    let floats = content(info, data).as_chunks().0;
-    let data = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let bytes = content(info, data);
+    let data = match info.dtype {
+        Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::I8 => bytes.iter().map(|b| f32::from(*b as i8)).collect(),
+        Dtype::I16 => {
+            bytes.as_chunks().0.iter().map(|b| f32::from(i16::from_le_bytes(*b))).collect()
+        }
+        // What is rounded here is out of the range that `check_tensor` allows.
+        Dtype::I32 => bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect(),
+        other => {
+            let (tensor, found) = (name.into(), format!("{other:?}"));
+            let expected = "F32, I8, I16 or I32".into();
+            return Err(ModelError::ElementType { tensor, found, expected });
+        }
+    };
     Ok(Tensor { shape: info.shape.clone(), data })
+}
+
+/// Numbers as a file has them.
+fn written(dtype: Dtype, data: &[f32]) -> Vec<u8> {
+    match dtype {
+        Dtype::I8 => data.iter().map(|x| (*x as i8) as u8).collect(),
+        Dtype::I16 => data.iter().flat_map(|x| (*x as i16).to_le_bytes()).collect(),
+        Dtype::I32 => data.iter().flat_map(|x| (*x as i32).to_le_bytes()).collect(),
+        _ => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+    }
 }
 
 fn check_shape(name: &str, expected: &[usize], tensor: Option<&Tensor>) -> Result<(), ModelError> {
@@ -366,7 +401,7 @@ fn check_tensor(spec: &TensorSpec, tensor: Option<&Tensor>) -> Result<(), ModelE
     let name = &spec.name;
     check_shape(name, &spec.shape, tensor)?;
     let Some(tensor) = tensor else { return Ok(()) };
-    check_finite(name, &tensor.data)?;
+    check_entries(spec, &tensor.data)?;
     let mut masked = tensor.data.clone();
     spec.mask(&mut masked);
     let mut pairs = tensor.data.iter().zip(&masked);

@@ -39,10 +39,12 @@ pub use part::{
     BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Packer,
     Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
 };
-pub(crate) use part::{is_false, is_zero};
+pub(crate) use part::{is_false, is_none, is_zero};
 pub use sampler::Sampler;
 pub use support::Support;
 pub(crate) use support::real_line;
+
+pub use safetensors::Dtype;
 
 pub use crate::kernel::Arithmetic;
 use crate::noise::{Stream, normal};
@@ -101,6 +103,7 @@ impl Model {
     /// A description that makes no sense; see [`Description::validate`].
     pub fn new(description: Description, arithmetic: Arithmetic) -> Result<Self, ModelError> {
         description.validate()?;
+        check_arithmetic(&description, arithmetic)?;
         let tensors = description
             .tensors()
             .into_iter()
@@ -123,10 +126,13 @@ impl Model {
         self.arithmetic
     }
 
-    /// The same weights under another arithmetic: another model, with other bits.
+    /// The same weights under another arithmetic: another model, with other bits. A model of integers
+    /// has no other.
     #[must_use]
     pub fn with_arithmetic(mut self, arithmetic: Arithmetic) -> Self {
-        self.arithmetic = arithmetic;
+        if check_arithmetic(&self.description, arithmetic).is_ok() {
+            self.arithmetic = arithmetic;
+        }
         self.golden = None;
         self
     }
@@ -226,7 +232,7 @@ impl Model {
             rest = later;
             let mut data = now.to_vec();
             spec.mask(&mut data);
-            check_finite(&spec.name, &data)?;
+            check_entries(&spec, &data)?;
             tensors.insert(spec.name, Tensor { shape: spec.shape, data });
         }
         self.tensors = tensors;
@@ -297,6 +303,25 @@ impl Model {
         let sampler = self.sampler()?;
         let _drawn = sampler.given(&context).try_sample(seed, 0, &mut rows, Some(&mut log_prob));
         Ok(Golden { seed, context, rows, log_prob })
+    }
+}
+
+fn check_arithmetic(description: &Description, found: Arithmetic) -> Result<(), ModelError> {
+    let expected = if description.is_integer() { "integer" } else { "fused or plain" };
+    match (found == Arithmetic::Integer) == description.is_integer() {
+        true => Ok(()),
+        false => Err(ModelError::Arithmetic { found, expected }),
+    }
+}
+
+fn check_entries(spec: &TensorSpec, data: &[f32]) -> Result<(), ModelError> {
+    check_finite(&spec.name, data)?;
+    let wrong = data.iter().enumerate().find_map(|(i, x)| Some((i, *x, spec.wrong(*x)?)));
+    match wrong {
+        Some((index, found, expected)) => {
+            Err(ModelError::Integer { tensor: spec.name.clone(), index, found, expected })
+        }
+        None => Ok(()),
     }
 }
 

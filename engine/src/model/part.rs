@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use super::Tensor;
 use super::support::{self, Support};
+use super::{Dtype, Tensor};
 use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
 use crate::kernel::{PANEL, STRIP};
@@ -25,6 +25,8 @@ use crate::network::{CausalSizes, in_pairs, units_before};
 pub(super) const MAX_EXTENT: usize = 1 << 20;
 /// Largest number of parameters.
 pub(super) const MAX_PARAMETERS: usize = 1 << 30;
+/// Largest size of an integer in a tensor: floats hold all up to it.
+const MAX_INTEGER: i32 = 1 << 24;
 /// Most layers of one kind.
 pub(super) const MAX_LAYERS: usize = 1 << 10;
 
@@ -142,6 +144,11 @@ pub(crate) fn is_false(option: &bool) -> bool {
     !*option
 }
 
+/// The same of something that there may be.
+pub(crate) fn is_none<T>(option: &Option<T>) -> bool {
+    option.is_none()
+}
+
 /// The same of a number.
 pub(crate) fn is_zero(n: &usize) -> bool {
     *n == 0
@@ -227,9 +234,25 @@ pub struct TensorSpec {
     pub visible: Visible,
     /// Where its training starts.
     pub start: Start,
+    /// The type of its entries in a file; in memory they are floats, which hold the integers that may
+    /// stand there.
+    pub dtype: Dtype,
 }
 
 impl TensorSpec {
+    /// What an entry has to be, if it is not.
+    pub(super) fn wrong(&self, entry: f32) -> Option<String> {
+        let (least, most) = match self.dtype {
+            Dtype::I8 => (-i32::from(i8::MAX), i8::MAX.into()),
+            Dtype::I16 => (-i32::from(i16::MAX), i16::MAX.into()),
+            Dtype::I32 => (-MAX_INTEGER, MAX_INTEGER),
+            _ => return None,
+        };
+        let integer = entry as i32;
+        let right = integer as f32 == entry && (least..=most).contains(&integer);
+        (!right).then(|| format!("an integer from {least} to {most}"))
+    }
+
     /// Its entries.
     pub fn size(&self) -> usize {
         self.shape.iter().fold(1, |n, extent| n.saturating_mul(*extent))
@@ -274,12 +297,13 @@ impl TensorSpec {
 #[derive(Debug, Default)]
 pub struct Tensors {
     path: String,
-    pub(super) all: Vec<TensorSpec>,
+    pub(crate) all: Vec<TensorSpec>,
 }
 
 impl Tensors {
     fn add(&mut self, name: &str, shape: Vec<usize>, visible: Visible, start: Start) {
-        self.all.push(TensorSpec { name: format!("{}{name}", self.path), shape, visible, start });
+        let (name, dtype) = (format!("{}{name}", self.path), Dtype::F32);
+        self.all.push(TensorSpec { name, shape, visible, start, dtype });
     }
 
     /// A vector of `len` numbers.
@@ -314,9 +338,10 @@ impl Tensors {
         }
     }
 
-    /// Numbers of all in packed order.
+    /// Words of all in packed order, the last of which integers may leave half empty.
     pub fn stored(&self) -> usize {
-        self.all.iter().map(TensorSpec::stored).sum()
+        let bits = |tensor: &TensorSpec| tensor.stored() * tensor.dtype.bitsize();
+        self.all.iter().map(bits).sum::<usize>().div_ceil(WORD * 8)
     }
 
     /// The tensors of a part whose names begin with `path` and a dot.
@@ -334,11 +359,13 @@ pub struct Packer<'a> {
     path: String,
     tensors: &'a BTreeMap<String, Tensor>,
     pub(super) out: Vec<f32>,
+    /// Of a part of integers, its bytes and what its tensors are.
+    integers: Option<(Vec<u8>, Tensors)>,
 }
 
 impl<'a> Packer<'a> {
     pub(super) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
-        Self { path: String::new(), tensors, out: Vec::new() }
+        Self { path: String::new(), tensors, out: Vec::new(), integers: None }
     }
 
     /// A tensor of the part at hand.
@@ -355,14 +382,50 @@ impl<'a> Packer<'a> {
             return;
         }
         let data = &self.tensor(name).data[range];
-        self.out.extend(data);
+        self.write(name, data.iter().copied());
+    }
+
+    /// The slopes of a layer's units, or their scales.
+    pub fn slopes(&mut self, layer: &str, units: Range<usize>) {
+        match self.integers {
+            None => self.vector(&format!("{layer}.slope"), units),
+            Some(_) => {
+                self.vector(&format!("{layer}.scales"), 4 * units.start..4 * units.end);
+            }
+        }
+    }
+
+    /// The scales of outputs, if they have any.
+    pub fn outputs(&mut self, outputs: Range<usize>) {
+        if self.integers.is_some() {
+            self.vector("output.scales", 4 * outputs.start..4 * outputs.end);
+        }
+    }
+
+    /// A part of integers, whose tensors are these: what it packs is bytes, in words of 32 bits.
+    pub fn integers(&mut self, tensors: Tensors, pack: impl FnOnce(&mut Self)) {
+        self.integers = Some((Vec::new(), tensors));
+        pack(self);
+        let (mut bytes, _) = self.integers.take().unwrap_or_default();
+        bytes.resize(bytes.len().next_multiple_of(WORD), 0);
+        self.out.extend(bytes.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)));
+    }
+
+    fn write(&mut self, name: &str, numbers: impl Iterator<Item = f32>) {
+        let Some((bytes, tensors)) = &mut self.integers else {
+            return self.out.extend(numbers);
+        };
+        let spec = tensors.all.iter().find(|spec| spec.name == name);
+        let width = spec.map_or(WORD, |spec| spec.dtype.bitsize() / 8);
+        for number in numbers {
+            bytes.extend_from_slice(&(number as i32).to_le_bytes()[..width]);
+        }
     }
 
     /// A rectangle of a matrix, in strips and panels.
     pub fn rectangle(&mut self, name: &str, outputs: Range<usize>, inputs: Range<usize>) {
         let tensor = self.tensor(name);
         let stride = tensor.shape[1];
-        self.out.reserve(outputs.len() * inputs.len());
         for strip in inputs.clone().step_by(STRIP) {
             let strip = strip..inputs.end.min(strip + STRIP);
             let mut first = outputs.start;
@@ -370,7 +433,7 @@ impl<'a> Packer<'a> {
                 while outputs.end - first >= width {
                     for i in strip.clone() {
                         let panel = first..first + width;
-                        self.out.extend(panel.map(|o| tensor.data[o * stride + i]));
+                        self.write(name, panel.map(|o| tensor.data[o * stride + i]));
                     }
                     first += width;
                 }

@@ -11,7 +11,7 @@ use super::{
     NetworkPart, SitesSpec, Symmetry,
 };
 use crate::bijection::Bijection;
-use crate::conditional::Conditional;
+use crate::conditional::{Conditional, Tabulated};
 use crate::distribution::{self, Distribution, Given};
 use crate::domain::{Rows, RowsMut, Value};
 use crate::embedding::Embedded;
@@ -383,9 +383,18 @@ impl Sampler {
     }
 
     fn with<U: Use>(&self, then: U) -> U::Output {
+        if let Kernels::Sites { network: AnyCausalNetwork::Integer(network), spec, .. } =
+            self.model.borrow_dependent()
+        {
+            let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated);
+            return match spec.symmetry {
+                Symmetry::None => then.with(&sites),
+                Symmetry::Z2 => then.with(&Z2(sites)),
+            };
+        }
         match self.arithmetic {
             Arithmetic::Fused => self.with_arith::<Fused, U>(then),
-            Arithmetic::Plain => self.with_arith::<Plain, U>(then),
+            Arithmetic::Plain | Arithmetic::Integer => self.with_arith::<Plain, U>(then),
         }
     }
 

@@ -56,11 +56,11 @@ use super::conditioning::{Conditioning, Join, Read};
 #[cfg(feature = "model")]
 use super::owners::Listed;
 use super::owners::{Evenly, Owners, units_before};
-use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual, multiply};
+use super::{CausalNetwork, CausalSizes, Visitor, can_be_residual, multiply};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky, Logistic};
-use crate::kernel::{Counts, Lanes, Store, leaky, take, take_mut};
+use crate::kernel::{Counts, Lanes, Store, add, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -100,11 +100,20 @@ impl<O: Owners> Shape<'_, O> {
 
     /// Its weights, biases and slopes.
     pub fn counts(&self, activation: impl Activation) -> Counts {
+        let direct = if self.direct { self.direct_terms() } else { 0 };
         Counts {
-            matrix: self.multiply_adds(),
+            matrix: self.multiply_adds() - direct,
+            direct,
+            outputs: self.sites * self.outputs,
             bias: self.sites * self.outputs + self.hidden.iter().sum::<usize>(),
             slopes: self.hidden.iter().map(|units| activation.slopes(*units)).sum(),
         }
+    }
+
+    /// Direct terms, if it has any.
+    fn direct_terms(&self) -> usize {
+        let Self { sites, inputs, outputs, context, .. } = *self;
+        (sites * context + sites * (sites - 1) / 2 * inputs) * outputs
     }
 
     /// Multiply-adds of one walk: each unmasked weight once.
@@ -277,7 +286,7 @@ where
         for (l, units) in (0..self.shape.hidden.len()).zip(self.shape.hidden) {
             let Some(join) = self.conditioning.join(l, self.is_residual()) else { continue };
             let (own, rest) = take_mut(made, *units);
-            lanes.dense(weights.dense(context.len(), *units, 0), context, own);
+            weights.sums(lanes, context, own);
             match join {
                 Join::AddUnit => self.activation.apply(lanes, own),
                 Join::Add => {}
@@ -337,9 +346,9 @@ where
     ) {
         let n = acc.len();
         let Some(_) = context.first() else {
-            return lanes.dense(weights.dense(inputs.len(), n, 0), inputs, acc);
+            return weights.sums(lanes, inputs, acc);
         };
-        lanes.dense(weights.dense(context.len(), n, 0), context, acc);
+        weights.sums(lanes, context, acc);
         lanes.rectangle(weights.matrix(inputs.len() * n), inputs, acc);
     }
 }
@@ -412,15 +421,15 @@ where
             let acc = take_mut(outs, count).0;
             // Without hidden layers the outputs read nothing but the direct terms.
             let known = if sizes.is_empty() { 0 } else { known };
-            lanes.dense(weights.dense(known, count, 0), take(from, known).0, acc);
+            weights.sums(lanes, take(from, known).0, acc);
             if direct {
                 let acc = take_mut(directs, count).0;
                 for a in acc.iter_mut() {
                     *a = lanes.splat(0.0);
                 }
-                lanes.rectangle(weights.matrix(context.len() * count), context, acc);
+                lanes.rectangle(weights.direct(context.len() * count), context, acc);
                 lanes.rectangle(
-                    weights.matrix(start * each * count),
+                    weights.direct(start * each * count),
                     take(inputs, start * each).0,
                     acc,
                 );
@@ -461,7 +470,7 @@ where
                             this.activation.apply(lanes, own);
                         }
                     } else if has_slopes {
-                        leaky(lanes, own, weights.slopes(own.len()));
+                        weights.units(lanes, own);
                     } else {
                         this.activation.apply(lanes, own);
                     }
@@ -474,8 +483,8 @@ where
                     later = rest;
                 }
                 let out = between(outs, here, here + outputs);
-                if direct {
-                    add(lanes, out, between(directs, here, count));
+                if direct || W::JOINS {
+                    weights.join(lanes, out, between(directs, here, count));
                 }
                 let own = between(inputs, site * each, (site + 1) * each);
                 visitor.site(lanes, site, out, own);
@@ -485,7 +494,7 @@ where
                 }
                 if direct {
                     let acc = between(directs, here + outputs, count);
-                    lanes.rectangle(weights.matrix(each * acc.len()), own, acc);
+                    lanes.rectangle(weights.direct(each * acc.len()), own, acc);
                 }
             }
             start = end;
@@ -746,11 +755,12 @@ impl CausalPart for MaskedSpec {
                 for l in 0..depth {
                     let own = before(l, site)..before(l, site + 1);
                     if self.activation.is_leaky() {
-                        packer.vector(&name(l, "slope"), own.clone());
+                        packer.slopes(&format!("hidden.{l}"), own.clone());
                     }
                     let readers = before(l + 1, site)..before(l + 1, end);
                     packer.rectangle(&name(l + 1, "weight"), readers, own);
                 }
+                packer.outputs(site * outputs..(site + 1) * outputs);
                 let own = columns(site, site + 1);
                 if depth > 0 {
                     let readers = before(0, site + 1)..before(0, end);

@@ -25,11 +25,11 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::Called;
-use super::{Network, add, can_be_residual};
+use super::{Network, can_be_residual};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky};
-use crate::kernel::{Counts, Lanes, Store, take, take_mut};
+use crate::kernel::{Counts, Lanes, Store, add, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -116,7 +116,7 @@ impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Mlp<'a, W, U, RESIDU
 
     /// Its weights, biases and slopes.
     pub fn counts(inputs: usize, hidden: &[usize], outputs: usize, activation: U) -> Counts {
-        let mut counts = Counts { matrix: 0, bias: outputs, slopes: 0 };
+        let mut counts = Counts { bias: outputs, outputs, ..Counts::default() };
         let mut known = inputs;
         for units in hidden {
             counts.matrix += known * units;

@@ -8,6 +8,7 @@
 #[cfg(feature = "model")]
 mod called;
 pub mod conditioning;
+mod integer;
 mod masked;
 mod mlp;
 mod owners;
@@ -15,6 +16,9 @@ mod periodic;
 
 #[cfg(feature = "model")]
 pub use called::Called;
+pub use integer::Integer;
+#[cfg(feature = "model")]
+pub use integer::{AnyInteger, Bits, IntegerSpec};
 #[cfg(feature = "model")]
 pub use masked::{AnyMasked, MaskedSpec};
 pub use masked::{BLOCK, Masked, Shape};
@@ -39,17 +43,6 @@ pub fn can_be_residual(hidden: &[usize], activation: impl Activation) -> bool {
 pub fn in_pairs(hidden: &[usize]) -> bool {
     let mut widths = hidden.windows(2).map(|two| two.first() == two.last());
     hidden.len() % 2 == 1 && widths.all(|equal| equal)
-}
-
-/// `to += from`, feature by feature.
-#[inline(always)]
-fn add<L: Lanes>(lanes: L, to: &mut [L::V], from: &[L::V]) {
-    let s = lanes.s();
-    for (to, from) in to.iter_mut().zip(from) {
-        for (to, from) in to.as_mut().iter_mut().zip(from.as_ref()) {
-            s.store(s.add(s.load(to), s.load(from)), to);
-        }
-    }
 }
 
 /// `to *= from`, feature by feature.

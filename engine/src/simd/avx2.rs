@@ -34,6 +34,7 @@ level! {
     fn from_bits(x: U) -> F = _mm256_castsi256_ps(x);
     fn trunc_to_i32(x: F) -> U = _mm256_cvttps_epi32(x);
     fn i32_to_float(x: U) -> F = _mm256_cvtepi32_ps(x);
+    fn mul_u(a: U, b: U) -> U = _mm256_mullo_epi32(a, b);
     fn add_u(a: U, b: U) -> U = _mm256_add_epi32(a, b);
     fn sub_u(a: U, b: U) -> U = _mm256_sub_epi32(a, b);
     fn xor(a: U, b: U) -> U = _mm256_xor_si256(a, b);

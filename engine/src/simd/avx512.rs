@@ -31,6 +31,7 @@ level! {
     fn from_bits(x: U) -> F = _mm512_castsi512_ps(x);
     fn trunc_to_i32(x: F) -> U = _mm512_cvttps_epi32(x);
     fn i32_to_float(x: U) -> F = _mm512_cvtepi32_ps(x);
+    fn mul_u(a: U, b: U) -> U = _mm512_mullo_epi32(a, b);
     fn add_u(a: U, b: U) -> U = _mm512_add_epi32(a, b);
     fn sub_u(a: U, b: U) -> U = _mm512_sub_epi32(a, b);
     fn xor(a: U, b: U) -> U = _mm512_xor_si512(a, b);

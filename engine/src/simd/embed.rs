@@ -31,6 +31,17 @@ impl<const BYTES: usize> Embedded<BYTES> {
     }
 }
 
+/// The bytes of words, in the order of a little-endian machine; none on a big-endian one.
+#[doc(hidden)]
+pub const fn bytes(words: &[f32]) -> &[i8] {
+    if cfg!(target_endian = "big") {
+        return &[];
+    }
+    // SAFETY: the pointer is non-null and aligned to 4 ≥ 1, the length is that of the words, every bit
+    // pattern is an i8, and the borrow of the words keeps them immutable and alive.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
+
 /// `len` of these weights, from `start` on; fewer where there are fewer.
 #[doc(hidden)]
 pub const fn part<T>(weights: &[T], start: usize, len: usize) -> &[T] {

@@ -42,6 +42,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod embed;
+mod integers;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
 mod scalar;
@@ -56,6 +57,7 @@ pub(crate) mod thumb;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
+pub use integers::Integers;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub use neon::Neon;
 pub use scalar::{Scalar, fma};
@@ -86,6 +88,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type M: Copy;
     /// `[f32; LANES]`: the form in memory.
     type Array: Copy + AsRef<[f32]> + AsMut<[f32]> + Send + Sync + 'static;
+    /// One lane with the same arithmetic.
+    type One: Simd<Array = [f32; 1]>;
     /// Floats in a vector.
     const LANES: usize;
     /// The level this token stands for.
@@ -95,6 +99,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// never inlined: kernels use it to keep one copy of a loop for all its callers.
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output;
 
+    /// The level of one lane.
+    fn one(self) -> Self::One;
     /// The same float in all lanes.
     fn splat(self, x: f32) -> Self::F;
     /// The same word in all lanes.
@@ -154,6 +160,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn trunc_to_i32(self, x: Self::F) -> Self::U;
     /// The word as a signed integer, rounded to float.
     fn i32_to_float(self, x: Self::U) -> Self::F;
+    /// Wrapping product of words, the lower half.
+    fn mul_u(self, a: Self::U, b: Self::U) -> Self::U;
     /// Wrapping sum of words.
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U;
     /// Wrapping difference of words.
@@ -168,6 +176,13 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn shl<const N: u32>(self, a: Self::U) -> Self::U;
     /// Words shifted right by `N` < 32 bits, zeros coming in.
     fn shr<const N: u32>(self, a: Self::U) -> Self::U;
+    /// Words shifted right by `N` < 32 bits, copies of the sign coming in.
+    #[inline(always)]
+    fn sar<const N: u32>(self, a: Self::U) -> Self::U {
+        let top = 0x8000_0000;
+        let shifted = self.shr::<N>(self.xor(a, self.splat_u(top)));
+        self.sub_u(shifted, self.splat_u(top >> N))
+    }
     /// `a < b` as unsigned words.
     fn lt_u(self, a: Self::U, b: Self::U) -> Self::M;
 

@@ -26,6 +26,7 @@ level! {
     fn from_bits(x: U) -> F = vreinterpretq_f32_u32(x);
     fn trunc_to_i32(x: F) -> U = vreinterpretq_u32_s32(vcvtq_s32_f32(x));
     fn i32_to_float(x: U) -> F = vcvtq_f32_s32(vreinterpretq_s32_u32(x));
+    fn mul_u(a: U, b: U) -> U = vmulq_u32(a, b);
     fn add_u(a: U, b: U) -> U = vaddq_u32(a, b);
     fn sub_u(a: U, b: U) -> U = vsubq_u32(a, b);
     fn xor(a: U, b: U) -> U = veorq_u32(a, b);

@@ -29,12 +29,17 @@ impl Simd for Scalar {
     type U = u32;
     type M = bool;
     type Array = [f32; 1];
+    type One = Self;
     const LANES: usize = 1;
     const LEVEL: Level = Level::Scalar;
 
     #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
+    }
+    #[inline(always)]
+    fn one(self) -> Self {
+        self
     }
     #[inline(always)]
     fn splat(self, x: f32) -> f32 {
@@ -121,6 +126,10 @@ impl Simd for Scalar {
     #[inline(always)]
     fn i32_to_float(self, x: u32) -> f32 {
         (x as i32) as f32
+    }
+    #[inline(always)]
+    fn mul_u(self, a: u32, b: u32) -> u32 {
+        a.wrapping_mul(b)
     }
     #[inline(always)]
     fn add_u(self, a: u32, b: u32) -> u32 {

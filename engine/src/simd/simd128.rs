@@ -27,6 +27,7 @@ level! {
     fn from_bits(x: U) -> F = x;
     fn trunc_to_i32(x: F) -> U = i32x4_trunc_sat_f32x4(x);
     fn i32_to_float(x: U) -> F = f32x4_convert_i32x4(x);
+    fn mul_u(a: U, b: U) -> U = u32x4_mul(a, b);
     fn add_u(a: U, b: U) -> U = u32x4_add(a, b);
     fn sub_u(a: U, b: U) -> U = u32x4_sub(a, b);
     fn xor(a: U, b: U) -> U = v128_xor(a, b);

@@ -26,6 +26,13 @@ level! {
     fn from_bits(x: U) -> F = _mm_castsi128_ps(x);
     fn trunc_to_i32(x: F) -> U = _mm_cvttps_epi32(x);
     fn i32_to_float(x: U) -> F = _mm_cvtepi32_ps(x);
+    fn mul_u(a: U, b: U) -> U = {
+        // Products of the even lanes and of the odd ones, 64 bits each.
+        let even = _mm_mul_epu32(a, b);
+        let odd = _mm_mul_epu32(_mm_srli_epi64::<32>(a), _mm_srli_epi64::<32>(b));
+        let (even, odd) = (_mm_shuffle_epi32::<0b1000>(even), _mm_shuffle_epi32::<0b1000>(odd));
+        _mm_unpacklo_epi32(even, odd)
+    };
     fn add_u(a: U, b: U) -> U = _mm_add_epi32(a, b);
     fn sub_u(a: U, b: U) -> U = _mm_sub_epi32(a, b);
     fn xor(a: U, b: U) -> U = _mm_xor_si128(a, b);

@@ -62,6 +62,7 @@ macro_rules! level {
             type U = U;
             type M = M;
             type Array = Array;
+            type One = super::Scalar;
             const LANES: usize = $lanes;
             const LEVEL: super::Level = super::Level::$name;
 
@@ -73,6 +74,10 @@ macro_rules! level {
                     kernel.run(s)
                 }
                 proven!(with_features(self, kernel))
+            }
+            #[inline(always)]
+            fn one(self) -> super::Scalar {
+                super::Scalar
             }
             #[inline(always)]
             fn array(x: f32) -> Array {

@@ -17,11 +17,11 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
-    PlainLayerSpec, Sampler, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
+    PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -36,13 +36,42 @@ pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::
 
 /// Parameters uniform in ±`size`, from a stream of their own.
 pub(crate) fn randomised(description: Description, arithmetic: Arithmetic, size: f32) -> Model {
+    // A model of integers has one arithmetic.
+    let arithmetic = if description.is_integer() { Arithmetic::Integer } else { arithmetic };
     let mut model = Model::new(description, arithmetic).unwrap();
     let n = model.parameters().len();
-    let parameters: Vec<f32> = (0..n as u64)
-        .map(|i| (block([0x5eed, 0], [i as u32, 0])[0] as f32 / 2147483648.0 - 1.0) * size)
-        .collect();
+    let uniform = |i: u64| block([0x5eed, 0], [i as u32, 0])[0] as f32 / 2147483648.0 - 1.0;
+    let parameters: Vec<f32> = (0..n as u64).map(|i| uniform(i) * size).collect();
+    let parameters = match arithmetic {
+        Arithmetic::Integer => integers(model.description(), &parameters, size),
+        _ => parameters,
+    };
     model.set_parameters(&parameters).unwrap();
     model
+}
+
+/// Integers in proportion to such numbers, and scales that bring sums of them to the size that units and
+/// logits have.
+fn integers(description: &Description, uniform: &[f32], size: f32) -> Vec<f32> {
+    let mut at = 0;
+    let mut all = Vec::new();
+    for tensor in description.tensors() {
+        let numbers = &uniform[at..at + tensor.size()];
+        at += tensor.size();
+        let most = match tensor.dtype {
+            Dtype::I8 => 127.0,
+            Dtype::I16 => 32767.0,
+            _ => 5000.0,
+        };
+        let is_scales = tensor.name.ends_with("scales");
+        all.extend(numbers.iter().enumerate().map(|(i, x)| match (is_scales, i % 2) {
+            (false, _) => (x / size * most).round(),
+            // 2⁹ times the sums, and up to half of the largest multiplier.
+            (true, 0) => 9.0,
+            (true, _) => (x / size * 16384.0).round(),
+        }));
+    }
+    all
 }
 
 pub(crate) fn made(
@@ -244,6 +273,28 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(products());
     all.extend(parts());
     all.extend(partial());
+    all.extend(integer());
+    all
+}
+
+/// Networks of integers, over more sites than a block, of all widths of panels and bits of weights, with
+/// direct terms and without.
+pub(crate) fn integer() -> Vec<(String, Description)> {
+    let mut all = Vec::new();
+    for (sites, hidden, weights, direct, symmetry) in [
+        (16, vec![64], Bits::I8, Some(Bits::I8), Symmetry::None),
+        (37, vec![111, 50], Bits::I8, Some(Bits::I16), Symmetry::Z2),
+        (21, vec![30], Bits::I16, Some(Bits::I16), Symmetry::None),
+        (40, vec![80], Bits::I8, None, Symmetry::None),
+        (5, vec![], Bits::I8, Some(Bits::I8), Symmetry::None),
+    ] {
+        let name = format!("integer {sites} {hidden:?} {weights:?} {direct:?} {symmetry:?}");
+        let Description::Sites(made) = made(sites, &hidden, direct.is_some(), symmetry) else {
+            unreachable!()
+        };
+        let network = IntegerSpec { hidden, weights, direct }.into();
+        all.push((name, Description::Sites(SitesSpec { network, ..made })));
+    }
     all
 }
 

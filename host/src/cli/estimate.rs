@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// A number of samples that has error bars.
-fn at_least_two(text: &str) -> std::result::Result<u64, String> {
+pub(super) fn at_least_two(text: &str) -> std::result::Result<u64, String> {
     match super::count(text)? {
         0 | 1 => Err("expected 2 or more".into()),
         n => Ok(n),
@@ -62,7 +62,7 @@ fn at_least_two(text: &str) -> std::result::Result<u64, String> {
 }
 
 /// The energy, if the model is over the same space.
-fn checked_energy(
+pub(super) fn checked_energy(
     hamiltonian: &Hamiltonian,
     model: &Loaded,
 ) -> std::result::Result<std::sync::Arc<dyn Energy>, String> {

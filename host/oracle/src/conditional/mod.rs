@@ -3,9 +3,10 @@
 mod bernoulli;
 mod categorical;
 mod logistics;
+mod tabulated;
 
 use pushforward::domain::Kind;
-use pushforward::model::{ConditionalSpec, SitesSpec};
+use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec};
 
 use crate::network;
 use crate::weights::Weights;
@@ -37,7 +38,10 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
     let outputs = network::run_causal(&spec.network, weights, context, &inputs);
     let sites = outputs.chunks(outputs.len() / row.len()).zip(row).enumerate();
     let site = |(i, (outputs, value)): (usize, (&[f64], &f64))| match &spec.conditional {
-        ConditionalSpec::Bernoulli(_) => bernoulli::log_prob(outputs[0], *value),
+        ConditionalSpec::Bernoulli(_) => match spec.network {
+            CausalNetworkSpec::Integer(_) => tabulated::log_prob(outputs[0], *value),
+            _ => bernoulli::log_prob(outputs[0], *value),
+        },
         ConditionalSpec::Categorical(_) => {
             let Kind::Category(n) = spec.conditional.domain().kind(i) else { unreachable!() };
             categorical::log_prob(outputs, n as usize, *value)

@@ -1,5 +1,6 @@
 //! Networks: their outputs, from all inputs at once. What a mask hides is 0 in the weights.
 
+mod integer;
 mod masked;
 mod mlp;
 mod periodic;
@@ -27,5 +28,6 @@ pub(crate) fn run_causal(
         CausalNetworkSpec::Periodic(spec) => {
             masked::run(&spec.network, weights, context, &periodic::read_causal(spec, inputs))
         }
+        CausalNetworkSpec::Integer(spec) => integer::run(spec, weights, inputs),
     }
 }

@@ -21,10 +21,14 @@ pub(super) fn lower(
     tensors: &Tensors,
     target: &Target,
 ) -> Result<Tape, TrainError> {
-    let CausalNetworkSpec::Masked(network) = &spec.network else {
-        let expected = "masked, as sites have no angles".into();
-        let found = "periodic".into();
-        return Err(TrainError::Setting { field: "network", found, expected });
+    let network = match &spec.network {
+        CausalNetworkSpec::Masked(network) => network,
+        CausalNetworkSpec::Periodic(_) => {
+            let expected = "masked, as sites have no angles".into();
+            let found = "periodic".into();
+            return Err(TrainError::Setting { field: "network", found, expected });
+        }
+        CausalNetworkSpec::Integer(_) => return Err(network::integers()),
     };
     let kind = match target {
         Target::Energy { .. } => LossKind::Score,

@@ -1,0 +1,100 @@
+//! Models of smaller weights.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use crate::{ok, refused};
+
+const ISING: &str = "
+[model]
+kind = 'made'
+hidden = [32]
+symmetry = 'z2'
+[target]
+hamiltonian = 'ising2d'
+size = 4
+beta = 0.44068679350977
+[train]
+steps = 400
+batch = 500
+learning_rate = 1e-2
+anneal = 0.98
+evaluate = 2000
+";
+
+fn trained(path: &Path) -> &'static str {
+    std::fs::write(path.join("ising.toml"), ISING).unwrap();
+    ok(path, &["train", "ising.toml", "--out", "run"]);
+    "run/model.safetensors"
+}
+
+fn quantized(path: &Path, model: &str, arguments: &[&str]) -> Json {
+    let arguments = [&["quantize", model, "--json"], arguments].concat();
+    serde_json::from_str(&ok(path, &arguments)).unwrap()
+}
+
+#[test]
+fn a_model_of_integers_is_a_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let model = trained(path);
+    // Divergences a site that 8 and 16 bits are to keep under.
+    for (bits, direct, most) in [("i8", "i8", 1e-3), ("i8", "i16", 3e-4), ("i16", "i16", 1e-4)] {
+        let file = format!("{bits}-{direct}.safetensors");
+        let arguments =
+            ["--weights", bits, "--direct", direct, "-o", &file, "--energy", "ising.toml"];
+        let figures = quantized(path, model, &arguments);
+        let kl = figures["kl_per_value"].as_f64().unwrap();
+        assert!((0.0..most).contains(&kl), "{bits} {direct}: {kl}");
+        let ess = |of: &str| figures[of]["ess"].as_f64().unwrap();
+        assert!((ess("child") - ess("parent")).abs() < 0.05, "{figures}");
+        assert!(figures["bytes"].as_u64() < figures["bytes_before"].as_u64(), "{figures}");
+
+        // Normalised over all states, its golden rows, and both ways.
+        let checked = ok(path, &["check", &file]);
+        assert!(checked.contains("over 65536 states"), "{checked}");
+        let inspected = ok(path, &["inspect", &file]);
+        assert!(inspected.contains("integer"), "{inspected}");
+        let all = ok(path, &["sample", &file, "-n", "300", "--seed", "5"]);
+        let some = ok(path, &["sample", &file, "-n", "7", "--first", "200", "--seed", "5"]);
+        assert_eq!(all.lines().skip(200).take(7).collect::<Vec<_>>().join("\n") + "\n", some);
+        ok(path, &["codegen", &file, "-o", "model.rs"]);
+        let module = std::fs::read_to_string(path.join("model.rs")).unwrap();
+        assert!(module.contains("integer arithmetic"), "{}", &module[..2000]);
+    }
+    let message = refused(path, &["quantize", "i8-i8.safetensors", "--weights", "i8", "-o", "x"]);
+    assert!(message.contains("found integers already"), "{message}");
+    let message =
+        refused(path, &["codegen", "i8-i8.safetensors", "--weights", "f16", "-o", "model.rs"]);
+    assert!(message.contains("weights"), "{message}");
+}
+
+#[test]
+fn half_floats_are_measured_and_flows_keep_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let config = "
+[model]
+kind = 'nsf'
+layers = 2
+hidden = [16]
+[target]
+hamiltonian = 'ring2d'
+[train]
+steps = 20
+batch = 100
+evaluate = 1000
+";
+    std::fs::write(path.join("ring.toml"), config).unwrap();
+    ok(path, &["train", "ring.toml", "--out", "run"]);
+    let model = "run/model.safetensors";
+    let figures = quantized(path, model, &["--weights", "f16", "-o", "half.safetensors"]);
+    let kl = figures["kl_per_value"].as_f64().unwrap();
+    assert!((0.0..1e-4).contains(&kl), "{kl}");
+    assert_eq!(2 * figures["bytes"].as_u64().unwrap(), figures["bytes_before"].as_u64().unwrap());
+    ok(path, &["check", "half.safetensors"]);
+    let message = refused(path, &["quantize", model, "--weights", "i8", "-o", "x.safetensors"]);
+    assert!(message.contains("found a flow, expected sites of spins"), "{message}");
+    assert!(!path.join("x.safetensors").exists());
+}
