@@ -26,5 +26,8 @@ fn main() -> io::Result<()> {
 
     // A module elsewhere needs a path that is written out.
     let source = source.canonicalize().map_err(|e| lacks(&source, e))?;
-    fs::write(out.join("board.rs"), format!("#[path = {source:?}]\npub mod board;\n"))
+    fs::write(
+        out.join("board.rs"),
+        format!("#[path = {source:?}]\n#[allow(unsafe_code)]\npub mod board;\n"),
+    )
 }

@@ -23,6 +23,10 @@
 // `pub mod board`, from the folder of the chosen board.
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
+#[cfg_attr(target_arch = "arm", path = "arch/cortex_m.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "arch/riscv.rs")]
+#[allow(unsafe_code)]
+pub mod arch;
 pub mod arguments;
 pub mod given;
 #[allow(unsafe_code)]
@@ -31,7 +35,11 @@ pub mod measure;
 mod proof;
 pub mod report;
 #[allow(unsafe_code)]
+pub mod rtt;
+#[allow(unsafe_code)]
 pub mod semihosting;
+
+pub use arch::entry;
 
 /// The name of the board's folder.
 pub const BOARD: &str = env!("PUSHFORWARD_BOARD");

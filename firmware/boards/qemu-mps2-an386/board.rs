@@ -2,8 +2,10 @@
 
 pub use crate::semihosting::{command_line, exit, write};
 
-/// Instructions per SysTick tick, as numerator and denominator.
+use crate::measure::Clock;
+
+/// SysTick counts instructions.
 ///
 /// QEMU runs with `-icount shift=6`: an instruction lasts 2^6 = 64 ns of virtual time. The clock of
 /// 25 MHz ticks every 40 ns, so a tick is 40/64 = 5/8 of an instruction, exactly.
-pub const INSTRUCTIONS_PER_TICK: (u64, u64) = (5, 8);
+pub const CLOCK: Clock = Clock { counts: "instructions", per_tick: (5, 8) };

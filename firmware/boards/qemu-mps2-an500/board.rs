@@ -2,7 +2,9 @@
 
 pub use crate::semihosting::{command_line, exit, write};
 
-/// Instructions per SysTick tick, as numerator and denominator.
+use crate::measure::Clock;
+
+/// SysTick counts instructions.
 ///
 /// The arithmetic is that of `qemu-mps2-an386`: 64 ns an instruction, 40 ns a tick.
-pub const INSTRUCTIONS_PER_TICK: (u64, u64) = (5, 8);
+pub const CLOCK: Clock = Clock { counts: "instructions", per_tick: (5, 8) };

@@ -4,8 +4,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use pushforward_firmware::{BOARD, board, given, model, report};
+use pushforward_firmware::{BOARD, board, entry, given, model, report};
 
 #[path = "../../../engine/tests/bits/pinned.rs"]
 mod pinned;
