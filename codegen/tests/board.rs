@@ -212,6 +212,8 @@ fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
         let config = board.config.to_str().ok_or("a path that is not text")?;
         let model = built(&["--config", config], "spins_fused")?;
         passes_its_selftest(board)?;
+        let kernels = run(board, "kernels", "")?;
+        assert!(kernels.iter().any(|line| line.join(" ") == "kernels ok"), "{kernels:?}");
         for program in ["sample", "log_prob"] {
             let lines = run(board, program, "seed=9 first=3 n=5")?;
             assert_eq!(lines[0], ["board", board.name()]);

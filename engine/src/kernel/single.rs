@@ -136,8 +136,8 @@ fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
 fn dense_thumb<'w, A: Arith, T: Store<'w>>(dense: Dense<'w, T>, x: &[f32], out: &mut [f32]) {
     T::Bias::widen_all(dense.bias, out);
     T::Matrix::rectangle_thumb::<A>(dense.weights, x, out);
-    for (out, slope) in out.iter_mut().zip(dense.slopes) {
-        *out = leaky_unit(Scalar, *out, slope.widen());
+    if !dense.slopes.is_empty() {
+        T::Slope::leaky_thumb(dense.slopes, out);
     }
 }
 
@@ -220,6 +220,12 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
             let dense = Dense::<&[T]> { bias: &[], weights, slopes: &[] };
             self.s.vectorize(Layer::<_, &[T], false> { lanes: self, dense, x, out: acc });
         }
+    }
+
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn leaky<T: Weight>(self, units: &mut [Self::V], slopes: &[T]) {
+        T::leaky_thumb(slopes, flat_mut(units));
     }
 
     #[inline(always)]

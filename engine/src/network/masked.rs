@@ -60,7 +60,7 @@ use super::{CausalNetwork, CausalSizes, Visitor, add, can_be_residual, multiply}
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky, Logistic};
-use crate::kernel::{Counts, Lanes, Store, leaky, take, take_mut};
+use crate::kernel::{Counts, Lanes, Store, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
@@ -434,6 +434,11 @@ where
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, this.before(l, site), this.before(l, site + 1));
+                    // Where units are fewer than sites, most sites have none.
+                    if own.is_empty() && !C::JOINS {
+                        later = rest;
+                        continue;
+                    }
                     if C::JOINS
                         && let Some(join) = this.conditioning.join(l, residual)
                     {
@@ -461,7 +466,7 @@ where
                             this.activation.apply(lanes, own);
                         }
                     } else if has_slopes {
-                        leaky(lanes, own, weights.slopes(own.len()));
+                        lanes.leaky(own, weights.slopes(own.len()));
                     } else {
                         this.activation.apply(lanes, own);
                     }
