@@ -8,12 +8,40 @@ use std::env;
 /// multiply-add.
 const CORTEX_M_FPU: [&str; 2] = ["thumbv7em-none-eabihf", "thumbv8m.main-none-eabihf"];
 
+/// Cores with kernels of their own, which a board names by `--cfg pushforward_core="…"`; see
+/// `simd::thumb`.
+const CORES: [&str; 3] = ["m7", "m33", "m55"];
+
+/// Kernels of 8-bit weights; see `simd::bytes`.
+const BYTES: [&str; 5] = ["rows", "words", "pairs", "columns", "rv32"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(cortex_m_fpu)");
+    println!("cargo::rustc-check-cfg=cfg(pushforward_bytes, values(\"{}\"))", BYTES.join("\", \""));
+    println!("cargo::rustc-check-cfg=cfg(pushforward_core, values(\"{}\"))", CORES.join("\", \""));
     let of_target = |name: &str| env::var(name).unwrap_or_default();
     if CORTEX_M_FPU.contains(&of_target("TARGET").as_str()) {
         println!("cargo::rustc-cfg=cortex_m_fpu");
+    }
+    let core = of_target("CARGO_CFG_PUSHFORWARD_CORE");
+    let target = of_target("TARGET");
+    let multiplies = of_target("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "m");
+    let bytes = match core.as_str() {
+        "m55" => "columns",
+        "m33" | "m7" => "pairs",
+        _ if target.starts_with("thumbv7em") => "pairs",
+        _ if target.starts_with("thumbv6m") => "words",
+        _ if of_target("CARGO_CFG_TARGET_ARCH") == "riscv32" && multiplies => "rv32",
+        _ => "rows",
+    };
+    println!("cargo::rustc-cfg=pushforward_bytes=\"{bytes}\"");
+    if !core.is_empty() && !CORES.contains(&core.as_str()) {
+        println!(
+            "cargo::error=pushforward: found --cfg pushforward_core=\"{core}\"; expected one of {}, \
+             or none: then the kernels are those that every core of the target can run",
+            CORES.join(", ")
+        );
     }
     let sse2 = of_target("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "sse2");
     if of_target("CARGO_CFG_TARGET_ARCH") == "x86" && !sse2 {

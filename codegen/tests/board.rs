@@ -217,6 +217,16 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     Ok(())
 }
 
+/// The dense kernels of the board's core compute what scalar code does.
+fn kernels_are_scalar_code(board: &Folder) -> Result<(), Box<dyn Error>> {
+    for program in ["bytes"].into_iter().chain(fuses(board).then_some("kernels")) {
+        let lines = run(board, program, "")?;
+        let ok = lines.iter().any(|line| line.join(" ") == "kernels ok");
+        assert!(ok, "{}: {program}: {lines:?}", board.name());
+    }
+    Ok(())
+}
+
 /// Whether the board's FPU has the instruction that a `fused` model takes.
 fn fuses(board: &Folder) -> bool {
     board.target.ends_with("hf")
@@ -226,22 +236,27 @@ fn fuses(board: &Folder) -> bool {
 /// scores the bits of this machine.
 fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
     let default = Folder::of_default(&firmware())?;
+    built(&[], "spins_8")?;
+    kernels_are_scalar_code(&default)?;
     // The default board's models are those above.
     for board in Folder::all(&firmware())?.iter().filter(|b| b.is_emulated() && **b != default) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
         // The largest first; there is no room for the selftest beside it on the smallest board.
-        let plain = [("default", 4), ("nsf_plain", 100), ("given_plain", 100)];
+        let plain = [("default", 4), ("nsf_plain", 100), ("given_plain", 100), ("spins_8", 100)];
         let fused = [("spins_fused", 100), ("nsf_fused", 100)];
         let fused = fused.into_iter().filter(|_| fuses(board));
         for (name, n) in plain.into_iter().chain(fused) {
             let mut arguments = vec!["--config", config, "--bin", "sample", "--bin", "log_prob"];
             let tested = name == "nsf_plain";
             if tested {
-                arguments.extend(["--bin", "selftest"]);
+                arguments.extend(["--bin", "selftest", "--bin", "bytes"]);
+                arguments
+                    .extend(fuses(board).then_some(["--bin", "kernels"]).into_iter().flatten());
             }
             let model = built(&arguments, name)?;
             if tested {
                 passes_its_selftest(board)?;
+                kernels_are_scalar_code(board)?;
             }
             let (seed, first) = (9, (1 << 32) - 2);
             let context = context(&model);

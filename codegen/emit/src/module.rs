@@ -161,6 +161,17 @@ impl Module {
             .as_ref()
             .map(|section| quote!(#[unsafe(link_section = #section)]));
         let weights = Literal::byte_string(&self.weights);
+        let rectangles = self.model.rectangles_of_bytes();
+        let mut weights = quote!(*#weights);
+        // Laying out is work for the compiler.
+        let long = (!rectangles.is_empty()).then(|| quote!(#![allow(long_running_const_eval)]));
+        if !rectangles.is_empty() {
+            let rectangles = rectangles.into_iter().map(|rectangle| {
+                let rectangle = rectangle.map(Literal::usize_unsuffixed);
+                quote!([#(#rectangle),*])
+            });
+            weights = quote!(engine::simd::bytes::laid_out(#weights, &[#(#rectangles),*]));
+        }
         let (network, value) = self.network();
         let (golden, names) = (self.golden_tokens(), self.names_tokens());
         let sampling = self.options.sampling;
@@ -185,6 +196,7 @@ impl Module {
             #item {
                 #(#![doc = #docs])*
                 #![allow(clippy::approx_constant)]
+                #long
                 #tracking
                 use #engine as engine;
 
@@ -215,7 +227,7 @@ impl Module {
                 /// All weights, in the order in which the kernels read them.
                 #link_section
                 static WEIGHTS: engine::simd::embed::Embedded<WEIGHT_BYTES> =
-                    engine::simd::embed::Embedded::new(*#weights);
+                    engine::simd::embed::Embedded::new(#weights);
                 /// The type of [`MODEL`].
                 pub type Network = #network;
                 /// The model, for calls of the engine that have no wrapper here.

@@ -22,10 +22,8 @@
 
 use core::marker::PhantomData;
 
-#[cfg(cortex_m_fpu)]
-use super::Arith;
-use super::{Counts, Lanes, Store, Weight, next};
-use crate::simd::Simd;
+use super::{Counts, Lanes, PANEL, STRIP, Store, Weight, next, take_mut};
+use crate::simd::{Simd, bytes};
 
 /// Bits that an output is shifted right by once its sums are rescaled.
 pub const OUTPUT_SHIFT: u32 = 18;
@@ -48,7 +46,7 @@ pub trait IntegerWeight: Weight {
 }
 
 macro_rules! integer_weight {
-    ($ty:ty, $bits:literal, $this:ident => $value:expr, $bytes:ident => $of:expr) => {
+    ($ty:ty, $bits:literal, $this:ident => $value:expr, $from:ident => $of:expr, $rectangle:path) => {
         /// Its bits, as lanes of integers take them.
         impl Weight for $ty {
             const BYTES: usize = size_of::<$ty>();
@@ -57,43 +55,50 @@ macro_rules! integer_weight {
                 let $this = self;
                 f32::from_bits(i32::from($value) as u32)
             }
+            #[inline(always)]
+            fn rectangle_of_integers(weights: &[Self], x: &[f32], acc: &mut [f32]) -> bool {
+                $rectangle(weights, bytes::words(x), bytes::words_mut(acc));
+                true
+            }
             #[cfg(cortex_m_fpu)]
             #[inline(always)]
-            fn rectangle_thumb<A: Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]) {
-                rectangle(weights, x, acc);
+            fn rectangle_thumb<A: super::Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]) {
+                Self::rectangle_of_integers(weights, x, acc);
             }
+            // Integers are no slopes.
+            #[cfg(cortex_m_fpu)]
+            fn leaky_thumb(_: &[Self], _: &mut [f32]) {}
         }
 
         impl IntegerWeight for $ty {
             const UNIT_BITS: u32 = $bits;
             #[inline(always)]
-            fn of($bytes: &[i8]) -> &[Self] {
+            fn of($from: &[i8]) -> &[Self] {
                 $of
             }
         }
     };
 }
 
-integer_weight!(i8, 7, this => this, bytes => bytes);
-integer_weight!(I16, 11, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0);
-integer_weight!(I32, 11, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0);
+integer_weight!(i8, 7, this => this, bytes => bytes, bytes::rectangle);
+integer_weight!(
+    I16, 11, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, rectangle
+);
+integer_weight!(
+    I32, 11, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, rectangle
+);
 
-/// [`Lanes::rectangle`] of one sample of integers.
-#[cfg(cortex_m_fpu)]
-#[inline(never)]
-fn rectangle<T: IntegerWeight>(weights: &[T], x: &[f32], acc: &mut [f32]) {
-    use super::{PANEL, STRIP, take_mut};
-    let mut weights = weights;
+/// [`bytes::rectangle`] of wider weights.
+fn rectangle<T: IntegerWeight>(mut weights: &[T], x: &[i32], acc: &mut [i32]) {
     for x in x.chunks(STRIP) {
         let mut rest = &mut *acc;
         for width in [PANEL, 4, 1] {
             while rest.len() >= width {
                 let (panel, later) = take_mut(rest, width);
                 for x in x {
-                    let x = x.to_bits() as i32;
-                    for (acc, w) in panel.iter_mut().zip(next(&mut weights, width)) {
-                        let product = (w.widen().to_bits() as i32).wrapping_mul(x);
-                        *acc = f32::from_bits((acc.to_bits() as i32).wrapping_add(product) as u32);
+                    for (acc, weight) in panel.iter_mut().zip(next(&mut weights, width)) {
+                        let product = (weight.widen().to_bits() as i32).wrapping_mul(*x);
+                        *acc = acc.wrapping_add(product);
                     }
                 }
                 rest = later;

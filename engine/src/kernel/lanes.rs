@@ -1,6 +1,6 @@
 //! How one feature is held: what a model is written over.
 
-use super::{Dense, Store, Sum, Weight};
+use super::{Dense, Store, Sum, Weight, leaky};
 use crate::simd::{Kernel, Simd};
 
 /// How one feature is held, and the kernels on features; see [`kernel`](super).
@@ -44,6 +44,12 @@ pub trait Lanes: Copy {
     /// Adds a rectangle of `x.len() × acc.len()` packed weights: `acc[o] += Σ_i w[i][o] x[i]`,
     /// inputs ascending.
     fn rectangle<T: Weight>(self, weights: &[T], x: &[Self::V], acc: &mut [Self::V]);
+
+    /// Leaky units with learned slopes, as many as there are of both.
+    #[inline(always)]
+    fn leaky<T: Weight>(self, units: &mut [Self::V], slopes: &[T]) {
+        leaky(self, units, slopes);
+    }
 
     /// Runs `then` in a function of its own, compiled for the level of the dense kernels.
     fn call<K: Kernel>(self, then: K) -> K::Output;

@@ -134,16 +134,11 @@ fn load_part<S: Simd, const W: usize>(s: S, row: &[f32; W], j: usize) -> S::F {
 /// units.
 #[cfg(cortex_m_fpu)]
 #[inline(always)]
-fn dense_thumb<'w, S: Simd<Array = [f32; 1]>, A: Arith, T: Store<'w>>(
-    s: S,
-    dense: Dense<'w, T>,
-    x: &[f32],
-    out: &mut [f32],
-) {
+fn dense_thumb<'w, A: Arith, T: Store<'w>>(dense: Dense<'w, T>, x: &[f32], out: &mut [f32]) {
     T::Bias::widen_all(dense.bias, out);
     T::Matrix::rectangle_thumb::<A>(dense.weights, x, out);
-    for (out, slope) in out.as_chunks_mut().0.iter_mut().zip(dense.slopes) {
-        s.store(leaky_unit(s, s.load(out), s.splat(slope.widen())), out);
+    if !dense.slopes.is_empty() {
+        T::Slope::leaky_thumb(dense.slopes, out);
     }
 }
 
@@ -216,7 +211,7 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
     #[inline(always)]
     fn dense<'w, T: Store<'w>>(self, dense: Dense<'w, T>, x: &[Self::V], out: &mut [Self::V]) {
         #[cfg(cortex_m_fpu)]
-        dense_thumb::<S::One, A, T>(self.s(), dense, flat(x), flat_mut(out));
+        dense_thumb::<A, T>(dense, flat(x), flat_mut(out));
         #[cfg(not(cortex_m_fpu))]
         if !out.is_empty() {
             self.s.vectorize(Layer::<_, T, true> { lanes: self, dense, x, out });
@@ -228,10 +223,20 @@ impl<S: Simd, A: Arith> Lanes for Single<S, A> {
         #[cfg(cortex_m_fpu)]
         T::rectangle_thumb::<A>(weights, flat(x), flat_mut(acc));
         #[cfg(not(cortex_m_fpu))]
+        if S::LANES == 1 && T::rectangle_of_integers(weights, flat(x), flat_mut(acc)) {
+            return;
+        }
+        #[cfg(not(cortex_m_fpu))]
         if !acc.is_empty() && !x.is_empty() {
             let dense = Dense::<&[T]> { bias: &[], weights, slopes: &[] };
             self.s.vectorize(Layer::<_, &[T], false> { lanes: self, dense, x, out: acc });
         }
+    }
+
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn leaky<T: Weight>(self, units: &mut [Self::V], slopes: &[T]) {
+        T::leaky_thumb(slopes, flat_mut(units));
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@
 use core::fmt::Debug;
 
 use super::dense::add;
-use super::{Dense, Lanes, Weight, leaky, next};
+use super::{Dense, Lanes, Weight, next};
 
 /// How many weights of each kind a network has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub trait Store<'a>: Copy + Debug {
     /// Replaces a layer's next sums by leaky units.
     #[inline(always)]
     fn units<L: Lanes>(&mut self, lanes: L, sums: &mut [L::V]) {
-        leaky(lanes, sums, self.slopes(sums.len()));
+        lanes.leaky(sums, self.slopes(sums.len()));
     }
 
     /// Adds their direct terms to a site's outputs; where there are none, `direct` is empty.

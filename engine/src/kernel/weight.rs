@@ -12,6 +12,14 @@ pub trait Weight: Copy + core::fmt::Debug + Send + Sync + 'static {
     /// [`Lanes::rectangle`](super::Lanes::rectangle) of one sample, walked by pointers.
     #[cfg(cortex_m_fpu)]
     fn rectangle_thumb<A: super::Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]);
+    /// The same at a level of one lane, where integers have kernels of their own: whether they have.
+    #[inline(always)]
+    fn rectangle_of_integers(_: &[Self], _: &[f32], _: &mut [f32]) -> bool {
+        false
+    }
+    /// [`Lanes::leaky`](super::Lanes::leaky) of one sample.
+    #[cfg(cortex_m_fpu)]
+    fn leaky_thumb(slopes: &[Self], units: &mut [f32]);
     /// Widens a run of weights, several at once where the hardware can.
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32]) {
@@ -32,6 +40,16 @@ impl Weight for f32 {
     fn rectangle_thumb<A: super::Arith>(weights: &[f32], x: &[f32], acc: &mut [f32]) {
         thumb::rectangle::<A>(weights, x, acc);
     }
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn leaky_thumb(slopes: &[f32], units: &mut [f32]) {
+        thumb::leaky(slopes, units);
+    }
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn widen_all(from: &[f32], to: &mut [f32]) {
+        thumb::copy(from, to);
+    }
 }
 
 impl Weight for half::f16 {
@@ -51,6 +69,11 @@ impl Weight for half::f16 {
     #[inline(always)]
     fn rectangle_thumb<A: super::Arith>(weights: &[Self], x: &[f32], acc: &mut [f32]) {
         thumb::rectangle_16::<A>(weights, x, acc);
+    }
+    #[cfg(cortex_m_fpu)]
+    #[inline(always)]
+    fn leaky_thumb(slopes: &[Self], units: &mut [f32]) {
+        thumb::leaky_16(slopes, units);
     }
     #[cfg(cortex_m_fpu)]
     #[inline(always)]

@@ -362,7 +362,10 @@ impl Description {
     }
 
     /// The packed weights: the block that the kernels read.
-    pub(super) fn pack(&self, tensors: &alloc::collections::BTreeMap<String, Tensor>) -> Vec<f32> {
+    pub(super) fn pack<'a>(
+        &self,
+        tensors: &'a alloc::collections::BTreeMap<String, Tensor>,
+    ) -> Packer<'a> {
         let mut packer = Packer::new(tensors);
         for (path, part) in self.parts() {
             packer.within(path, |packer| match part {
@@ -372,7 +375,7 @@ impl Description {
                 Part::Network(sites) => sites.network.pack(sites.sizes(), packer),
             });
         }
-        packer.out
+        packer
     }
 
     /// Parameters in all tensors, masked entries included.

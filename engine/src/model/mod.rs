@@ -255,7 +255,13 @@ impl Model {
 
     /// The weights in packed order: the block that the kernels read.
     pub fn packed(&self) -> Vec<f32> {
-        self.description.pack(&self.tensors)
+        self.description.pack(&self.tensors).out
+    }
+
+    /// Of the packed words' bytes, the rectangles of 8-bit weights that a target may lay out in a way of its
+    /// own ([`crate::simd::bytes`]): where each begins, its inputs and its outputs.
+    pub fn rectangles_of_bytes(&self) -> Vec<[usize; 3]> {
+        self.description.pack(&self.tensors).rectangles
     }
 
     /// Scores and draws with this model at run time.

@@ -361,11 +361,19 @@ pub struct Packer<'a> {
     pub(super) out: Vec<f32>,
     /// Of a part of integers, its bytes and what its tensors are.
     integers: Option<(Vec<u8>, Tensors)>,
+    /// Where its rectangles of bytes begin that have whole panels, with their inputs and outputs.
+    pub(super) rectangles: Vec<[usize; 3]>,
 }
 
 impl<'a> Packer<'a> {
     pub(super) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
-        Self { path: String::new(), tensors, out: Vec::new(), integers: None }
+        Self {
+            path: String::new(),
+            tensors,
+            out: Vec::new(),
+            integers: None,
+            rectangles: Vec::new(),
+        }
     }
 
     /// A tensor of the part at hand.
@@ -426,6 +434,14 @@ impl<'a> Packer<'a> {
     pub fn rectangle(&mut self, name: &str, outputs: Range<usize>, inputs: Range<usize>) {
         let tensor = self.tensor(name);
         let stride = tensor.shape[1];
+        if let Some((bytes, tensors)) = &self.integers
+            && tensors.all.iter().any(|spec| spec.name == name && spec.dtype == Dtype::I8)
+            && outputs.len() >= PANEL
+            && !inputs.is_empty()
+        {
+            let start = WORD * self.out.len() + bytes.len();
+            self.rectangles.push([start, inputs.len(), outputs.len()]);
+        }
         for strip in inputs.clone().step_by(STRIP) {
             let strip = strip..inputs.end.min(strip + STRIP);
             let mut first = outputs.start;

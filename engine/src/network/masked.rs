@@ -443,6 +443,11 @@ where
                 for (l, units) in (0..sizes.len()).zip(sizes) {
                     let (layer, rest) = take_mut(later, *units);
                     let own = between(layer, this.before(l, site), this.before(l, site + 1));
+                    // Where units are fewer than sites, most sites have none.
+                    if own.is_empty() && !C::JOINS {
+                        later = rest;
+                        continue;
+                    }
                     if C::JOINS
                         && let Some(join) = this.conditioning.join(l, residual)
                     {

@@ -41,6 +41,7 @@ mod vector;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod bytes;
 pub mod embed;
 mod integers;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]

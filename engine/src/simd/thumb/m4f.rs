@@ -1,256 +1,96 @@
-//! The rectangle of a Cortex-M with a single-precision FPU, walked by pointers.
+//! 32-bit weights on a Cortex-M4F, and on any Cortex-M with a single-precision FPU.
 //!
-//! `core` has no `f32::mul_add` on stable Rust, and the exact emulation of [`super::fma`] costs
-//! hundreds of instructions in software `f64` here, so the fused arithmetic needs `VFMA.F32` by
-//! hand. The compiler also rejects float operands of `asm!` on these targets, which is why a block
-//! keeps its sums in registers of its own choice: it loads them once, streams weights and inputs
-//! past them and stores them at the end. The plain arithmetic takes the same road with `VMUL.F32` and
-//! `VADD.F32`: the compiler's loop takes half as many instructions again. And a microcontroller's
-//! rectangles are small, where slices of slices cost more than the products.
-//!
-//! Weights are read in storage order ([`crate::kernel`]), as bursts of up to sixteen words, because
-//! flash and not the FPU is the limit. A panel of 16 outputs takes four inputs at a time. A rectangle
-//! with one input has no panels to speak of: its weights lie as its outputs do.
-//!
-//! The bits are those of [`super::fma`], or of a product and a sum, except that a NaN may carry another
-//! payload; the firmware binary `selftest` compares the two through a pinned table. 16-bit weights
-//! are widened by the FPU's own conversion, which is exact.
+//! Weights come in bursts of up to sixteen words, because flash and not the FPU is the limit: a panel
+//! of 16 outputs takes four inputs at a time, twelve weights in each burst. The compiler's loop takes
+//! half as many instructions again for the plain arithmetic, as does one with `VLDR`.
 
-use core::arch::asm;
-use core::mem::MaybeUninit;
+use crate::kernel::{Arith, Arithmetic};
 
-use half::f16;
-
-use crate::kernel::{Arith, Arithmetic, PANEL, STRIP};
-
-/// Adds a rectangle of `x.len() × acc.len()` packed weights; nothing where there are fewer weights.
-#[inline(never)]
-pub(crate) fn rectangle<A: Arith>(weights: &[f32], x: &[f32], acc: &mut [f32]) {
-    if fits(weights.len(), x, acc) {
-        let (k, n) = (x.len(), acc.len());
-        // SAFETY: there are k n weights, k ≥ 1 inputs and n ≥ 1 sums, which nothing else borrows.
-        unsafe { strips::<A>(weights.as_ptr(), x.as_ptr(), acc.as_mut_ptr(), k, n) }
-    }
-}
-
-/// [`rectangle`] for 16-bit weights, which are widened into a buffer: the whole rectangle where it
-/// is small, else some rows of a panel at a time.
-#[inline(never)]
-pub(crate) fn rectangle_16<A: Arith>(weights: &[f16], x: &[f32], acc: &mut [f32]) {
-    if !fits(weights.len(), x, acc) {
-        return;
-    }
-    let (k, n, acc) = (x.len(), acc.len(), acc.as_mut_ptr());
-    let (mut w, mut x) = (weights.as_ptr().cast::<u16>(), x.as_ptr());
-    let mut buffer = [MaybeUninit::<f32>::uninit(); BUFFER];
-    let wide = buffer.as_mut_ptr().cast::<f32>();
-    // SAFETY: there are k n weights, k ≥ 1 inputs and n ≥ 1 sums, which nothing else borrows. Each
-    // call takes the next of them in storage order, k n in all, and widens at most BUFFER of them,
-    // which it then reads.
-    unsafe {
-        if k <= STRIP && k * n <= BUFFER {
-            widen_run(w, wide, k * n);
-            return strips::<A>(wide, x, acc, k, n);
-        }
-        let mut inputs = k;
-        while inputs > 0 {
-            let strip = inputs.min(STRIP);
-            let mut outputs = 0;
-            while outputs < n {
-                let (width, most) = match n - outputs {
-                    PANEL.. => (PANEL, BUFFER / PANEL),
-                    4.. => (4, BUFFER / 4),
-                    _ => (1, BUFFER),
-                };
-                let mut row = 0;
-                while row < strip {
-                    let rows = most.min(strip - row);
-                    widen_run(w, wide, rows * width);
-                    strips::<A>(wide, x.add(row), acc.add(outputs), rows, width);
-                    w = w.add(rows * width);
-                    row += rows;
-                }
-                outputs += width;
-            }
-            x = x.add(strip);
-            inputs -= strip;
-        }
-    }
-}
-
-/// Floats that 16-bit weights are widened to at a time; a strip of single outputs fits.
-const BUFFER: usize = 128;
-
-/// Whether a rectangle has weights for all its products, and has any.
-#[inline(always)]
-fn fits(weights: usize, x: &[f32], acc: &[f32]) -> bool {
-    let products = x.len() as u64 * acc.len() as u64;
-    0 < products && products <= weights as u64
-}
-
-/// A rectangle, strip by strip.
+/// Panels of 16 outputs of one strip. Returns the end of their weights and of their sums.
 ///
 /// # Safety
-/// `k ≥ 1` and `n ≥ 1`; `w` is valid for reads of `k n` floats, `x` for `k`, and `acc` for reads and
-/// writes of `n`.
+/// `k ≥ 1` and `panels ≥ 1`; `w` is valid for reads of `16 k panels` floats, `x` for `k`, and `acc`
+/// for reads and writes of `16 panels`.
+#[cfg(not(pushforward_core = "m7"))]
 #[inline(always)]
-unsafe fn strips<A: Arith>(
-    mut w: *const f32,
-    mut x: *const f32,
+pub(super) unsafe fn wide<A: Arith>(
+    w: *const f32,
+    x: *const f32,
     acc: *mut f32,
-    mut k: usize,
-    n: usize,
-) {
-    // SAFETY: by this function's contract; a strip takes the next rows of `w` and their inputs.
+    k: usize,
+    panels: usize,
+) -> (*const f32, *mut f32) {
+    // SAFETY: by this function's contract.
     unsafe {
-        if k == 1 {
-            return match A::ARITHMETIC {
-                Arithmetic::Fused => fused::row(w, x, acc, n),
-                Arithmetic::Plain => plain::row(w, x, acc, n),
-            };
-        }
-        while k > 0 {
-            let rows = k.min(STRIP);
-            w = match A::ARITHMETIC {
-                Arithmetic::Fused => fused::strip(w, x, acc, rows, n),
-                Arithmetic::Plain => plain::strip(w, x, acc, rows, n),
-            };
-            x = x.add(rows);
-            k -= rows;
+        match A::ARITHMETIC {
+            Arithmetic::Fused => fused::wide(w, x, acc, k, panels),
+            Arithmetic::Plain => plain::wide(w, x, acc, k, panels),
         }
     }
 }
 
-/// Widens 16-bit weights to 32 bits, exactly, as many as both slices have.
-#[inline(always)]
-pub(crate) fn widen(from: &[half::f16], to: &mut [f32]) {
-    let n = from.len().min(to.len());
-    if n > 0 {
-        // SAFETY: `from` has n ≥ 1 elements, `to` too, and they cannot overlap.
-        unsafe { widen_run(from.as_ptr().cast(), to.as_mut_ptr(), n) }
-    }
-}
-
-/// Eight weights at a time by `VCVTB` and `VCVTT`, then the rest one by one.
+/// Panels of 4 outputs of one strip, then of 1. Returns the end of their weights.
 ///
 /// # Safety
-/// `n ≥ 1`; `from` is valid for reads of `n` half-words, `to` for writes of `n` floats.
-#[inline(never)]
-unsafe fn widen_run(from: *const u16, to: *mut f32, n: usize) {
-    // SAFETY: by this function's contract: the first loop takes 8 weights while at least 8 are
-    // left, the second one while any is. `LDR` may be given an address that is not a multiple of
-    // four (`VLDM` may not, hence the way through core registers). Every register is declared.
-    unsafe {
-        asm!(
-            "subs {n}, {n}, #8",
-            "blo 3f",
-            "2:",
-            "ldr {a}, [{from}], #4",
-            "ldr {b}, [{from}], #4",
-            "vmov s0, s1, {a}, {b}",
-            "ldr {a}, [{from}], #4",
-            "ldr {b}, [{from}], #4",
-            "vmov s2, s3, {a}, {b}",
-            "vcvtb.f32.f16 s8, s0",
-            "vcvtt.f32.f16 s9, s0",
-            "vcvtb.f32.f16 s10, s1",
-            "vcvtt.f32.f16 s11, s1",
-            "vcvtb.f32.f16 s12, s2",
-            "vcvtt.f32.f16 s13, s2",
-            "vcvtb.f32.f16 s14, s3",
-            "vcvtt.f32.f16 s15, s3",
-            "vstmia {to}!, {{s8-s15}}",
-            "subs {n}, {n}, #8",
-            "bhs 2b",
-            "3:",
-            "adds {n}, {n}, #8",
-            "beq 5f",
-            "4:",
-            "ldrh {a}, [{from}], #2",
-            "vmov s0, {a}",
-            "vcvtb.f32.f16 s8, s0",
-            "vstmia {to}!, {{s8}}",
-            "subs {n}, {n}, #1",
-            "bne 4b",
-            "5:",
-            from = inout(reg) from => _,
-            to = inout(reg) to => _,
-            n = inout(reg) n => _,
-            a = out(reg) _,
-            b = out(reg) _,
-            out("s0") _, out("s1") _, out("s2") _, out("s3") _,
-            out("s8") _, out("s9") _, out("s10") _, out("s11") _,
-            out("s12") _, out("s13") _, out("s14") _, out("s15") _,
-            options(nostack),
-        );
-    }
-}
-
-/// `√x` by one `VSQRT.F32`, correctly rounded.
+/// `k ≥ 1`; `w` is valid for reads of `k n` floats, `x` for `k`, and `acc` for reads and writes of
+/// `n`.
 #[inline(always)]
-pub(crate) fn sqrt(x: f32) -> f32 {
-    let mut bits = x.to_bits();
-    // SAFETY: works on registers only; the ABI (`eabihf`) says that the FPU is there and enabled,
-    // and the float register is declared as clobbered.
+pub(super) unsafe fn narrow<A: Arith>(
+    w: *const f32,
+    x: *const f32,
+    acc: *mut f32,
+    k: usize,
+    n: usize,
+) -> *const f32 {
+    // SAFETY: by this function's contract.
     unsafe {
-        asm!(
-            "vmov s0, {x}",
-            "vsqrt.f32 s0, s0",
-            "vmov {x}, s0",
-            x = inout(reg) bits,
-            out("s0") _,
-            options(pure, nomem, nostack, preserves_flags),
-        );
+        match A::ARITHMETIC {
+            Arithmetic::Fused => fused::narrow(w, x, acc, k, n),
+            Arithmetic::Plain => plain::narrow(w, x, acc, k, n),
+        }
     }
-    f32::from_bits(bits)
 }
 
-/// `sA += sW · sX` for each `[A W X]`, in order, as the arithmetic rounds it. The plain one leaves the
-/// products where the weights were.
-macro_rules! terms {
-    (fused: $([$acc:literal $w:literal $x:literal])+) => {
-        concat!($("vfma.f32 s", $acc, ", s", $w, ", s", $x, "\n",)+)
-    };
-    (plain: $([$acc:literal $w:literal $x:literal])+) => {
-        concat!(
-            $("vmul.f32 s", $w, ", s", $w, ", s", $x, "\n",)+
-            $("vadd.f32 s", $acc, ", s", $acc, ", s", $w, "\n",)+
-        )
-    };
+/// One input, whose weights lie as its outputs do.
+///
+/// # Safety
+/// `n ≥ 1`; `w` is valid for reads of `n` floats, `x` for one, and `acc` for reads and writes of `n`.
+#[cfg(not(pushforward_core = "m55"))]
+#[inline(always)]
+pub(super) unsafe fn row<A: Arith>(w: *const f32, x: *const f32, acc: *mut f32, n: usize) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        match A::ARITHMETIC {
+            Arithmetic::Fused => fused::row(w, x, acc, n),
+            Arithmetic::Plain => plain::row(w, x, acc, n),
+        }
+    }
 }
 
-/// The loops over a strip's panels and over a single row, in one arithmetic.
+/// The loops in one arithmetic.
 macro_rules! loops {
     ($arithmetic:ident) => {
         mod $arithmetic {
-            use super::asm;
+            use core::arch::asm;
 
-            /// One strip: panels of 16 outputs, then of 4, then of 1. Returns the end of its
-            /// weights.
-            ///
-            /// Sixteen sums are in s0–s15, weights in s16–s27, four inputs in s28–s31; four sums in
-            /// s0–s3, inputs in s4–s7, weights in s8–s23; one sum in s0, inputs in s8–s15, weights
-            /// in s16–s23.
+            /// Sums are in s0–s15, weights in s16–s27, four inputs in s28–s31.
             ///
             /// # Safety
-            /// `k ≥ 1` and `n ≥ 1`; `w` is valid for reads of `k n` floats, `x` for `k`, and `acc`
-            /// for reads and writes of `n`.
+            /// As of the function of this name that calls it.
+            #[cfg(not(pushforward_core = "m7"))]
             #[inline(always)]
-            pub(super) unsafe fn strip(
+            pub(super) unsafe fn wide(
                 mut w: *const f32,
                 x: *const f32,
-                acc: *mut f32,
+                mut acc: *mut f32,
                 k: usize,
-                n: usize,
-            ) -> *const f32 {
-                // SAFETY: by this function's contract: `n` counts down by the width of each panel
-                // and stops before it would be less than nothing, and for each panel the inner
-                // loops take k rows of that width, so that all reads and writes are inside; every
-                // register is declared.
+                panels: usize,
+            ) -> (*const f32, *mut f32) {
+                // SAFETY: by this function's contract: for each panel the inner loops take k rows
+                // of 16, four while at least four are left, and one while any is; every register
+                // is declared.
                 unsafe {
                     asm!(
-                        "subs {n}, {n}, #16",
-                        "blo 6f",
                         "2:",
                         "vldmia {acc}, {{s0-s15}}",
                         "mov {xi}, {x}",
@@ -300,10 +140,49 @@ macro_rules! loops {
                         "bne 9b",
                         "5:",
                         "vstmia {acc}!, {{s0-s15}}",
-                        "subs {n}, {n}, #16",
-                        "bhs 2b",
-                        "6:",
-                        "adds {n}, {n}, #12",
+                        "subs {panels}, {panels}, #1",
+                        "bne 2b",
+                        w = inout(reg) w,
+                        x = in(reg) x,
+                        acc = inout(reg) acc,
+                        k = in(reg) k,
+                        panels = inout(reg) panels => _,
+                        xi = out(reg) _,
+                        i = out(reg) _,
+                        out("s0") _, out("s1") _, out("s2") _, out("s3") _,
+                        out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+                        out("s8") _, out("s9") _, out("s10") _, out("s11") _,
+                        out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+                        out("s16") _, out("s17") _, out("s18") _, out("s19") _,
+                        out("s20") _, out("s21") _, out("s22") _, out("s23") _,
+                        out("s24") _, out("s25") _, out("s26") _, out("s27") _,
+                        out("s28") _, out("s29") _, out("s30") _, out("s31") _,
+                        options(nostack),
+                    );
+                }
+                (w, acc)
+            }
+
+            /// Four sums are in s0–s3, inputs in s4–s7, weights in s8–s23; one sum in s0, inputs in
+            /// s8–s15, weights in s16–s23.
+            ///
+            /// # Safety
+            /// As of the function of this name that calls it.
+            #[inline(always)]
+            pub(super) unsafe fn narrow(
+                mut w: *const f32,
+                x: *const f32,
+                acc: *mut f32,
+                k: usize,
+                n: usize,
+            ) -> *const f32 {
+                // SAFETY: by this function's contract: `n` counts down by the width of each panel
+                // and stops before it would be less than nothing, and for each panel the inner
+                // loops take k rows of that width, so that all reads and writes are inside; every
+                // register is declared.
+                unsafe {
+                    asm!(
+                        "subs {n}, {n}, #4",
                         "blo 6f",
                         "2:",
                         "vldmia {acc}, {{s0-s3}}",
@@ -396,19 +275,17 @@ macro_rules! loops {
                         out("s12") _, out("s13") _, out("s14") _, out("s15") _,
                         out("s16") _, out("s17") _, out("s18") _, out("s19") _,
                         out("s20") _, out("s21") _, out("s22") _, out("s23") _,
-                        out("s24") _, out("s25") _, out("s26") _, out("s27") _,
-                        out("s28") _, out("s29") _, out("s30") _, out("s31") _,
                         options(nostack),
                     );
                 }
                 w
             }
 
-            /// One input, whose weights lie as its outputs do: eight, four, two, one.
+            /// Eight at a time, then four, two, one.
             ///
             /// # Safety
-            /// `n ≥ 1`; `w` is valid for reads of `n` floats, `x` for one, and `acc` for reads and
-            /// writes of `n`.
+            /// As of the function of this name that calls it.
+            #[cfg(not(pushforward_core = "m55"))]
             #[inline(always)]
             pub(super) unsafe fn row(w: *const f32, x: *const f32, acc: *mut f32, n: usize) {
                 // SAFETY: by this function's contract: the loop takes eight outputs while at least
