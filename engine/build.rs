@@ -13,7 +13,7 @@ const CORTEX_M_FPU: [&str; 2] = ["thumbv7em-none-eabihf", "thumbv8m.main-none-ea
 const CORES: [&str; 3] = ["m7", "m33", "m55"];
 
 /// Kernels of 8-bit weights; see `simd::bytes`.
-const BYTES: [&str; 5] = ["rows", "words", "pairs", "columns", "rv32"];
+const BYTES: [&str; 6] = ["rows", "rv32", "v6m", "v7m", "dsp", "m55"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -28,10 +28,11 @@ fn main() {
     let target = of_target("TARGET");
     let multiplies = of_target("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "m");
     let bytes = match core.as_str() {
-        "m55" => "columns",
-        "m33" | "m7" => "pairs",
-        _ if target.starts_with("thumbv7em") => "pairs",
-        _ if target.starts_with("thumbv6m") => "words",
+        "m55" => "m55",
+        "m33" | "m7" => "dsp",
+        _ if target.starts_with("thumbv7em") => "dsp",
+        _ if target.starts_with("thumbv6m") => "v6m",
+        _ if target.starts_with("thumbv7m") || target.starts_with("thumbv8m.main") => "v7m",
         _ if of_target("CARGO_CFG_TARGET_ARCH") == "riscv32" && multiplies => "rv32",
         _ => "rows",
     };
