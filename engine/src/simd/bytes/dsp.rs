@@ -44,6 +44,20 @@ impl Inputs {
     }
 }
 
+/// What tells the assembler of the extension, where the target's name does not.
+#[cfg(pushforward_core = "m33")]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(pushforward_core = "m33"))]
+macro_rules! core {
+    () => {
+        ""
+    };
+}
+
 /// Two inputs, whose word is in r2, for eight outputs. Sums of both outputs of a half-word are in r4, r6,
 /// r8 and r10, of the first in r5, r7, r9 and r11.
 macro_rules! pair {
@@ -103,6 +117,7 @@ macro_rules! half {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(w: *const i8, x: *const u32, sums: *mut i32, pairs: usize) {
             naked_asm!(
+                core!(),
                 "push {{r2, r4-r11, lr}}",
                 "mov lr, r3",
                 start!(4 5 0),
