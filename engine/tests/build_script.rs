@@ -31,6 +31,7 @@ fn said(script: &Path, target: &str, flags: &[&str]) -> Result<String, Box<dyn E
         .env("TARGET", target)
         .env("CARGO_CFG_TARGET_ARCH", value("target_arch"))
         .env("CARGO_CFG_TARGET_FEATURE", value("target_feature"))
+        .env("CARGO_CFG_PUSHFORWARD_CORE", value("pushforward_core"))
         .output()?;
     assert!(output.status.success(), "{target}");
     Ok(String::from_utf8(output.stdout)?)
@@ -73,6 +74,38 @@ fn only_a_cortex_m_with_an_fpu_is_taken_for_one() -> Result<(), Box<dyn Error>> 
     ] {
         let said = said(&script, target, &[])?;
         assert_eq!(said.contains("rustc-cfg=cortex_m_fpu"), expected, "{target}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_core_is_taken_for_what_a_board_calls_it() -> Result<(), Box<dyn Error>> {
+    let script = script("build_script_core")?;
+    for (target, core, kernels) in [
+        ("x86_64-unknown-linux-gnu", None, Some("rows")),
+        ("riscv32imac-unknown-none-elf", None, Some("rv32")),
+        ("riscv32i-unknown-none-elf", None, Some("rows")),
+        ("thumbv6m-none-eabi", None, Some("v6m")),
+        ("thumbv7m-none-eabi", None, Some("v7m")),
+        ("thumbv7em-none-eabihf", None, Some("dsp")),
+        ("thumbv7em-none-eabihf", Some("m7"), Some("dsp")),
+        ("thumbv8m.main-none-eabihf", None, Some("v7m")),
+        ("thumbv8m.main-none-eabihf", Some("m33"), Some("dsp")),
+        ("thumbv8m.main-none-eabihf", Some("m55"), Some("m55")),
+        // None of these has the instructions.
+        ("thumbv7em-none-eabihf", Some("m55"), None),
+        ("thumbv8m.main-none-eabi", Some("m55"), None),
+        ("x86_64-unknown-linux-gnu", Some("m7"), None),
+        ("thumbv7em-none-eabihf", Some("m9"), None),
+    ] {
+        let flag = core.map(|core| format!("--cfg=pushforward_core=\"{core}\""));
+        let flags: Vec<_> = flag.iter().map(String::as_str).collect();
+        let said = said(&script, target, &flags)?;
+        assert_eq!(said.contains("cargo::error="), kernels.is_none(), "{target}: {said}");
+        if let Some(kernels) = kernels {
+            let expected = format!("rustc-cfg=pushforward_bytes=\"{kernels}\"");
+            assert!(said.contains(&expected), "{target}: {said}");
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! multiply-add of a panel costs.
 //!
 //! `k` inputs are 0 to 70, so that a strip is full, empty and followed by another; `n` outputs are 0 to
-//! 40, so that panels of each width follow each other.
+//! 40, so that panels of each width follow each other. Weights begin on a word or beside one.
 
 #![no_std]
 #![no_main]
@@ -33,14 +33,15 @@ fn byte(word: u32) -> i8 {
 }
 
 /// Weights by rows, as a model is packed, and as this core stores them.
+#[repr(align(4))]
 struct Weights {
+    packed: [i8; 4 + INPUTS * OUTPUTS],
     rows: [i8; INPUTS * OUTPUTS],
-    packed: [i8; INPUTS * OUTPUTS],
 }
 
 impl Weights {
-    /// Packs a rectangle.
-    fn pack(&mut self, k: usize, n: usize) {
+    /// Packs a rectangle, so many bytes beside a word.
+    fn pack(&mut self, k: usize, n: usize, beside: usize) {
         let mut to = self.rows.iter_mut();
         for start in (0..k).step_by(STRIP) {
             let strip = start..k.min(start + STRIP);
@@ -59,7 +60,9 @@ impl Weights {
                 from += width;
             }
         }
-        if let (Some(rows), Some(packed)) = (self.rows.get(..k * n), self.packed.get_mut(..k * n)) {
+        if let (Some(rows), Some(packed)) =
+            (self.rows.get(..k * n), self.packed.get_mut(beside..beside + k * n))
+        {
             Layout::TARGET.pack(rows, k, n, packed);
         }
     }
@@ -80,10 +83,11 @@ fn differing(weights: &mut Weights, x: &[i32; INPUTS]) -> [u64; 2] {
             }
         }
         for n in 0..=OUTPUTS {
-            weights.pack(k, n);
+            let beside = (k + n) % 4;
+            weights.pack(k, n, beside);
             let mut acc = starts;
             rectangle(
-                weights.packed.get(..k * n).unwrap_or_default(),
+                weights.packed.get(beside..beside + k * n).unwrap_or_default(),
                 x.get(..k).unwrap_or_default(),
                 acc.get_mut(..n).unwrap_or_default(),
             );
@@ -100,7 +104,7 @@ fn main() -> ! {
     let clock = Instructions::start();
     report::line("board").word(BOARD).end();
     let mut ok = true;
-    let mut weights = Weights { rows: [0; _], packed: [0; _] };
+    let mut weights = Weights { packed: [0; _], rows: [0; _] };
     let (mut bytes, mut spins) = ([0; INPUTS], [0; INPUTS]);
     bytes.iter_mut().zip(0..).for_each(|(x, i)| *x = byte(hash(3000, i)).into());
     spins.iter_mut().zip(0..).for_each(|(x, i)| *x = (hash(5000, i) as i32 >> 31) | 1);

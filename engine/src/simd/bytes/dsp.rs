@@ -27,8 +27,10 @@ impl Inputs {
         let pairs = x.len() / 2;
         if (1..=self.pairs.len()).contains(&pairs) && weights.len() >= pairs * 2 * PANEL {
             let (w, x, sums) = (weights.as_ptr(), self.pairs.as_ptr(), sums.as_mut_ptr());
+            let half = if w.addr().is_multiple_of(4) { half } else { half_beside };
             // SAFETY: there are so many pairs, at least one, and 32 weights for each, 16 of them for
-            // eight outputs. The condition of this file says that the core has the DSP extension.
+            // eight outputs; `w` was asked where it lies, and 16 more lie alike. The condition of this
+            // file says that the core has the DSP extension.
             unsafe {
                 half(w, x, sums, pairs);
                 half(w.add(pairs * PANEL), x, sums.add(PANEL / 2), pairs);
@@ -42,25 +44,41 @@ impl Inputs {
     }
 }
 
+/// What tells the assembler of the extension, where the target's name does not.
+#[cfg(pushforward_core = "m33")]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(pushforward_core = "m33"))]
+macro_rules! core {
+    () => {
+        ""
+    };
+}
+
 /// Two inputs, whose word is in r2, for eight outputs. Sums of both outputs of a half-word are in r4, r6,
 /// r8 and r10, of the first in r5, r7, r9 and r11.
 macro_rules! pair {
-    () => {
-        "ldr r2, [r1], #4
-         ldm r0!, {{r3, r12}}
-         smlad r4, r3, r2, r4
-         smlad r6, r12, r2, r6
-         sxtb16 r3, r3
-         sxtb16 r12, r12
-         smlad r5, r3, r2, r5
-         smlad r7, r12, r2, r7
-         ldm r0!, {{r3, r12}}
-         smlad r8, r3, r2, r8
-         smlad r10, r12, r2, r10
-         sxtb16 r3, r3
-         sxtb16 r12, r12
-         smlad r9, r3, r2, r9
-         smlad r11, r12, r2, r11\n"
+    ($load:literal) => {
+        concat!(
+            "ldr r2, [r1], #4\n",
+            $load,
+            "smlad r4, r3, r2, r4
+             smlad r6, r12, r2, r6
+             sxtb16 r3, r3
+             sxtb16 r12, r12
+             smlad r5, r3, r2, r5
+             smlad r7, r12, r2, r7\n",
+            $load,
+            "smlad r8, r3, r2, r8
+             smlad r10, r12, r2, r10
+             sxtb16 r3, r3
+             sxtb16 r12, r12
+             smlad r9, r3, r2, r9
+             smlad r11, r12, r2, r11\n",
+        )
     };
 }
 
@@ -93,46 +111,64 @@ macro_rules! end {
     };
 }
 
-/// Half a panel: eight outputs.
-///
-/// # Safety
-/// `pairs ≥ 1`; `w` is valid for reads of `16 pairs` weights, `x` for `pairs` words and `sums` for reads
-/// and writes of eight. The core has the DSP extension.
-#[unsafe(naked)]
-unsafe extern "C" fn half(w: *const i8, x: *const u32, sums: *mut i32, pairs: usize) {
-    naked_asm!(
-        "push {{r2, r4-r11, lr}}",
-        "mov lr, r3",
-        start!(4 5 0),
-        start!(6 7 8),
-        start!(8 9 16),
-        start!(10 11 24),
-        "subs lr, lr, #8",
-        "blo 4f",
-        "3:",
-        pair!(),
-        pair!(),
-        pair!(),
-        pair!(),
-        pair!(),
-        pair!(),
-        pair!(),
-        pair!(),
-        "subs lr, lr, #8",
-        "bhs 3b",
-        "4:",
-        "adds lr, lr, #8",
-        "beq 6f",
-        "5:",
-        pair!(),
-        "subs lr, lr, #1",
-        "bne 5b",
-        "6:",
-        "pop {{r2}}",
-        end!(4 5),
-        end!(6 7),
-        end!(8 9),
-        end!(10 11),
-        "pop {{r4-r11, pc}}",
-    )
+macro_rules! half {
+    ($(#[$doc:meta])* $name:ident, $load:literal) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(w: *const i8, x: *const u32, sums: *mut i32, pairs: usize) {
+            naked_asm!(
+                core!(),
+                "push {{r2, r4-r11, lr}}",
+                "mov lr, r3",
+                start!(4 5 0),
+                start!(6 7 8),
+                start!(8 9 16),
+                start!(10 11 24),
+                "subs lr, lr, #8",
+                "blo 4f",
+                "3:",
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                pair!($load),
+                "subs lr, lr, #8",
+                "bhs 3b",
+                "4:",
+                "adds lr, lr, #8",
+                "beq 6f",
+                "5:",
+                pair!($load),
+                "subs lr, lr, #1",
+                "bne 5b",
+                "6:",
+                "pop {{r2}}",
+                end!(4 5),
+                end!(6 7),
+                end!(8 9),
+                end!(10 11),
+                "pop {{r4-r11, pc}}",
+            )
+        }
+    };
+}
+
+half! {
+    /// Half a panel: eight outputs.
+    ///
+    /// # Safety
+    /// `pairs ≥ 1`; `w` is a multiple of four and valid for reads of `16 pairs` weights, `x` for `pairs`
+    /// words and `sums` for reads and writes of eight. The core has the DSP extension.
+    half, "ldm r0!, {{r3, r12}}\n"
+}
+
+half! {
+    /// [`half`] for weights that begin beside a word, where `LDM` may not read and `LDR` may.
+    ///
+    /// # Safety
+    /// As [`half`], of any address.
+    half_beside, "ldr r3, [r0], #4\nldr r12, [r0], #4\n"
 }

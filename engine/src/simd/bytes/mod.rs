@@ -8,37 +8,54 @@
 //!
 //! A weight is −127 to 127, an input −127 to 127: what quantised activations are, and spins.
 //!
-//! | file | layout | condition | what it does |
+//! | file | layout | where | what it does |
 //! |---|---|---|---|
 //! | `rows.rs` | [`Layout::Rows`] | everywhere else | Rust |
 //! | `rv32.rs` | [`Layout::Rows`] | 32-bit RISC-V with `M` | `LB`, `MUL`, `ADD`, sixteen sums in registers |
-//! | `v6m.rs` | [`Layout::Words`] | `thumbv6m-none-eabi` | four weights a word without taking it apart |
-//! | `dsp.rs` | [`Layout::Pairs`] | `thumbv7em-*`; `cfg(pushforward_core = "m33")`, one that has the DSP extension | two inputs of two outputs in an instruction and a half |
-//! | `m55.rs` | [`Layout::Columns`] | `cfg(pushforward_core = "m55")` | sixteen inputs of an output an instruction of Helium |
+//! | `v6m.rs` | [`Layout::Words`] | `thumbv6m-*` | four weights a word without taking it apart |
+//! | `v7m.rs` | [`Layout::Words`] | `thumbv7m-*`, `thumbv8m.main-*` | the same, with `MLA` |
+//! | `dsp.rs` | [`Layout::Pairs`] | `thumbv7em-*`, `pushforward_core="m33"` | two inputs of two outputs in three instructions |
+//! | `m55.rs` | [`Layout::Columns`] | `pushforward_core="m55"` | sixteen inputs of an output an instruction of Helium |
+//!
+//! The build script says which by `cfg(pushforward_bytes)`, the file's name: by the target, and by the
+//! core where a board names it (`rustflags = ["--cfg", "pushforward_core=\"m33\""]`). The DSP extension
+//! is an option of a Cortex-M33; the board says by the name that it is there.
 //!
 //! Only panels of 16 outputs are packed in a way of their own; narrower ones lie by rows everywhere.
 
-#[cfg(pushforward_bytes = "pairs")]
+#[cfg(pushforward_bytes = "dsp")]
 mod dsp;
-#[cfg(pushforward_bytes = "columns")]
+#[cfg(pushforward_bytes = "m55")]
 mod m55;
 #[cfg(pushforward_bytes = "rows")]
 mod rows;
 #[cfg(pushforward_bytes = "rv32")]
 mod rv32;
-#[cfg(pushforward_bytes = "words")]
+#[cfg(pushforward_bytes = "v6m")]
 mod v6m;
+#[cfg(pushforward_bytes = "v7m")]
+mod v7m;
+#[cfg(any(pushforward_bytes = "v6m", pushforward_bytes = "v7m"))]
+mod words;
 
-#[cfg(pushforward_bytes = "pairs")]
+#[cfg(pushforward_bytes = "dsp")]
 use dsp::Inputs;
-#[cfg(pushforward_bytes = "columns")]
+#[cfg(pushforward_bytes = "m55")]
 use m55::Inputs;
 #[cfg(pushforward_bytes = "rows")]
 use rows::Inputs;
 #[cfg(pushforward_bytes = "rv32")]
 use rv32::Inputs;
-#[cfg(pushforward_bytes = "words")]
-use v6m::Inputs;
+#[cfg(pushforward_bytes = "v6m")]
+use {
+    v6m::{ANYWHERE, half},
+    words::Inputs,
+};
+#[cfg(pushforward_bytes = "v7m")]
+use {
+    v7m::{ANYWHERE, half},
+    words::Inputs,
+};
 
 use crate::kernel::{PANEL, STRIP, next};
 
@@ -65,11 +82,11 @@ pub enum Layout {
 
 impl Layout {
     /// What [`rectangle`] reads on this target.
-    pub const TARGET: Layout = if cfg!(pushforward_bytes = "words") {
+    pub const TARGET: Layout = if cfg!(any(pushforward_bytes = "v6m", pushforward_bytes = "v7m")) {
         Layout::Words
-    } else if cfg!(pushforward_bytes = "pairs") {
+    } else if cfg!(pushforward_bytes = "dsp") {
         Layout::Pairs
-    } else if cfg!(pushforward_bytes = "columns") {
+    } else if cfg!(pushforward_bytes = "m55") {
         Layout::Columns
     } else {
         Layout::Rows
@@ -215,5 +232,61 @@ fn by_rows<const W: usize>(weights: &[i8], x: &[i32], sums: &mut [i32; W]) {
         for (sum, weight) in sums.iter_mut().zip(row) {
             *sum = sum.wrapping_add(i32::from(*weight).wrapping_mul(*x));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The weight of an input and an output of a panel of `k` inputs, as a kernel of the layout sees it.
+    fn seen(layout: Layout, panel: &[i8], k: usize, i: usize, o: usize) -> i32 {
+        match layout {
+            Layout::Words => i32::from(panel[(o / 8 * k + i) * 8 + o % 8] as u8) - 128,
+            Layout::Columns => i32::from(panel[o * k + i]),
+            Layout::Pairs if i / 2 < k / 2 => {
+                let at = o / 8 * (k / 2) * 16 + i / 2 * 16 + o % 8 / 2 * 4 + i % 2 * 2;
+                let both = i32::from(i16::from_le_bytes([panel[at] as u8, panel[at + 1] as u8]));
+                let first = i32::from(panel[at]);
+                if o % 2 == 0 { first } else { (both - first) >> 8 }
+            }
+            _ => i32::from(panel[i * PANEL + o]),
+        }
+    }
+
+    #[test]
+    fn every_layout_holds_the_weights_of_the_rows() {
+        for (k, n) in [(1, 16), (2, 32), (7, 21), (64, 16), (67, 37)] {
+            let rows: Vec<i8> = (0..k * n).map(|i| (i * 89 % 255) as u8 as i8).collect();
+            let rows: Vec<i8> = rows.into_iter().map(|w| w.max(-127)).collect();
+            for layout in [Layout::Rows, Layout::Words, Layout::Pairs, Layout::Columns] {
+                let mut packed = vec![0; k * n];
+                layout.pack(&rows, k, n, &mut packed);
+                let mut start = 0;
+                for strip in [k.min(STRIP), k.saturating_sub(STRIP)] {
+                    for panel in (0..n / PANEL).map(|p| start + p * PANEL * strip) {
+                        for (i, o) in (0..strip).flat_map(|i| (0..PANEL).map(move |o| (i, o))) {
+                            let expected = i32::from(rows[panel + i * PANEL + o]);
+                            assert_eq!(seen(layout, &packed[panel..], strip, i, o), expected);
+                        }
+                    }
+                    let (narrow, end) = (start + n / PANEL * PANEL * strip, start + n * strip);
+                    assert_eq!(packed[narrow..end], rows[narrow..end]);
+                    start = end;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rectangle_is_the_sum_of_its_products() {
+        // Eight weights by rows: panels of 4 and of 1.
+        let (weights, x) = ([1, -2, 3, -4, 5, 6, -7, 127, 9, -127], [3, -5]);
+        let mut acc = [1, 0, 0, 0, i32::MAX];
+        rectangle(&weights, &x, &mut acc);
+        assert_eq!(
+            acc,
+            [1 + 3 - 25, -6 - 30, 9 + 35, -12 - 635, (i32::MAX).wrapping_add(27 + 635)]
+        );
     }
 }
