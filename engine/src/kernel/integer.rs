@@ -22,7 +22,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Counts, Lanes, PANEL, STRIP, Store, Weight, next, take_mut};
+use super::{Counts, Lanes, PANEL, STRIP, Store, Weight, next, take, take_mut};
 use crate::simd::{Simd, bytes};
 
 /// Bits that an output is shifted right by once its sums are rescaled.
@@ -139,9 +139,16 @@ fn word<S: Simd>(s: S, x: i32) -> S::F {
     s.from_bits(s.splat_u(x as u32))
 }
 
+/// The next `n` weights of a rectangle, after which the next one begins a word: cores read words of them.
+#[inline(always)]
+fn rectangle_of<'a, T: IntegerWeight>(rest: &mut &'a [i8], n: usize) -> &'a [T] {
+    let bytes = next(rest, (n * T::BYTES).next_multiple_of(size_of::<f32>()));
+    take(T::of(bytes), n).0
+}
+
 /// Integer weights in one slice of bytes, in the order in which a network reads them: matrices of `M`,
-/// direct terms of `D`, biases of 32 bits, the scales of units and of outputs. It is for lanes of
-/// integers.
+/// direct terms of `D`, biases of 32 bits, the scales of units and of outputs; rectangles begin words. It
+/// is for lanes of integers.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes<'a, M, D> {
     bytes: &'a [i8],
@@ -171,19 +178,18 @@ impl<'a, M: IntegerWeight, D: IntegerWeight> Store<'a> for Bytes<'a, M, D> {
     fn fits(self, counts: Counts) -> bool {
         let Counts { matrix, direct, bias, slopes, outputs } = counts;
         let scales = (slopes + outputs) * size_of::<Scales>();
-        let bytes = matrix * M::BYTES + direct * D::BYTES + bias * I32::BYTES + scales;
-        // They come in words, of which the last may be begun.
-        self.bytes.len() == bytes.next_multiple_of(size_of::<f32>())
+        // At least: how many are between rectangles depends on how many rectangles there are.
+        self.bytes.len() >= matrix * M::BYTES + direct * D::BYTES + bias * I32::BYTES + scales
     }
 
     #[inline(always)]
     fn matrix(&mut self, n: usize) -> &'a [M] {
-        M::of(next(&mut self.bytes, n * M::BYTES))
+        rectangle_of(&mut self.bytes, n)
     }
 
     #[inline(always)]
     fn direct(&mut self, n: usize) -> &'a [D] {
-        D::of(next(&mut self.bytes, n * D::BYTES))
+        rectangle_of(&mut self.bytes, n)
     }
 
     #[inline(always)]

@@ -354,6 +354,11 @@ impl Description {
     /// Packed weights of each part.
     pub(super) fn lengths(&self) -> Vec<usize> {
         let length = |(path, part): (String, Part<'_>)| {
+            if let Part::Network(sites) = part
+                && let CausalNetworkSpec::Integer(network) = &sites.network
+            {
+                return network.words(sites.sizes());
+            }
             let mut tensors = Tensors::default();
             self.part_tensors(&path, &part, &mut tensors);
             tensors.stored()

@@ -338,10 +338,9 @@ impl Tensors {
         }
     }
 
-    /// Words of all in packed order, the last of which integers may leave half empty.
+    /// Numbers of all in packed order.
     pub fn stored(&self) -> usize {
-        let bits = |tensor: &TensorSpec| tensor.stored() * tensor.dtype.bitsize();
-        self.all.iter().map(bits).sum::<usize>().div_ceil(WORD * 8)
+        self.all.iter().map(TensorSpec::stored).sum()
     }
 
     /// The tensors of a part whose names begin with `path` and a dot.
@@ -358,7 +357,7 @@ impl Tensors {
 pub struct Packer<'a> {
     path: String,
     tensors: &'a BTreeMap<String, Tensor>,
-    pub(super) out: Vec<f32>,
+    pub(crate) out: Vec<f32>,
     /// Of a part of integers, its bytes and what its tensors are.
     integers: Option<(Vec<u8>, Tensors)>,
     /// Where its rectangles of bytes begin that have whole panels, with their inputs and outputs.
@@ -366,7 +365,7 @@ pub struct Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    pub(super) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
+    pub(crate) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
         Self {
             path: String::new(),
             tensors,
@@ -389,6 +388,9 @@ impl<'a> Packer<'a> {
         if range.is_empty() {
             return;
         }
+        if self.integers.is_some() && self.tensors.is_empty() {
+            return self.write(name, range.map(|_| 0.0));
+        }
         let data = &self.tensor(name).data[range];
         self.write(name, data.iter().copied());
     }
@@ -410,12 +412,12 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// A part of integers, whose tensors are these: what it packs is bytes, in words of 32 bits.
+    /// A part of integers, whose tensors are these: what it packs is bytes, in words of 32 bits. Each
+    /// rectangle begins a word. Without any tensors there are zeros in their place.
     pub fn integers(&mut self, tensors: Tensors, pack: impl FnOnce(&mut Self)) {
         self.integers = Some((Vec::new(), tensors));
         pack(self);
-        let (mut bytes, _) = self.integers.take().unwrap_or_default();
-        bytes.resize(bytes.len().next_multiple_of(WORD), 0);
+        let (bytes, _) = self.integers.take().unwrap_or_default();
         self.out.extend(bytes.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)));
     }
 
@@ -423,8 +425,7 @@ impl<'a> Packer<'a> {
         let Some((bytes, tensors)) = &mut self.integers else {
             return self.out.extend(numbers);
         };
-        let spec = tensors.all.iter().find(|spec| spec.name == name);
-        let width = spec.map_or(WORD, |spec| spec.dtype.bitsize() / 8);
+        let width = width(tensors, name);
         for number in numbers {
             bytes.extend_from_slice(&(number as i32).to_le_bytes()[..width]);
         }
@@ -432,6 +433,13 @@ impl<'a> Packer<'a> {
 
     /// A rectangle of a matrix, in strips and panels.
     pub fn rectangle(&mut self, name: &str, outputs: Range<usize>, inputs: Range<usize>) {
+        if let Some((bytes, tensors)) = &mut self.integers
+            && self.tensors.is_empty()
+        {
+            let weights = outputs.len() * inputs.len();
+            let len = bytes.len() + weights * width(tensors, name);
+            return bytes.resize(len.next_multiple_of(WORD), 0);
+        }
         let tensor = self.tensor(name);
         let stride = tensor.shape[1];
         if let Some((bytes, tensors)) = &self.integers
@@ -455,6 +463,9 @@ impl<'a> Packer<'a> {
                 }
             }
         }
+        if let Some((bytes, _)) = &mut self.integers {
+            bytes.resize(bytes.len().next_multiple_of(WORD), 0);
+        }
     }
 
     /// The part whose tensors' names begin with `path` and a dot.
@@ -464,6 +475,12 @@ impl<'a> Packer<'a> {
         pack(self);
         self.path.truncate(end);
     }
+}
+
+/// Bytes of an entry of a tensor.
+fn width(tensors: &Tensors, name: &str) -> usize {
+    let spec = tensors.all.iter().find(|spec| spec.name == name);
+    spec.map_or(WORD, |spec| spec.dtype.bitsize() / 8)
 }
 
 /// A part as Rust: its type, and an expression for its value, in which `engine` is this crate and

@@ -11,6 +11,8 @@
 //! distribution of its own, normalised as exactly.
 
 #[cfg(feature = "model")]
+use alloc::collections::BTreeMap;
+#[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
@@ -199,6 +201,14 @@ impl IntegerSpec {
         MaskedSpec { hidden: self.hidden.clone(), direct, ..MaskedSpec::default() }
     }
 
+    /// Words that it packs.
+    pub(crate) fn words(&self, sizes: CausalSizes) -> usize {
+        let none = BTreeMap::new();
+        let mut packer = Packer::new(&none);
+        self.pack(sizes, &mut packer);
+        packer.out.len()
+    }
+
     fn shape(&self, sizes: CausalSizes) -> Shape<'_> {
         let CausalSizes { sites, inputs, outputs, context } = sizes;
         let direct = self.direct.is_some();
@@ -264,9 +274,7 @@ impl CausalPart for IntegerSpec {
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
         let Shape { sites, inputs, hidden, outputs, context, direct, .. } = self.shape(sizes);
         sources.table(hidden.len() + 13);
-        let mut tensors = Tensors::default();
-        self.tensors(sizes, Initial::SITES, &mut tensors);
-        let weights = sources.weights(tensors.stored());
+        let weights = sources.weights(self.words(sizes));
         let bits = self.weights.source();
         let of_direct = self.direct.unwrap_or(self.weights).source();
         let store = format!("engine::kernel::Bytes<'static, {bits}, {of_direct}>");

@@ -248,7 +248,7 @@ mod tests {
                 let at = o / 8 * (k / 2) * 16 + i / 2 * 16 + o % 8 / 2 * 4 + i % 2 * 2;
                 let both = i32::from(i16::from_le_bytes([panel[at] as u8, panel[at + 1] as u8]));
                 let first = i32::from(panel[at]);
-                if o % 2 == 0 { first } else { (both - first) >> 8 }
+                if o.is_multiple_of(2) { first } else { (both - first) >> 8 }
             }
             _ => i32::from(panel[i * PANEL + o]),
         }
