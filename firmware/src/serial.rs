@@ -6,3 +6,7 @@
 
 #[allow(unsafe_code)]
 pub mod cmsdk;
+#[allow(unsafe_code)]
+pub mod nrf51;
+#[allow(unsafe_code)]
+pub mod ns16550;

@@ -1,6 +1,7 @@
 //! The command line: one verb, one file.
 
 mod bench;
+mod board;
 mod check;
 mod codegen;
 mod context;
@@ -10,6 +11,7 @@ mod estimate;
 mod import;
 mod inspect;
 mod log_prob;
+mod picture;
 mod report;
 mod sample;
 mod train;
@@ -55,6 +57,8 @@ enum Verb {
     Import(import::Args),
     /// How fast a model is on this machine.
     Bench(bench::Args),
+    /// Talk to a device that runs the instrument.
+    Board(board::Args),
     /// The Rust that the macro emits for a model.
     Codegen(codegen::Args),
     /// What can train here.
@@ -106,6 +110,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Report(args) => report::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Board(args) => board::run(&args),
         Verb::Codegen(args) => codegen::run(&args),
         Verb::Devices(args) => devices::run(&args),
     }

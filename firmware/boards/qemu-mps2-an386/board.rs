@@ -9,9 +9,9 @@ use crate::serial::cmsdk::Uart;
 /// 25 MHz ticks every 40 ns, so a tick is 40/64 = 5/8 of an instruction, exactly.
 pub const INSTRUCTIONS_PER_TICK: (u64, u64) = (5, 8);
 
-/// UART 0.
+/// UART 0, at 115,200 baud.
 #[allow(unsafe_code)]
 pub fn serial() -> Uart {
     // SAFETY: the board's first UART has its registers there, and nothing else uses it.
-    unsafe { Uart::at(0x4000_4000) }
+    unsafe { Uart::at(0x4000_4000, 217) }
 }

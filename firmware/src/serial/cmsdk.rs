@@ -6,61 +6,54 @@ use pushforward_wire::device::Serial;
 
 /// A UART that is on.
 pub struct Uart {
-    registers: *mut Registers,
+    base: usize,
 }
 
-#[repr(C)]
-struct Registers {
-    data: u32,
-    state: u32,
-    control: u32,
-    interrupts: u32,
-    divisor: u32,
-}
-
-/// Bits of `state`.
+/// Offsets of registers.
+const DATA: usize = 0x00;
+const STATE: usize = 0x04;
+const CONTROL: usize = 0x08;
+const DIVISOR: usize = 0x10;
+/// Bits of `STATE`.
 const SEND_FULL: u32 = 1;
 const RECEIVE_FULL: u32 = 1 << 1;
-/// Bits of `control`: both directions on.
+/// Bits of `CONTROL`: both directions on.
 const ON: u32 = 0b11;
-/// Clocks a bit: 115,200 baud at 25 MHz.
-const DIVISOR: u32 = 217;
 
 impl Uart {
-    /// Turns on the UART whose registers are at `address`.
+    /// Turns on the UART whose registers are at `base`, with so many clocks a bit.
     ///
     /// # Safety
     /// They are, and nothing else uses them as long as this value lives.
-    pub unsafe fn at(address: usize) -> Self {
-        let registers = ptr::with_exposed_provenance_mut::<Registers>(address);
-        // SAFETY: the caller's.
-        unsafe {
-            (&raw mut (*registers).divisor).write_volatile(DIVISOR);
-            (&raw mut (*registers).control).write_volatile(ON);
-        }
-        Self { registers }
+    pub unsafe fn at(base: usize, divisor: u32) -> Self {
+        let mut this = Self { base };
+        this.set(DIVISOR, divisor);
+        this.set(CONTROL, ON);
+        this
     }
 
-    fn state(&self) -> u32 {
+    fn get(&self, register: usize) -> u32 {
+        let at = ptr::with_exposed_provenance::<u32>(self.base.wrapping_add(register));
         // SAFETY: whoever made this value said that the registers are there.
-        unsafe { (&raw const (*self.registers).state).read_volatile() }
+        unsafe { at.read_volatile() }
+    }
+
+    fn set(&mut self, register: usize, value: u32) {
+        let at = ptr::with_exposed_provenance_mut::<u32>(self.base.wrapping_add(register));
+        // SAFETY: as for `get`.
+        unsafe { at.write_volatile(value) }
     }
 }
 
 impl Serial for Uart {
     fn read(&mut self) -> Option<u8> {
-        if self.state() & RECEIVE_FULL == 0 {
-            return None;
-        }
-        // SAFETY: as for `state`.
-        Some(unsafe { (&raw const (*self.registers).data).read_volatile() } as u8)
+        (self.get(STATE) & RECEIVE_FULL != 0).then(|| self.get(DATA) as u8)
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        let room = self.state() & SEND_FULL == 0;
+        let room = self.get(STATE) & SEND_FULL == 0;
         if room {
-            // SAFETY: as for `state`.
-            unsafe { (&raw mut (*self.registers).data).write_volatile(byte.into()) };
+            self.set(DATA, byte.into());
         }
         room
     }

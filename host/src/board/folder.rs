@@ -91,6 +91,11 @@ impl Folder {
         self.runner.first().map_or("", String::as_str)
     }
 
+    /// Whether it is an emulator that starts them.
+    pub fn is_emulated(&self) -> bool {
+        self.emulator().starts_with("qemu-")
+    }
+
     /// The command that runs `program` of a build in `target_dir`.
     pub fn command(&self, target_dir: &Path, program: &str) -> Command {
         let mut command = Command::new(self.emulator());
