@@ -99,7 +99,7 @@ fn rows_and_scores_are_those_of_the_host() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     for (name, context) in
-        [("spins_plain", None), ("flow_plain", None), ("given_fused", Some("0.3,-1.2"))]
+        [("spins_plain", None), ("flow_plain", None), ("given_fused", Some("0.3,-1.2,0.5"))]
     {
         let path = model(name);
         let context: Vec<_> = context.iter().flat_map(|c| ["--context", c]).collect();
@@ -160,7 +160,7 @@ fn what_cannot_be_is_said() {
     let port = native::start(Native::open(&model("flow_plain")));
     refused(&["board", "verify", text(&path), "--port", &port], "found a model with checksum");
     let port = native::start(Native::open(&path));
-    refused(&["board", "monitor", "--port", &port, "--shape", "2x9"], "--shape 2x9");
+    refused(&["board", "monitor", "--port", &port, "--shape", "3x99"], "--shape 3x99");
     let list = json(&ok(&["board", "list", "--json"]));
     let boards = list["boards"].as_array().unwrap();
     assert!(boards.iter().any(|b| b["name"] == BOARD && b["emulated"] == true), "{list}");
@@ -195,12 +195,12 @@ fn no_wrong_row_comes_over_a_bad_line_nor_from_a_device_that_was_reset() {
             line
         };
         let proxy = Proxy::start(device());
-        let child = verifying(&path, &proxy.address, "4000");
+        let child = verifying(&path, &proxy.address, "2000");
         for part in 1..3 {
-            proxy.wait_for(part * 50_000);
+            proxy.wait_for(part * 25_000);
             proxy.replace(device());
         }
-        finishes(child, 4000);
+        finishes(child, 2000);
     }
 }
 
