@@ -5,8 +5,8 @@ set -euo pipefail
 awk '{ count = $NF; sub(/ [^ ]*$/, "") }
      NR == FNR { committed[$0] = count; next }
      !($0 in committed) { printf "error: %s is not in %s\n", $0, ARGV[1]; failed = 1; next }
-     { change = 100 * (count / committed[$0] - 1); failed += change > 1
-       printf "%-36s %12d %12d %+7.2f %%%s\n", $0, committed[$0], count, change, (change > 1 ? "  MORE" : "")
+     { was = committed[$0]; change = was ? 100 * (count / was - 1) : 100 * (count > 0); failed += change > 1
+       printf "%-50s %12d %12d %+7.2f %%%s\n", $0, was, count, change, (change > 1 ? "  MORE" : "")
        delete committed[$0] }
      END { for (row in committed) { printf "error: %s was not counted\n", row; failed = 1 }
            exit failed > 0 }' "$1" "$2"

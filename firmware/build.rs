@@ -26,7 +26,10 @@ fn main() -> io::Result<()> {
 
     // A module elsewhere needs a path that is written out.
     let source = source.canonicalize().map_err(|e| lacks(&source, e))?;
-    fs::write(out.join("board.rs"), format!("#[path = {source:?}]\npub mod board;\n"))?;
+    fs::write(
+        out.join("board.rs"),
+        format!("#[path = {source:?}]\n#[allow(unsafe_code)]\npub mod board;\n"),
+    )?;
 
     println!("cargo::rerun-if-env-changed=PUSHFORWARD_MODEL");
     let model = env::var_os("PUSHFORWARD_MODEL").unwrap_or("models/default.safetensors".into());

@@ -1,4 +1,4 @@
-//! Writes the models whose instructions `benches/instructions-m4f.sh` counts:
+//! Writes the models whose instructions `benches/instructions-firmware.sh` counts:
 //! `cargo run -p pushforward-codegen --example counted -- FOLDER`.
 //!
 //! They have the sizes that one would put on a microcontroller. Their weights are made up, for the
@@ -22,10 +22,13 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     for (name, description, arithmetic) in [
         ("spins-4x4", made(4, 64), Fused),
         ("spins-16x16", made(16, 64), Fused),
+        ("spins-16x16-plain", made(16, 64), Plain),
         ("spins-16x16-wide", made(16, 1024), Fused),
         ("realnvp-64", realnvp(64, 6), Fused),
         ("realnvp-64-plain", realnvp(64, 6), Plain),
+        ("realnvp-16-plain", realnvp(16, 4), Plain),
         ("nsf-8", nsf(8, 8), Fused),
+        ("nsf-4-plain", nsf(4, 4), Plain),
         ("maf-16", maf(16, 3), Fused),
         ("table-8", table(8, &[64]), Fused),
     ] {

@@ -1,4 +1,4 @@
-//! Writes the model files of this crate's tests and the default model of the firmware.
+//! Writes the model files of this crate's tests.
 //!
 //! `cargo run -p pushforward-codegen --example models` from the repository's root. The weights are
 //! noise of the engine's own stream, so the files are the same wherever they are written; a test
@@ -63,10 +63,6 @@ pub(crate) fn files() -> Result<Vec<File>> {
     };
     Ok(vec![
         (
-            "firmware/models/default.safetensors",
-            model(made([4, 4], vec![64], true, Symmetry::Z2), Fused)?,
-        ),
-        (
             "codegen/tests/models/spins_fused.safetensors",
             model(made([4, 5], vec![80, 37], true, Symmetry::Z2), Fused)?,
         ),
@@ -77,6 +73,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/flow_fused.safetensors", model(flow(6, true), Fused)?),
         ("codegen/tests/models/flow_plain.safetensors", model(flow(3, false), Plain)?),
         ("codegen/tests/models/nsf_fused.safetensors", model(nsf(5, true), Fused)?),
+        ("codegen/tests/models/nsf_plain.safetensors", model(nsf(5, true), Plain)?),
         ("codegen/tests/models/maf_plain.safetensors", golden(5, 3, &model(maf(4), Plain)?)?),
         (
             "codegen/tests/models/iaf_fused.safetensors",
@@ -84,6 +81,7 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         ("codegen/tests/models/linear_fused.safetensors", model(linear(), Fused)?),
         ("codegen/tests/models/given_fused.safetensors", model(given(), Fused)?),
+        ("codegen/tests/models/given_plain.safetensors", model(given(), Plain)?),
         ("codegen/tests/models/boxed_fused.safetensors", model(boxed(), Fused)?),
         ("codegen/tests/models/residual_fused.safetensors", model(residual(), Fused)?),
         ("codegen/tests/models/spins_residual_plain.safetensors", model(spins_residual(), Plain)?),

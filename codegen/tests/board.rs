@@ -108,9 +108,10 @@ fn figure(lines: &[Vec<String>], name: &str) -> Result<usize, Box<dyn Error>> {
     Ok(line[1].parse()?)
 }
 
-/// Builds all programs around a model of the tests, and reads the model.
+/// Builds programs around a model of the tests, or the firmware's own, and reads the model.
 fn built(arguments: &[&str], name: &str) -> Result<Model, Box<dyn Error>> {
-    let stored = repository().join("codegen/tests/models").join(name);
+    let folder = if name == "default" { "firmware/models" } else { "codegen/tests/models" };
+    let stored = repository().join(folder).join(name);
     let bytes = fs::read(stored.with_extension("safetensors"))?;
     fs::create_dir_all(target_dir())?;
     // One path for all models: a change of the file has to rebuild.
@@ -127,6 +128,17 @@ fn passes_its_selftest(board: &Folder) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What rows of a conditional model are given.
+fn context(model: &Model) -> Vec<f32> {
+    (0..model.description().context()).map(|i| 0.7 - 1.1 * i as f32).collect()
+}
+
+/// The argument that gives a program its context, none for none.
+fn given(context: &[f32]) -> String {
+    let words: Vec<_> = context.iter().map(|x| format!("{:08x}", x.to_bits())).collect();
+    if words.is_empty() { String::new() } else { format!(" context={}", words.join(",")) }
+}
+
 /// The `row` lines among what a program printed.
 fn rows(lines: &[Vec<String>]) -> Lines {
     lines.iter().filter(|line| line[0] == "row").cloned().collect()
@@ -140,6 +152,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "spins_plain",
         "flow_fused",
         "v1/nsf_fused",
+        "nsf_plain",
         "v1/maf_plain",
         "iaf_fused",
         "categories_fused",
@@ -148,6 +161,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "mixed_fused",
         "multiscale_fused",
         "given_fused",
+        "given_plain",
         "linear_fused",
         "boxed_fused",
         "residual_fused",
@@ -167,11 +181,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;
         // Given at run time.
-        let context: Vec<f32> =
-            (0..model.description().context()).map(|i| 0.7 - 1.1 * i as f32).collect();
-        let words: Vec<_> = context.iter().map(|x| format!("{:08x}", x.to_bits())).collect();
-        let given =
-            if words.is_empty() { String::new() } else { format!(" context={}", words.join(",")) };
+        let context = context(&model);
+        let given = given(&context);
         // The second range ends on another page of 2^32 samples.
         for (seed, first, n) in [(9, 3, 5), (1 << 40, (1 << 32) - 2, 4)] {
             for program in ["sample", "log_prob"] {
@@ -204,23 +215,58 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// A board is a folder and nothing else: each is found by its name, and those of one target link and
-/// compute alike.
-fn boards_of_one_target_print_the_same_rows() -> Result<(), Box<dyn Error>> {
-    let boards = Folder::all(&firmware())?;
-    for board in &boards {
+/// Whether the board's FPU has the instruction that a `fused` model takes.
+fn fuses(board: &Folder) -> bool {
+    board.target.ends_with("hf")
+}
+
+/// A board is a folder and nothing else: each is found by its name, and whatever its core, it draws and
+/// scores the bits of this machine.
+fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
+    let default = Folder::of_default(&firmware())?;
+    // The default board's models are those above.
+    for board in Folder::all(&firmware())?.iter().filter(|b| b.is_emulated() && **b != default) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
-        let model = built(&["--config", config], "spins_fused")?;
-        passes_its_selftest(board)?;
-        for program in ["sample", "log_prob"] {
-            let lines = run(board, program, "seed=9 first=3 n=5")?;
-            assert_eq!(lines[0], ["board", board.name()]);
-            let expected = expected_rows(&model, program, 9, 3, 5, &[])?;
-            assert_eq!(rows(&lines), expected, "{}", board.name());
+        // The largest first; there is no room for the selftest beside it on the smallest board.
+        let plain = [("default", 4), ("nsf_plain", 100), ("given_plain", 100)];
+        let fused = [("spins_fused", 100), ("nsf_fused", 100)];
+        let fused = fused.into_iter().filter(|_| fuses(board));
+        for (name, n) in plain.into_iter().chain(fused) {
+            let mut arguments = vec!["--config", config, "--bin", "sample", "--bin", "log_prob"];
+            let tested = name == "nsf_plain";
+            if tested {
+                arguments.extend(["--bin", "selftest"]);
+            }
+            let model = built(&arguments, name)?;
+            if tested {
+                passes_its_selftest(board)?;
+            }
+            let (seed, first) = (9, (1 << 32) - 2);
+            let context = context(&model);
+            let given = given(&context);
+            for program in ["sample", "log_prob"] {
+                let lines =
+                    run(board, program, &format!("seed={seed} first={first} n={n}{given}"))?;
+                assert_eq!(lines[0], ["board", board.name()]);
+                let expected = expected_rows(&model, program, seed, first, n, &context)?;
+                assert_eq!(rows(&lines), expected, "{}: {name}", board.name());
+                for name in ["instructions", "stack", "flash"] {
+                    assert!(figure(&lines, name)? > 0, "{}: {name}", board.name());
+                }
+            }
         }
     }
-    let alike = |board: &Folder| boards.iter().filter(|b| b.target == board.target).count();
-    assert!(boards.iter().any(|board| alike(board) > 1), "no two boards of one target");
+    Ok(())
+}
+
+/// The boards that no emulator has are not run; that their programs link is all that is known of them.
+fn programs_link_for_boards_that_are_not_emulated() -> Result<(), Box<dyn Error>> {
+    for board in Folder::all(&firmware())?.iter().filter(|board| !board.is_emulated()) {
+        let config = board.config.to_str().ok_or("a path that is not text")?;
+        let built = cargo(&["--config", config], None)?;
+        let text = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{}: {text}", board.name());
+    }
     Ok(())
 }
 
@@ -270,18 +316,26 @@ fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
+/// The package of Debian and Ubuntu that has an emulator.
+fn package(emulator: &str) -> &str {
+    match emulator {
+        "qemu-system-riscv32" => "qemu-system-misc",
+        other => other,
+    }
+}
+
 /// A name, what the test is about, its body, and what is missing here to run it.
 type Row = (&'static str, &'static str, fn() -> Result<(), Box<dyn Error>>, Vec<String>);
 
 fn main() -> ExitCode {
     let boards = Folder::all(&firmware()).expect("every folder of firmware/boards is a board");
     let targets = || boards.iter().filter_map(|board| missing_target(&board.target));
-    let emulators = boards.iter().map(Folder::emulator);
-    let emulators = emulators.filter_map(|program| missing_program(program, program));
+    let emulators = boards.iter().filter(|board| board.is_emulated()).map(Folder::emulator);
+    let emulators = emulators.filter_map(|program| missing_program(program, package(program)));
     let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
     let to_build = distinct(targets().collect());
     let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
-    let rows: [Row; 6] = [
+    let rows: [Row; 7] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",
             "emulated board",
@@ -289,9 +343,9 @@ fn main() -> ExitCode {
             to_run.clone(),
         ),
         (
-            "boards_of_one_target_print_the_same_rows",
+            "every_emulated_board_has_the_bits_of_a_loaded_model",
             "emulated board",
-            boards_of_one_target_print_the_same_rows,
+            every_emulated_board_has_the_bits_of_a_loaded_model,
             to_run.clone(),
         ),
         (
@@ -299,6 +353,12 @@ fn main() -> ExitCode {
             "emulated board",
             a_likelihood_alone_has_the_bits_of_a_loaded_model,
             to_run,
+        ),
+        (
+            "programs_link_for_boards_that_are_not_emulated",
+            "board",
+            programs_link_for_boards_that_are_not_emulated,
+            to_build.clone(),
         ),
         ("overflow_checks_may_be_on", "board", overflow_checks_may_be_on, to_build.clone()),
         (

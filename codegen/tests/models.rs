@@ -1,4 +1,4 @@
-//! The model files of the tests and of the firmware are what `examples/models.rs` writes.
+//! The model files of the tests are what `examples/models.rs` writes.
 
 use std::{error, fs};
 

@@ -55,8 +55,8 @@
 //!
 //! | targets | |
 //! |---|---|
-//! | x86-64; 64-bit Arm; WebAssembly; Cortex-M4F | tested, the last three on emulators |
-//! | 32-bit x86 with SSE2, other 32-bit Arm, RISC-V, with or without an FPU | nothing in the way, untested |
+//! | x86-64; 64-bit Arm; WebAssembly; Cortex-M0, M3, M4F, M7, M33, M55; 32-bit RISC-V without an FPU | tested, all but the first on emulators |
+//! | 32-bit x86 with SSE2, other 32-bit Arm and RISC-V, with or without an FPU | nothing in the way, untested |
 //! | big-endian | nothing in the way of models loaded at run time, untested; weights compiled in are refused when compiling |
 //! | 32-bit x86 without SSE2 | refused when compiling: its x87 unit keeps more digits than asked for |
 //!

@@ -23,6 +23,10 @@
 // `pub mod board`, from the folder of the chosen board.
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
+#[cfg_attr(target_arch = "arm", path = "arch/cortex_m.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "arch/riscv.rs")]
+#[allow(unsafe_code)]
+pub mod arch;
 pub mod arguments;
 pub mod given;
 pub mod instrument;
@@ -31,10 +35,14 @@ pub mod measure;
 #[allow(unsafe_code)]
 mod proof;
 pub mod report;
+#[allow(unsafe_code)]
+pub mod rtt;
 pub mod selftest;
 #[allow(unsafe_code)]
 pub mod semihosting;
 pub mod serial;
+
+pub use arch::entry;
 
 /// The name of the board's folder.
 pub const BOARD: &str = env!("PUSHFORWARD_BOARD");

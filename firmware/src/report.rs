@@ -58,10 +58,13 @@ pub fn row(index: u64, log_prob: f32, row: &[model::Element; model::DIM]) {
     line("row").decimal(index).bits(log_prob.to_bits()).row(row).end();
 }
 
-/// The line of a mean per sample, rounded down; left out if there are no samples.
-pub fn mean(name: &str, total: u64, n: u64) {
+/// The line of a mean count per sample, rounded down, under the name of what is counted and `of`; left
+/// out if there are no samples.
+pub fn mean(of: &str, total: u64, n: u64) {
     if let Some(mean) = total.checked_div(n) {
-        line(name).decimal(mean).end();
+        let mut line = line(board::CLOCK.counts);
+        line.bytes(of.as_bytes());
+        line.decimal(mean).end();
     }
 }
 

@@ -186,8 +186,11 @@ impl Board {
         let target_dir =
             std::path::absolute(target_dir).map_err(|e| Error::read(target_dir, &e))?;
         let config = folder.config.to_string_lossy();
+        let features = if programs.contains(&"instrument") { "instrument" } else { "" };
         let programs = programs.iter().flat_map(|program| ["--bin", program]);
-        let arguments: Vec<_> = ["--config", config.as_ref()].into_iter().chain(programs).collect();
+        // Programs that not every board has are features of their own names.
+        let arguments = ["--config", config.as_ref(), "--features", features];
+        let arguments: Vec<_> = arguments.into_iter().chain(programs).collect();
         let environment = [("PUSHFORWARD_MODEL", model.as_path())];
         build(&checkout.join("firmware"), &target_dir, &arguments, &environment)?;
         Ok(Board { folder, target_dir })

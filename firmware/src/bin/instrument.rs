@@ -3,8 +3,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use pushforward_firmware::{board, instrument};
+use pushforward_firmware::{board, entry, instrument};
 
 #[entry]
 fn main() -> ! {

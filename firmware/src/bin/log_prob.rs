@@ -3,10 +3,9 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{BOARD, board, given, model, report};
+use pushforward_firmware::{BOARD, board, entry, given, model, report};
 
 #[entry]
 fn main() -> ! {
@@ -24,7 +23,7 @@ fn main() -> ! {
         total = u64::wrapping_add(total, instructions);
         report::row(i, log_prob, &row);
     }
-    report::mean("instructions", total, arguments.n);
+    report::mean("", total, arguments.n);
     report::figures();
     board::exit(true)
 }

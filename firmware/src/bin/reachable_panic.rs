@@ -6,8 +6,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use pushforward_firmware::board;
+use pushforward_firmware::{board, entry};
 
 #[entry]
 fn main() -> ! {

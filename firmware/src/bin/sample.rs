@@ -3,10 +3,9 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
 use pushforward_firmware::arguments::Arguments;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{BOARD, board, given, model, report};
+use pushforward_firmware::{BOARD, board, entry, given, model, report};
 
 #[entry]
 fn main() -> ! {
@@ -25,8 +24,8 @@ fn main() -> ! {
         with_log_prob = u64::wrapping_add(with_log_prob, instructions);
         report::row(i, log_prob, &row);
     }
-    report::mean("instructions_draw_only", alone, arguments.n);
-    report::mean("instructions", with_log_prob, arguments.n);
+    report::mean("_draw_only", alone, arguments.n);
+    report::mean("", with_log_prob, arguments.n);
     report::figures();
     board::exit(true)
 }

@@ -4,9 +4,8 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
 use pushforward_firmware::measure::Instructions;
-use pushforward_firmware::{BOARD, board, report};
+use pushforward_firmware::{BOARD, board, entry, report};
 
 pushforward_codegen::model! {
     mod likelihood =
@@ -26,7 +25,7 @@ fn main() -> ! {
         total = u64::wrapping_add(total, instructions);
         ok &= log_prob.to_bits() == golden.to_bits();
     }
-    report::mean("instructions", total, n);
+    report::mean("", total, n);
     report::line("code_bound").decimal(likelihood::CODE_BYTES as u64).end();
     report::line("score").word(if ok { "ok" } else { "failed" }).end();
     report::figures();

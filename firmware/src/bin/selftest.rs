@@ -3,8 +3,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
-use pushforward_firmware::{BOARD, board, given, report, selftest};
+use pushforward_firmware::{BOARD, board, entry, given, report, selftest};
 
 #[entry]
 fn main() -> ! {

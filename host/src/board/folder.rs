@@ -65,7 +65,11 @@ impl Folder {
         let table = read(&config)?;
         let target = table.get("build").and_then(|b| b.get("target")).and_then(Value::as_str);
         let target = target.ok_or_else(|| lacks(&config, "build.target"))?.to_owned();
-        let runner = table.get("target").and_then(|t| t.get(&target)).and_then(|t| t.get("runner"));
+        // As cargo has it, a dot in the target's name is a dot of the key.
+        let of_target = table
+            .get("target")
+            .and_then(|targets| target.split('.').try_fold(targets, |table, key| table.get(key)));
+        let runner = of_target.and_then(|t| t.get("runner"));
         // Cargo takes words in one string, or a list.
         let runner: Vec<String> = match runner {
             Some(Value::String(words)) => words.split_whitespace().map(str::to_owned).collect(),
@@ -91,7 +95,7 @@ impl Folder {
         self.runner.first().map_or("", String::as_str)
     }
 
-    /// Whether it is an emulator that starts them.
+    /// Whether the board's programs run on this machine, where its emulator is installed.
     pub fn is_emulated(&self) -> bool {
         self.emulator().starts_with("qemu-")
     }

@@ -92,6 +92,13 @@ pub(super) fn build(name: &str, model: Option<&Path>) -> Result<Board> {
     if let Some(missing) = board::missing(Some(sources), Some(name)) {
         return Err(Error::Failed(format!("--board {name}: {missing}")));
     }
+    let source = folder.config.with_file_name("board.rs");
+    if !std::fs::read_to_string(&source).is_ok_and(|text| text.contains("pub fn serial(")) {
+        return Err(Error::Failed(format!(
+            "--board {name}: found no function `serial` in {}, expected one that opens its line",
+            source.display()
+        )));
+    }
     let own = sources.join("firmware/models/default.safetensors");
     let target = board::target_folder(Some(sources)).join("firmware");
     note(format!("building the instrument for {name}"));

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Instructions a row of compiled models on every emulated core, and what the program that draws takes
+# of flash and memory: none of it varies from run to run.
+#
+#   benches/instructions-firmware.sh            compares with instructions-firmware.txt, fails where one is
+#                                               1 % more or the table of firmware/README.md another
+#   benches/instructions-firmware.sh --write    writes both
+#
+# Instructions are not cycles. A count depends on the compiler, which rust-toolchain.toml pins, and
+# not on the machine.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# BOARD NAME MODEL FEATURES; the default board, whose rows are scored too, has the most.
+read -r -d '' list <<'LIST' || true
+qemu-mps2-an386 spins-4x4 spins-4x4
+qemu-mps2-an386 spins-4x4-f16 spins-4x4 f16
+qemu-mps2-an386 spins-16x16 spins-16x16
+qemu-mps2-an386 spins-16x16-f16 spins-16x16 f16
+qemu-mps2-an386 spins-16x16-wide spins-16x16-wide
+qemu-mps2-an386 realnvp-64 realnvp-64
+qemu-mps2-an386 realnvp-64-f16 realnvp-64 f16
+qemu-mps2-an386 realnvp-64-plain realnvp-64-plain
+qemu-mps2-an386 nsf-8 nsf-8
+qemu-mps2-an386 maf-16 maf-16
+qemu-mps2-an386 table-8 table-8
+LIST
+# On all of them: `plain`, and so small that they fit a Cortex-M0; on those that fuse, `fused`.
+for board in qemu-microbit qemu-mps2-an385 qemu-mps2-an386 qemu-mps2-an500 qemu-mps2-an505 \
+    qemu-mps3-an547 qemu-virt-rv32; do
+    for model in spins-16x16-plain realnvp-16-plain nsf-4-plain; do
+        list+=$'\n'"$board $model $model"
+    done
+done
+for board in qemu-mps2-an500 qemu-mps2-an505 qemu-mps3-an547; do
+    for model in spins-16x16 nsf-8; do
+        list+=$'\n'"$board $model $model"
+    done
+done
+
+# A board's folder says what it needs.
+said() { sed -n "s/^$2 = \"\([^ \"]*\).*/\1/p" "../firmware/boards/$1/config.toml"; }
+missing=()
+sysroot=$(rustc --print sysroot)
+for board in $(cut -d' ' -f1 <<<"$list" | sort -u); do
+    emulator=$(said "$board" runner) target=$(said "$board" target)
+    case $emulator in
+    qemu-system-riscv32) package=qemu-system-misc ;;
+    *) package=$emulator ;;
+    esac
+    command -v "$emulator" >/dev/null ||
+        missing+=("$emulator, which runs the firmware (Debian and Ubuntu: apt install $package)")
+    [ -d "$sysroot/lib/rustlib/$target" ] ||
+        missing+=("the Rust target $target (rustup toolchain install, in the checkout)")
+done
+[ ${#missing[@]} = 0 ] || { printf 'error: missing %s\n' "${missing[@]}" | sort -u >&2; exit 2; }
+
+# The firmware is a workspace of its own; its builds lie beside those of the other one.
+models="${CARGO_TARGET_DIR:-$(cd .. && pwd)/target}/counted"
+# As the tests are built, whose crates serve here too.
+cargo build --release -q --workspace --example counted
+"${CARGO_TARGET_DIR:-../target}/release/examples/counted" "$models" >/dev/null
+[ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR="$CARGO_TARGET_DIR/firmware"
+
+found=$(mktemp)
+trap 'rm -f "$found" "$found.readme"' EXIT
+while read -r board name model features; do
+    export PUSHFORWARD_MODEL="$models/$model.safetensors"
+    programs=(sample)
+    [ "$board" != qemu-mps2-an386 ] || programs+=(log_prob)
+    cargo=(--release -q --config "boards/$board/config.toml" --features "$features")
+    (cd ../firmware && cargo build "${cargo[@]}" "${programs[@]/#/--bin=}")
+    for program in "${programs[@]}"; do
+        (cd ../firmware && cargo run "${cargo[@]}" --bin "$program" -- -append "seed=1 n=8" </dev/null) |
+            awk -v name="$board $name" -v program="$program" '
+                BEGIN { row["sample instructions_draw_only"] = "draw"
+                        row["sample instructions"] = "draw+log_prob"
+                        row["log_prob instructions"] = "log_prob"
+                        row["sample multiply_adds"] = "multiply_adds"
+                        row["sample flash"] = "flash"
+                        row["sample ram"] = "ram"
+                        row["sample stack"] = "stack" }
+                program " " $1 in row { print name, row[program " " $1], $2 }
+                $1 == "done" { done = 1 }
+                END { if (!done) { print "error: " program " of " name " did not end" >"/dev/stderr"; exit 1 } }'
+    done
+done <<<"$list" >"$found"
+
+# README COUNTS: the page with a table of the counts between its markers.
+with_table() {
+    awk 'NR == FNR { name = $1 " " $2; if (!(name in seen)) { seen[name]; order[++n] = name }
+                     count[name, $3] = $4; next }
+         /<!-- end of the table/ { inside = 0 }
+         !inside { print }
+         /<!-- the table/ {
+             inside = 1
+             print "| board | model | multiply-adds | flash | static RAM | stack | draw | draw with ln q |"
+             print "|---|---|---|---|---|---|---|---|"
+             for (i = 1; i <= n; i++) {
+                 name = order[i]; line = name; sub(/ /, " | ", line)
+                 split("multiply_adds flash ram stack draw draw+log_prob", columns, " ")
+                 for (c = 1; c in columns; c++) line = line " | " grouped(count[name, columns[c]])
+                 print "| " line " |"
+             } }
+         function grouped(number) {
+             if (number < 1000) return number
+             return grouped(int(number / 1000)) sprintf(",%03d", number % 1000)
+         }' "$2" "$1"
+}
+readme=../firmware/README.md
+if [ "${1:-}" = --write ]; then
+    cp "$found" instructions-firmware.txt
+    with_table "$readme" "$found" >"$found.readme"
+    cp "$found.readme" "$readme"
+    exit
+fi
+./compare.sh instructions-firmware.txt "$found"
+with_table "$readme" instructions-firmware.txt | diff "$readme" - ||
+    { echo "error: $readme has not the table of instructions-firmware.txt" >&2; exit 1; }

@@ -1,0 +1,10 @@
+//! ST's Nucleo-F446RE, an STM32F446RE: a Cortex-M4F, at the 16 MHz that it starts with.
+//!
+//! Built, and not run: nobody has tried it on a board yet.
+
+pub use crate::rtt::{command_line, exit, write};
+
+use crate::measure::Clock;
+
+/// SysTick counts the core's cycles.
+pub const CLOCK: Clock = Clock { counts: "cycles", per_tick: (1, 1) };
