@@ -1,5 +1,5 @@
 //! Takes what the chosen board's folder owns: its memory layout for the linker, its source for the
-//! library.
+//! library; and the checksum of the model file, by which a host knows it.
 
 use std::path::Path;
 use std::{env, fs, io};
@@ -29,5 +29,12 @@ fn main() -> io::Result<()> {
     fs::write(
         out.join("board.rs"),
         format!("#[path = {source:?}]\n#[allow(unsafe_code)]\npub mod board;\n"),
-    )
+    )?;
+
+    println!("cargo::rerun-if-env-changed=PUSHFORWARD_MODEL");
+    let model = env::var_os("PUSHFORWARD_MODEL").unwrap_or("models/default.safetensors".into());
+    println!("cargo::rerun-if-changed={}", model.display());
+    // A file that cannot be read is the macro's to complain of.
+    let checksum = fs::read(&model).map_or(0, |bytes| pushforward_wire::checksum(&bytes));
+    fs::write(out.join("checksum.rs"), format!("{checksum}"))
 }

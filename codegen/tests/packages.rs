@@ -39,6 +39,7 @@ fn every_package_is_made_without_a_warning() -> Result<(), Box<dyn Error>> {
         "pushforward-emit",
         "pushforward-codegen",
         "pushforward-oracle",
+        "pushforward-wire",
         "pushforward-host",
     ] {
         let line = format!("Packaging {name} v{VERSION}");

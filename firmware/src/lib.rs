@@ -14,7 +14,7 @@
 //!
 //! A program is a file of `src/bin`. A board is a folder of `boards/` and nothing else: its memory
 //! layout `memory.x`, cargo's `config.toml` (target, CPU, runner, name) and `board.rs` (how to print,
-//! how to get arguments, how to end). It is chosen by `cargo run --config boards/<name>/config.toml`;
+//! how to get arguments, how to end, which serial line it has). It is chosen by `cargo run --config boards/<name>/config.toml`;
 //! where none is, by `.cargo/config.toml`. A program prints lines of words, the first of which names
 //! the line ([`report`]), so that a host can read and compare them.
 
@@ -29,6 +29,7 @@ include!(concat!(env!("OUT_DIR"), "/board.rs"));
 pub mod arch;
 pub mod arguments;
 pub mod given;
+pub mod instrument;
 #[allow(unsafe_code)]
 pub mod measure;
 #[allow(unsafe_code)]
@@ -36,13 +37,18 @@ mod proof;
 pub mod report;
 #[allow(unsafe_code)]
 pub mod rtt;
+pub mod selftest;
 #[allow(unsafe_code)]
 pub mod semihosting;
+pub mod serial;
 
 pub use arch::entry;
 
 /// The name of the board's folder.
 pub const BOARD: &str = env!("PUSHFORWARD_BOARD");
+
+/// The checksum of the model file.
+pub const MODEL_CHECKSUM: u32 = include!(concat!(env!("OUT_DIR"), "/checksum.rs"));
 
 #[cfg(not(feature = "f16"))]
 pushforward_codegen::model! {

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 runs="${1:-20000}"
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(model_file config npy csv)
+[ ${#targets[@]} -gt 0 ] || targets=(model_file config npy csv frames)
 
 host="$(rustc -vV | sed -n 's/^host: //p')"
 target_dir="${CARGO_TARGET_DIR:-target}/fuzz"

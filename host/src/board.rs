@@ -1,10 +1,14 @@
-//! Boards: building the firmware around a model and running it.
+//! Boards: building the firmware around a model, running it, and talking to what runs it.
 //!
 //! The firmware is a workspace of its own (`firmware/`); its programs print lines of words, the
 //! first of which names the line, and end with `done`. Here they are built with a model file,
-//! run as the board's [`folder`] says, and read.
+//! run as the board's [`folder`] says, and read. One of them does not print and end: the instrument answers
+//! a [`client`] on a [`port`].
 
+pub mod client;
+pub mod emulated;
 mod folder;
+pub mod port;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,9 +50,26 @@ pub fn missing_to_compile(checkout: Option<&Path>) -> Option<String> {
     })
 }
 
-/// Why the board cannot be run here, all of it, and what would help; `None` if it can.
-pub fn missing(checkout: Option<&Path>) -> Option<String> {
-    let folder = match checkout.map(folder).transpose() {
+/// The sources that built this program, where they still are.
+pub fn checkout() -> Option<PathBuf> {
+    let checkout = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    checkout.canonicalize().ok().filter(|c| c.join("codegen/Cargo.toml").is_file())
+}
+
+/// Where cargo builds: beside this program if it lies in a target folder, else in the checkout.
+pub fn target_folder(checkout: Option<&Path>) -> PathBuf {
+    let program = std::env::current_exe().ok();
+    let beside = program.as_deref().and_then(Path::parent).and_then(Path::parent);
+    match beside.filter(|folder| folder.join(".rustc_info.json").is_file()) {
+        Some(folder) => folder.to_owned(),
+        None => checkout.unwrap_or(Path::new(".")).join("target"),
+    }
+}
+
+/// Why the board of this name, or the default one, cannot be run here, all of it, and what would help;
+/// `None` if it can.
+pub fn missing(checkout: Option<&Path>, board: Option<&str>) -> Option<String> {
+    let folder = match checkout.map(|checkout| folder(checkout, board)).transpose() {
         Ok(folder) => folder,
         Err(error) => return Some(error.to_string()),
     };
@@ -80,10 +101,19 @@ pub fn missing(checkout: Option<&Path>) -> Option<String> {
     (!missing.is_empty()).then(|| missing.join("\n   and "))
 }
 
-/// The board of a checkout.
-fn folder(checkout: &Path) -> Result<Folder> {
-    Folder::of_default(&checkout.join("firmware"))
-        .map_err(|e| Error::Failed(format!("the board's configuration: {e}")))
+/// The board of this name, or the default one, of a checkout.
+///
+/// # Errors
+/// There is none, or its files do not say what they should.
+pub fn folder(checkout: &Path, name: Option<&str>) -> Result<Folder> {
+    let firmware = checkout.join("firmware");
+    let failed = |e| Error::Failed(format!("the board's configuration: {e}"));
+    let Some(name) = name else { return Folder::of_default(&firmware).map_err(failed) };
+    let all = Folder::all(&firmware).map_err(failed)?;
+    all.iter().find(|folder| folder.name() == name).cloned().ok_or_else(|| {
+        let known: Vec<_> = all.iter().map(Folder::name).collect();
+        Error::Usage(format!("--board: found '{name}', expected one of {}", known.join(", ")))
+    })
 }
 
 /// The cargo that built or runs this program, or the one on the path.
@@ -137,13 +167,30 @@ impl Board {
     /// # Errors
     /// The build fails.
     pub fn build(checkout: &Path, model: &Path, target_dir: &Path) -> Result<Board> {
+        let programs = ["sample", "log_prob", "selftest"];
+        Board::with_programs(checkout, folder(checkout, None)?, model, target_dir, &programs)
+    }
+
+    /// Builds programs of a board around a model.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn with_programs(
+        checkout: &Path,
+        folder: Folder,
+        model: &Path,
+        target_dir: &Path,
+        programs: &[&str],
+    ) -> Result<Board> {
         let model = std::path::absolute(model).map_err(|e| Error::read(model, &e))?;
         let target_dir =
             std::path::absolute(target_dir).map_err(|e| Error::read(target_dir, &e))?;
-        let folder = folder(checkout)?;
         let config = folder.config.to_string_lossy();
-        let programs = ["--bin", "sample", "--bin", "log_prob", "--bin", "selftest"];
-        let arguments = [["--config", config.as_ref()].as_slice(), &programs].concat();
+        let features = if programs.contains(&"instrument") { "instrument" } else { "" };
+        let programs = programs.iter().flat_map(|program| ["--bin", program]);
+        // Programs that not every board has are features of their own names.
+        let arguments = ["--config", config.as_ref(), "--features", features];
+        let arguments: Vec<_> = arguments.into_iter().chain(programs).collect();
         let environment = [("PUSHFORWARD_MODEL", model.as_path())];
         build(&checkout.join("firmware"), &target_dir, &arguments, &environment)?;
         Ok(Board { folder, target_dir })
@@ -154,12 +201,17 @@ impl Board {
         self.folder.name()
     }
 
+    /// The command that runs a program.
+    pub fn command(&self, program: &str) -> Command {
+        self.folder.command(&self.target_dir, program)
+    }
+
     /// Runs a program in the board's emulator and reads what it prints.
     ///
     /// # Errors
     /// The emulator fails, the program stops early or reports a failure.
     pub fn run(&self, program: &str, seed: u64, first: u64, n: u64) -> Result<Output> {
-        let mut command = self.folder.command(&self.target_dir, program);
+        let mut command = self.command(program);
         command.args(["-append", &format!("seed={seed} first={first} n={n}")]).stdin(Stdio::null());
         let emulator = self.folder.emulator();
         let out = command

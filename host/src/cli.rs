@@ -1,6 +1,7 @@
 //! The command line: one verb, one file.
 
 mod bench;
+mod board;
 mod check;
 mod codegen;
 mod context;
@@ -10,6 +11,7 @@ mod estimate;
 mod import;
 mod inspect;
 mod log_prob;
+mod picture;
 mod quantize;
 mod report;
 mod sample;
@@ -58,6 +60,8 @@ enum Verb {
     Quantize(quantize::Args),
     /// How fast a model is on this machine.
     Bench(bench::Args),
+    /// Talk to a device that runs the instrument.
+    Board(board::Args),
     /// The Rust that the macro emits for a model.
     Codegen(codegen::Args),
     /// What can train here.
@@ -110,6 +114,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Import(args) => import::run(&args),
         Verb::Quantize(args) => quantize::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Board(args) => board::run(&args),
         Verb::Codegen(args) => codegen::run(&args),
         Verb::Devices(args) => devices::run(&args),
     }

@@ -71,6 +71,31 @@ impl Contexts {
         }
     }
 
+    /// The one context of `one` values that `argument` is.
+    ///
+    /// # Errors
+    /// It is none, or several.
+    pub(crate) fn of_width(argument: &str, one: usize) -> Result<Vec<f32>> {
+        let expected = format!("expected one context of {one} finite numbers");
+        let found = match values(argument) {
+            Some(values) => values,
+            None => {
+                let real = Domain::Uniform(Kind::Real);
+                let mut reader = Reader::open(argument.as_ref(), Some(one), real)?;
+                let mut read = Vec::new();
+                reader.next_rows(2, &mut read)?;
+                read
+            }
+        };
+        if found.len() != one || !found.iter().all(|x| x.is_finite()) {
+            let n = found.len();
+            return Err(Error::Usage(format!(
+                "--context {argument}: found {n} values, {expected}"
+            )));
+        }
+        Ok(found)
+    }
+
     fn same(context: Vec<f32>) -> Contexts {
         Contexts { name: String::new(), one: context.len(), source: Source::Same(context), read: 0 }
     }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use pushforward::simd::Level;
 
-use super::{bench, print, table, train};
-use crate::board::{Board, Output, missing, missing_to_compile};
+use super::{bench, picture, print, table, train};
+use crate::board::{Board, Output, checkout, missing, missing_to_compile, target_folder};
 use crate::config::Config;
 use crate::data::write_file;
 use crate::error::{Error, Result};
@@ -36,8 +36,7 @@ const BOARD_ROWS: usize = 4;
 const SEED: u64 = 1;
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let checkout = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    let checkout = checkout.canonicalize().ok().filter(|c| c.join("codegen/Cargo.toml").is_file());
+    let checkout = checkout();
     let target = target_folder(checkout.as_deref());
     let folder = args.out.clone().unwrap_or_else(|| target.join("demo"));
     let quick: Vec<_> = if args.quick { QUICK.map(String::from).into() } else { Vec::new() };
@@ -95,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
 
     print("5  emulate it: the firmware on a Cortex-M4F\n")?;
-    match missing(checkout.as_deref()) {
+    match missing(checkout.as_deref(), None) {
         Some(reason) => print(&format!("   skipped: {reason}\n\n"))?,
         None => {
             let checkout = checkout.as_deref().unwrap_or(Path::new("."));
@@ -162,42 +161,16 @@ fn board_line(program: &str, output: &Output) -> String {
     )
 }
 
-/// Lattices of spins side by side, two rows of spins to a line of half blocks.
+/// Lattices of spins, side by side.
 fn pictures(model: &Loaded, n: usize) -> String {
     let &[height, width] = model.model.description().shape() else { return String::new() };
     let mut rows = vec![0i8; n * height * width];
     model.given(&[]).sample(SEED, 0, &mut rows, None);
-    let mut text = String::new();
-    for r in (0..height).step_by(2) {
-        for lattice in rows.chunks_exact(height * width) {
-            for c in 0..width {
-                let up = |r: usize| r < height && lattice[r * width + c] > 0;
-                text.push(match (up(r), up(r + 1)) {
-                    (true, true) => '█',
-                    (true, false) => '▀',
-                    (false, true) => '▄',
-                    (false, false) => ' ',
-                });
-            }
-            text.push_str("  ");
-        }
-        text.push('\n');
-    }
-    text
+    picture::spins(&rows, [height, width])
 }
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("   {}\n", line.trim_end())).collect()
-}
-
-/// Where cargo builds: beside this program if it lies in a target folder, else in the checkout.
-fn target_folder(checkout: Option<&Path>) -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent).and_then(Path::parent);
-    match beside.filter(|folder| folder.join(".rustc_info.json").is_file()) {
-        Some(folder) => folder.to_owned(),
-        None => checkout.unwrap_or(Path::new(".")).join("target"),
-    }
 }
 
 /// Writes the files of a small package.
