@@ -81,6 +81,7 @@ impl Sampler for Model {
         let arithmetic = match <<model::Network as Distribution>::Arith as Arith>::ARITHMETIC {
             Arithmetic::Fused => message::Arithmetic::Fused,
             Arithmetic::Plain => message::Arithmetic::Plain,
+            Arithmetic::Integer => message::Arithmetic::Integer,
         };
         Info {
             model: MODEL_CHECKSUM,

@@ -369,8 +369,8 @@ fn source(model: &Model, options: &Options) -> (Source, Sources) {
     };
     let arithmetic = match model.arithmetic() {
         Arithmetic::Fused => "engine::kernel::Fused",
-        // An integer network has lanes of its own.
-        Arithmetic::Plain | Arithmetic::Integer => "engine::kernel::Plain",
+        Arithmetic::Plain => "engine::kernel::Plain",
+        Arithmetic::Integer => "engine::kernel::Integer",
     };
     model.description().source(weight, arithmetic)
 }

@@ -47,6 +47,18 @@ impl Fused {
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
+/// Integers; see [`Arithmetic::Integer`]. What floats there are multiply and add as under [`Plain`].
+#[derive(Clone, Copy, Debug)]
+pub struct Integer;
+
+impl Arith for Integer {
+    const ARITHMETIC: Arithmetic = Arithmetic::Integer;
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
+        Plain::mul_add(s, a, b, c)
+    }
+}
+
 impl Arith for Fused {
     const ARITHMETIC: Arithmetic = Arithmetic::Fused;
     #[inline(always)]

@@ -35,7 +35,7 @@ mod store;
 mod sum;
 mod weight;
 
-pub use arith::{Arith, Arithmetic, Fused, Plain};
+pub use arith::{Arith, Arithmetic, Fused, Integer, Plain};
 pub use batch::Batch;
 pub(crate) use dense::add;
 pub use dense::{Dense, leaky};

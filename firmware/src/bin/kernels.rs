@@ -159,7 +159,7 @@ fn differing<A: Arith, T: Weight>(kind: Kind, weight: fn(Kind, u32) -> T) -> [u6
                 for (sum, weight) in sums.iter_mut().zip(row) {
                     *sum = match A::ARITHMETIC {
                         Arithmetic::Fused => fma(weight.widen(), *x, *sum),
-                        Arithmetic::Plain => *sum + weight.widen() * *x,
+                        Arithmetic::Plain | Arithmetic::Integer => *sum + weight.widen() * *x,
                     };
                 }
             }

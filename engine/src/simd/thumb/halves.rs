@@ -26,7 +26,7 @@ pub(super) unsafe fn strip<A: Arith>(
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused::strip(w, x, acc, k, n),
-            Arithmetic::Plain => plain::strip(w, x, acc, k, n),
+            Arithmetic::Plain | Arithmetic::Integer => plain::strip(w, x, acc, k, n),
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) unsafe fn row<A: Arith>(w: *const u16, x: *const f32, acc: *mut f32, 
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused::row(w, x, acc, n),
-            Arithmetic::Plain => plain::row(w, x, acc, n),
+            Arithmetic::Plain | Arithmetic::Integer => plain::row(w, x, acc, n),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) unsafe fn wide<A: Arith>(
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused::wide(w, x, acc, k, panels),
-            Arithmetic::Plain => plain::wide(w, x, acc, k, panels),
+            Arithmetic::Plain | Arithmetic::Integer => plain::wide(w, x, acc, k, panels),
         }
     }
 }
@@ -46,7 +46,7 @@ pub(super) unsafe fn narrow<A: Arith>(
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused::narrow(w, x, acc, k, n),
-            Arithmetic::Plain => plain::narrow(w, x, acc, k, n),
+            Arithmetic::Plain | Arithmetic::Integer => plain::narrow(w, x, acc, k, n),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) unsafe fn row<A: Arith>(w: *const f32, x: *const f32, acc: *mut f32, 
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused::row(w, x, acc, n),
-            Arithmetic::Plain => plain::row(w, x, acc, n),
+            Arithmetic::Plain | Arithmetic::Integer => plain::row(w, x, acc, n),
         }
     }
 }

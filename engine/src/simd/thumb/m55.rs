@@ -33,7 +33,7 @@ pub(super) unsafe fn wide<A: Arith>(
         loop {
             (w, acc, panels) = match A::ARITHMETIC {
                 Arithmetic::Fused => wide_fused(w, x, acc, k, panels),
-                Arithmetic::Plain => wide_plain(w, x, acc, k, panels),
+                Arithmetic::Plain | Arithmetic::Integer => wide_plain(w, x, acc, k, panels),
             };
             if panels == 0 {
                 return (w, acc);
@@ -66,7 +66,7 @@ pub(super) unsafe fn narrow<A: Arith>(
         while panels > 0 {
             (w, acc, panels) = match A::ARITHMETIC {
                 Arithmetic::Fused => four_fused(w, x, acc, k, panels),
-                Arithmetic::Plain => four_plain(w, x, acc, k, panels),
+                Arithmetic::Plain | Arithmetic::Integer => four_plain(w, x, acc, k, panels),
             };
             if panels > 0 {
                 w = m4f::narrow::<A>(w, x, acc, k, 4);
@@ -96,7 +96,7 @@ pub(super) unsafe fn strip_16<A: Arith>(
         while panels > 0 {
             (w, acc, panels) = match A::ARITHMETIC {
                 Arithmetic::Fused => wide_fused_16(w, x, acc, k, panels),
-                Arithmetic::Plain => wide_plain_16(w, x, acc, k, panels),
+                Arithmetic::Plain | Arithmetic::Integer => wide_plain_16(w, x, acc, k, panels),
             };
             if panels > 0 {
                 w = halves::strip::<A>(w, x, acc, k, PANEL);
@@ -109,7 +109,7 @@ pub(super) unsafe fn strip_16<A: Arith>(
         while panels > 0 {
             (w, acc, panels) = match A::ARITHMETIC {
                 Arithmetic::Fused => four_fused_16(w, x, acc, k, panels),
-                Arithmetic::Plain => four_plain_16(w, x, acc, k, panels),
+                Arithmetic::Plain | Arithmetic::Integer => four_plain_16(w, x, acc, k, panels),
             };
             if panels > 0 {
                 w = halves::strip::<A>(w, x, acc, k, 4);

@@ -26,7 +26,7 @@ pub(super) unsafe fn wide<A: Arith>(
     unsafe {
         match A::ARITHMETIC {
             Arithmetic::Fused => fused(w, x, acc, k, panels),
-            Arithmetic::Plain => plain(w, x, acc, k, panels),
+            Arithmetic::Plain | Arithmetic::Integer => plain(w, x, acc, k, panels),
         }
     }
 }

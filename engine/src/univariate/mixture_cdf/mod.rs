@@ -361,7 +361,7 @@ impl crate::model::UnivariatePart for MixtureCdfSpec {
         let path = "engine::univariate::mixture_cdf";
         let Self { cdf, components, spread, shrink } = self;
         let ty = format!("{path}::MixtureCdf<{path}::{cdf:?}>");
-        sources.code(&ty, 10);
+        sources.code(&ty, 15);
         sources.table(3);
         sources.inverted(format!(
             "mixture_cdf has no inverse in closed form: draws invert it to {TOLERANCE:e} (1 + |z|)"
