@@ -28,7 +28,7 @@ LIST
 # On all of them: `plain`, and so small that they fit a Cortex-M0; on those that fuse, `fused`.
 for board in qemu-microbit qemu-mps2-an385 qemu-mps2-an386 qemu-mps2-an500 qemu-mps2-an505 \
     qemu-mps3-an547 qemu-virt-rv32; do
-    for model in spins-16x16-plain realnvp-16-plain nsf-4-plain; do
+    for model in spins-16x16-plain spins-16x16-i8 realnvp-16-plain nsf-4-plain; do
         list+=$'\n'"$board $model $model"
     done
 done

@@ -10,6 +10,7 @@ use std::{env, error};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
 use pushforward::model::{Arithmetic, Description, Symmetry, UnivariateSpec, preset};
+use pushforward::network::Bits;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 #[allow(dead_code, reason = "a program of its own")]
@@ -17,13 +18,14 @@ use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 mod models;
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    use Arithmetic::{Fused, Plain};
+    use Arithmetic::{Fused, Integer, Plain};
     let folder = env::args().nth(1).ok_or("usage: counted FOLDER")?;
     for (name, description, arithmetic) in [
         ("spins-4x4", made(4, 64), Fused),
         ("spins-16x16", made(16, 64), Fused),
         ("spins-16x16-plain", made(16, 64), Plain),
         ("spins-16x16-wide", made(16, 1024), Fused),
+        ("spins-16x16-i8", models::of_integers(made(16, 64), Bits::I8, Some(Bits::I8)), Integer),
         ("realnvp-64", realnvp(64, 6), Fused),
         ("realnvp-64-plain", realnvp(64, 6), Plain),
         ("realnvp-16-plain", realnvp(16, 4), Plain),

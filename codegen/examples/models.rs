@@ -18,8 +18,8 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
-    TensorSpec, UnivariateSpec, preset,
+    Arithmetic, CausalNetworkSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model,
+    PlainLayerSpec, Symmetry, TensorSpec, UnivariateSpec, preset,
 };
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
@@ -103,11 +103,21 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ("codegen/tests/models/multiscale_fused.safetensors", model(multiscale(), Fused)?),
         (
             "codegen/tests/models/spins_8.safetensors",
-            model(of_integers(Bits::I8, Some(Bits::I16), Symmetry::Z2), Integer)?,
+            model(
+                of_integers(
+                    made([4, 5], vec![80, 37], true, Symmetry::Z2),
+                    Bits::I8,
+                    Some(Bits::I16),
+                ),
+                Integer,
+            )?,
         ),
         (
             "codegen/tests/models/spins_16.safetensors",
-            model(of_integers(Bits::I16, None, Symmetry::None), Integer)?,
+            model(
+                of_integers(made([4, 5], vec![80, 37], false, Symmetry::None), Bits::I16, None),
+                Integer,
+            )?,
         ),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
@@ -489,18 +499,22 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
 
 /// Integers in proportion to such weights, with scales that make logits of some nats of them.
 fn integers(description: &Description, weights: &[f32]) -> Vec<f32> {
+    let is_16 = matches!(description, Description::Sites(sites)
+        if matches!(&sites.network, CausalNetworkSpec::Integer(network) if network.weights == Bits::I16));
+    // With room for the largest sums.
+    let (most_of_16, exponent) = if is_16 { (2047.0, 2.0) } else { (32767.0, 9.0) };
     let mut rest = weights;
     let tensor = |spec: TensorSpec| {
         let (now, later) = rest.split_at(spec.size());
         rest = later;
         let most = match spec.dtype {
             Dtype::I8 => 127.0,
-            Dtype::I16 => 32767.0,
+            Dtype::I16 => most_of_16,
             _ => 5000.0,
         };
-        // Exponents are 9, multipliers up to half of the largest.
+        // Multipliers are up to half of the largest.
         let number = move |(i, x): (usize, &f32)| match (spec.name.ends_with("scales"), i % 2) {
-            (true, 0) => 9.0,
+            (true, 0) => exponent,
             (true, _) => (x.clamp(-1.0, 1.0) * 16384.0).round(),
             (false, _) => (x.clamp(-1.0, 1.0) * most).round(),
         };
@@ -509,12 +523,16 @@ fn integers(description: &Description, weights: &[f32]) -> Vec<f32> {
     description.tensors().into_iter().flat_map(tensor).collect()
 }
 
-/// Spins of a network of integers.
-fn of_integers(weights: Bits, direct: Option<Bits>, symmetry: Symmetry) -> Description {
-    let hidden = vec![80, 37];
-    let mut description = made([4, 5], hidden.clone(), direct.is_some(), symmetry);
-    if let Description::Sites(sites) = &mut description {
-        sites.network = IntegerSpec { hidden, weights, direct }.into();
+/// A model of spins with its network in integers.
+pub(crate) fn of_integers(
+    mut description: Description,
+    weights: Bits,
+    direct: Option<Bits>,
+) -> Description {
+    if let Description::Sites(sites) = &mut description
+        && let CausalNetworkSpec::Masked(network) = &sites.network
+    {
+        sites.network = IntegerSpec { hidden: network.hidden.clone(), weights, direct }.into();
     }
     description
 }

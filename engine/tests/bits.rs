@@ -28,7 +28,7 @@ fn hashes(model: &Model, level: Level) -> (u64, u64) {
     (hash(&rows), hash(&log_prob))
 }
 
-/// (name, rows and log_prob under `fused`, the same under `plain`).
+/// (name, rows and log_prob under `fused`, the same under `plain`); integers have one arithmetic.
 const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "made 1 [3] false None",
@@ -372,6 +372,26 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "partial, angles",
         [(0x6550c7f3a3eb07ec, 0x7a32d59e49bd2336), (0x03ff7c3044667eaa, 0xab46f7e9b0f88c28)],
+    ),
+    (
+        "integer 16 [64] I8 Some(I8) None",
+        [(0x7c70b1a8a2cec825, 0x39ff19ae10e799b1), (0x7c70b1a8a2cec825, 0x39ff19ae10e799b1)],
+    ),
+    (
+        "integer 37 [111, 50] I8 Some(I16) Z2",
+        [(0xb759f85b84818ae5, 0x309d219b6138d7fd), (0xb759f85b84818ae5, 0x309d219b6138d7fd)],
+    ),
+    (
+        "integer 21 [30] I16 Some(I16) None",
+        [(0x5a156f8140b40b65, 0xb9be278b912cf0a5), (0x5a156f8140b40b65, 0xb9be278b912cf0a5)],
+    ),
+    (
+        "integer 40 [80] I8 None None",
+        [(0x0c3d01caaba0e8a5, 0x1b776ce192d4055f), (0x0c3d01caaba0e8a5, 0x1b776ce192d4055f)],
+    ),
+    (
+        "integer 5 [] I8 Some(I8) None",
+        [(0x456b75dc9b3e9865, 0xd4ab9c78c108ab76), (0x456b75dc9b3e9865, 0xd4ab9c78c108ab76)],
     ),
 ];
 

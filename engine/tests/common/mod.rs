@@ -17,8 +17,8 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
-    PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, CausalNetworkSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model,
+    PlainBaseSpec, PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
@@ -51,8 +51,17 @@ pub(crate) fn randomised(description: Description, arithmetic: Arithmetic, size:
 }
 
 /// Integers in proportion to such numbers, and scales that bring sums of them to the size that units and
-/// logits have.
+/// logits have, with room for the largest sums.
 fn integers(description: &Description, uniform: &[f32], size: f32) -> Vec<f32> {
+    let Description::Sites(SitesSpec { network: CausalNetworkSpec::Integer(network), .. }) =
+        description
+    else {
+        panic!("a network of floats");
+    };
+    let (most_of_16, exponent) = match network.weights {
+        Bits::I8 => (32767.0, 9.0),
+        Bits::I16 => (2047.0, 2.0),
+    };
     let mut at = 0;
     let mut all = Vec::new();
     for tensor in description.tensors() {
@@ -60,14 +69,14 @@ fn integers(description: &Description, uniform: &[f32], size: f32) -> Vec<f32> {
         at += tensor.size();
         let most = match tensor.dtype {
             Dtype::I8 => 127.0,
-            Dtype::I16 => 32767.0,
+            Dtype::I16 => most_of_16,
             _ => 5000.0,
         };
         let is_scales = tensor.name.ends_with("scales");
         all.extend(numbers.iter().enumerate().map(|(i, x)| match (is_scales, i % 2) {
             (false, _) => (x / size * most).round(),
-            // 2⁹ times the sums, and up to half of the largest multiplier.
-            (true, 0) => 9.0,
+            (true, 0) => exponent,
+            // Up to half of the largest multiplier.
             (true, _) => (x / size * 16384.0).round(),
         }));
     }
