@@ -236,7 +236,7 @@ fn fuses(board: &Folder) -> bool {
 /// scores the bits of this machine.
 fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
     let default = Folder::of_default(&firmware())?;
-    built(&[], "spins_8")?;
+    built(&["--bin", "bytes", "--bin", "kernels", "--features", "kernels"], "spins_8")?;
     kernels_are_scalar_code(&default)?;
     // The default board's models are those above.
     for board in Folder::all(&firmware())?.iter().filter(|b| b.is_emulated() && **b != default) {
@@ -249,7 +249,7 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
             let mut arguments = vec!["--config", config, "--bin", "sample", "--bin", "log_prob"];
             let tested = name == "nsf_plain";
             if tested {
-                arguments.extend(["--bin", "selftest", "--bin", "bytes"]);
+                arguments.extend(["--bin", "selftest", "--bin", "bytes", "--features", "kernels"]);
                 arguments
                     .extend(fuses(board).then_some(["--bin", "kernels"]).into_iter().flatten());
             }

@@ -31,6 +31,7 @@ pub const FRACTION_BITS: u32 = 24;
 const UNIT: f32 = 1.0 / (1 << FRACTION_BITS) as f32;
 
 /// Thresholds: how many of 2³² words draw the less likely value.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler")]
 static THRESHOLDS: [u32; STEPS] = {
     let mut all = [0; STEPS];
     let mut t = 0;
@@ -42,6 +43,7 @@ static THRESHOLDS: [u32; STEPS] = {
 };
 
 /// ln(k / 2³²) and ln(1 − k / 2³²) in units of 2⁻²⁴ nats: of the less likely value and of the other.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler")]
 static LOG_PROBS: [[i32; 2]; STEPS] = {
     let mut all = [[0; 2]; STEPS];
     let mut t = 0;
@@ -54,7 +56,6 @@ static LOG_PROBS: [[i32; 2]; STEPS] = {
     all
 };
 
-#[allow(clippy::indexing_slicing, reason = "run by the compiler")]
 const fn threshold(t: usize) -> u32 {
     let k = (1u64 << 32) as f64 / (1.0 + exp(t as f64 / STEPS_A_NAT as f64));
     // Truncation, of a positive number.

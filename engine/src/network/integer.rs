@@ -232,7 +232,7 @@ impl CausalPart for IntegerSpec {
         self.masked().tensors(sizes, initial, tensors);
         let outputs = sizes.sites * sizes.outputs;
         tensors.vector("output.scales", 4 * outputs, Start::Value(0.0));
-        for tensor in &mut tensors.all[first..] {
+        for tensor in tensors.all.iter_mut().skip(first) {
             tensor.start = Start::Value(0.0);
             let direct = tensor.name.ends_with("direct.weight");
             tensor.dtype = match (direct, tensor.name.rsplit('.').next()) {
@@ -281,7 +281,7 @@ impl CausalPart for IntegerSpec {
         let ty = format!(
             "engine::network::Integer<engine::network::Masked<'static, {store}, {direct}>>"
         );
-        sources.code(&ty, 3);
+        sources.code(&ty, 8);
         let value = format!(
             "engine::network::Integer(engine::network::Masked::trusted(engine::network::Shape {{ \
              sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, outputs: {outputs}, context: {context}, \
