@@ -25,17 +25,15 @@ qemu-mps2-an386 nsf-8 nsf-8
 qemu-mps2-an386 maf-16 maf-16
 qemu-mps2-an386 table-8 table-8
 LIST
-# On all of them: `plain`, and so small that they fit a Cortex-M0; on those that fuse, `fused`.
+# On all of them: what every core takes, and so small that a Cortex-M0 holds it; on those that fuse, `fused`.
 for board in qemu-microbit qemu-mps2-an385 qemu-mps2-an386 qemu-mps2-an500 qemu-mps2-an505 \
     qemu-mps3-an547 qemu-virt-rv32; do
-    for model in spins-16x16-plain spins-16x16-i8 realnvp-16-plain nsf-4-plain; do
+    for model in spins-16x16-i8 nsf-4-plain; do
         list+=$'\n'"$board $model $model"
     done
 done
-for board in qemu-mps2-an500 qemu-mps2-an505 qemu-mps3-an547; do
-    for model in spins-16x16 nsf-8; do
-        list+=$'\n'"$board $model $model"
-    done
+for board in qemu-mps2-an500 qemu-mps3-an547; do
+    list+=$'\n'"$board nsf-8 nsf-8"
 done
 
 # A board's folder says what it needs.

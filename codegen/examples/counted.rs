@@ -23,12 +23,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     for (name, description, arithmetic) in [
         ("spins-4x4", made(4, 64), Fused),
         ("spins-16x16", made(16, 64), Fused),
-        ("spins-16x16-plain", made(16, 64), Plain),
         ("spins-16x16-wide", made(16, 1024), Fused),
         ("spins-16x16-i8", models::of_integers(made(16, 64), Bits::I8, Some(Bits::I8)), Integer),
         ("realnvp-64", realnvp(64, 6), Fused),
         ("realnvp-64-plain", realnvp(64, 6), Plain),
-        ("realnvp-16-plain", realnvp(16, 4), Plain),
         ("nsf-8", nsf(8, 8), Fused),
         ("nsf-4-plain", nsf(4, 4), Plain),
         ("maf-16", maf(16, 3), Fused),
