@@ -10,3 +10,5 @@ pub mod cmsdk;
 pub mod nrf51;
 #[allow(unsafe_code)]
 pub mod ns16550;
+#[allow(unsafe_code)]
+mod registers;

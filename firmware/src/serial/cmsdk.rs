@@ -1,12 +1,12 @@
 //! The UART of Arm's Cortex-M System Design Kit, which the MPS2 and MPS3 boards have.
 
-use core::ptr;
-
 use pushforward_wire::device::Serial;
+
+use super::registers::Registers;
 
 /// A UART that is on.
 pub struct Uart {
-    base: usize,
+    registers: Registers<u32>,
 }
 
 /// Offsets of registers.
@@ -26,34 +26,23 @@ impl Uart {
     /// # Safety
     /// They are, and nothing else uses them as long as this value lives.
     pub unsafe fn at(base: usize, divisor: u32) -> Self {
-        let mut this = Self { base };
-        this.set(DIVISOR, divisor);
-        this.set(CONTROL, ON);
-        this
-    }
-
-    fn get(&self, register: usize) -> u32 {
-        let at = ptr::with_exposed_provenance::<u32>(self.base.wrapping_add(register));
-        // SAFETY: whoever made this value said that the registers are there.
-        unsafe { at.read_volatile() }
-    }
-
-    fn set(&mut self, register: usize, value: u32) {
-        let at = ptr::with_exposed_provenance_mut::<u32>(self.base.wrapping_add(register));
-        // SAFETY: as for `get`.
-        unsafe { at.write_volatile(value) }
+        // SAFETY: the caller's.
+        let mut registers = unsafe { Registers::at(base) };
+        registers.set(DIVISOR, divisor);
+        registers.set(CONTROL, ON);
+        Self { registers }
     }
 }
 
 impl Serial for Uart {
     fn read(&mut self) -> Option<u8> {
-        (self.get(STATE) & RECEIVE_FULL != 0).then(|| self.get(DATA) as u8)
+        (self.registers.get(STATE) & RECEIVE_FULL != 0).then(|| self.registers.get(DATA) as u8)
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        let room = self.get(STATE) & SEND_FULL == 0;
+        let room = self.registers.get(STATE) & SEND_FULL == 0;
         if room {
-            self.set(DATA, byte.into());
+            self.registers.set(DATA, byte.into());
         }
         room
     }

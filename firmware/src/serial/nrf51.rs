@@ -1,12 +1,12 @@
 //! The UART of Nordic's nRF51, which the micro:bit has.
 
-use core::ptr;
-
 use pushforward_wire::device::Serial;
+
+use super::registers::Registers;
 
 /// A UART that is on.
 pub struct Uart {
-    base: usize,
+    registers: Registers<u32>,
     /// A byte is on its way.
     sending: bool,
 }
@@ -29,7 +29,8 @@ impl Uart {
     /// # Safety
     /// They are, and nothing else uses them or the pins as long as this value lives.
     pub unsafe fn at(base: usize, send: u32, receive: u32) -> Self {
-        let mut this = Self { base, sending: false };
+        // SAFETY: the caller's.
+        let mut registers = unsafe { Registers::at(base) };
         for (register, value) in [
             (PIN_SEND, send),
             (PIN_RECEIVE, receive),
@@ -40,41 +41,29 @@ impl Uart {
             (START_RECEIVING, 1),
             (START_SENDING, 1),
         ] {
-            this.set(register, value);
+            registers.set(register, value);
         }
-        this
-    }
-
-    fn get(&self, register: usize) -> u32 {
-        let at = ptr::with_exposed_provenance::<u32>(self.base.wrapping_add(register));
-        // SAFETY: whoever made this value said that the registers are there.
-        unsafe { at.read_volatile() }
-    }
-
-    fn set(&mut self, register: usize, value: u32) {
-        let at = ptr::with_exposed_provenance_mut::<u32>(self.base.wrapping_add(register));
-        // SAFETY: as for `get`.
-        unsafe { at.write_volatile(value) }
+        Self { registers, sending: false }
     }
 }
 
 impl Serial for Uart {
     fn read(&mut self) -> Option<u8> {
-        if self.get(RECEIVED) == 0 {
+        if self.registers.get(RECEIVED) == 0 {
             return None;
         }
         // First, for taking a byte says whether there are more.
-        self.set(RECEIVED, 0);
-        Some(self.get(RECEIVE) as u8)
+        self.registers.set(RECEIVED, 0);
+        Some(self.registers.get(RECEIVE) as u8)
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        if self.sending && self.get(SENT) == 0 {
+        if self.sending && self.registers.get(SENT) == 0 {
             return false;
         }
-        self.set(SENT, 0);
+        self.registers.set(SENT, 0);
         self.sending = true;
-        self.set(SEND, byte.into());
+        self.registers.set(SEND, byte.into());
         true
     }
 }

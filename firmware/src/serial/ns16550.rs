@@ -1,12 +1,12 @@
 //! The 16550 and what behaves like it, with registers of one byte.
 
-use core::ptr;
-
 use pushforward_wire::device::Serial;
+
+use super::registers::Registers;
 
 /// A UART that is on.
 pub struct Uart {
-    base: usize,
+    registers: Registers<u8>,
 }
 
 /// Offsets of registers.
@@ -25,35 +25,24 @@ impl Uart {
     /// # Safety
     /// They are, and nothing else uses them as long as this value lives.
     pub unsafe fn at(base: usize) -> Self {
-        let mut this = Self { base };
+        // SAFETY: the caller's.
+        let mut registers = unsafe { Registers::at(base) };
         for (register, value) in [(INTERRUPTS, 0), (FORMAT, 0b11), (QUEUES, 0b111)] {
-            this.set(register, value);
+            registers.set(register, value);
         }
-        this
-    }
-
-    fn get(&self, register: usize) -> u8 {
-        let at = ptr::with_exposed_provenance::<u8>(self.base.wrapping_add(register));
-        // SAFETY: whoever made this value said that the registers are there.
-        unsafe { at.read_volatile() }
-    }
-
-    fn set(&mut self, register: usize, value: u8) {
-        let at = ptr::with_exposed_provenance_mut::<u8>(self.base.wrapping_add(register));
-        // SAFETY: as for `get`.
-        unsafe { at.write_volatile(value) }
+        Self { registers }
     }
 }
 
 impl Serial for Uart {
     fn read(&mut self) -> Option<u8> {
-        (self.get(STATE) & RECEIVED != 0).then(|| self.get(DATA))
+        (self.registers.get(STATE) & RECEIVED != 0).then(|| self.registers.get(DATA))
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        let room = self.get(STATE) & SENT != 0;
+        let room = self.registers.get(STATE) & SENT != 0;
         if room {
-            self.set(DATA, byte);
+            self.registers.set(DATA, byte);
         }
         room
     }
