@@ -261,11 +261,7 @@ impl Module {
     /// The module's documentation, line by line.
     fn docs(&self, source: &str) -> Vec<String> {
         let description = self.model.description();
-        let arithmetic = match self.model.arithmetic() {
-            Arithmetic::Fused => "fused",
-            Arithmetic::Plain => "plain",
-            Arithmetic::Integer => "integer",
-        };
+        let arithmetic = self.model.arithmetic().name();
         let storage = match self.options.weights {
             Storage::F32 => "f32",
             Storage::F16 => "f16",

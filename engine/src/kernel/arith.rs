@@ -19,10 +19,23 @@ pub enum Arithmetic {
     Integer,
 }
 
+impl Arithmetic {
+    /// The name, as files have it and reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arithmetic::Fused => "fused",
+            Arithmetic::Plain => "plain",
+            Arithmetic::Integer => "integer",
+        }
+    }
+}
+
 /// [`Arithmetic`] as a type, so that a compiled model links one copy of its kernels.
 pub trait Arith: Copy + Send + Sync + 'static {
     /// The value of this type.
     const ARITHMETIC: Arithmetic;
+    /// Whether a multiply-add rounds once.
+    const FUSES: bool = matches!(Self::ARITHMETIC, Arithmetic::Fused);
     /// `a·b + c`, rounded as the arithmetic says.
     fn mul_add<S: Simd>(s: S, a: S::F, b: S::F, c: S::F) -> S::F;
 }

@@ -22,7 +22,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Counts, Lanes, PANEL, STRIP, Store, Weight, next, take, take_mut};
+use super::{Counts, Lanes, Store, Weight, next, take};
 use crate::simd::{Simd, bytes};
 
 /// Bits that an output is shifted right by once its sums are rescaled.
@@ -43,6 +43,8 @@ pub trait IntegerWeight: Weight {
     const UNIT_BITS: u32;
     /// Bytes seen as integers; a trailing part of one is dropped.
     fn of(bytes: &[i8]) -> &[Self];
+    /// Its value.
+    fn value(self) -> i32;
 }
 
 macro_rules! integer_weight {
@@ -52,8 +54,7 @@ macro_rules! integer_weight {
             const BYTES: usize = size_of::<$ty>();
             #[inline(always)]
             fn widen(self) -> f32 {
-                let $this = self;
-                f32::from_bits(i32::from($value) as u32)
+                f32::from_bits(self.value() as u32)
             }
             #[inline(always)]
             fn rectangle_of_integers(weights: &[Self], x: &[f32], acc: &mut [f32]) -> bool {
@@ -76,36 +77,22 @@ macro_rules! integer_weight {
             fn of($from: &[i8]) -> &[Self] {
                 $of
             }
+            #[inline(always)]
+            fn value(self) -> i32 {
+                let $this = self;
+                i32::from($value)
+            }
         }
     };
 }
 
 integer_weight!(i8, 7, this => this, bytes => bytes, bytes::rectangle);
 integer_weight!(
-    I16, 11, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, rectangle
+    I16, 11, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
 );
 integer_weight!(
-    I32, 11, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, rectangle
+    I32, 11, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
 );
-
-/// [`bytes::rectangle`] of wider weights.
-fn rectangle<T: IntegerWeight>(mut weights: &[T], x: &[i32], acc: &mut [i32]) {
-    for x in x.chunks(STRIP) {
-        let mut rest = &mut *acc;
-        for width in [PANEL, 4, 1] {
-            while rest.len() >= width {
-                let (panel, later) = take_mut(rest, width);
-                for x in x {
-                    for (acc, weight) in panel.iter_mut().zip(next(&mut weights, width)) {
-                        let product = (weight.widen().to_bits() as i32).wrapping_mul(*x);
-                        *acc = acc.wrapping_add(product);
-                    }
-                }
-                rest = later;
-            }
-        }
-    }
-}
 
 /// Two pairs of an exponent and a multiplier, as four little-endian integers of 16 bits: of a unit for
 /// sums from zero on and for others, of an output for the sum of hidden units and for direct terms.

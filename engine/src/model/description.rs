@@ -388,7 +388,7 @@ impl Description {
         self.tensors().iter().map(TensorSpec::size).sum()
     }
 
-    /// Packed weights, biases and slopes.
+    /// Packed weights, biases and slopes: words of 32 bits, in which integers lie closer.
     pub fn packed_len(&self) -> usize {
         self.lengths().iter().sum()
     }

@@ -86,7 +86,7 @@ pub enum ModelError {
         expected: String,
     },
     /// An arithmetic that the description's network does not have.
-    #[error("`arithmetic`: found {found:?}, expected {expected} for this network")]
+    #[error("`arithmetic`: found {}, expected {expected} for this network", found.name())]
     Arithmetic {
         /// The arithmetic.
         found: Arithmetic,

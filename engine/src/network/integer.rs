@@ -222,6 +222,9 @@ impl CausalPart for IntegerSpec {
 
     fn check(&self, sites: usize, faults: &mut Faults) {
         self.masked().check(sites, faults);
+        if cfg!(target_endian = "big") {
+            faults.wrong("kind", "integer", "masked on a big-endian machine");
+        }
         if (self.weights, self.direct) == (Bits::I16, Some(Bits::I8)) {
             faults.wrong("direct", "i8", "i16 where weights are i16");
         }

@@ -9,9 +9,7 @@
 #![no_std]
 #![no_main]
 
-use pushforward::kernel::{
-    Arith, Arithmetic, Dense, Fused, Lanes, PANEL, Plain, STRIP, Single, Weight,
-};
+use pushforward::kernel::{Arith, Dense, Fused, Lanes, PANEL, Plain, STRIP, Single, Weight};
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Scalar, fma};
 use pushforward_firmware::measure::Instructions;
@@ -157,9 +155,10 @@ fn differing<A: Arith, T: Weight>(kind: Kind, weight: fn(Kind, u32) -> T) -> [u6
         {
             for sums in [&mut sums, &mut sums_of_layer] {
                 for (sum, weight) in sums.iter_mut().zip(row) {
-                    *sum = match A::ARITHMETIC {
-                        Arithmetic::Fused => fma(weight.widen(), *x, *sum),
-                        Arithmetic::Plain | Arithmetic::Integer => *sum + weight.widen() * *x,
+                    *sum = if A::FUSES {
+                        fma(weight.widen(), *x, *sum)
+                    } else {
+                        *sum + weight.widen() * *x
                     };
                 }
             }

@@ -57,7 +57,7 @@ use {
     words::Inputs,
 };
 
-use crate::kernel::{PANEL, STRIP, next};
+use crate::kernel::{IntegerWeight, PANEL, STRIP, next};
 
 /// How a core stores a panel of 16 outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,22 +215,39 @@ pub fn rectangle(mut weights: &[i8], x: &[i32], acc: &mut [i32]) {
                 inputs.panel(panel, x, sums);
             }
         }
-        let (four, rest) = rest.as_chunks_mut::<4>();
-        for sums in four {
-            by_rows(next(&mut weights, 4 * x.len()), x, sums);
+        narrow(&mut weights, x, rest);
+    }
+}
+
+/// [`rectangle`] of weights of any width, which lie by rows everywhere.
+pub(crate) fn rectangle_by_rows<T: IntegerWeight>(mut weights: &[T], x: &[i32], acc: &mut [i32]) {
+    for x in x.chunks(STRIP) {
+        let (wide, rest) = acc.as_chunks_mut::<PANEL>();
+        for sums in wide {
+            by_rows(next(&mut weights, PANEL * x.len()), x, sums);
         }
-        for sums in rest.as_chunks_mut::<1>().0 {
-            by_rows(next(&mut weights, x.len()), x, sums);
-        }
+        narrow(&mut weights, x, rest);
+    }
+}
+
+/// The panels of a strip that are not whole.
+#[inline(always)]
+fn narrow<T: IntegerWeight>(weights: &mut &[T], x: &[i32], acc: &mut [i32]) {
+    let (four, rest) = acc.as_chunks_mut::<4>();
+    for sums in four {
+        by_rows(next(weights, 4 * x.len()), x, sums);
+    }
+    for sums in rest.as_chunks_mut::<1>().0 {
+        by_rows(next(weights, x.len()), x, sums);
     }
 }
 
 /// A panel that lies by rows.
 #[inline(always)]
-fn by_rows<const W: usize>(weights: &[i8], x: &[i32], sums: &mut [i32; W]) {
+fn by_rows<T: IntegerWeight, const W: usize>(weights: &[T], x: &[i32], sums: &mut [i32; W]) {
     for (row, x) in weights.as_chunks::<W>().0.iter().zip(x) {
         for (sum, weight) in sums.iter_mut().zip(row) {
-            *sum = sum.wrapping_add(i32::from(*weight).wrapping_mul(*x));
+            *sum = sum.wrapping_add(weight.value().wrapping_mul(*x));
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use core::arch::asm;
 
-use crate::kernel::{Arith, Arithmetic};
+use crate::kernel::Arith;
 
 /// One strip: panels of 16 outputs, then of 4, then of 1. Returns the end of its weights.
 ///
@@ -23,12 +23,7 @@ pub(super) unsafe fn strip<A: Arith>(
     n: usize,
 ) -> *const u16 {
     // SAFETY: by this function's contract.
-    unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused::strip(w, x, acc, k, n),
-            Arithmetic::Plain | Arithmetic::Integer => plain::strip(w, x, acc, k, n),
-        }
-    }
+    unsafe { if A::FUSES { fused::strip(w, x, acc, k, n) } else { plain::strip(w, x, acc, k, n) } }
 }
 
 /// One input, whose weights lie as its outputs do.
@@ -40,12 +35,7 @@ pub(super) unsafe fn strip<A: Arith>(
 #[inline(always)]
 pub(super) unsafe fn row<A: Arith>(w: *const u16, x: *const f32, acc: *mut f32, n: usize) {
     // SAFETY: by this function's contract.
-    unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused::row(w, x, acc, n),
-            Arithmetic::Plain | Arithmetic::Integer => plain::row(w, x, acc, n),
-        }
-    }
+    unsafe { if A::FUSES { fused::row(w, x, acc, n) } else { plain::row(w, x, acc, n) } }
 }
 
 /// Widens the two weights of each `[packed low high]`.

@@ -4,7 +4,7 @@
 //! of 16 outputs takes four inputs at a time, twelve weights in each burst. The compiler's loop takes
 //! half as many instructions again for the plain arithmetic, as does one with `VLDR`.
 
-use crate::kernel::{Arith, Arithmetic};
+use crate::kernel::Arith;
 
 /// Panels of 16 outputs of one strip. Returns the end of their weights and of their sums.
 ///
@@ -22,10 +22,7 @@ pub(super) unsafe fn wide<A: Arith>(
 ) -> (*const f32, *mut f32) {
     // SAFETY: by this function's contract.
     unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused::wide(w, x, acc, k, panels),
-            Arithmetic::Plain | Arithmetic::Integer => plain::wide(w, x, acc, k, panels),
-        }
+        if A::FUSES { fused::wide(w, x, acc, k, panels) } else { plain::wide(w, x, acc, k, panels) }
     }
 }
 
@@ -44,10 +41,7 @@ pub(super) unsafe fn narrow<A: Arith>(
 ) -> *const f32 {
     // SAFETY: by this function's contract.
     unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused::narrow(w, x, acc, k, n),
-            Arithmetic::Plain | Arithmetic::Integer => plain::narrow(w, x, acc, k, n),
-        }
+        if A::FUSES { fused::narrow(w, x, acc, k, n) } else { plain::narrow(w, x, acc, k, n) }
     }
 }
 
@@ -59,12 +53,7 @@ pub(super) unsafe fn narrow<A: Arith>(
 #[inline(always)]
 pub(super) unsafe fn row<A: Arith>(w: *const f32, x: *const f32, acc: *mut f32, n: usize) {
     // SAFETY: by this function's contract.
-    unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused::row(w, x, acc, n),
-            Arithmetic::Plain | Arithmetic::Integer => plain::row(w, x, acc, n),
-        }
-    }
+    unsafe { if A::FUSES { fused::row(w, x, acc, n) } else { plain::row(w, x, acc, n) } }
 }
 
 /// The loops in one arithmetic.

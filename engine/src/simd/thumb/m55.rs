@@ -12,7 +12,7 @@
 use core::arch::asm;
 
 use super::{halves, m4f};
-use crate::kernel::{Arith, Arithmetic, PANEL};
+use crate::kernel::{Arith, PANEL};
 
 /// Panels of 16 outputs of one strip. Returns the end of their weights and of their sums.
 ///
@@ -31,9 +31,10 @@ pub(super) unsafe fn wide<A: Arith>(
     // their weights and sums begin.
     unsafe {
         loop {
-            (w, acc, panels) = match A::ARITHMETIC {
-                Arithmetic::Fused => wide_fused(w, x, acc, k, panels),
-                Arithmetic::Plain | Arithmetic::Integer => wide_plain(w, x, acc, k, panels),
+            (w, acc, panels) = if A::FUSES {
+                wide_fused(w, x, acc, k, panels)
+            } else {
+                wide_plain(w, x, acc, k, panels)
             };
             if panels == 0 {
                 return (w, acc);
@@ -64,9 +65,10 @@ pub(super) unsafe fn narrow<A: Arith>(
     // SAFETY: as in `wide`, of panels of 4; the rest follows them.
     unsafe {
         while panels > 0 {
-            (w, acc, panels) = match A::ARITHMETIC {
-                Arithmetic::Fused => four_fused(w, x, acc, k, panels),
-                Arithmetic::Plain | Arithmetic::Integer => four_plain(w, x, acc, k, panels),
+            (w, acc, panels) = if A::FUSES {
+                four_fused(w, x, acc, k, panels)
+            } else {
+                four_plain(w, x, acc, k, panels)
             };
             if panels > 0 {
                 w = m4f::narrow::<A>(w, x, acc, k, 4);
@@ -94,9 +96,10 @@ pub(super) unsafe fn strip_16<A: Arith>(
     // SAFETY: as in `wide` and `narrow`.
     unsafe {
         while panels > 0 {
-            (w, acc, panels) = match A::ARITHMETIC {
-                Arithmetic::Fused => wide_fused_16(w, x, acc, k, panels),
-                Arithmetic::Plain | Arithmetic::Integer => wide_plain_16(w, x, acc, k, panels),
+            (w, acc, panels) = if A::FUSES {
+                wide_fused_16(w, x, acc, k, panels)
+            } else {
+                wide_plain_16(w, x, acc, k, panels)
             };
             if panels > 0 {
                 w = halves::strip::<A>(w, x, acc, k, PANEL);
@@ -107,9 +110,10 @@ pub(super) unsafe fn strip_16<A: Arith>(
         panels = rest / 4;
         rest %= 4;
         while panels > 0 {
-            (w, acc, panels) = match A::ARITHMETIC {
-                Arithmetic::Fused => four_fused_16(w, x, acc, k, panels),
-                Arithmetic::Plain | Arithmetic::Integer => four_plain_16(w, x, acc, k, panels),
+            (w, acc, panels) = if A::FUSES {
+                four_fused_16(w, x, acc, k, panels)
+            } else {
+                four_plain_16(w, x, acc, k, panels)
             };
             if panels > 0 {
                 w = halves::strip::<A>(w, x, acc, k, 4);

@@ -7,7 +7,7 @@
 
 use core::arch::asm;
 
-use crate::kernel::{Arith, Arithmetic};
+use crate::kernel::Arith;
 
 /// Panels of 16 outputs of one strip. Returns the end of their weights and of their sums.
 ///
@@ -23,12 +23,7 @@ pub(super) unsafe fn wide<A: Arith>(
     panels: usize,
 ) -> (*const f32, *mut f32) {
     // SAFETY: by this function's contract.
-    unsafe {
-        match A::ARITHMETIC {
-            Arithmetic::Fused => fused(w, x, acc, k, panels),
-            Arithmetic::Plain | Arithmetic::Integer => plain(w, x, acc, k, panels),
-        }
-    }
+    unsafe { if A::FUSES { fused(w, x, acc, k, panels) } else { plain(w, x, acc, k, panels) } }
 }
 
 /// A multiply-add for each `[sum weight]` with input `x`, and beside it a load to each `[to offset]`.
