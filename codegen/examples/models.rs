@@ -18,8 +18,8 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, CausalNetworkSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model,
-    PlainLayerSpec, Symmetry, TensorSpec, UnivariateSpec, preset,
+    Arithmetic, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec,
+    SitesNetworkSpec, Symmetry, TensorSpec, UnivariateSpec, preset,
 };
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
@@ -500,7 +500,7 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
 /// Integers in proportion to such weights, with scales that make logits of some nats of them.
 fn integers(description: &Description, weights: &[f32]) -> Vec<f32> {
     let is_16 = matches!(description, Description::Sites(sites)
-        if matches!(&sites.network, CausalNetworkSpec::Integer(network) if network.weights == Bits::I16));
+        if matches!(&sites.network, SitesNetworkSpec::Integer(network) if network.weights == Bits::I16));
     // With room for the largest sums.
     let (most_of_16, exponent) = if is_16 { (2047.0, 2.0) } else { (32767.0, 9.0) };
     let mut rest = weights;
@@ -530,7 +530,7 @@ pub(crate) fn of_integers(
     direct: Option<Bits>,
 ) -> Description {
     if let Description::Sites(sites) = &mut description
-        && let CausalNetworkSpec::Masked(network) = &sites.network
+        && let SitesNetworkSpec::Masked(network) = &sites.network
     {
         sites.network = IntegerSpec { hidden: network.hidden.clone(), weights, direct }.into();
     }

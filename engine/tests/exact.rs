@@ -8,7 +8,7 @@ use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories, tabulated};
 use pushforward::domain::Kind;
 use pushforward::kernel::{Lanes, Plain, Single};
-use pushforward::model::{Arithmetic, CausalNetworkSpec, CausalPart, Description, Model, Symmetry};
+use pushforward::model::{Arithmetic, CausalPart, Description, Model, SitesNetworkSpec, Symmetry};
 use pushforward::network::{CausalNetwork, CausalSizes, Visitor};
 use pushforward::simd::Scalar;
 use pushforward_oracle::Oracle;
@@ -77,7 +77,7 @@ fn integers_of_all_states_sum_to_two_to_the_thirty_two_a_site() {
     let Description::Sites(spec) = model.description() else { panic!() };
     let sizes = CausalSizes { sites: 16, inputs: 1, outputs: 1, context: 0 };
     let packed = model.packed();
-    let CausalNetworkSpec::Integer(network) = &spec.network else { panic!() };
+    let SitesNetworkSpec::Integer(network) = &spec.network else { panic!() };
     let network = network.build(sizes, &packed);
     let mut scratch = vec![[[0.0]]; network.scratch()];
     let (mut total, mut log_prob) = ([0u64; 9], Vec::new());

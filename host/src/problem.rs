@@ -10,8 +10,8 @@ use pushforward::domain::{Domain, Kind};
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::model::{
-    Arithmetic, BaseSpec, CausalNetworkSpec, Description, FlowSpec, LayerSpec, Model, ModelError,
-    SitesSpec, Symmetry, preset,
+    Arithmetic, BaseSpec, Description, FlowSpec, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
+    preset,
 };
 use pushforward::network::{MaskedSpec, MlpSpec};
 use serde_json::Value as Json;
@@ -296,12 +296,16 @@ fn unconditional(
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. })
         && !config.family.keeps_units();
     let (activation, residual) = (config.activation, config.residual);
-    let masked = |hidden: &[usize], direct| -> CausalNetworkSpec {
-        MaskedSpec { hidden: hidden.to_vec(), direct, activation, residual, ..Default::default() }
-            .into()
+    let masked = |hidden: &[usize], direct| MaskedSpec {
+        hidden: hidden.to_vec(),
+        direct,
+        activation,
+        residual,
+        ..Default::default()
     };
-    let sites = |network, conditional, symmetry| {
+    let sites = |network: MaskedSpec, conditional, symmetry| {
         let (shape, context, embedding) = (shape.to_vec(), 0, None);
+        let network = network.into();
         Description::Sites(SitesSpec { shape, context, embedding, network, conditional, symmetry })
     };
     Ok(match &config.family {
@@ -333,7 +337,7 @@ fn unconditional(
                 _ => (0..dim).rev().collect(),
             };
             let layer = |l| -> LayerSpec {
-                let (network, order) = (masked(hidden, false), order(l));
+                let (network, order) = (masked(hidden, false).into(), order(l));
                 AutoregressiveSpec { order, kept: 0, fast: *fast, network, univariate: *univariate }
                     .into()
             };

@@ -19,7 +19,7 @@ use pushforward::activation::AnyActivation;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
 use pushforward::model::{
-    Arithmetic, CausalNetworkSpec, ConditionalSpec, Description, Model, SitesSpec, TensorSpec,
+    Arithmetic, ConditionalSpec, Description, Model, SitesNetworkSpec, SitesSpec, TensorSpec,
 };
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec};
 
@@ -74,10 +74,8 @@ fn quantisable(
     let ConditionalSpec::Bernoulli(_) = &sites.conditional else {
         return wrong("sites", "other than spins", "spins");
     };
-    let network = match &sites.network {
-        CausalNetworkSpec::Masked(network) => network,
-        CausalNetworkSpec::Integer(_) => return wrong("weights", "integers already", "floats"),
-        CausalNetworkSpec::Periodic(_) => return wrong("network", "angles", "none"),
+    let SitesNetworkSpec::Masked(network) = &sites.network else {
+        return wrong("weights", "integers already", "floats");
     };
     if sites.context > 0 {
         return wrong("context", &format!("{} values", sites.context), "none");

@@ -233,12 +233,7 @@ impl LayerPart for AutoregressiveSpec {
         if self.kept >= sizes.dim {
             faults.wrong("kept", self.kept, format!("less than {} coordinates", sizes.dim));
         }
-        faults.within("network", |faults| {
-            if matches!(self.network, CausalNetworkSpec::Integer(_)) {
-                faults.wrong("kind", "integer", "masked or periodic in a layer of a flow");
-            }
-            self.network.check(sizes.dim, faults);
-        });
+        faults.within("network", |faults| self.network.check(sizes.dim, faults));
         faults.within("univariate", |faults| self.univariate.check(faults));
     }
 

@@ -137,6 +137,16 @@ catalogue! {
     AnyCausalNetwork<'a>, each_causal:
     Masked(network::MaskedSpec, network::AnyMasked<'a>),
     Periodic(network::PeriodicSpec<network::MaskedSpec>, network::AnyCausalPeriodic<'a>),
+}
+
+catalogue! {
+    /// The network of a distribution over sites; see [`crate::network`]. The kernels have no walk in common:
+    /// a network of integers goes with one conditional, and compiled with all of them it would take minutes to
+    /// build.
+    SitesNetworkSpec,
+    /// Its kernel.
+    AnySitesNetwork<'a>, each_sites_network:
+    Masked(network::MaskedSpec, network::AnyMasked<'a>),
     Integer(network::IntegerSpec, network::AnyInteger<'a>),
 }
 
@@ -280,44 +290,28 @@ impl Network for AnyNetwork<'_> {
     }
 }
 
-impl CausalPart for CausalNetworkSpec {
-    type Built<'a> = AnyCausalNetwork<'a>;
-    delegate! { each_causal, CausalNetworkSpec:
-        fn check(sites: usize, faults: &mut Faults);
-        fn tensors(sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
-        fn pack(sizes: CausalSizes, packer: &mut Packer<'_>);
-        fn source(sizes: CausalSizes, sources: &mut Sources) -> Source;
-    }
-    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyCausalNetwork<'a> {
-        each_causal!(CausalNetworkSpec to AnyCausalNetwork, self, part => part.build(sizes, weights))
-    }
+/// The methods of a catalogue of causal networks.
+macro_rules! causal_methods {
+    ($each:ident, $spec:ident, $any:ident) => {
+        impl CausalPart for $spec {
+            type Built<'a> = $any<'a>;
+            delegate! { $each, $spec:
+                fn check(sites: usize, faults: &mut Faults);
+                fn tensors(sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
+                fn pack(sizes: CausalSizes, packer: &mut Packer<'_>);
+                fn source(sizes: CausalSizes, sources: &mut Sources) -> Source;
+            }
+            fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> $any<'a> {
+                $each!($spec to $any, self, part => part.build(sizes, weights))
+            }
+        }
+    };
 }
 
-impl CausalNetwork for AnyCausalNetwork<'_> {
-    delegate! { each_causal, AnyCausalNetwork:
-        #[inline(always)]
-        fn sizes() -> CausalSizes;
-        #[inline(always)]
-        fn scratch() -> usize;
-    }
-    #[inline(always)]
-    fn walk<L: Lanes>(
-        &self,
-        lanes: L,
-        visitor: &mut impl Visitor<L>,
-        context: &[L::V],
-        inputs: &mut [L::V],
-        scratch: &mut [L::V],
-    ) {
-        match self {
-            Self::Masked(network) => network.walk(lanes, visitor, context, inputs, scratch),
-            Self::Periodic(network) => network.walk(lanes, visitor, context, inputs, scratch),
-            // It goes with one conditional, and is walked by itself: compiled with all of them, it would
-            // take minutes to build.
-            Self::Integer(_) => {}
-        }
-    }
-}
+causal_methods!(each_causal, CausalNetworkSpec, AnyCausalNetwork);
+causal_methods!(each_sites_network, SitesNetworkSpec, AnySitesNetwork);
+
+network::any_causal_network!(AnyCausalNetwork: Masked, Periodic);
 
 impl UnivariateSpec {
     delegate! { each_univariate, UnivariateSpec:

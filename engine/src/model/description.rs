@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{
-    BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec, WithConditional,
+    AnySitesNetwork, BaseSpec, ConditionalSpec, LayerSpec, NetworkSpec, SitesNetworkSpec,
+    WithConditional,
 };
 use super::part::*;
 use super::support::Support;
@@ -61,7 +62,7 @@ pub struct SitesSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<EmbeddingSpec>,
     /// What makes the conditionals' parameters.
-    pub network: CausalNetworkSpec,
+    pub network: SitesNetworkSpec,
     /// The distribution of a site's value; it says which values there are.
     pub conditional: ConditionalSpec,
     /// Symmetry wrapper.
@@ -212,7 +213,7 @@ impl Description {
 
     /// Whether its network is one of integers, and its arithmetic so too.
     pub fn is_integer(&self) -> bool {
-        matches!(self, Description::Sites(SitesSpec { network: CausalNetworkSpec::Integer(_), .. }))
+        matches!(self, Description::Sites(SitesSpec { network: SitesNetworkSpec::Integer(_), .. }))
     }
 
     /// Where its values lie.
@@ -270,9 +271,6 @@ impl Description {
             Description::Sites(sites) => {
                 let n = product(&sites.shape);
                 faults.within("network", |faults| {
-                    if matches!(sites.network, CausalNetworkSpec::Periodic(_)) {
-                        faults.wrong("kind", "periodic", "masked, as sites have no angles");
-                    }
                     if self.is_integer()
                         && !matches!(sites.conditional, ConditionalSpec::Bernoulli(_))
                     {
@@ -355,7 +353,7 @@ impl Description {
     pub(super) fn lengths(&self) -> Vec<usize> {
         let length = |(path, part): (String, Part<'_>)| {
             if let Part::Network(sites) = part
-                && let CausalNetworkSpec::Integer(network) = &sites.network
+                && let SitesNetworkSpec::Integer(network) = &sites.network
             {
                 return network.words(sites.sizes());
             }
@@ -415,13 +413,10 @@ impl Description {
                 let build = |layer: &'_ LayerSpec| layer.build(flow.sizes(), &[]).scratch();
                 flow.layers.iter().map(build).max().unwrap_or(0)
             }
-            Description::Sites(sites) => {
-                let scratch = ScratchOf(sites.network.build(sites.sizes(), &[]));
-                match sites.network {
-                    CausalNetworkSpec::Integer(_) => scratch.with(Tabulated),
-                    _ => sites.conditional.with(scratch),
-                }
-            }
+            Description::Sites(sites) => match sites.network.build(sites.sizes(), &[]) {
+                AnySitesNetwork::Masked(network) => sites.conditional.with(ScratchOf(network)),
+                AnySitesNetwork::Integer(network) => ScratchOf(network).with(Tabulated),
+            },
         }
     }
 
@@ -474,8 +469,8 @@ impl Description {
                 sources.code("sites", 5);
                 let network = sites.network.source(sites.sizes(), &mut sources);
                 let conditional = match sites.network {
-                    CausalNetworkSpec::Integer(_) => tabulated::source(&mut sources),
-                    _ => sites.conditional.source(&mut sources),
+                    SitesNetworkSpec::Masked(_) => sites.conditional.source(&mut sources),
+                    SitesNetworkSpec::Integer(_) => tabulated::source(&mut sources),
                 };
                 let source = Source {
                     ty: format!(

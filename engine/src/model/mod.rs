@@ -27,9 +27,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 pub use catalogue::{
-    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyPlainBase, AnyPlainLayer, AnyUnivariate,
-    BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec, PlainBaseSpec,
-    PlainLayerSpec, UnivariateSpec,
+    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyPlainBase, AnyPlainLayer, AnySitesNetwork,
+    AnyUnivariate, BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec,
+    PlainBaseSpec, PlainLayerSpec, SitesNetworkSpec, UnivariateSpec,
 };
 pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};

@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use super::catalogue::{AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, WithConditional};
+use super::catalogue::{AnyBase, AnyLayer, AnyNetwork, AnySitesNetwork, WithConditional};
 use super::{
     Arithmetic, BasePart, CausalPart, Description, EmbeddingSpec, LayerPart, Model, ModelError,
     NetworkPart, SitesSpec, Symmetry,
@@ -16,8 +16,8 @@ use crate::distribution::{self, Distribution, Given};
 use crate::domain::{Rows, RowsMut, Value};
 use crate::embedding::Embedded;
 use crate::flow::Flow;
-use crate::kernel::{Arith, Fused, Plain};
-use crate::network::{CausalNetwork, Network};
+use crate::kernel::{Arith, Fused, Integer, Plain};
+use crate::network::{AnyInteger, AnyMasked, CausalNetwork, Network};
 use crate::noise::{Noise, Stream};
 use crate::simd::Level;
 use crate::sites::Sites;
@@ -44,6 +44,16 @@ struct Packed {
 /// The kernels of a distribution, but for its conditional, whose type the others' depend on.
 #[derive(Debug)]
 enum Kernels<'a> {
+    /// In either arithmetic of floats.
+    Floats(Floats<'a>),
+    Integers {
+        network: AnyInteger<'a>,
+        symmetry: Symmetry,
+    },
+}
+
+#[derive(Debug)]
+enum Floats<'a> {
     Flow {
         embedding: Option<AnyNetwork<'a>>,
         base: AnyBase<'a>,
@@ -53,7 +63,7 @@ enum Kernels<'a> {
     },
     Sites {
         embedding: Option<AnyNetwork<'a>>,
-        network: AnyCausalNetwork<'a>,
+        network: AnyMasked<'a>,
         spec: &'a SitesSpec,
     },
 }
@@ -85,17 +95,21 @@ impl<'a> Kernels<'a> {
         };
         let embedding = description.embedding().map(embed);
         match description {
-            Description::Sites(spec) => {
-                let network = spec.network.build(spec.sizes(), next());
-                Kernels::Sites { embedding, network, spec }
-            }
+            Description::Sites(spec) => match spec.network.build(spec.sizes(), next()) {
+                AnySitesNetwork::Masked(network) => {
+                    Kernels::Floats(Floats::Sites { embedding, network, spec })
+                }
+                AnySitesNetwork::Integer(network) => {
+                    Kernels::Integers { network, symmetry: spec.symmetry }
+                }
+            },
             Description::Flow(spec) => {
                 let sizes = spec.sizes();
                 let base = spec.base.build(sizes.dim, next());
                 let layers: Vec<_> =
                     spec.layers.iter().map(|layer| layer.build(sizes, next())).collect();
                 let sizes = [sizes.dim, sizes.context, layers[..].scratch()];
-                Kernels::Flow { embedding, base, layers, sizes }
+                Kernels::Floats(Floats::Flow { embedding, base, layers, sizes })
             }
         }
     }
@@ -383,28 +397,28 @@ impl Sampler {
     }
 
     fn with<U: Use>(&self, then: U) -> U::Output {
-        if let Kernels::Sites { network: AnyCausalNetwork::Integer(network), spec, .. } =
-            self.model.borrow_dependent()
-        {
-            let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated);
-            return match spec.symmetry {
-                Symmetry::None => then.with(&sites),
-                Symmetry::Z2 => then.with(&Z2(sites)),
-            };
-        }
-        match self.arithmetic {
-            Arithmetic::Fused => self.with_arith::<Fused, U>(then),
-            Arithmetic::Plain | Arithmetic::Integer => self.with_arith::<Plain, U>(then),
+        match (self.model.borrow_dependent(), self.arithmetic) {
+            (Kernels::Integers { network, symmetry }, _) => {
+                let sites = Sites::<_, _, Integer>::trusted(*network, Tabulated);
+                match symmetry {
+                    Symmetry::None => then.with(&sites),
+                    Symmetry::Z2 => then.with(&Z2(sites)),
+                }
+            }
+            (Kernels::Floats(floats), Arithmetic::Fused) => floats.with::<Fused, U>(then),
+            (Kernels::Floats(floats), _) => floats.with::<Plain, U>(then),
         }
     }
+}
 
-    fn with_arith<A: Arith, U: Use>(&self, then: U) -> U::Output {
-        match self.model.borrow_dependent() {
-            Kernels::Sites { embedding, network, spec } => {
+impl Floats<'_> {
+    fn with<A: Arith, U: Use>(&self, then: U) -> U::Output {
+        match self {
+            Floats::Sites { embedding, network, spec } => {
                 let (network, embedding, arith) = (*network, *embedding, PhantomData::<A>);
                 spec.conditional.with(OfSites { spec, network, embedding, arith, then })
             }
-            Kernels::Flow { embedding, base, layers, sizes } => {
+            Floats::Flow { embedding, base, layers, sizes } => {
                 let flow = Flow::<_, _, A>::trusted(*sizes, *base, &layers[..]);
                 match embedding {
                     None => then.with(&flow),

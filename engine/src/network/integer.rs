@@ -158,40 +158,7 @@ pub enum AnyInteger<'a> {
 }
 
 #[cfg(feature = "model")]
-macro_rules! each_integer {
-    ($value:expr, $network:ident => $then:expr) => {
-        match $value {
-            AnyInteger::I8($network) => $then,
-            AnyInteger::Direct16($network) => $then,
-            AnyInteger::I16($network) => $then,
-        }
-    };
-}
-
-#[cfg(feature = "model")]
-impl CausalNetwork for AnyInteger<'_> {
-    #[inline(always)]
-    fn sizes(&self) -> CausalSizes {
-        each_integer!(self, network => network.sizes())
-    }
-
-    #[inline(always)]
-    fn scratch(&self) -> usize {
-        each_integer!(self, network => network.scratch())
-    }
-
-    #[inline(always)]
-    fn walk<L: Lanes>(
-        &self,
-        lanes: L,
-        visitor: &mut impl Visitor<L>,
-        context: &[L::V],
-        inputs: &mut [L::V],
-        scratch: &mut [L::V],
-    ) {
-        each_integer!(self, network => network.walk(lanes, visitor, context, inputs, scratch));
-    }
-}
+any_causal_network!(AnyInteger: I8, Direct16, I16);
 
 #[cfg(feature = "model")]
 impl IntegerSpec {

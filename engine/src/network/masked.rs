@@ -564,40 +564,7 @@ pub enum AnyMasked<'a> {
 }
 
 #[cfg(feature = "model")]
-macro_rules! each_masked {
-    ($value:expr, $network:ident => $then:expr) => {
-        match $value {
-            AnyMasked::Direct($network) => $then,
-            AnyMasked::Plain($network) => $then,
-            AnyMasked::Other($network) => $then,
-        }
-    };
-}
-
-#[cfg(feature = "model")]
-impl CausalNetwork for AnyMasked<'_> {
-    #[inline(always)]
-    fn sizes(&self) -> CausalSizes {
-        each_masked!(self, network => network.sizes())
-    }
-
-    #[inline(always)]
-    fn scratch(&self) -> usize {
-        each_masked!(self, network => network.scratch())
-    }
-
-    #[inline(always)]
-    fn walk<L: Lanes>(
-        &self,
-        lanes: L,
-        visitor: &mut impl Visitor<L>,
-        context: &[L::V],
-        inputs: &mut [L::V],
-        scratch: &mut [L::V],
-    ) {
-        each_masked!(self, network => network.walk(lanes, visitor, context, inputs, scratch));
-    }
-}
+any_causal_network!(AnyMasked: Direct, Plain, Other);
 
 #[cfg(feature = "model")]
 impl MaskedSpec {

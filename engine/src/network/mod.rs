@@ -5,6 +5,46 @@
 //! so a [`Visitor`] may read the inputs, when a row is scored, or make them on the way, when one is
 //! drawn, and both cost one pass over the weights.
 
+/// [`CausalNetwork`] of an enum of such networks, for models that are read at run time: one `match`.
+#[cfg(feature = "model")]
+macro_rules! any_causal_network {
+    ($any:ident: $($variant:ident),+) => {
+        impl CausalNetwork for $any<'_> {
+            #[inline(always)]
+            fn sizes(&self) -> CausalSizes {
+                match self {
+                    $(Self::$variant(network) => network.sizes(),)+
+                }
+            }
+
+            #[inline(always)]
+            fn scratch(&self) -> usize {
+                match self {
+                    $(Self::$variant(network) => network.scratch(),)+
+                }
+            }
+
+            #[inline(always)]
+            fn walk<L: Lanes>(
+                &self,
+                lanes: L,
+                visitor: &mut impl Visitor<L>,
+                context: &[L::V],
+                inputs: &mut [L::V],
+                scratch: &mut [L::V],
+            ) {
+                match self {
+                    $(Self::$variant(network) => {
+                        network.walk(lanes, visitor, context, inputs, scratch);
+                    })+
+                }
+            }
+        }
+    };
+}
+#[cfg(feature = "model")]
+pub(crate) use any_causal_network;
+
 #[cfg(feature = "model")]
 mod called;
 pub mod conditioning;

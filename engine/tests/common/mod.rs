@@ -17,8 +17,8 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, CausalNetworkSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model,
-    PlainBaseSpec, PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
+    PlainLayerSpec, Sampler, SitesNetworkSpec, SitesSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
@@ -53,7 +53,7 @@ pub(crate) fn randomised(description: Description, arithmetic: Arithmetic, size:
 /// Integers in proportion to such numbers, and scales that bring sums of them to the size that units and
 /// logits have, with room for the largest sums.
 fn integers(description: &Description, uniform: &[f32], size: f32) -> Vec<f32> {
-    let Description::Sites(SitesSpec { network: CausalNetworkSpec::Integer(network), .. }) =
+    let Description::Sites(SitesSpec { network: SitesNetworkSpec::Integer(network), .. }) =
         description
     else {
         panic!("a network of floats");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pushforward::bijection::Direction;
 use pushforward::model::{
-    CausalNetworkSpec, Description, EmbeddingSpec, NetworkSpec, SitesSpec, Symmetry, UnivariateSpec,
+    Description, EmbeddingSpec, NetworkSpec, SitesNetworkSpec, SitesSpec, Symmetry, UnivariateSpec,
 };
 use toml::{Table, Value};
 
@@ -52,7 +52,7 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
         Family::Made { hidden, z2, pairwise, categories } => {
             let (hidden, z2) = match description {
                 Description::Sites(SitesSpec {
-                    network: CausalNetworkSpec::Masked(network),
+                    network: SitesNetworkSpec::Masked(network),
                     symmetry,
                     ..
                 }) => (&network.hidden[..], *symmetry == Symmetry::Z2),

@@ -1,7 +1,7 @@
 use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
 use pushforward::layer::{CouplingSpec, PartialSpec, PermuteSpec};
 use pushforward::model::{
-    CausalNetworkSpec, Description, LayerSpec, PlainLayerSpec, Symmetry, preset,
+    Description, LayerSpec, PlainLayerSpec, SitesNetworkSpec, Symmetry, preset,
 };
 use pushforward::network::MlpSpec;
 use pushforward::univariate::AffineSpec;
@@ -123,7 +123,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             let Family::Made { categories: expected, .. } = &config.model.family else { panic!() };
             assert_eq!(categories, *expected);
             let Description::Sites(spec) = &description else { panic!() };
-            let CausalNetworkSpec::Masked(network) = &spec.network else { panic!() };
+            let SitesNetworkSpec::Masked(network) = &spec.network else { panic!() };
             assert_eq!(
                 (hidden, z2),
                 (Some(network.hidden.clone()), Some(spec.symmetry == Symmetry::Z2))

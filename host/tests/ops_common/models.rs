@@ -7,7 +7,7 @@ use pushforward::bijection::Direction;
 use pushforward::layer::AutoregressiveSpec;
 use pushforward::model::{
     Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, LayerSpec, Model,
-    NetworkSpec, Symmetry, UnivariateSpec, preset,
+    NetworkSpec, SitesNetworkSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
@@ -82,7 +82,7 @@ pub(crate) fn with_units(
     residual: bool,
 ) -> Description {
     if let Description::Sites(spec) = &mut sites {
-        let CausalNetworkSpec::Masked(network) = &mut spec.network else { panic!() };
+        let SitesNetworkSpec::Masked(network) = &mut spec.network else { panic!() };
         (network.activation, network.residual) = (activation, residual);
     }
     sites

@@ -6,7 +6,7 @@ mod logistics;
 mod tabulated;
 
 use pushforward::domain::Kind;
-use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec};
+use pushforward::model::{ConditionalSpec, SitesNetworkSpec, SitesSpec};
 
 use crate::network;
 use crate::weights::Weights;
@@ -35,12 +35,12 @@ pub(crate) fn log_prob(spec: &SitesSpec, weights: &Weights, context: &[f64], row
             spec.columns.iter().zip(row).flat_map(read).collect()
         }
     };
-    let outputs = network::run_causal(&spec.network, weights, context, &inputs);
+    let outputs = network::run_sites(&spec.network, weights, context, &inputs);
     let sites = outputs.chunks(outputs.len() / row.len()).zip(row).enumerate();
     let site = |(i, (outputs, value)): (usize, (&[f64], &f64))| match &spec.conditional {
         ConditionalSpec::Bernoulli(_) => match spec.network {
-            CausalNetworkSpec::Integer(_) => tabulated::log_prob(outputs[0], *value),
-            _ => bernoulli::log_prob(outputs[0], *value),
+            SitesNetworkSpec::Integer(_) => tabulated::log_prob(outputs[0], *value),
+            SitesNetworkSpec::Masked(_) => bernoulli::log_prob(outputs[0], *value),
         },
         ConditionalSpec::Categorical(_) => {
             let Kind::Category(n) = spec.conditional.domain().kind(i) else { unreachable!() };

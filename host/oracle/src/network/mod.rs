@@ -5,7 +5,7 @@ mod masked;
 mod mlp;
 mod periodic;
 
-use pushforward::model::{CausalNetworkSpec, NetworkSpec};
+use pushforward::model::{CausalNetworkSpec, NetworkSpec, SitesNetworkSpec};
 
 use crate::weights::Weights;
 
@@ -28,6 +28,18 @@ pub(crate) fn run_causal(
         CausalNetworkSpec::Periodic(spec) => {
             masked::run(&spec.network, weights, context, &periodic::read_causal(spec, inputs))
         }
-        CausalNetworkSpec::Integer(spec) => integer::run(spec, weights, inputs),
+    }
+}
+
+/// The same of the network of sites.
+pub(crate) fn run_sites(
+    spec: &SitesNetworkSpec,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> Vec<f64> {
+    match spec {
+        SitesNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
+        SitesNetworkSpec::Integer(spec) => integer::run(spec, weights, inputs),
     }
 }

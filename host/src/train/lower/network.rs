@@ -53,18 +53,11 @@ fn periodic(
     to
 }
 
-/// What a network of integers is told.
-pub(super) fn integers() -> TrainError {
-    let expected = "a network of floats, which `quantize` makes one of integers of".into();
-    TrainError::Setting { field: "network", found: "integer".into(), expected }
-}
-
 /// Whether a causal network reads its context with its inputs.
 pub(super) fn reads_context(spec: &CausalNetworkSpec) -> bool {
     match spec {
         CausalNetworkSpec::Masked(spec) => spec.conditioning.reads(),
         CausalNetworkSpec::Periodic(spec) => spec.network.conditioning.reads(),
-        CausalNetworkSpec::Integer(_) => true,
     }
 }
 
@@ -92,7 +85,6 @@ pub(super) fn causal(
             let x = periodic(tape, features, spec.bound, x);
             causal(tape, tensors, &spec.network.clone().into(), path, context, x)
         }
-        CausalNetworkSpec::Integer(_) => Err(integers()),
     }
 }
 

@@ -3,7 +3,7 @@
 use pushforward::activation::AnyActivation;
 use pushforward::conditional::logistics::Column;
 use pushforward::domain::Kind;
-use pushforward::model::{CausalNetworkSpec, ConditionalSpec, SitesSpec, Symmetry};
+use pushforward::model::{ConditionalSpec, SitesNetworkSpec, SitesSpec, Symmetry};
 use pushforward::network::conditioning::Conditioning;
 
 use super::super::tape::Tape;
@@ -21,14 +21,10 @@ pub(super) fn lower(
     tensors: &Tensors,
     target: &Target,
 ) -> Result<Tape, TrainError> {
-    let network = match &spec.network {
-        CausalNetworkSpec::Masked(network) => network,
-        CausalNetworkSpec::Periodic(_) => {
-            let expected = "masked, as sites have no angles".into();
-            let found = "periodic".into();
-            return Err(TrainError::Setting { field: "network", found, expected });
-        }
-        CausalNetworkSpec::Integer(_) => return Err(network::integers()),
+    let SitesNetworkSpec::Masked(network) = &spec.network else {
+        let expected = "a network of floats, which `quantize` makes one of integers of".into();
+        let found = "integer".into();
+        return Err(TrainError::Setting { field: "network", found, expected });
     };
     let kind = match target {
         Target::Energy { .. } => LossKind::Score,
