@@ -18,8 +18,8 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec,
-    SitesNetworkSpec, Symmetry, TensorSpec, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, SitesNetworkSpec,
+    Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
@@ -30,6 +30,9 @@ use pushforward::univariate::{
     AffineSpec, CubicRationalSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec,
     ScaleSpec, SinhSpec,
 };
+
+#[path = "../../engine/tests/common/integers.rs"]
+mod integers;
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
@@ -489,38 +492,15 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
         .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))
         .collect();
     let weights = match arithmetic {
-        Arithmetic::Integer => integers(model.description(), &weights),
+        Arithmetic::Integer => {
+            let numbers: Vec<f32> = weights.iter().map(|x| x.clamp(-1.0, 1.0)).collect();
+            integers::integers(model.description(), &numbers)
+        }
         Arithmetic::Fused | Arithmetic::Plain => weights,
     };
     model.set_parameters(&weights)?;
     model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
     Ok(model.to_bytes()?)
-}
-
-/// Integers in proportion to such weights, with scales that make logits of some nats of them.
-fn integers(description: &Description, weights: &[f32]) -> Vec<f32> {
-    let is_16 = matches!(description, Description::Sites(sites)
-        if matches!(&sites.network, SitesNetworkSpec::Integer(network) if network.weights == Bits::I16));
-    // With room for the largest sums.
-    let (most_of_16, exponent) = if is_16 { (2047.0, 2.0) } else { (32767.0, 9.0) };
-    let mut rest = weights;
-    let tensor = |spec: TensorSpec| {
-        let (now, later) = rest.split_at(spec.size());
-        rest = later;
-        let most = match spec.dtype {
-            Dtype::I8 => 127.0,
-            Dtype::I16 => most_of_16,
-            _ => 5000.0,
-        };
-        // Multipliers are up to half of the largest.
-        let number = move |(i, x): (usize, &f32)| match (spec.name.ends_with("scales"), i % 2) {
-            (true, 0) => exponent,
-            (true, _) => (x.clamp(-1.0, 1.0) * 16384.0).round(),
-            (false, _) => (x.clamp(-1.0, 1.0) * most).round(),
-        };
-        now.iter().enumerate().map(number).collect::<Vec<_>>()
-    };
-    description.tensors().into_iter().flat_map(tensor).collect()
 }
 
 /// A model of spins with its network in integers.

@@ -1,6 +1,8 @@
 //! Models with made-up weights.
 #![allow(dead_code)]
 
+mod integers;
+
 use std::f32::consts::PI;
 
 use pushforward::activation::AnyActivation;
@@ -17,8 +19,8 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, Dtype, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
-    PlainLayerSpec, Sampler, SitesNetworkSpec, SitesSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
+    PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
 use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
@@ -32,6 +34,8 @@ use pushforward::univariate::{
 };
 use pushforward_oracle::Oracle;
 
+use integers::integers;
+
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
 
 /// Parameters uniform in ±`size`, from a stream of their own.
@@ -43,44 +47,14 @@ pub(crate) fn randomised(description: Description, arithmetic: Arithmetic, size:
     let uniform = |i: u64| block([0x5eed, 0], [i as u32, 0])[0] as f32 / 2147483648.0 - 1.0;
     let parameters: Vec<f32> = (0..n as u64).map(|i| uniform(i) * size).collect();
     let parameters = match arithmetic {
-        Arithmetic::Integer => integers(model.description(), &parameters, size),
+        Arithmetic::Integer => {
+            let numbers: Vec<f32> = parameters.iter().map(|x| x / size).collect();
+            integers(model.description(), &numbers)
+        }
         _ => parameters,
     };
     model.set_parameters(&parameters).unwrap();
     model
-}
-
-/// Integers in proportion to such numbers, and scales that bring sums of them to the size that units and
-/// logits have, with room for the largest sums.
-fn integers(description: &Description, uniform: &[f32], size: f32) -> Vec<f32> {
-    let Description::Sites(SitesSpec { network: SitesNetworkSpec::Integer(network), .. }) =
-        description
-    else {
-        panic!("a network of floats");
-    };
-    let (most_of_16, exponent) = match network.weights {
-        Bits::I8 => (32767.0, 9.0),
-        Bits::I16 => (2047.0, 2.0),
-    };
-    let mut at = 0;
-    let mut all = Vec::new();
-    for tensor in description.tensors() {
-        let numbers = &uniform[at..at + tensor.size()];
-        at += tensor.size();
-        let most = match tensor.dtype {
-            Dtype::I8 => 127.0,
-            Dtype::I16 => most_of_16,
-            _ => 5000.0,
-        };
-        let is_scales = tensor.name.ends_with("scales");
-        all.extend(numbers.iter().enumerate().map(|(i, x)| match (is_scales, i % 2) {
-            (false, _) => (x / size * most).round(),
-            (true, 0) => exponent,
-            // Up to half of the largest multiplier.
-            (true, _) => (x / size * 16384.0).round(),
-        }));
-    }
-    all
 }
 
 pub(crate) fn made(
