@@ -333,22 +333,16 @@ fn a_fused_model_is_refused_where_nothing_fuses() -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// The package of Debian and Ubuntu that has an emulator.
-fn package(emulator: &str) -> &str {
-    match emulator {
-        "qemu-system-riscv32" => "qemu-system-misc",
-        other => other,
-    }
-}
-
 /// A name, what the test is about, its body, and what is missing here to run it.
 type Row = (&'static str, &'static str, fn() -> Result<(), Box<dyn Error>>, Vec<String>);
 
 fn main() -> ExitCode {
     let boards = Folder::all(&firmware()).expect("every folder of firmware/boards is a board");
     let targets = || boards.iter().filter_map(|board| missing_target(&board.target));
-    let emulators = boards.iter().filter(|board| board.is_emulated()).map(Folder::emulator);
-    let emulators = emulators.filter_map(|program| missing_program(program, package(program)));
+    let emulators = boards.iter().filter(|board| board.is_emulated()).filter_map(|board| {
+        let [debian, _] = board.packages().unwrap_or([""; 2]);
+        missing_program(board.emulator(), debian)
+    });
     let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
     let to_build = distinct(targets().collect());
     let to_run: Vec<String> = distinct(targets().chain(emulators).collect());

@@ -73,13 +73,14 @@ pub fn missing(checkout: Option<&Path>, board: Option<&str>) -> Option<String> {
         Ok(folder) => folder,
         Err(error) => return Some(error.to_string()),
     };
-    let emulator = folder.as_ref().map(Folder::emulator).filter(|e| !runs(Path::new(e))).map(|e| {
-        let package = if e == "qemu-system-arm" {
-            ": install the package qemu-system-arm (Debian, Ubuntu), qemu-system-arm-core (Fedora) or qemu (Homebrew)"
-        } else {
-            ""
-        };
-        format!("{e} is not installed{package}")
+    let emulator = folder.as_ref().filter(|folder| !runs(Path::new(folder.emulator())));
+    let emulator = emulator.map(|folder| {
+        let package = folder.packages().map(|[debian, fedora]| {
+            format!(
+                ": install the package {debian} (Debian, Ubuntu), {fedora} (Fedora) or qemu (Homebrew)"
+            )
+        });
+        format!("{} is not installed{}", folder.emulator(), package.unwrap_or_default())
     });
     let compiler = missing_to_compile(checkout).or_else(|| {
         let (checkout, target) = (checkout?, &folder.as_ref()?.target);

@@ -125,6 +125,12 @@ fn stop_if_interrupted() -> Result<()> {
     if signals::received() { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
 }
 
+/// Checks that a stream has so many rows from `first` on.
+fn in_stream(first: u64, n: u64) -> Result<()> {
+    let message = "--first + -n: found more than 2^64, the length of a stream";
+    first.checked_add(n).map(|_| ()).ok_or_else(|| Error::Usage(message.into()))
+}
+
 /// A number of samples, also as `1_000_000` or `1e6`.
 fn count(text: &str) -> std::result::Result<u64, String> {
     let digits = text.replace('_', "");

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::packer::Packer;
 use super::part::*;
 use super::support::{self, Support};
 use crate::activation::AnyActivation;

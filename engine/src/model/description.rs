@@ -10,6 +10,7 @@ use super::catalogue::{
     AnySitesNetwork, BaseSpec, ConditionalSpec, LayerSpec, NetworkSpec, SitesNetworkSpec,
     WithConditional,
 };
+use super::packer::Packer;
 use super::part::*;
 use super::support::Support;
 use super::{ModelError, Tensor};

@@ -15,6 +15,7 @@ mod description;
 mod error;
 pub mod file;
 mod names;
+mod packer;
 mod part;
 pub mod preset;
 mod sampler;
@@ -35,9 +36,10 @@ pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
 pub use error::ModelError;
 pub use names::Names;
+pub use packer::Packer;
 pub use part::{
-    BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Packer,
-    Sizes, Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
+    BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Sizes,
+    Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
 };
 pub(crate) use part::{is_false, is_none, is_zero};
 pub use sampler::Sampler;

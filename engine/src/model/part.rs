@@ -12,13 +12,12 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 
+use super::Dtype;
+use super::packer::Packer;
 use super::support::{self, Support};
-use super::{Dtype, Tensor};
 use crate::activation::{Activation, AnyActivation};
 use crate::domain::Domain;
-use crate::kernel::{PANEL, STRIP};
 use crate::network::{CausalSizes, in_pairs, units_before};
 
 /// Largest extent of anything: keeps sizes of untrusted files far from overflow.
@@ -352,137 +351,6 @@ impl Tensors {
     }
 }
 
-/// Writes tensors in packed order; see [`crate::kernel`].
-#[derive(Debug)]
-pub struct Packer<'a> {
-    path: String,
-    tensors: &'a BTreeMap<String, Tensor>,
-    pub(crate) out: Vec<f32>,
-    /// Of a part of integers, its bytes and what its tensors are.
-    integers: Option<(Vec<u8>, Tensors)>,
-    /// Where its rectangles of bytes begin that have whole panels, with their inputs and outputs.
-    pub(super) rectangles: Vec<[usize; 3]>,
-}
-
-impl<'a> Packer<'a> {
-    pub(crate) fn new(tensors: &'a BTreeMap<String, Tensor>) -> Self {
-        Self {
-            path: String::new(),
-            tensors,
-            out: Vec::new(),
-            integers: None,
-            rectangles: Vec::new(),
-        }
-    }
-
-    /// A tensor of the part at hand.
-    pub fn tensor(&self, name: &str) -> &'a Tensor {
-        // A `Model` has every tensor that its parts name.
-        self.tensors
-            .get(&format!("{}{name}", self.path))
-            .expect("validated when the model was built")
-    }
-
-    /// Entries of a vector; of a range of none there need be no tensor.
-    pub fn vector(&mut self, name: &str, range: Range<usize>) {
-        if range.is_empty() {
-            return;
-        }
-        if self.integers.is_some() && self.tensors.is_empty() {
-            return self.write(name, range.map(|_| 0.0));
-        }
-        let data = &self.tensor(name).data[range];
-        self.write(name, data.iter().copied());
-    }
-
-    /// The slopes of a layer's units, or their scales.
-    pub fn slopes(&mut self, layer: &str, units: Range<usize>) {
-        match self.integers {
-            None => self.vector(&format!("{layer}.slope"), units),
-            Some(_) => {
-                self.vector(&format!("{layer}.scales"), 4 * units.start..4 * units.end);
-            }
-        }
-    }
-
-    /// The scales of outputs, if they have any.
-    pub fn outputs(&mut self, outputs: Range<usize>) {
-        if self.integers.is_some() {
-            self.vector("output.scales", 4 * outputs.start..4 * outputs.end);
-        }
-    }
-
-    /// A part of integers, whose tensors are these: what it packs is bytes, in words of 32 bits. Each
-    /// rectangle begins a word. Without any tensors there are zeros in their place.
-    pub fn integers(&mut self, tensors: Tensors, pack: impl FnOnce(&mut Self)) {
-        self.integers = Some((Vec::new(), tensors));
-        pack(self);
-        let (bytes, _) = self.integers.take().unwrap_or_default();
-        self.out.extend(bytes.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)));
-    }
-
-    fn write(&mut self, name: &str, numbers: impl Iterator<Item = f32>) {
-        let Some((bytes, tensors)) = &mut self.integers else {
-            return self.out.extend(numbers);
-        };
-        let width = width(tensors, name);
-        for number in numbers {
-            bytes.extend_from_slice(&(number as i32).to_le_bytes()[..width]);
-        }
-    }
-
-    /// A rectangle of a matrix, in strips and panels.
-    pub fn rectangle(&mut self, name: &str, outputs: Range<usize>, inputs: Range<usize>) {
-        if let Some((bytes, tensors)) = &mut self.integers
-            && self.tensors.is_empty()
-        {
-            let weights = outputs.len() * inputs.len();
-            let len = bytes.len() + weights * width(tensors, name);
-            return bytes.resize(len.next_multiple_of(WORD), 0);
-        }
-        let tensor = self.tensor(name);
-        let stride = tensor.shape[1];
-        if let Some((bytes, tensors)) = &self.integers
-            && tensors.all.iter().any(|spec| spec.name == name && spec.dtype == Dtype::I8)
-            && outputs.len() >= PANEL
-            && !inputs.is_empty()
-        {
-            let start = WORD * self.out.len() + bytes.len();
-            self.rectangles.push([start, inputs.len(), outputs.len()]);
-        }
-        for strip in inputs.clone().step_by(STRIP) {
-            let strip = strip..inputs.end.min(strip + STRIP);
-            let mut first = outputs.start;
-            for width in [PANEL, 4, 1] {
-                while outputs.end - first >= width {
-                    for i in strip.clone() {
-                        let panel = first..first + width;
-                        self.write(name, panel.map(|o| tensor.data[o * stride + i]));
-                    }
-                    first += width;
-                }
-            }
-        }
-        if let Some((bytes, _)) = &mut self.integers {
-            bytes.resize(bytes.len().next_multiple_of(WORD), 0);
-        }
-    }
-
-    /// The part whose tensors' names begin with `path` and a dot.
-    pub fn within(&mut self, path: impl fmt::Display, pack: impl FnOnce(&mut Self)) {
-        let end = self.path.len();
-        self.path += &format!("{path}.");
-        pack(self);
-        self.path.truncate(end);
-    }
-}
-
-/// Bytes of an entry of a tensor.
-fn width(tensors: &Tensors, name: &str) -> usize {
-    let spec = tensors.all.iter().find(|spec| spec.name == name);
-    spec.map_or(WORD, |spec| spec.dtype.bitsize() / 8)
-}
-
 /// A part as Rust: its type, and an expression for its value, in which `engine` is this crate and
 /// `weights` the packed weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -516,7 +384,7 @@ pub struct Sources {
 }
 
 /// Bytes of a pointer, and of a size, on the targets that have flash.
-const WORD: usize = 4;
+pub(super) const WORD: usize = 4;
 
 impl Sources {
     /// For weights of the type `weight`.

@@ -95,6 +95,15 @@ impl Folder {
         self.runner.first().map_or("", String::as_str)
     }
 
+    /// The packages of Debian and of Fedora that have the emulator, if it is one that is known.
+    pub fn packages(&self) -> Option<[&'static str; 2]> {
+        match self.emulator() {
+            "qemu-system-arm" => Some(["qemu-system-arm", "qemu-system-arm-core"]),
+            "qemu-system-riscv32" => Some(["qemu-system-misc", "qemu-system-riscv-core"]),
+            _ => None,
+        }
+    }
+
     /// Whether the board's programs run on this machine, where its emulator is installed.
     pub fn is_emulated(&self) -> bool {
         self.emulator().starts_with("qemu-")

@@ -50,11 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Loaded::open(&args.model, args.simd.as_deref())?;
     let contexts = Contexts::open(&args.model, &model, args.context.as_deref())?;
-    if args.first.checked_add(args.n).is_none() {
-        return Err(Error::Usage(
-            "--first + -n: found more than 2^64, the length of a stream".into(),
-        ));
-    }
+    super::in_stream(args.first, args.n)?;
     let output = ("-o", &*args.output);
     distinct(output, ("the model", &args.model), true)?;
     if let Some(log_prob) = &args.log_prob {

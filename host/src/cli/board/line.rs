@@ -47,6 +47,35 @@ impl Model {
     }
 }
 
+/// A device whose rows are given one context.
+#[derive(Debug, clap::Args)]
+pub(super) struct Given {
+    #[command(flatten)]
+    line: Line,
+    #[command(flatten)]
+    model: Model,
+    /// The one context that a conditional model is given.
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    context: Option<String>,
+}
+
+impl Given {
+    /// The model file, if one is given.
+    pub(super) fn model(&self) -> Option<&Path> {
+        self.model.path()
+    }
+
+    /// Opens the line and sets the context.
+    ///
+    /// # Errors
+    /// As [`Line::open`]; the device's model takes another context.
+    pub(super) fn open(&self) -> Result<Device> {
+        let mut device = self.line.open(self.model.path())?;
+        given(&mut device.client, self.context.as_deref())?;
+        Ok(device)
+    }
+}
+
 /// A device, and the emulator that it runs in, if it does.
 pub(super) struct Device {
     pub(super) client: Client,
@@ -151,7 +180,7 @@ pub(super) fn with(element: Element, work: impl Typed) -> Result<()> {
 }
 
 /// Sets the one context of `--context`, where one is given.
-pub(super) fn given(client: &mut Client, argument: Option<&str>) -> Result<()> {
+fn given(client: &mut Client, argument: Option<&str>) -> Result<()> {
     let one = client.identity().context;
     let contexts = match (argument, one) {
         (None, 0) => return Ok(()),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pushforward::domain::{Domain, Element, Kind};
 
-use super::line::{self, Line};
+use super::line::{self, Given};
 use crate::board::client::Identity;
 use crate::data::{Reader, Writer, distinct};
 use crate::error::{Error, Result};
@@ -14,12 +14,7 @@ pub(super) struct Args {
     /// One row per sample, in any format that `log-prob` reads.
     data: PathBuf,
     #[command(flatten)]
-    line: Line,
-    #[command(flatten)]
-    model: line::Model,
-    /// The one context that a conditional model is given.
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
-    context: Option<String>,
+    device: Given,
     /// Where to, .npy or .csv; `-` is standard output as CSV.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -30,8 +25,7 @@ const CHUNK: usize = 1024;
 
 pub(super) fn run(args: &Args) -> Result<()> {
     distinct(("-o", &args.output), ("DATA", &args.data), true)?;
-    let mut device = args.line.open(args.model.path())?;
-    line::given(&mut device.client, args.context.as_deref())?;
+    let mut device = args.device.open()?;
     let client = &mut device.client;
     let mut rows = Bytes::open(&args.data, client.identity())?;
     let mut writer = Writer::create(&args.output, Element::F32, rows.reader.rows(), 0)?;

@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use pushforward::domain::Element;
 
-use super::line::{self, Device, Line, Typed};
+use super::line::{self, Device, Given, Typed};
 use crate::cli::{count, picture, print};
 use crate::error::{Error, Result, note};
 use crate::loaded::{Value, read};
@@ -11,18 +11,13 @@ use crate::loaded::{Value, read};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    line: Line,
-    #[command(flatten)]
-    model: line::Model,
+    device: Given,
     /// How many rows; without end if not given.
     #[arg(short, long = "number", value_name = "N", value_parser = count)]
     n: Option<u64>,
     /// Names the stream of samples; 0 takes a seed from the device's entropy, and says which.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The one context that a conditional model is given.
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
-    context: Option<String>,
     /// Rows are shown as pictures of this shape; the model's, or a square, if not given.
     #[arg(long, value_name = "HEIGHTxWIDTH", value_parser = shape)]
     shape: Option<[usize; 2]>,
@@ -37,9 +32,8 @@ fn shape(text: &str) -> std::result::Result<[usize; 2], String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let stored = args.model.path().map(read).transpose()?;
-    let mut device = args.line.open(args.model.path())?;
-    line::given(&mut device.client, args.context.as_deref())?;
+    let stored = args.device.model().map(read).transpose()?;
+    let device = args.device.open()?;
     let dim = device.client.identity().dim;
     let of_model =
         stored.as_ref().and_then(|m| <[usize; 2]>::try_from(m.description().shape()).ok());

@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use bytemuck::Pod;
 use pushforward::domain::Element;
 
-use super::line::{self, Device, Line, Typed};
-use crate::cli::count;
+use super::line::{self, Device, Given, Typed};
+use crate::cli::{count, in_stream};
 use crate::data::{Writer, distinct};
-use crate::error::{Error, Result, note};
+use crate::error::{Result, note};
 use crate::loaded::Value;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    line: Line,
-    #[command(flatten)]
-    model: line::Model,
+    device: Given,
     /// How many samples.
     #[arg(short, long = "number", value_name = "N", value_parser = count)]
     n: u64,
@@ -26,9 +24,6 @@ pub(super) struct Args {
     /// Index of the first sample in the stream.
     #[arg(long, value_name = "I", default_value_t = 0)]
     first: u64,
-    /// The one context that a conditional model is given.
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
-    context: Option<String>,
     /// Where to, .npy or .csv; `-` is standard output as CSV.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -41,16 +36,11 @@ pub(super) struct Args {
 const CHUNK: u64 = 2048;
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    if args.first.checked_add(args.n).is_none() {
-        return Err(Error::Usage(
-            "--first + -n: found more than 2^64, the length of a stream".into(),
-        ));
-    }
+    in_stream(args.first, args.n)?;
     if let Some(log_prob) = &args.log_prob {
         distinct(("-o", &args.output), ("--log-prob", log_prob), false)?;
     }
-    let mut device = args.line.open(args.model.path())?;
-    line::given(&mut device.client, args.context.as_deref())?;
+    let device = args.device.open()?;
     let element = line::element(device.client.identity().element);
     line::with(element, Sample { args, device, element })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::line::{self, Line};
+use super::line::Given;
 use super::log_prob::Bytes;
 use crate::cli::{print, print_json};
 use crate::error::{Error, Result};
@@ -14,18 +14,13 @@ pub(super) struct Args {
     /// One reading a row, in any format that `log-prob` reads.
     data: PathBuf,
     #[command(flatten)]
-    line: Line,
-    #[command(flatten)]
-    model: line::Model,
+    device: Given,
     /// How often a reading that is a draw of the model may be called none, at most.
     #[arg(long, value_name = "RATE", default_value_t = 0.01)]
     false_alarms: f64,
     /// The stream whose rows the threshold is found from.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seed: u64,
-    /// The one context that a conditional model is given.
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
-    context: Option<String>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -39,9 +34,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if !(1e-6..=0.5).contains(&rate) {
         return Err(Error::Usage(format!("--false-alarms: found {rate}, expected 1e-6 to 0.5")));
     }
-    let mut device = args.line.open(args.model.path())?;
+    let mut device = args.device.open()?;
     let client = &mut device.client;
-    line::given(client, args.context.as_deref())?;
     let n = (f64::from(BELOW) / rate).ceil() as u32 - 1;
     let threshold = client.threshold(args.seed, 0, n, BELOW)?;
     let mut rows = Bytes::open(&args.data, client.identity())?;
