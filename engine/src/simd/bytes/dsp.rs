@@ -15,6 +15,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    #[inline(always)]
     pub(super) fn new(x: &[i32]) -> Self {
         let mut pairs = [0; STRIP / 2];
         for (to, [a, b]) in pairs.iter_mut().zip(x.as_chunks().0) {

@@ -12,6 +12,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    #[inline(always)]
     pub(super) fn new(x: &[i32]) -> Self {
         let mut bytes = [0; STRIP];
         bytes.iter_mut().zip(x).for_each(|(to, x)| *to = *x as i8);

@@ -203,6 +203,10 @@ pub(crate) fn words_mut(lanes: &mut [f32]) -> &mut [i32] {
 /// Adds a rectangle of `x.len() × acc.len()` weights that are packed in [`Layout::TARGET`]:
 /// `acc[o] += Σ_i w[i][o] x[i]`. Fewer weights leave the last outputs as they were.
 pub fn rectangle(mut weights: &[i8], x: &[i32], acc: &mut [i32]) {
+    // Most rectangles of a walk: what one site is to others of its block.
+    if let ([x], ..PANEL) = (x, acc.len()) {
+        return row(weights, *x, acc);
+    }
     for x in x.chunks(STRIP) {
         let (wide, rest) = acc.as_chunks_mut::<PANEL>();
         if !wide.is_empty() {
@@ -239,6 +243,14 @@ fn narrow<T: IntegerWeight>(weights: &mut &[T], x: &[i32], acc: &mut [i32]) {
     }
     for sums in rest.as_chunks_mut::<1>().0 {
         by_rows(next(weights, x.len()), x, sums);
+    }
+}
+
+/// One input, whose weights lie as its outputs do.
+#[inline(always)]
+fn row<T: IntegerWeight>(weights: &[T], x: i32, acc: &mut [i32]) {
+    for (acc, weight) in acc.iter_mut().zip(weights) {
+        *acc = acc.wrapping_add(weight.value().wrapping_mul(x));
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    #[inline(always)]
     pub(super) fn new(x: &[i32]) -> Self {
         let sum = x.iter().fold(0, |sum: u32, x| sum.wrapping_add(*x as u32));
         // Less what weights that are 128 too large add to each output.
