@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         ("realnvp-64-plain", realnvp(64, 6), Plain),
         ("nsf-8", nsf(8, 8), Fused),
         ("nsf-4-plain", nsf(4, 4), Plain),
+        ("nsf-4-i8", models::of_integers(nsf(4, 4), Bits::I8, None), Plain),
         ("maf-16", maf(16, 3), Fused),
         ("table-8", table(8, &[64]), Fused),
     ] {

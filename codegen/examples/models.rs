@@ -18,10 +18,10 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, SitesNetworkSpec,
-    Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, NetworkSpec, PlainLayerSpec,
+    SitesNetworkSpec, Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -121,6 +121,14 @@ pub(crate) fn files() -> Result<Vec<File>> {
                 of_integers(made([4, 5], vec![80, 37], false, Symmetry::None), Bits::I16, None),
                 Integer,
             )?,
+        ),
+        (
+            "codegen/tests/models/nsf_8.safetensors",
+            model(of_integers(nsf(5, true), Bits::I8, None), Plain)?,
+        ),
+        (
+            "codegen/tests/models/flow_given_16.safetensors",
+            model(of_integers(flow_given(), Bits::I16, None), Plain)?,
         ),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
@@ -243,6 +251,15 @@ fn flow(dim: usize, affine: bool) -> Description {
 fn nsf(dim: usize, affine: bool) -> Description {
     let map = RationalQuadraticSpec::linear(6, 4.0);
     preset::flow(&[dim], couplings(dim, 3, map.into()), affine)
+}
+
+/// Affine couplings, given a context as it is.
+fn flow_given() -> Description {
+    let mut description = flow(4, false);
+    if let Description::Flow(flow) = &mut description {
+        flow.context = 2;
+    }
+    description
 }
 
 /// Layers of alternating order.
@@ -491,28 +508,38 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
     let weights: Vec<f32> = (0..model.parameters().len() as u32)
         .map(|i| 0.3 * normal(Scalar, block([0, 0], [i, 0])[0]))
         .collect();
-    let weights = match arithmetic {
-        Arithmetic::Integer => {
-            let numbers: Vec<f32> = weights.iter().map(|x| x.clamp(-1.0, 1.0)).collect();
-            integers::integers(model.description(), &numbers)
-        }
-        Arithmetic::Fused | Arithmetic::Plain => weights,
+    let weights = if model.description().holds_integers() {
+        let numbers: Vec<f32> = weights.iter().map(|x| x.clamp(-1.0, 1.0)).collect();
+        integers::integers(model.description(), &numbers)
+    } else {
+        weights
     };
     model.set_parameters(&weights)?;
     model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
     Ok(model.to_bytes()?)
 }
 
-/// A model of spins with its network in integers.
+/// A model with its networks in integers: of spins, or of a flow's couplings.
 pub(crate) fn of_integers(
     mut description: Description,
     weights: Bits,
     direct: Option<Bits>,
 ) -> Description {
-    if let Description::Sites(sites) = &mut description
-        && let SitesNetworkSpec::Masked(network) = &sites.network
-    {
-        sites.network = IntegerSpec { hidden: network.hidden.clone(), weights, direct }.into();
+    match &mut description {
+        Description::Sites(sites) => {
+            if let SitesNetworkSpec::Masked(MaskedSpec { hidden, .. }) = &sites.network {
+                sites.network = IntegerSpec { hidden: hidden.clone(), weights, direct }.into();
+            }
+        }
+        Description::Flow(flow) => {
+            for layer in &mut flow.layers {
+                if let LayerSpec::Coupling(coupling) = layer
+                    && let NetworkSpec::Mlp(MlpSpec { hidden, .. }) = &coupling.network
+                {
+                    coupling.network = IntegerMlpSpec { hidden: hidden.clone(), weights }.into();
+                }
+            }
+        }
     }
     description
 }

@@ -31,6 +31,8 @@ pushforward_codegen::model! {
     mod multiscale_half = "tests/models/multiscale_fused.safetensors", weights = "f16";
     mod spins_8 = "tests/models/spins_8.safetensors";
     mod spins_16 = "tests/models/spins_16.safetensors";
+    mod nsf_8 = "tests/models/nsf_8.safetensors";
+    mod flow_given_16 = "tests/models/flow_given_16.safetensors";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
@@ -196,6 +198,7 @@ compiled_equals_loaded!(spins_fused, load("spins_fused")?);
 compiled_equals_loaded!(spins_plain, load("spins_plain")?);
 compiled_equals_loaded!(spins_8, load("spins_8")?);
 compiled_equals_loaded!(spins_16, load("spins_16")?);
+compiled_equals_loaded!(nsf_8, load("nsf_8")?);
 compiled_equals_loaded!(spins_half, load("spins_fused")?.rounded_to_f16()?);
 compiled_equals_loaded!(flow_fused, load("flow_fused")?);
 compiled_equals_loaded!(flow_half, load("flow_fused")?.rounded_to_f16()?);
@@ -322,6 +325,7 @@ macro_rules! conditional_equals_loaded {
 conditional_equals_loaded!(given_fused, load("given_fused")?);
 conditional_equals_loaded!(given_half, load("given_fused")?.rounded_to_f16()?);
 conditional_equals_loaded!(spins_given, load("spins_given_plain")?);
+conditional_equals_loaded!(flow_given_16, load("flow_given_16")?);
 // Imported: a spline flow of zuko, and posteriors of sbi.
 conditional_equals_loaded!(zuko_nsf, load("zuko_nsf")?);
 conditional_equals_loaded!(zuko_sbi, load("zuko_sbi")?);

@@ -162,6 +162,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "multiscale_fused",
         "spins_8",
         "spins_16",
+        "nsf_8",
+        "flow_given_16",
         "given_fused",
         "given_plain",
         "linear_fused",
@@ -242,10 +244,18 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
     for board in Folder::all(&firmware())?.iter().filter(|b| b.is_emulated() && **b != default) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
         // The largest first; there is no room for the selftest beside it on the smallest board.
-        let plain = [("default", 4), ("nsf_plain", 100), ("given_plain", 100), ("spins_8", 100)];
-        let fused = [("spins_fused", 100), ("nsf_fused", 100)];
+        let plain = [
+            "default",
+            "spins_plain",
+            "nsf_plain",
+            "given_plain",
+            "spins_8",
+            "nsf_8",
+            "flow_given_16",
+        ];
+        let fused = ["spins_fused", "nsf_fused"];
         let fused = fused.into_iter().filter(|_| fuses(board));
-        for (name, n) in plain.into_iter().chain(fused) {
+        for name in plain.into_iter().chain(fused) {
             let mut arguments = vec!["--config", config, "--bin", "sample", "--bin", "log_prob"];
             let tested = name == "nsf_plain";
             if tested {
@@ -261,7 +271,8 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
             let (seed, first) = (9, (1 << 32) - 2);
             let context = context(&model);
             let given = given(&context);
-            for program in ["sample", "log_prob"] {
+            for (program, n) in [("sample", 1000), ("log_prob", 100)] {
+                let n = if name == "default" { 4 } else { n };
                 let lines =
                     run(board, program, &format!("seed={seed} first={first} n={n}{given}"))?;
                 assert_eq!(lines[0], ["board", board.name()]);

@@ -393,6 +393,26 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "integer 5 [] I8 Some(I8) None",
         [(0x456b75dc9b3e9865, 0xd4ab9c78c108ab76), (0x456b75dc9b3e9865, 0xd4ab9c78c108ab76)],
     ),
+    (
+        "integer realnvp",
+        [(0x7f71b6c5c102a037, 0xb2e800ab40117252), (0x7f71b6c5c102a037, 0xb2e800ab40117252)],
+    ),
+    (
+        "integer nsf, given",
+        [(0x2ea60602551407ae, 0x2b1124c4f67a828e), (0x2ea60602551407ae, 0x2b1124c4f67a828e)],
+    ),
+    (
+        "integer nsf of 16 bits",
+        [(0xdab19e8eed26d693, 0x1c3102c5ffa996da), (0xdab19e8eed26d693, 0x1c3102c5ffa996da)],
+    ),
+    (
+        "integer, without hidden layers",
+        [(0xc9a1a8ba84ca6102, 0x4881f819f7d193b2), (0xc9a1a8ba84ca6102, 0x4881f819f7d193b2)],
+    ),
+    (
+        "integer, of some",
+        [(0x24ad57401173b537, 0xc64b2a34fe4fb13d), (0x24ad57401173b537, 0xc64b2a34fe4fb13d)],
+    ),
 ];
 
 #[test]

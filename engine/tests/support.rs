@@ -431,8 +431,9 @@ fn a_draw_that_overflowed_has_no_log_probability_and_says_so() {
             assert_eq!(at_row[i].to_bits(), expected.to_bits(), "{name} row {i}");
         }
     });
-    // Weights as large as these are too much for every flow.
-    let flows = descriptions().into_iter().filter(|(_, d)| d.domain().is_real());
+    // Weights as large as these are too much for every flow; integers are never as large.
+    let floats = |d: &Description| d.domain().is_real() && !d.holds_integers();
+    let flows = descriptions().into_iter().filter(|(_, d)| floats(d));
     let names = flows.map(|(name, _)| name.split(' ').next().unwrap_or_default().to_owned());
     assert_eq!(failed, names.collect());
 }

@@ -1,14 +1,16 @@
 //! Quantisation: from a model of floats to one of smaller weights.
 //!
-//! `f16` rounds each weight. `i8` and `i16` make a spin model's network one of integers
-//! ([`pushforward::network::Integer`]): post-training quantisation with a scale for each output and each
-//! unit (Jacob et al. 2018, arXiv:1712.05877), as follows.
+//! `f16` rounds each weight. `i8` and `i16` make the networks of a model of spins
+//! ([`pushforward::network::Integer`]), or of a flow's couplings ([`pushforward::network::IntegerMlp`]), networks
+//! of integers: post-training quantisation with a scale for each output and each unit (Jacob et al. 2018,
+//! arXiv:1712.05877), as follows.
 //!
-//! - Inputs are ±1. Each row of a matrix is divided by its own largest entry, so that this becomes the
-//!   largest integer.
-//! - How large sums and units get is read off rows that the model draws. A unit's largest value there
-//!   becomes the largest integer that a unit can be; what is larger is clamped. Since every unit has its
-//!   own scale, the next layer's columns are multiplied by it first.
+//! - Spins are ±1. What a coupling reads is divided by the largest that it met, so that this becomes the
+//!   largest integer; what is larger is clamped.
+//! - Each row of a matrix is divided by its own largest entry, so that this becomes the largest integer.
+//! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
+//!   becomes the largest integer that a unit can be; what is larger is clamped. Since every input and unit has
+//!   its own scale, the next layer's columns are multiplied by it first.
 //! - A sum's `e` leaves room for eight times the largest sum that was met, or for the largest that there
 //!   can be, if that is less.
 //!
@@ -16,18 +18,23 @@
 //! is from it.
 
 use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
+use pushforward::layer::{CouplingSpec, PartialSpec};
 use pushforward::model::{
-    Arithmetic, ConditionalSpec, Description, Model, SitesNetworkSpec, SitesSpec, TensorSpec,
+    Arithmetic, ConditionalSpec, Description, Dtype, FlowSpec, LayerSpec, Model, ModelError,
+    NetworkSpec, PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
 };
-use pushforward::network::{Bits, IntegerSpec, MaskedSpec};
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
+use pushforward_oracle::Oracle;
+use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::loaded::Loaded;
 
 /// Rows that sums and units are measured on.
-const ROWS: usize = 2048;
+const ROWS: usize = 8192;
 /// The stream that they are drawn from.
 const SEED: u64 = 0x5ca1e;
 /// How much larger a sum may get than the largest that was met.
@@ -37,40 +44,68 @@ const SUM: f64 = (1u32 << 30) as f64;
 /// The largest multiplier.
 const MOST_MULTIPLIER: f64 = i16::MAX as f64;
 
-/// The model with its network in integers: weights of so many bits, direct terms of so many.
+/// The model with its networks in integers: weights of so many bits, direct terms, which networks of spins may
+/// have, of so many, or of as many.
 ///
 /// # Errors
 /// What of the model has no counterpart in integers: found and expected.
-pub fn integers(model: &Model, weights: Bits, direct: Bits) -> std::result::Result<Model, String> {
-    let (sites, network) = quantisable(model.description())?;
-    let spec = IntegerSpec {
-        hidden: network.hidden.clone(),
-        weights,
-        direct: network.direct.then_some(direct),
+pub fn integers(
+    model: &Loaded,
+    weights: Bits,
+    direct: Option<Bits>,
+) -> std::result::Result<Model, String> {
+    let parent = &model.model;
+    let (description, arithmetic, tensors) = match parent.description() {
+        Description::Sites(sites) => {
+            let network = quantisable(sites)?;
+            let hidden = network.hidden.clone();
+            let direct = network.direct.then_some(direct.unwrap_or(weights));
+            let spec = IntegerSpec { hidden, weights, direct };
+            let tensors = of_sites(model, network, &spec);
+            let sites = SitesSpec { network: spec.into(), ..sites.clone() };
+            (Description::Sites(sites), Arithmetic::Integer, tensors)
+        }
+        Description::Flow(_) if direct.is_some() => {
+            return Err("--direct: found for a flow, expected a model of spins".into());
+        }
+        Description::Flow(flow) => {
+            let mut child = flow.clone();
+            let mut networks = Vec::new();
+            for (l, layer) in child.layers.iter_mut().enumerate() {
+                if let Some(part) = Coupling::of(l, layer, weights)? {
+                    networks.push(part);
+                }
+            }
+            if networks.is_empty() {
+                return wrong("layers", "no coupling", "couplings");
+            }
+            // Integers have no arithmetic of floats, and `plain` runs on every core.
+            (Description::Flow(child), Arithmetic::Plain, of_flow(model, flow, &networks, weights))
+        }
     };
-    let quantised = SitesSpec { network: spec.clone().into(), ..sites.clone() };
-    let fault = |e: pushforward::model::ModelError| e.to_string();
-    let mut out = Model::new(Description::Sites(quantised), Arithmetic::Integer).map_err(fault)?;
-    let mut rows = vec![0.0; ROWS * model.description().dim()];
-    model.sampler().map_err(fault)?.sample(SEED, 0, &mut rows, None);
-    let tensors = Network::new(model, &spec, network).quantised(rows);
-    let parameters: Vec<f32> =
-        out.description().tensors().iter().flat_map(|spec| of_tensor(spec, &tensors)).collect();
-    out.set_parameters(&parameters).map_err(fault)?;
-    out.provenance = model.provenance.clone();
-    out.with_names(model.names().cloned()).map_err(fault)
+    let fault = |e: ModelError| e.to_string();
+    let mut out = Model::new(description, arithmetic).map_err(fault)?;
+    let specs = out.description().tensors();
+    let parameters = specs.iter().flat_map(|spec| of_tensor(parent, spec, &tensors));
+    out.set_parameters(&parameters.collect::<Vec<f32>>()).map_err(fault)?;
+    out.provenance = parent.provenance.clone();
+    out.with_names(parent.names().cloned()).map_err(fault)
 }
 
-/// The part of a model that has a counterpart in integers.
-fn quantisable(
-    description: &Description,
-) -> std::result::Result<(&SitesSpec, &MaskedSpec), String> {
-    let wrong = |what: &str, found: &str, expected: &str| {
-        Err(format!("{what}: found {found}, expected {expected} for integer weights"))
-    };
-    let Description::Sites(sites) = description else {
-        return wrong("distribution", "a flow", "sites of spins");
-    };
+fn wrong<T>(what: &str, found: &str, expected: &str) -> std::result::Result<T, String> {
+    Err(format!("{what}: found {found}, expected {expected} for integer weights"))
+}
+
+/// Whether units are made of sums by a slope.
+fn check_units(activation: AnyActivation) -> std::result::Result<(), String> {
+    if matches!(activation, AnyActivation::Leaky | AnyActivation::Relu) {
+        return Ok(());
+    }
+    wrong("activation", &format!("{activation:?}").to_lowercase(), "leaky or relu")
+}
+
+/// The network of sites, if it has a counterpart in integers.
+fn quantisable(sites: &SitesSpec) -> std::result::Result<&MaskedSpec, String> {
     let ConditionalSpec::Bernoulli(_) = &sites.conditional else {
         return wrong("sites", "other than spins", "spins");
     };
@@ -80,29 +115,103 @@ fn quantisable(
     if sites.context > 0 {
         return wrong("context", &format!("{} values", sites.context), "none");
     }
-    if !matches!(network.activation, AnyActivation::Leaky | AnyActivation::Relu) {
-        let found = format!("{:?}", network.activation).to_lowercase();
-        return wrong("activation", &found, "leaky or relu");
-    }
+    check_units(network.activation)?;
     if network.residual || !network.through.is_empty() {
         return wrong("network", "residual layers or listed units", "neither");
     }
-    Ok((sites, network))
+    Ok(network)
 }
 
-/// Integers by the name of their tensor.
-type Integers = Vec<(String, Vec<f64>)>;
-
-fn of_tensor(spec: &TensorSpec, tensors: &Integers) -> Vec<f32> {
-    let found = tensors.iter().find(|(name, _)| *name == spec.name);
-    found.map_or(vec![0.0; spec.size()], |(_, data)| data.iter().map(|x| *x as f32).collect())
+/// A coupling whose network becomes one of integers.
+struct Coupling {
+    /// The number of its layer.
+    layer: usize,
+    /// The path of its network's tensors.
+    path: String,
+    mask: Vec<bool>,
+    /// Where its coordinates begin.
+    first: usize,
+    network: MlpSpec,
 }
 
-/// A masked network's tensors, and what they are to become.
+impl Coupling {
+    /// That of a layer, if it has one, whose network is replaced by one of integers.
+    fn of(
+        layer: usize,
+        spec: &mut LayerSpec,
+        weights: Bits,
+    ) -> std::result::Result<Option<Self>, String> {
+        let (first, within, coupling) = match spec {
+            LayerSpec::Coupling(coupling) => (0, "", coupling),
+            LayerSpec::Partial(PartialSpec {
+                range: [first, _],
+                layer: PlainLayerSpec::Coupling(coupling),
+            }) => (*first, "layer.", coupling),
+            other if other.autoregressive().is_some() => {
+                return wrong(&format!("layers.{layer}"), "an autoregressive layer", "couplings");
+            }
+            _ => return Ok(None),
+        };
+        let CouplingSpec { mask, network, .. } = coupling;
+        let path = format!("layers.{layer}.{within}");
+        let mlp = match network {
+            NetworkSpec::Mlp(mlp) => mlp.clone(),
+            NetworkSpec::Integer(_) => return wrong(&path, "integers already", "floats"),
+            NetworkSpec::Periodic(_) => return wrong(&path, "a network of angles", "an mlp"),
+        };
+        check_units(mlp.activation)?;
+        if mlp.residual {
+            return wrong(&path, "residual layers", "none");
+        }
+        *network = IntegerMlpSpec { hidden: mlp.hidden.clone(), weights }.into();
+        Ok(Some(Self { layer, path, mask: mask.clone(), first, network: mlp }))
+    }
+
+    /// What the network reads of a context and of the layer's values.
+    fn read(&self, context: &[f64], values: &[f64]) -> Vec<f64> {
+        let own = values[self.first..].iter().zip(&self.mask);
+        let kept = own.filter(|(_, kept)| **kept).map(|(x, _)| x);
+        context.iter().chain(kept).copied().collect()
+    }
+}
+
+/// Numbers by the name of their tensor.
+type Numbers = Vec<(String, Vec<f64>)>;
+
+/// What becomes of a tensor: numbers that were found for it, or those that it has.
+fn of_tensor(parent: &Model, spec: &TensorSpec, found: &Numbers) -> Vec<f32> {
+    let found = found.iter().find(|(name, _)| *name == spec.name);
+    match (found, parent.tensor(&spec.name)) {
+        (Some((_, data)), _) => data.iter().map(|x| *x as f32).collect(),
+        (None, Some(tensor)) if spec.dtype == Dtype::F32 => tensor.data.clone(),
+        _ => vec![0.0; spec.size()],
+    }
+}
+
+/// Rows that the model draws.
+fn drawn(model: &Loaded) -> Vec<f64> {
+    let mut rows = vec![0f32; ROWS * model.dim()];
+    model.given(&model.contexts(0, ROWS)).sample(SEED, 0, &mut rows, None);
+    wide(&rows)
+}
+
+fn wide(xs: &[f32]) -> Vec<f64> {
+    xs.iter().map(|x| f64::from(*x)).collect()
+}
+
+/// A network that is being quantised, from its inputs on.
 struct Network<'a> {
     model: &'a Model,
-    spec: &'a IntegerSpec,
-    is_leaky: bool,
+    path: &'a str,
+    activation: AnyActivation,
+    bits: Bits,
+    /// Values of the layer that was come to, for each of the rows.
+    x: Vec<f64>,
+    /// What one unit of the integer is that stands for each.
+    units: Vec<f64>,
+    /// The largest of these integers.
+    most: f64,
+    out: Numbers,
 }
 
 /// Sums of a matrix, measured: for each row of it the integers, and what one unit of their sum is.
@@ -114,91 +223,158 @@ struct Row {
     most: f64,
 }
 
-impl<'a> Network<'a> {
-    fn new(model: &'a Model, spec: &'a IntegerSpec, network: &MaskedSpec) -> Self {
-        Self { model, spec, is_leaky: network.activation == AnyActivation::Leaky }
+impl Network<'_> {
+    /// The largest integer that a unit can be.
+    fn largest(bits: Bits) -> f64 {
+        f64::from((1 << bits.of_unit()) - 1)
     }
 
     fn tensor(&self, name: &str) -> Vec<f64> {
-        let tensor = self.model.tensor(&format!("network.{name}"));
-        tensor.map_or(Vec::new(), |tensor| tensor.data.iter().map(|x| f64::from(*x)).collect())
+        let tensor = self.model.tensor(&format!("{}{name}", self.path));
+        tensor.map_or(Vec::new(), |tensor| wide(&tensor.data))
     }
 
-    fn quantised(&self, rows: Vec<f32>) -> Integers {
-        let Self { spec, .. } = self;
-        let mut out = Integers::new();
-        let mut add = |name: String, data: Vec<f64>| out.push((format!("network.{name}"), data));
-        let inputs: Vec<f64> = rows.iter().map(|x| f64::from(*x)).collect();
-        let sites = self.model.description().dim();
-        // Values as reals, and what one unit of the integer is that stands for each.
-        let (mut x, mut units) = (inputs.clone(), vec![1.0; sites]);
-        let mut most_input = 1.0;
-        let largest = f64::from((1 << spec.weights.of_unit()) - 1);
-        for (l, n) in spec.hidden.iter().enumerate() {
-            let name = format!("hidden.{l}");
-            let (weights, bias) =
-                (self.tensor(&format!("{name}.weight")), self.tensor(&format!("{name}.bias")));
-            let slopes = match self.is_leaky {
-                true => self.tensor(&format!("{name}.slope")),
-                false => vec![0.0; *n],
-            };
-            let sums = dense(&weights, &bias, &x, units.len());
-            let layer = layer(&weights, &bias, &sums, &units, most_input, spec.weights);
-            let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
-            x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
-            units =
-                columns(&x, *n).map(|most| if most > 0.0 { most / largest } else { 1.0 }).collect();
-            let shift = 26 - spec.weights.of_unit();
-            let scales = layer.iter().zip(&units).zip(&slopes).flat_map(|((row, unit), slope)| {
-                let ratio = row.unit / unit;
-                let [e, m] = scale(ratio, row.most, shift);
-                let [below, other] = scale(ratio * slope, row.most, shift);
-                [e, m, below, other]
-            });
-            add(format!("{name}.scales"), scales.collect());
-            add(
-                format!("{name}.weight"),
-                layer.iter().flat_map(|row| row.weights.clone()).collect(),
-            );
-            add(format!("{name}.bias"), layer.iter().map(|row| row.bias).collect());
-            most_input = largest;
-        }
-        let bias = self.tensor("output.bias");
-        let weights = self.tensor("output.weight");
-        let outputs = match spec.hidden.is_empty() {
-            true => layer(&[], &bias, &bias, &[], 0.0, spec.weights),
-            false => {
-                let sums = dense(&weights, &bias, &x, units.len());
-                layer(&weights, &bias, &sums, &units, most_input, spec.weights)
-            }
-        };
-        let none = vec![0.0; bias.len()];
-        let direct = spec.direct.map(|bits| {
-            let weights = self.tensor("direct.weight");
-            let sums = dense(&weights, &none, &inputs, sites);
-            layer(&weights, &none, &sums, &vec![1.0; sites], 1.0, bits)
-        });
-        let steps = f64::from(STEPS_A_NAT);
-        let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
-            let [e, m] = scale(row.unit * steps, row.most, OUTPUT_SHIFT);
-            let of_direct = direct.as_ref().map(|rows| &rows[i]);
-            let [direct_e, direct_m] =
-                of_direct.map_or([0.0; 2], |row| scale(row.unit * steps, row.most, OUTPUT_SHIFT));
-            [e, m, direct_e, direct_m]
-        });
-        add("output.scales".into(), scales.collect());
-        add("output.weight".into(), outputs.iter().flat_map(|row| row.weights.clone()).collect());
-        add("output.bias".into(), outputs.iter().map(|row| row.bias).collect());
-        if let Some(rows) = direct {
-            add("direct.weight".into(), rows.into_iter().flat_map(|row| row.weights).collect());
-        }
-        out
+    fn add(&mut self, name: impl std::fmt::Display, data: impl IntoIterator<Item = f64>) {
+        self.out.push((format!("{}{name}", self.path), data.into_iter().collect()));
     }
+
+    fn add_rows(&mut self, name: &str, rows: &[Row]) {
+        self.add(format!("{name}.weight"), rows.iter().flat_map(|row| row.weights.clone()));
+        self.add(format!("{name}.bias"), rows.iter().map(|row| row.bias));
+    }
+
+    /// The rows of a matrix, and the sums that they make.
+    fn rows(&self, name: &str) -> (Vec<Row>, Vec<f64>) {
+        let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
+        let sums = dense(&weights, &bias, &self.x, self.units.len());
+        (layer(&weights, &bias, &sums, &self.units, self.most, self.bits), sums)
+    }
+
+    /// The hidden layers, one after another.
+    fn hidden(&mut self, layers: &[usize]) {
+        for (l, n) in layers.iter().enumerate() {
+            let name = format!("hidden.{l}");
+            let slopes = match self.activation {
+                AnyActivation::Leaky => self.tensor(&format!("{name}.slope")),
+                _ => vec![0.0; *n],
+            };
+            let (rows, sums) = self.rows(&name);
+            let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
+            self.x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
+            self.measure(*n);
+            let shift = 26 - self.bits.of_unit();
+            let scales =
+                rows.iter().zip(&self.units).zip(&slopes).flat_map(|((row, unit), slope)| {
+                    let ratio = row.unit / unit;
+                    let [e, m] = scale(ratio, row.most, shift);
+                    let [below, other] = scale(ratio * slope, row.most, shift);
+                    [e, m, below, other]
+                });
+            let scales: Vec<f64> = scales.collect();
+            self.add(format!("{name}.scales"), scales);
+            self.add_rows(&name, &rows);
+        }
+    }
+
+    /// The largest of each of `n` values becomes the largest integer.
+    fn measure(&mut self, n: usize) {
+        self.most = Self::largest(self.bits);
+        let unit = |most: f64| if most > 0.0 { most / self.most } else { 1.0 };
+        self.units = columns(&self.x, n).map(unit).collect();
+    }
+}
+
+/// The tensors of a network of spins.
+fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers {
+    let inputs = drawn(model);
+    let sites = model.dim();
+    let mut network = Network {
+        model: &model.model,
+        path: "network.",
+        activation: masked.activation,
+        bits: spec.weights,
+        x: inputs.clone(),
+        units: vec![1.0; sites],
+        most: 1.0,
+        out: Numbers::new(),
+    };
+    network.hidden(&spec.hidden);
+    let bias = network.tensor("output.bias");
+    let outputs = match spec.hidden.is_empty() {
+        true => layer(&[], &bias, &bias, &[], 0.0, spec.weights),
+        false => network.rows("output").0,
+    };
+    let direct = spec.direct.map(|bits| {
+        let (weights, none) = (network.tensor("direct.weight"), vec![0.0; bias.len()]);
+        let sums = dense(&weights, &none, &inputs, sites);
+        layer(&weights, &none, &sums, &vec![1.0; sites], 1.0, bits)
+    });
+    let steps = f64::from(STEPS_A_NAT);
+    let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
+        let [e, m] = scale(row.unit * steps, row.most, OUTPUT_SHIFT);
+        let of_direct = direct.as_ref().map(|rows| &rows[i]);
+        let [direct_e, direct_m] =
+            of_direct.map_or([0.0; 2], |row| scale(row.unit * steps, row.most, OUTPUT_SHIFT));
+        [e, m, direct_e, direct_m]
+    });
+    network.add("output.scales", scales);
+    network.add_rows("output", &outputs);
+    if let Some(rows) = direct {
+        network.add("direct.weight", rows.into_iter().flat_map(|row| row.weights));
+    }
+    network.out
+}
+
+/// The tensors of the networks of a flow's couplings.
+fn of_flow(model: &Loaded, flow: &FlowSpec, couplings: &[Coupling], bits: Bits) -> Numbers {
+    let (oracle, dim) = (Oracle::new(&model.model), model.dim());
+    let one = model.model.description().context();
+    let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
+    // What each network reads of a row, on its way to the noise.
+    let read = |(i, row): (usize, &[f64])| {
+        let context = &contexts[i * one..(i + 1) * one];
+        let (given, mut values) = (oracle.embedded(context), row.to_vec());
+        let mut all = vec![Vec::new(); couplings.len()];
+        for l in (0..flow.layers.len()).rev() {
+            if let Some(c) = couplings.iter().position(|coupling| coupling.layer == l) {
+                all[c] = couplings[c].read(&given, &values);
+            }
+            values = oracle.beyond(l..l + 1, Direction::Density, context, &values).0;
+        }
+        all
+    };
+    let read: Vec<_> = rows.par_chunks(dim).enumerate().map(read).collect();
+    let mut out = Numbers::new();
+    for (c, Coupling { path, network: spec, .. }) in couplings.iter().enumerate() {
+        let x: Vec<f64> = read.iter().flat_map(|all| all[c].iter().copied()).collect();
+        let inputs = x.len() / ROWS;
+        let mut network = Network {
+            model: &model.model,
+            path,
+            activation: spec.activation,
+            bits,
+            x,
+            units: Vec::new(),
+            most: 0.0,
+            out: Numbers::new(),
+        };
+        network.measure(inputs);
+        let scales: Vec<f64> = network.units.iter().map(|unit| 1.0 / unit).collect();
+        network.add("input.scale", scales);
+        network.hidden(&spec.hidden);
+        let (outputs, _) = network.rows("output");
+        network.add("output.scale", outputs.iter().map(|row| row.unit));
+        network.add_rows("output", &outputs);
+        out.extend(network.out);
+    }
+    out
 }
 
 /// The sums of a matrix for each row of values.
 fn dense(weights: &[f64], bias: &[f64], x: &[f64], inputs: usize) -> Vec<f64> {
-    use rayon::prelude::*;
+    if inputs == 0 {
+        return bias.repeat(ROWS);
+    }
     let one = |x: &[f64]| -> Vec<f64> {
         let rows = weights.chunks(inputs).zip(bias);
         rows.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()

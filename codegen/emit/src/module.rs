@@ -79,7 +79,7 @@ impl Module {
         if !model.golden_rows_hold()? {
             return Err(Error::Golden { path: None });
         }
-        if (model.arithmetic(), options.weights) == (Arithmetic::Integer, Storage::F16) {
+        if options.weights == Storage::F16 && model.description().holds_integers() {
             let expected = "f32, which stores integers in the bits that they have";
             return Err(Error::BadValue { option: "weights", found: "f16".into(), expected });
         }

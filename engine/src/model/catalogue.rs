@@ -128,6 +128,7 @@ catalogue! {
     /// A network's kernel.
     AnyNetwork<'a>, each_network:
     Mlp(network::MlpSpec, Called<Mlp<'a, &'a [f32], AnyActivation>>),
+    Integer(network::IntegerMlpSpec, network::AnyIntegerMlp<'a>),
     Periodic(network::PeriodicSpec<network::MlpSpec>, network::AnyPeriodic<'a>),
 }
 

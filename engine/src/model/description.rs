@@ -13,7 +13,7 @@ use super::catalogue::{
 use super::packer::Packer;
 use super::part::*;
 use super::support::Support;
-use super::{ModelError, Tensor};
+use super::{Dtype, ModelError, Tensor};
 use crate::bijection::Bijection;
 use crate::conditional::{Conditional, Tabulated, tabulated};
 use crate::distribution::Distribution;
@@ -225,7 +225,8 @@ impl Description {
         }
     }
 
-    pub(super) fn embedding(&self) -> Option<&EmbeddingSpec> {
+    /// The network that a context passes first, if there is one.
+    pub fn embedding(&self) -> Option<&EmbeddingSpec> {
         match self {
             Description::Flow(flow) => flow.embedding.as_ref(),
             Description::Sites(sites) => sites.embedding.as_ref(),
@@ -353,16 +354,23 @@ impl Description {
     /// Packed weights of each part.
     pub(super) fn lengths(&self) -> Vec<usize> {
         let length = |(path, part): (String, Part<'_>)| {
-            if let Part::Network(sites) = part
-                && let SitesNetworkSpec::Integer(network) = &sites.network
-            {
-                return network.words(sites.sizes());
-            }
             let mut tensors = Tensors::default();
             self.part_tensors(&path, &part, &mut tensors);
-            tensors.stored()
+            match tensors.all.iter().any(|tensor| tensor.dtype != Dtype::F32) {
+                true => Packer::words(|packer| self.pack_part(&part, packer)),
+                false => tensors.stored(),
+            }
         };
         self.parts().into_iter().map(length).collect()
+    }
+
+    fn pack_part(&self, part: &Part<'_>, packer: &mut Packer<'_>) {
+        match part {
+            Part::Embedding(spec) => spec.network.pack(self.context(), spec.outputs, packer),
+            Part::Base(base) => base.pack(self.dim(), packer),
+            Part::Layer(layer) => layer.pack(self.sizes(), packer),
+            Part::Network(sites) => sites.network.pack(sites.sizes(), packer),
+        }
     }
 
     /// The packed weights: the block that the kernels read.
@@ -372,14 +380,14 @@ impl Description {
     ) -> Packer<'a> {
         let mut packer = Packer::new(tensors);
         for (path, part) in self.parts() {
-            packer.within(path, |packer| match part {
-                Part::Embedding(spec) => spec.network.pack(self.context(), spec.outputs, packer),
-                Part::Base(base) => base.pack(self.dim(), packer),
-                Part::Layer(layer) => layer.pack(self.sizes(), packer),
-                Part::Network(sites) => sites.network.pack(sites.sizes(), packer),
-            });
+            packer.within(path, |packer| self.pack_part(&part, packer));
         }
         packer
+    }
+
+    /// Whether some of its tensors are of integers.
+    pub fn holds_integers(&self) -> bool {
+        self.tensors().iter().any(|tensor| tensor.dtype != Dtype::F32)
     }
 
     /// Parameters in all tensors, masked entries included.

@@ -48,6 +48,14 @@ impl<'a> Packer<'a> {
         Self { path, tensors, out, integers: None, rectangles }
     }
 
+    /// Words that a part packs, whose integers lie closer than floats.
+    pub(crate) fn words(pack: impl FnOnce(&mut Packer<'_>)) -> usize {
+        let none = BTreeMap::new();
+        let mut packer = Packer::new(&none);
+        pack(&mut packer);
+        packer.out.len()
+    }
+
     /// A tensor of the part at hand.
     pub fn tensor(&self, name: &str) -> &'a Tensor {
         // A `Model` has every tensor that its parts name.

@@ -11,8 +11,6 @@
 //! distribution of its own, normalised as exactly.
 
 #[cfg(feature = "model")]
-use alloc::collections::BTreeMap;
-#[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
@@ -27,7 +25,8 @@ use crate::kernel::Lanes;
 use crate::kernel::{Bytes, I16, IntegerWeight};
 #[cfg(feature = "model")]
 use crate::model::{
-    CausalPart, Dtype, Faults, Initial, Packer, Source, Sources, Start, Tensors, is_none,
+    CausalPart, Dtype, Faults, Initial, Packer, Source, Sources, Start, TensorSpec, Tensors,
+    is_none,
 };
 
 /// A causal network whose lanes hold integers.
@@ -114,11 +113,37 @@ impl Bits {
         }
     }
 
-    fn source(self) -> &'static str {
+    pub(super) fn source(self) -> &'static str {
         match self {
             Bits::I8 => "i8",
             Bits::I16 => "engine::kernel::I16",
         }
+    }
+}
+
+/// Tensors of a network of floats as one of integers has them: scales in the place of slopes, `matrix` bits for
+/// the entries of each matrix, 32 for biases.
+#[cfg(feature = "model")]
+pub(super) fn in_integers(tensors: &mut [TensorSpec], matrix: impl Fn(&str) -> Bits) {
+    for tensor in tensors {
+        tensor.start = Start::Value(0.0);
+        tensor.dtype = match tensor.name.rsplit('.').next() {
+            Some("weight") => matrix(&tensor.name).dtype(),
+            Some("bias") => Dtype::I32,
+            _ => Dtype::I16,
+        };
+        if let Some(path) = tensor.name.strip_suffix("slope") {
+            tensor.name = format!("{path}scales");
+            tensor.shape = [4 * tensor.size()].into();
+        }
+    }
+}
+
+/// Notes that there are no networks of integers on a big-endian machine, which has this kind in their place.
+#[cfg(feature = "model")]
+pub(super) fn check_endian(faults: &mut Faults, floats: &str) {
+    if cfg!(target_endian = "big") {
+        faults.wrong("kind", "integer", format!("{floats} on a big-endian machine"));
     }
 }
 
@@ -168,14 +193,6 @@ impl IntegerSpec {
         MaskedSpec { hidden: self.hidden.clone(), direct, ..MaskedSpec::default() }
     }
 
-    /// Words that it packs.
-    pub(crate) fn words(&self, sizes: CausalSizes) -> usize {
-        let none = BTreeMap::new();
-        let mut packer = Packer::new(&none);
-        self.pack(sizes, &mut packer);
-        packer.out.len()
-    }
-
     fn shape(&self, sizes: CausalSizes) -> Shape<'_> {
         let CausalSizes { sites, inputs, outputs, context } = sizes;
         let direct = self.direct.is_some();
@@ -189,9 +206,7 @@ impl CausalPart for IntegerSpec {
 
     fn check(&self, sites: usize, faults: &mut Faults) {
         self.masked().check(sites, faults);
-        if cfg!(target_endian = "big") {
-            faults.wrong("kind", "integer", "masked on a big-endian machine");
-        }
+        check_endian(faults, "masked");
         if (self.weights, self.direct) == (Bits::I16, Some(Bits::I8)) {
             faults.wrong("direct", "i8", "i16 where weights are i16");
         }
@@ -202,20 +217,10 @@ impl CausalPart for IntegerSpec {
         self.masked().tensors(sizes, initial, tensors);
         let outputs = sizes.sites * sizes.outputs;
         tensors.vector("output.scales", 4 * outputs, Start::Value(0.0));
-        for tensor in tensors.all.iter_mut().skip(first) {
-            tensor.start = Start::Value(0.0);
-            let direct = tensor.name.ends_with("direct.weight");
-            tensor.dtype = match (direct, tensor.name.rsplit('.').next()) {
-                (true, _) => self.direct.unwrap_or_default().dtype(),
-                (_, Some("weight")) => self.weights.dtype(),
-                (_, Some("bias")) => Dtype::I32,
-                _ => Dtype::I16,
-            };
-            if let Some(path) = tensor.name.strip_suffix("slope") {
-                tensor.name = format!("{path}scales");
-                tensor.shape = [4 * tensor.size()].into();
-            }
-        }
+        in_integers(&mut tensors.all[first..], |name| match name.ends_with("direct.weight") {
+            true => self.direct.unwrap_or_default(),
+            false => self.weights,
+        });
     }
 
     fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
@@ -244,7 +249,7 @@ impl CausalPart for IntegerSpec {
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
         let Shape { sites, inputs, hidden, outputs, context, direct, .. } = self.shape(sizes);
         sources.table(hidden.len() + 13);
-        let weights = sources.weights(self.words(sizes));
+        let weights = sources.weights(Packer::words(|packer| self.pack(sizes, packer)));
         let bits = self.weights.source();
         let of_direct = self.direct.unwrap_or(self.weights).source();
         let store = format!("engine::kernel::Bytes<'static, {bits}, {of_direct}>");

@@ -49,6 +49,7 @@ pub(crate) use any_causal_network;
 mod called;
 pub mod conditioning;
 mod integer;
+mod integer_mlp;
 mod masked;
 mod mlp;
 mod owners;
@@ -59,6 +60,9 @@ pub use called::Called;
 pub use integer::Integer;
 #[cfg(feature = "model")]
 pub use integer::{AnyInteger, Bits, IntegerSpec};
+pub use integer_mlp::IntegerMlp;
+#[cfg(feature = "model")]
+pub use integer_mlp::{AnyIntegerMlp, IntegerMlpSpec};
 #[cfg(feature = "model")]
 pub use masked::{AnyMasked, MaskedSpec};
 pub use masked::{BLOCK, Masked, Shape};

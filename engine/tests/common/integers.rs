@@ -1,40 +1,33 @@
 //! Made-up parameters of networks of integers.
 
-use pushforward::model::{Description, Dtype, SitesNetworkSpec, SitesSpec};
-use pushforward::network::Bits;
+use pushforward::model::{Description, Dtype};
 
-/// The largest integers that tensors hold, times numbers of −1 to 1, and scales that make units and logits of
-/// the sums, with room for the largest.
-///
-/// # Panics
-/// If the network is not one of integers.
+/// The largest integers that tensors hold, times numbers of −1 to 1, and scales that make units and outputs of
+/// the sums, with room for the largest. Tensors of floats are three tenths of their numbers.
 pub(crate) fn integers(description: &Description, numbers: &[f32]) -> Vec<f32> {
-    let Description::Sites(SitesSpec { network: SitesNetworkSpec::Integer(network), .. }) =
-        description
-    else {
-        panic!("a network of floats");
-    };
-    let (most_of_16, exponent) = match network.weights {
-        Bits::I8 => (32767.0, 9.0),
-        Bits::I16 => (2047.0, 2.0),
-    };
+    let tensors = description.tensors();
+    let is_of_8 = tensors.iter().any(|tensor| tensor.dtype == Dtype::I8);
+    // Bits of 16 at most, an exponent, and the scales on the way in and out.
+    let (most_of_16, exponent, read, given) =
+        if is_of_8 { (32767.0, 9.0, 30.0, 1e-5) } else { (2047.0, 2.0, 500.0, 3e-8) };
     let mut rest = numbers;
     let mut all = Vec::new();
-    for tensor in description.tensors() {
+    for tensor in tensors {
         let (now, later) = rest.split_at(tensor.size());
         rest = later;
-        let most = match tensor.dtype {
-            Dtype::I8 => 127.0,
-            Dtype::I16 => most_of_16,
-            _ => 5000.0,
-        };
-        let is_scales = tensor.name.ends_with("scales");
-        all.extend(now.iter().enumerate().map(|(i, x)| match (is_scales, i % 2) {
-            (true, 0) => exponent,
+        let is = |end| tensor.name.ends_with(end);
+        let of = |i: usize, x: f32| match tensor.dtype {
+            Dtype::F32 if is("input.scale") => read,
+            Dtype::F32 if is("output.scale") => x * given,
+            Dtype::F32 => x * 0.3,
+            _ if is("scales") && i.is_multiple_of(2) => exponent,
             // Multipliers are up to half of the largest.
-            (true, _) => (x * 16384.0).round(),
-            (false, _) => (x * most).round(),
-        }));
+            _ if is("scales") => (x * 16384.0).round(),
+            Dtype::I8 => (x * 127.0).round(),
+            Dtype::I16 => (x * most_of_16).round(),
+            _ => (x * 5000.0).round(),
+        };
+        all.extend(now.iter().enumerate().map(|(i, x)| of(i, *x)));
     }
     all
 }

@@ -19,11 +19,11 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, LayerSpec, Model, PlainBaseSpec,
-    PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model, NetworkSpec,
+    PlainBaseSpec, PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{Bits, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -46,12 +46,11 @@ pub(crate) fn randomised(description: Description, arithmetic: Arithmetic, size:
     let n = model.parameters().len();
     let uniform = |i: u64| block([0x5eed, 0], [i as u32, 0])[0] as f32 / 2147483648.0 - 1.0;
     let parameters: Vec<f32> = (0..n as u64).map(|i| uniform(i) * size).collect();
-    let parameters = match arithmetic {
-        Arithmetic::Integer => {
-            let numbers: Vec<f32> = parameters.iter().map(|x| x / size).collect();
-            integers(model.description(), &numbers)
-        }
-        _ => parameters,
+    let parameters = if model.description().holds_integers() {
+        let numbers: Vec<f32> = parameters.iter().map(|x| x / size).collect();
+        integers(model.description(), &numbers)
+    } else {
+        parameters
     };
     model.set_parameters(&parameters).unwrap();
     model
@@ -150,6 +149,12 @@ pub(crate) fn scored_small(
         Element::U8 => given.log_prob(&rows.iter().map(|x| *x as u8).collect::<Vec<_>>(), out),
         Element::U16 => given.log_prob(&rows.iter().map(|x| *x as u16).collect::<Vec<_>>(), out),
     }
+}
+
+/// Whether something that networks of integers read of a row is so near to the edge between two integers that
+/// roundings decide.
+pub(crate) fn is_undecided(oracle: &Oracle<'_>, context: &[f64], row: &[f64]) -> bool {
+    oracle.edge(context, row) < 1e-3
 }
 
 /// ln q(row) in `f64`.
@@ -257,7 +262,35 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(parts());
     all.extend(partial());
     all.extend(integer());
+    all.extend(integer_flows());
     all
+}
+
+/// Flows whose couplings read integers, of all widths of panels and bits of weights, also of a context and of
+/// some coordinates.
+fn integer_flows() -> Vec<(String, Description)> {
+    let with = |mut description: Description, weights, context| {
+        let Description::Flow(flow) = &mut description else { unreachable!() };
+        flow.context = context;
+        for layer in &mut flow.layers {
+            let LayerSpec::Coupling(coupling) = layer else { continue };
+            let NetworkSpec::Mlp(network) = &coupling.network else { unreachable!() };
+            coupling.network = IntegerMlpSpec { hidden: network.hidden.clone(), weights }.into();
+        }
+        description
+    };
+    let spline = RationalQuadraticSpec::linear(4, 3.0).into();
+    let first = with(couplings(9, 1, &[20], spline, false), Bits::I8, 0);
+    let Description::Flow(FlowSpec { layers, .. }) = first else { unreachable!() };
+    let Some(LayerSpec::Coupling(coupling)) = layers.into_iter().next() else { unreachable!() };
+    let some = LayerSpec::from(PartialSpec { range: [2, 11], layer: coupling.into() });
+    vec![
+        ("integer realnvp".into(), with(realnvp(7, 3, &[33, 21], true), Bits::I8, 0)),
+        ("integer nsf, given".into(), with(nsf(33, 2, &[48, 16], 3, false), Bits::I8, 3)),
+        ("integer nsf of 16 bits".into(), with(nsf(5, 3, &[24], 5, true), Bits::I16, 0)),
+        ("integer, without hidden layers".into(), with(realnvp(4, 2, &[], false), Bits::I8, 0)),
+        ("integer, of some".into(), preset::flow(&[12], [some], true)),
+    ]
 }
 
 /// Networks of integers, over more sites than a block, of all widths of panels and bits of weights, with

@@ -29,7 +29,7 @@ mod weights;
 use std::ops::Range;
 
 use pushforward::bijection::Direction;
-use pushforward::model::{Description, EmbeddingSpec, FlowSpec, Model, SitesSpec, Symmetry};
+use pushforward::model::{Description, FlowSpec, Model, SitesSpec, Symmetry};
 
 pub use linear::log_abs_det;
 pub use univariate::univariate;
@@ -71,21 +71,21 @@ impl<'a> Oracle<'a> {
     pub fn log_prob(&self, context: &[f64], row: &[f64]) -> f64 {
         match self.description {
             Description::Flow(flow) => {
-                let context = self.embed(&flow.embedding, context);
+                let context = self.embedded(context);
                 let (z, log_det) =
                     self.through(flow, 0..flow.layers.len(), Direction::Density, &context, row);
                 base::log_prob(&flow.base, &self.weights.within("base"), &z) + log_det
             }
             Description::Sites(sites) => {
-                let context = self.embed(&sites.embedding, context);
+                let context = self.embedded(context);
                 self.sites(sites, &context, row)
             }
         }
     }
 
-    /// The context as the parts see it.
-    fn embed(&self, embedding: &Option<EmbeddingSpec>, context: &[f64]) -> Vec<f64> {
-        match embedding {
+    /// A context as the parts of the model see it.
+    pub fn embedded(&self, context: &[f64]) -> Vec<f64> {
+        match self.description.embedding() {
             None => context.to_vec(),
             Some(spec) => network::run(&spec.network, &self.weights.within("embedding"), context),
         }
@@ -141,7 +141,7 @@ impl<'a> Oracle<'a> {
         values: &[f64],
     ) -> (Vec<f64>, f64) {
         let Description::Flow(flow) = self.description else { panic!("sites have no map") };
-        let context = self.embed(&flow.embedding, context);
+        let context = self.embedded(context);
         self.through(flow, layers, direction, &context, values)
     }
 
@@ -189,6 +189,24 @@ impl<'a> Oracle<'a> {
             Direction::Density => layers.rev().for_each(&mut step),
         }
         (values, log_det)
+    }
+
+    /// How near what networks of integers read of a row is to the edge between two integers, at the nearest,
+    /// in units of one: where it is as near as roundings, those decide which integer is read, and another
+    /// evaluation of the model may find another. Infinite for a model that has none.
+    ///
+    /// The embedding is not looked at.
+    pub fn edge(&self, context: &[f64], row: &[f64]) -> f64 {
+        let Description::Flow(flow) = self.description else { return f64::INFINITY };
+        let given = self.embedded(context);
+        let mut values = row.to_vec();
+        let mut nearest = f64::INFINITY;
+        for (l, layer) in flow.layers.iter().enumerate().rev() {
+            let weights = self.weights.within(&format!("layers.{l}"));
+            nearest = layer::edge(layer, &weights, &given, &values).min(nearest);
+            layer::apply(layer, &weights, Direction::Density, &given, &mut values);
+        }
+        nearest
     }
 
     /// How far roundings may move the draw with the noise `z`: the bound of [`pushforward::flow`] on

@@ -34,6 +34,8 @@ const MOST_STATES: usize = 1 << 20;
 const MOST_DIM: usize = 256;
 /// Largest flow whose roundings are bounded: one Jacobian for each of its layers.
 const MOST_BOUNDED: usize = 64;
+/// Of what networks of integers read, how near the edge between two integers roundings decide (integers).
+const LEAST_EDGE: f64 = 1e-3;
 /// Most rows whose ranks are audited, and the least number: ten for each bin.
 const CALIBRATED: usize = 2000;
 const LEAST_CALIBRATED: usize = 10 * BINS;
@@ -312,6 +314,10 @@ impl<'a> Comparison<'a> {
         let dim = self.loaded.dim();
         let Some(noise) = self.noise.get(i).filter(|_| dim <= MOST_BOUNDED) else { return false };
         let context = wide(&self.loaded.contexts(i as u64, 1));
+        let row = self.oracle.to_data(&context, noise).0;
+        if self.oracle.edge(&context, &row) < LEAST_EDGE {
+            return true;
+        }
         let bound = bound(self.oracle.roundings(&context, noise));
         // Beyond 1 nothing is bounded: 32 bits have no digits left.
         bound.is_nan() || bound > 1.0 || difference <= bound

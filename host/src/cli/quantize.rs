@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// How weights are stored.
     #[arg(long)]
     weights: Weights,
-    /// How direct terms are stored, where weights are integers; as those if not given.
+    /// How direct terms of a model of spins are stored, where weights are integers; as those if not given.
     #[arg(long)]
     direct: Option<Integers>,
     /// The smaller model's file.
@@ -43,9 +43,9 @@ pub(super) struct Args {
 enum Weights {
     /// Floats of 16 bits.
     F16,
-    /// Integers of 8 bits, in integer arithmetic.
+    /// Integers of 8 bits: of spins, and of a flow's couplings.
     I8,
-    /// Integers of 16 bits, in integer arithmetic.
+    /// Integers of 16 bits.
     I16,
 }
 
@@ -77,13 +77,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
                     "--direct: found with --weights f16, expected i8 or i16".into(),
                 ));
             }
+            if parent.model.description().holds_integers() {
+                let message = "weights: found integers already, expected floats";
+                return Err(Error::input(&args.model, message));
+            }
             let child = parent.model.rounded_to_f16();
             (child.map_err(|e| Error::input(&args.model, e))?, 2 * packed(&parent))
         }
         Weights::I8 | Weights::I16 => {
             let bits = if let Weights::I8 = args.weights { Bits::I8 } else { Bits::I16 };
-            let direct = args.direct.map_or(bits, Bits::from);
-            let child = integers(&parent.model, bits, direct);
+            let direct = args.direct.map(Bits::from);
+            let child = integers(&parent, bits, direct);
             let mut child = child.map_err(|e| Error::input(&args.model, e))?;
             let of = json!({ "weights": bits, "direct": direct });
             child.provenance.insert("quantized".into(), of);
@@ -127,8 +131,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
         true => super::print_json(&Json::Object(object))?,
         false => super::print(&super::table(&lines))?,
     }
-    let (seed, n) = parent.model.golden_stream();
-    let child = child.model.with_golden_rows(seed, n).map_err(|e| Error::Failed(e.to_string()))?;
+    let child = match parent.model.golden() {
+        Some(golden) if !golden.context.is_empty() => {
+            child.model.with_golden_contexts(golden.seed, golden.context.clone())
+        }
+        _ => {
+            let (seed, n) = parent.model.golden_stream();
+            child.model.with_golden_rows(seed, n)
+        }
+    };
+    let child = child.map_err(|e| Error::Failed(e.to_string()))?;
     let bytes = child.to_bytes().map_err(|e| Error::Failed(e.to_string()))?;
     write_file(&args.output, &bytes)
 }

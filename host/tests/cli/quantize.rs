@@ -70,11 +70,7 @@ fn a_model_of_integers_is_a_model() {
     assert!(message.contains("weights"), "{message}");
 }
 
-#[test]
-fn half_floats_are_measured_and_flows_keep_their_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path();
-    let config = "
+const RING: &str = "
 [model]
 kind = 'nsf'
 layers = 2
@@ -82,11 +78,17 @@ hidden = [16]
 [target]
 hamiltonian = 'ring2d'
 [train]
-steps = 20
-batch = 100
+steps = 200
+batch = 200
+learning_rate = 3e-3
 evaluate = 1000
 ";
-    std::fs::write(path.join("ring.toml"), config).unwrap();
+
+#[test]
+fn half_floats_are_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    std::fs::write(path.join("ring.toml"), RING).unwrap();
     ok(path, &["train", "ring.toml", "--out", "run"]);
     let model = "run/model.safetensors";
     let figures = quantized(path, model, &["--weights", "f16", "-o", "half.safetensors"]);
@@ -94,7 +96,42 @@ evaluate = 1000
     assert!((0.0..1e-4).contains(&kl), "{kl}");
     assert_eq!(2 * figures["bytes"].as_u64().unwrap(), figures["bytes_before"].as_u64().unwrap());
     ok(path, &["check", "half.safetensors"]);
-    let message = refused(path, &["quantize", model, "--weights", "i8", "-o", "x.safetensors"]);
-    assert!(message.contains("found a flow, expected sites of spins"), "{message}");
-    assert!(!path.join("x.safetensors").exists());
+}
+
+#[test]
+fn networks_of_couplings_become_integers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    std::fs::write(path.join("ring.toml"), RING).unwrap();
+    ok(path, &["train", "ring.toml", "--out", "run"]);
+    let model = "run/model.safetensors";
+    // Divergences a coordinate that 8 and 16 bits are to keep under.
+    for (bits, most) in [("i8", 3e-3), ("i16", 3e-5)] {
+        let file = format!("{bits}.safetensors");
+        let figures = quantized(path, model, &["--weights", bits, "-o", &file, "-n", "20000"]);
+        let kl = figures["kl_per_value"].as_f64().unwrap();
+        assert!((0.0..most).contains(&kl), "{bits}: {kl}");
+        assert!(figures["bytes"].as_u64() < figures["bytes_before"].as_u64(), "{figures}");
+        ok(path, &["check", &file]);
+        assert!(ok(path, &["inspect", &file]).contains("plain"), "of floats between networks");
+        ok(path, &["codegen", &file, "-o", "model.rs"]);
+        let module = std::fs::read_to_string(path.join("model.rs")).unwrap();
+        assert!(module.contains("IntegerMlp"), "{}", &module[..2000]);
+        let message = refused(path, &["codegen", &file, "--weights", "f16", "-o", "half.rs"]);
+        assert!(message.contains("weights"), "{message}");
+        for again in ["i8", "f16"] {
+            let message = refused(path, &["quantize", &file, "--weights", again, "-o", "x"]);
+            assert!(message.contains("found integers already"), "{message}");
+        }
+    }
+    let arguments = ["quantize", model, "--weights", "i8", "--direct", "i16", "-o", "x"];
+    let message = refused(path, &arguments);
+    assert!(message.contains("--direct: found for a flow"), "{message}");
+    assert!(!path.join("x").exists());
+    let autoregressive = RING.replace("'nsf'", "'maf'");
+    std::fs::write(path.join("maf.toml"), autoregressive).unwrap();
+    ok(path, &["train", "maf.toml", "--out", "maf", "--set", "train.steps=5"]);
+    let message =
+        refused(path, &["quantize", "maf/model.safetensors", "--weights", "i8", "-o", "x"]);
+    assert!(message.contains("found an autoregressive layer, expected couplings"), "{message}");
 }

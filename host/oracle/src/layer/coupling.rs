@@ -13,11 +13,8 @@ pub(crate) fn apply(
     context: &[f64],
     values: &mut [f64],
 ) -> f64 {
-    let among = |kept: bool| (0..values.len()).filter(move |d| spec.mask[*d] == kept);
-    let kept = among(true).map(|d| values[d]);
-    let read: Vec<f64> = context.iter().copied().chain(kept).collect();
-    let moved: Vec<usize> = among(false).collect();
-    let outputs = network::run(&spec.network, weights, &read);
+    let moved: Vec<usize> = (0..values.len()).filter(|d| !spec.mask[*d]).collect();
+    let outputs = network::run(&spec.network, weights, &read(spec, context, values));
     let mut log_det = 0.0;
     for (j, d) in moved.iter().enumerate() {
         let parameters: Vec<f64> = outputs[j..].iter().step_by(moved.len()).copied().collect();
@@ -26,4 +23,15 @@ pub(crate) fn apply(
         log_det += log_slope;
     }
     log_det
+}
+
+/// What the network reads.
+fn read(spec: &CouplingSpec, context: &[f64], values: &[f64]) -> Vec<f64> {
+    let kept = values.iter().zip(&spec.mask).filter(|(_, kept)| **kept).map(|(x, _)| x);
+    context.iter().chain(kept).copied().collect()
+}
+
+/// As [`network::edge`].
+pub(crate) fn edge(spec: &CouplingSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
+    network::edge(&spec.network, weights, &read(spec, context, values))
 }

@@ -36,3 +36,13 @@ pub(crate) fn apply(
         LayerSpec::Simplex(spec) => simplex::apply(spec, direction, values),
     }
 }
+
+/// How near what a network in the layer rounds is to the edge between two integers, at the nearest, in units
+/// of one.
+pub(crate) fn edge(spec: &LayerSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
+    match spec {
+        LayerSpec::Coupling(spec) => coupling::edge(spec, weights, context, values),
+        LayerSpec::Partial(spec) => partial::edge(spec, weights, context, values),
+        _ => f64::INFINITY,
+    }
+}

@@ -16,3 +16,10 @@ pub(crate) fn apply(
     let layer = spec.layer.clone().into();
     super::apply(&layer, &weights.within("layer"), direction, context, &mut values[first..end])
 }
+
+/// As that of the layer.
+pub(crate) fn edge(spec: &PartialSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
+    let [first, end] = spec.range;
+    let layer = spec.layer.clone().into();
+    super::edge(&layer, &weights.within("layer"), context, &values[first..end])
+}

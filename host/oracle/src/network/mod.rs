@@ -12,7 +12,16 @@ use crate::weights::Weights;
 pub(crate) fn run(spec: &NetworkSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
     match spec {
         NetworkSpec::Mlp(spec) => mlp::run(spec, weights, x),
+        NetworkSpec::Integer(spec) => integer::perceptron(spec, weights, x),
         NetworkSpec::Periodic(spec) => mlp::run(&spec.network, weights, &periodic::read(spec, x)),
+    }
+}
+
+/// How near what it rounds is to the edge between two integers, at the nearest, in units of one.
+pub(crate) fn edge(spec: &NetworkSpec, weights: &Weights, x: &[f64]) -> f64 {
+    match spec {
+        NetworkSpec::Integer(spec) => integer::edge(spec, weights, x),
+        NetworkSpec::Mlp(_) | NetworkSpec::Periodic(_) => f64::INFINITY,
     }
 }
 

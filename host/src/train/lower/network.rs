@@ -32,12 +32,19 @@ pub(super) fn run(
             tape.push(output);
             Ok(output.y)
         }
+        NetworkSpec::Integer(_) => Err(integers()),
         NetworkSpec::Periodic(spec) => {
             let angle = |angle: &bool| if *angle { Feature::Angle } else { Feature::Same };
             let x = periodic(tape, spec.angles.iter().map(angle), spec.bound, x);
             run(tape, tensors, &spec.network.clone().into(), path, x)
         }
     }
+}
+
+/// Networks of integers come from networks of floats.
+pub(super) fn integers() -> TrainError {
+    let expected = "a network of floats, which `quantize` makes one of integers of".into();
+    TrainError::Setting { field: "network", found: "integer".into(), expected }
 }
 
 /// Pushes what makes features of the rows of `x`, and gives them.

@@ -22,9 +22,7 @@ pub(super) fn lower(
     target: &Target,
 ) -> Result<Tape, TrainError> {
     let SitesNetworkSpec::Masked(network) = &spec.network else {
-        let expected = "a network of floats, which `quantize` makes one of integers of".into();
-        let found = "integer".into();
-        return Err(TrainError::Setting { field: "network", found, expected });
+        return Err(network::integers());
     };
     let kind = match target {
         Target::Energy { .. } => LossKind::Score,

@@ -1,0 +1,270 @@
+//! A perceptron in integers, for the couplings of a flow: weights of 8 or 16 bits, sums of 32.
+//!
+//! It is the [perceptron](super::Mlp) with leaky units. What it reads and gives are floats, on whose way in
+//! and out each is multiplied by one number of its own:
+//!
+//! ```text
+//! nᵢ = clamp(round(xᵢ sᵢ), ±(2^B − 1))        outₒ = float(bₒ + Σᵢ wₒᵢ hᵢ) uₒ
+//! ```
+//!
+//! and between them are integers alone: [`Bytes`] says how they are stored and how a sum becomes a unit of B
+//! bits. So on a core without a floating-point unit, what it takes of one is two operations for each input
+//! and each output, in the place of two for each weight.
+//!
+//! The map that a coupling makes of the outputs is the same in both directions, and its derivative is: the
+//! flow is as invertible as one of floats, and its density as normalised. But what it reads is *rounded*.
+//! Where rounding of floats in the layers before takes an input over the edge between two integers, the
+//! outputs jump, and with them ln q: by little, in few rows, and only between a draw and the score of its
+//! row, whose inputs may differ in their last bits.
+//!
+//! # Packed order
+//! sᵢ of all inputs and uₒ of all outputs, as floats; then for each hidden layer biases, rectangle and scales,
+//! and the biases and the rectangle of the outputs, as integers.
+
+#[cfg(feature = "model")]
+use alloc::format;
+#[cfg(feature = "model")]
+use alloc::vec::Vec;
+
+use super::Network;
+#[cfg(feature = "model")]
+use super::{Bits, Called, MlpSpec, integer};
+#[cfg(feature = "model")]
+use crate::kernel::I16;
+use crate::kernel::{Bytes, IntegerWeight, Lanes, Store, take, take_mut};
+use crate::math::round;
+#[cfg(feature = "model")]
+use crate::model::{Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors};
+use crate::simd::Simd;
+
+/// A perceptron in integers over packed weights; see the module.
+#[derive(Clone, Copy, Debug)]
+pub struct IntegerMlp<'a, M> {
+    inputs: usize,
+    hidden: &'a [usize],
+    outputs: usize,
+    scales: &'a [f32],
+    weights: Bytes<'a, M, M>,
+}
+
+impl<'a, M: IntegerWeight> IntegerMlp<'a, M> {
+    /// A network whose sizes were checked before, by `model!` or when the model was read, over what the
+    /// module says: floats and integers. Wrong sizes give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(
+        inputs: usize,
+        hidden: &'a [usize],
+        outputs: usize,
+        scales: &'a [f32],
+        weights: Bytes<'a, M, M>,
+    ) -> Self {
+        Self { inputs, hidden, outputs, scales, weights }
+    }
+
+    /// Replaces floats by the integers that they are rounded to.
+    #[inline(always)]
+    fn enter<L: Lanes>(&self, lanes: L, x: &mut [L::V]) {
+        let (e, scales) = (lanes.e(), take(self.scales, self.inputs).0);
+        let most = ((1 << M::UNIT_BITS) - 1) as f32;
+        for i in 0..L::vectors(x.len()) {
+            let y = e.mul(lanes.get(x, i), lanes.weights(scales, i));
+            // What is no number is the least one.
+            let y = e.select(e.lt(e.splat(-most), y), y, e.splat(-most));
+            let y = e.select(e.lt(y, e.splat(most)), y, e.splat(most));
+            lanes.put(x, i, e.from_bits(e.trunc_to_i32(round(e, y))));
+        }
+    }
+
+    /// Replaces the last sums by floats.
+    #[inline(always)]
+    fn leave<L: Lanes>(&self, lanes: L, sums: &mut [L::V]) {
+        let (e, scales) = (lanes.e(), take(self.scales, self.inputs).1);
+        for i in 0..L::vectors(sums.len()) {
+            let sum = e.i32_to_float(e.bits(lanes.get(sums, i)));
+            lanes.put(sums, i, e.mul(sum, lanes.weights(scales, i)));
+        }
+    }
+}
+
+impl<M: IntegerWeight> Network for IntegerMlp<'_, M> {
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Two layers of the widest.
+    fn scratch(&self) -> usize {
+        2 * self.hidden.iter().copied().fold(self.inputs.max(self.outputs), usize::max)
+    }
+
+    #[inline(always)]
+    fn run<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        scratch: &'s mut [L::V],
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
+        let (integers, mut weights) = (lanes.integers(), self.weights);
+        let half = scratch.len() / 2;
+        let (mut inputs, mut outputs) = take_mut(scratch, half);
+        self.enter(lanes, take_mut(inputs, self.inputs).0);
+        let mut known = self.inputs;
+        for units in self.hidden {
+            let layer = take_mut(outputs, *units).0;
+            weights.sums(integers, take(inputs, known).0, layer);
+            weights.units(integers, layer);
+            (inputs, outputs) = (outputs, inputs);
+            known = *units;
+        }
+        let out = take_mut(outputs, self.outputs).0;
+        weights.sums(integers, take(inputs, known).0, out);
+        self.leave(lanes, out);
+        (out, inputs)
+    }
+}
+
+/// `{"kind": "integer", "hidden": [units, …], "weights": "i8"}`: tensors `input.scale` `[inputs]` and
+/// `output.scale` `[outputs]`, floats; `hidden.{l}.weight` `[units, inputs]`, `hidden.{l}.bias` `[units]`,
+/// `hidden.{l}.scales` `[4 · units]` (for each unit `e, m, e′, m′`, as [`crate::kernel::Bytes`] takes them),
+/// `output.weight` `[outputs, inputs]` and `output.bias`: weights and scales are integers of the bits that are
+/// said, biases of 32.
+#[cfg(feature = "model")]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntegerMlpSpec {
+    /// Units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Bits of weights.
+    pub weights: Bits,
+}
+
+/// A perceptron in integers that is read at run time.
+#[cfg(feature = "model")]
+#[derive(Clone, Copy, Debug)]
+pub enum AnyIntegerMlp<'a> {
+    /// Weights of 8 bits.
+    I8(Called<IntegerMlp<'a, i8>>),
+    /// Weights of 16 bits.
+    I16(Called<IntegerMlp<'a, I16>>),
+}
+
+#[cfg(feature = "model")]
+impl Network for AnyIntegerMlp<'_> {
+    fn inputs(&self) -> usize {
+        match self {
+            Self::I8(network) => network.inputs(),
+            Self::I16(network) => network.inputs(),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        match self {
+            Self::I8(network) => network.outputs(),
+            Self::I16(network) => network.outputs(),
+        }
+    }
+
+    fn scratch(&self) -> usize {
+        match self {
+            Self::I8(network) => network.scratch(),
+            Self::I16(network) => network.scratch(),
+        }
+    }
+
+    #[inline(always)]
+    fn run<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        scratch: &'s mut [L::V],
+    ) -> (&'s mut [L::V], &'s mut [L::V]) {
+        match self {
+            Self::I8(network) => network.run(lanes, scratch),
+            Self::I16(network) => network.run(lanes, scratch),
+        }
+    }
+}
+
+#[cfg(feature = "model")]
+impl IntegerMlpSpec {
+    /// The network of floats that it has the shape of.
+    fn mlp(&self) -> MlpSpec {
+        MlpSpec { hidden: self.hidden.clone(), ..MlpSpec::default() }
+    }
+
+    /// The tensors of integers.
+    fn integers(&self, inputs: usize, outputs: usize, tensors: &mut Tensors) {
+        let first = tensors.all.len();
+        self.mlp().tensors(inputs, outputs, Initial::FLOW, tensors);
+        integer::in_integers(&mut tensors.all[first..], |_| self.weights);
+    }
+}
+
+#[cfg(feature = "model")]
+impl NetworkPart for IntegerMlpSpec {
+    type Built<'a> = AnyIntegerMlp<'a>;
+
+    fn check(&self, inputs: usize, faults: &mut Faults) {
+        self.mlp().check(inputs, faults);
+        integer::check_endian(faults, "mlp");
+    }
+
+    fn tensors(&self, inputs: usize, outputs: usize, _: Initial, tensors: &mut Tensors) {
+        tensors.vector("input.scale", inputs, Start::Value(0.0));
+        tensors.vector("output.scale", outputs, Start::Value(0.0));
+        self.integers(inputs, outputs, tensors);
+    }
+
+    fn pack(&self, inputs: usize, outputs: usize, packer: &mut Packer<'_>) {
+        packer.vector("input.scale", 0..inputs);
+        packer.vector("output.scale", 0..outputs);
+        let mut tensors = Tensors::default();
+        self.integers(inputs, outputs, &mut tensors);
+        packer.integers(tensors, |packer| {
+            let mut known = inputs;
+            for (l, units) in self.hidden.iter().enumerate() {
+                packer.vector(&format!("hidden.{l}.bias"), 0..*units);
+                packer.rectangle(&format!("hidden.{l}.weight"), 0..*units, 0..known);
+                packer.slopes(&format!("hidden.{l}"), 0..*units);
+                known = *units;
+            }
+            packer.vector("output.bias", 0..outputs);
+            packer.rectangle("output.weight", 0..outputs, 0..known);
+        });
+    }
+
+    fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Self::Built<'a> {
+        fn any<'a, M: IntegerWeight>(
+            spec: &'a IntegerMlpSpec,
+            inputs: usize,
+            outputs: usize,
+            weights: &'a [f32],
+        ) -> Called<IntegerMlp<'a, M>> {
+            let (scales, integers) = take(weights, inputs + outputs);
+            let bytes = Bytes::new(crate::simd::embed::bytes(integers));
+            Called(IntegerMlp::trusted(inputs, &spec.hidden, outputs, scales, bytes))
+        }
+        match self.weights {
+            Bits::I8 => AnyIntegerMlp::I8(any(self, inputs, outputs, weights)),
+            Bits::I16 => AnyIntegerMlp::I16(any(self, inputs, outputs, weights)),
+        }
+    }
+
+    fn source(&self, inputs: usize, outputs: usize, sources: &mut Sources) -> Source {
+        sources.table(self.hidden.len() + 8);
+        let floats = inputs + outputs;
+        let scales = sources.weights(floats);
+        let words = Packer::words(|packer| self.pack(inputs, outputs, packer));
+        let integers = sources.weights(words - floats);
+        let (hidden, bits) = (&self.hidden, self.weights.source());
+        sources.code("integer mlp", 4);
+        Source {
+            ty: format!("engine::network::IntegerMlp<'static, {bits}>"),
+            value: format!(
+                "engine::network::IntegerMlp::trusted({inputs}, &{hidden:?}, {outputs}, {scales}, \
+                 engine::kernel::Bytes::new(engine::simd::embed::bytes({integers})))"
+            ),
+        }
+    }
+}
