@@ -216,7 +216,9 @@ fn libraries_have_the_engines_bits_on_emulated_boards() -> Outcome {
                     library.compiler(ARM_COMPILER, &source, &archive, &folder.join("program"));
                 command.arg(sources().join("board.c")).args(flags);
                 command.args(["-std=c99", "-mthumb", "-ffreestanding", "-nostdlib", "-static"]);
-                command.args(["-Wl,--gc-sections", "-T"]).arg(sources().join("board.ld"));
+                command
+                    .args(["-Wl,--gc-sections,-z,noexecstack", "-T"])
+                    .arg(sources().join("board.ld"));
                 command.arg("-L").arg(board.config.with_file_name(""));
                 ran(&mut command)?;
                 let mut program = board.command(&library.folder, "program");

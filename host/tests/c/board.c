@@ -1,5 +1,5 @@
-/* Start-up code of an emulated Cortex-M: the vector table, memory and the FPU; characters and the end by
- * semihosting. */
+/* Start-up code of an emulated Cortex-M, or 32-bit RISC-V: where it begins, memory and the FPU; characters
+ * and the end by semihosting. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +16,18 @@ enum { MODE_WRITE = 4 };
 /* What EXIT is told. */
 enum { APPLICATION_EXIT = 0x20026, RUN_TIME_ERROR = 0x20023 };
 
+#ifdef __riscv
+static uintptr_t ask(uintptr_t operation, uintptr_t argument)
+{
+    register uintptr_t a0 __asm__("a0") = operation;
+    register uintptr_t a1 __asm__("a1") = argument;
+    /* The three, uncompressed and on one page, are how it tells this `ebreak` from another. */
+    __asm__ volatile(".balign 16\n.option push\n.option norvc\n"
+                     "slli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n.option pop"
+                     : "+r"(a0) : "r"(a1) : "memory");
+    return a0;
+}
+#else
 static uintptr_t ask(uintptr_t operation, uintptr_t argument)
 {
     register uintptr_t r0 __asm__("r0") = operation;
@@ -23,6 +35,7 @@ static uintptr_t ask(uintptr_t operation, uintptr_t argument)
     __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
 }
+#endif
 
 /* Characters go out by the line. */
 void board_put(char c)
@@ -63,6 +76,12 @@ void reset(void)
         ask(EXIT, APPLICATION_EXIT);
 }
 
+#ifdef __riscv
+__attribute__((naked, section(".vectors"), used)) static void start(void)
+{
+    __asm__("la sp, stack_top\nj reset");
+}
+#else
 struct vectors {
     uint32_t *stack;
     void (*handlers[15])(void);
@@ -72,3 +91,4 @@ __attribute__((section(".vectors"), used)) static const struct vectors vectors =
     stack_top,
     {reset, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault},
 };
+#endif
