@@ -1,4 +1,5 @@
-/* Plain loops over constant arrays, as emlearn writes networks: for each output over all inputs. */
+/* Plain loops over constant arrays, as emlearn has them: for each output over all inputs, weights by inputs.
+ * Sums begin at the bias, which it adds at the end, so that bits can be compared. */
 #include "dense.h"
 
 /* The byte of a sum: rounded to nearest at 31 bits and again at the shift, halves away from zero there. */
