@@ -62,7 +62,7 @@ enum Verb {
     Bench(bench::Args),
     /// Talk to a device that runs the instrument.
     Board(board::Args),
-    /// The Rust that the macro emits for a model.
+    /// The Rust that the macro emits for a model, or a library for C around it.
     Codegen(codegen::Args),
     /// What can train here.
     Devices(devices::Args),

@@ -16,6 +16,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "text")]
+pub mod c;
 mod module;
 mod options;
 
@@ -107,6 +109,15 @@ pub enum Error {
     /// The name of the module is not an identifier.
     #[error("module name: found {found:?}, expected a Rust identifier")]
     Name {
+        /// The name given.
+        found: String,
+    },
+    /// The name of a library for C is not one.
+    #[error(
+        "name: found {found:?}, expected a letter, then letters, digits or _ of ASCII, and the name of no \
+         header of C's and of no crate of Rust's"
+    )]
+    CName {
         /// The name given.
         found: String,
     },

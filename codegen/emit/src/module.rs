@@ -259,7 +259,7 @@ impl Module {
     }
 
     /// The module's documentation, line by line.
-    fn docs(&self, source: &str) -> Vec<String> {
+    pub(crate) fn docs(&self, source: &str) -> Vec<String> {
         let description = self.model.description();
         let arithmetic = self.model.arithmetic().name();
         let storage = match self.options.weights {

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use pushforward::model::Names;
-use pushforward_emit::{Error, Options, Storage, read, text};
+use pushforward_emit::c::{Crate, Engine, MARKER};
+use pushforward_emit::{Error, Options, Sampling, Storage, read, text};
 
 fn source(file: &str, options: Options) -> Result<String, Error> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models").join(file);
@@ -72,6 +73,37 @@ fn columns_are_named_where_the_model_names_them() -> Result<(), Error> {
     let ends = ["/// What the values of a row are called", "/// Bytes of flash that the weights"];
     let [from, to] = ends.map(|end| named.find(end).expect("constants"));
     assert_eq!([&named[..from], &named[to..]].concat(), bare);
+    Ok(())
+}
+
+/// The files for C of a model that takes a context, and of one that draws nothing.
+#[test]
+fn libraries_for_c() -> Result<(), Error> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models");
+    for (file, sampling, shown) in [
+        (
+            "given_plain.safetensors",
+            Sampling::Exact,
+            &["include/flow.h", "Cargo.toml", "src/lib.rs"][..],
+        ),
+        ("gaussianisation_plain.safetensors", Sampling::None, &["include/flow.h", "example.c"]),
+    ] {
+        let engine = Engine::Version("0.1.0".into());
+        let library = Crate { name: "flow", source: file, checksum: 0x1234, engine };
+        let options = Options { sampling, ..Options::default() };
+        let files = library.files(&read(&folder.join(file))?, options)?;
+        assert_eq!(files.len(), 7);
+        for (path, text) in files {
+            let path = path.display().to_string();
+            assert!(text.lines().take(2).any(|line| line.contains(MARKER)), "{path}");
+            let left = ["{name}", "{NAME}", "{marker}", "_rs}", "_h}", "_c}"];
+            assert!(!left.iter().any(|name| text.contains(name)), "{path}: {text}");
+            if shown.contains(&path.as_str()) {
+                let name = format!("{}_{path}", file.replace(".safetensors", ""));
+                insta::assert_snapshot!(name.replace(['.', '/'], "_"), text);
+            }
+        }
+    }
     Ok(())
 }
 

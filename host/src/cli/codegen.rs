@@ -1,9 +1,14 @@
-//! `codegen`: the Rust that the macro emits, to read or to vendor.
+//! `codegen`: the Rust that the macro emits, to read or to vendor, or a crate around it for C.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use pushforward::model::Model;
+use pushforward_emit::c::{Crate, Engine, MARKER};
 use pushforward_emit::{self as emit, Options};
 
+use crate::board::checkout;
 use crate::data::{distinct, is_standard_output, write_file};
 use crate::error::{Error, Result};
 
@@ -12,9 +17,12 @@ pub(super) struct Args {
     /// The model file.
     model: PathBuf,
     /// The Rust file; `-` is standard output.
-    #[arg(short, long, value_name = "FILE.rs")]
-    output: PathBuf,
-    /// Name of the module; from the model's file name if not given.
+    #[arg(short, long, value_name = "FILE.rs", required_unless_present = "c")]
+    output: Option<PathBuf>,
+    /// A folder for a crate that builds a static library for C, with its header.
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    c: Option<PathBuf>,
+    /// Name of the module, or of the library; from the model's file name if not given.
     #[arg(long)]
     name: Option<String>,
     /// How weights are stored: f32 or f16.
@@ -33,12 +41,18 @@ pub(super) struct Args {
     #[arg(long)]
     link_section: Option<String>,
     /// The path of the crate pushforward, where it goes by another name.
-    #[arg(long = "crate", value_name = "PATH")]
+    #[arg(long = "crate", value_name = "PATH", conflicts_with = "c")]
     engine: Option<String>,
+    /// With --c, the folder of the crate pushforward; the checkout's if not given, or the registry's where
+    /// there is none.
+    #[arg(long = "engine", value_name = "DIR", conflicts_with = "output")]
+    engine_folder: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    distinct(("-o", &args.output), ("the model", &args.model), true)?;
+    if let Some(output) = &args.output {
+        distinct(("-o", output), ("the model", &args.model), true)?;
+    }
     let mut options = Options::default();
     // In the order of their names.
     let given = [
@@ -58,14 +72,79 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let name = args.name.clone().unwrap_or_else(|| identifier(&stem));
     let source = args.model.file_name().unwrap_or_default().to_string_lossy();
-    let text = emit::text(&model, options, &name, &source).map_err(|e| match e {
-        emit::Error::Flash { .. } | emit::Error::Scratch { .. } => Error::Failed(e.to_string()),
-        _ => Error::input(&args.model, e),
-    })?;
-    if is_standard_output(&args.output) {
-        return super::print(&text);
+    match (&args.output, &args.c) {
+        (Some(output), _) => {
+            let text = emit::text(&model, options, &name, &source);
+            let text = text.map_err(|e| refusal(args, e))?;
+            if is_standard_output(output) {
+                return super::print(&text);
+            }
+            write_file(output, text.as_bytes())
+        }
+        (None, Some(folder)) => library(args, &model, options, &name, &source, folder),
+        // The parser has seen to it.
+        (None, None) => Ok(()),
     }
-    write_file(&args.output, text.as_bytes())
+}
+
+fn refusal(args: &Args, error: emit::Error) -> Error {
+    match error {
+        emit::Error::Flash { .. } | emit::Error::Scratch { .. } => Error::Failed(error.to_string()),
+        emit::Error::CName { .. } => Error::Usage(format!("--{error}")),
+        _ => Error::input(&args.model, error),
+    }
+}
+
+/// Writes the crate for C.
+fn library(
+    args: &Args,
+    model: &Model,
+    options: Options,
+    name: &str,
+    source: &str,
+    folder: &Path,
+) -> Result<()> {
+    let bytes = fs::read(&args.model).map_err(|e| Error::read(&args.model, &e))?;
+    let engine = match args.engine_folder.clone().or_else(|| Some(checkout()?.join("engine"))) {
+        Some(engine) => {
+            let found = engine.canonicalize().map_err(|e| Error::read(&engine, &e))?;
+            if !found.join("Cargo.toml").is_file() {
+                let message =
+                    "found no Cargo.toml in it, expected the folder of the crate pushforward";
+                return Err(Error::input(&engine, message));
+            }
+            Engine::Folder(found)
+        }
+        None => Engine::Version(env!("CARGO_PKG_VERSION").into()),
+    };
+    let checksum = pushforward_wire::checksum(&bytes);
+    let library = Crate { name, source, checksum, engine };
+    let files = library.files(model, options).map_err(|e| refusal(args, e))?;
+    let files: Vec<_> = files.iter().map(|(path, text)| (folder.join(path), text)).collect();
+    // All are looked at before one is written.
+    for (path, _) in &files {
+        match fs::read(path) {
+            Ok(found) if is_ours(&found) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Ok(_) => {
+                let message = "found a file that `codegen --c` did not write, expected none or one of its own";
+                return Err(Error::input(path, message));
+            }
+            Err(e) => return Err(Error::read(path, &e)),
+        }
+    }
+    for (path, text) in &files {
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(|e| Error::write(parent, &e))?;
+        write_file(path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether a file says in its first lines that it was written here.
+fn is_ours(bytes: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+    head.lines().take(2).any(|line| line.contains(MARKER))
 }
 
 /// A file name as a Rust identifier.

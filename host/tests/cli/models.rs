@@ -239,6 +239,66 @@ fn the_rest_speaks_json_and_rust() {
 }
 
 #[test]
+fn a_crate_for_c_is_written_again_but_not_over_files_of_others() {
+    let (t, dir) = (trained(), tempfile::tempdir().unwrap());
+    let path = dir.path();
+    let crate_for_c = ["codegen", &t.spins, "--c", "new/ising", "--name", "ising"];
+    let command = |more: &[&'static str]| [&crate_for_c[..], more].concat();
+    for (more, words) in [
+        (["--name", "math"], "--name: found \"math\", expected"),
+        (["--name", "a-b"], "--name: found \"a-b\", expected"),
+        (["-o", "x.rs"], "cannot be used with"),
+        (["--crate", "pf"], "cannot be used with"),
+        (["--engine", "new"], "new: cannot be read: no such file or folder"),
+        (["--engine", "."], "found no Cargo.toml in it"),
+    ] {
+        let arguments = match more[0] {
+            "--name" => [&crate_for_c[..4], &more].concat(),
+            _ => command(&more),
+        };
+        let message = refused(path, &arguments);
+        assert!(message.contains(words), "{more:?}: {message}");
+    }
+    assert!(refused(path, &["codegen", &t.spins]).contains("--output"));
+    let of_a_file = ["codegen", &t.spins, "-o", "x.rs", "--engine", "."];
+    assert!(refused(path, &of_a_file).contains("cannot be used with"));
+    let out = run(path, &command(&["--scratch", "10"]));
+    assert_eq!(out.status.code(), Some(1));
+    assert!(files(path).is_empty());
+
+    ok(path, &command(&[]));
+    let at = path.join("new/ising");
+    let all = [
+        "Cargo.toml",
+        "README.md",
+        "example.c",
+        "include/ising.h",
+        "src/lib.rs",
+        "src/memory.rs",
+        "src/model.rs",
+    ];
+    assert_eq!(files(path), all.map(|name| at.join(name)));
+    let checksum = pushforward_wire::checksum(&std::fs::read(&t.spins).unwrap());
+    let header = std::fs::read_to_string(at.join("include/ising.h")).unwrap();
+    assert!(header.contains(&format!("ISING_MODEL_CHECKSUM UINT32_C(0x{checksum:08x})")));
+    let manifest = std::fs::read_to_string(at.join("Cargo.toml")).unwrap();
+    let engine =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine").canonicalize().unwrap();
+    assert!(manifest.contains(&format!("pushforward = {{ path = {:?}", engine.to_str().unwrap())));
+
+    std::fs::write(at.join("include/ising.h"), "/* mine */\n").unwrap();
+    std::fs::remove_file(at.join("Cargo.toml")).unwrap();
+    let message = refused(path, &command(&[]));
+    assert!(message.contains("include/ising.h: found a file that"), "{message}");
+    assert!(!at.join("Cargo.toml").exists());
+    std::fs::remove_file(at.join("include/ising.h")).unwrap();
+    std::fs::write(at.join("keep.c"), "").unwrap();
+    ok(path, &command(&[]));
+    assert_eq!(std::fs::read_to_string(at.join("include/ising.h")).unwrap(), header);
+    assert!(at.join("keep.c").exists());
+}
+
+#[test]
 fn bench_measures_every_case() {
     let t = trained();
     let bench: Value = serde_json::from_str(&ok(
