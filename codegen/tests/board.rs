@@ -276,11 +276,13 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// The boards that no emulator has are not run; that their programs link is all that is known of them.
+/// The boards that no emulator has are not run; that their programs link, also around the driver of a line, is all that
+/// is known of them.
 fn programs_link_for_boards_that_are_not_emulated() -> Result<(), Box<dyn Error>> {
     for board in Folder::all(&firmware())?.iter().filter(|board| !board.is_emulated()) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
-        let built = cargo(&["--config", config], None)?;
+        let programs = ["--bin", "sample", "--bin", "instrument", "--features", "instrument"];
+        let built = cargo(&[&["--config", config], &programs[..]].concat(), None)?;
         let text = String::from_utf8_lossy(&built.stderr);
         assert!(built.status.success(), "{}: {text}", board.name());
     }
