@@ -37,10 +37,19 @@ fn firmware() -> PathBuf {
     repository().join("firmware")
 }
 
-/// Runs cargo on the firmware, without the settings of the cargo that runs this test.
+/// Builds the firmware.
 fn cargo(arguments: &[&str], model: Option<&Path>) -> Result<Output, Box<dyn Error>> {
+    cargo_in(&firmware(), &[&["build"], arguments].concat(), model)
+}
+
+/// Runs cargo in a folder, without the settings of the cargo that runs this test.
+fn cargo_in(
+    folder: &Path,
+    arguments: &[&str],
+    model: Option<&Path>,
+) -> Result<Output, Box<dyn Error>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(firmware()).args(["build", "--release"]).args(arguments);
+    command.current_dir(folder).args(arguments).arg("--release").stdin(Stdio::null());
     command.arg("--target-dir").arg(target_dir());
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -287,11 +296,13 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// The boards that no emulator has are not run; that their programs link is all that is known of them.
+/// The boards that no emulator has are not run; that their programs link, also around the driver of a line, is all that
+/// is known of them.
 fn programs_link_for_boards_that_are_not_emulated() -> Result<(), Box<dyn Error>> {
     for board in Folder::all(&firmware())?.iter().filter(|board| !board.is_emulated()) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
-        let built = cargo(&["--config", config], None)?;
+        let programs = ["--bin", "sample", "--bin", "instrument", "--features", "instrument"];
+        let built = cargo(&[&["--config", config], &programs[..]].concat(), None)?;
         let text = String::from_utf8_lossy(&built.stderr);
         assert!(built.status.success(), "{}: {text}", board.name());
     }
@@ -308,6 +319,28 @@ fn a_likelihood_alone_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Err
     let (flash, bound) = (flash?, bound?);
     // Weights, tables and golden rows are a twentieth of the image.
     assert!(flash <= bound && bound <= 2 * flash, "{flash}, counted as {bound}");
+    Ok(())
+}
+
+/// The sampler of the example for embassy draws the rows of the host, and lets others run after each.
+fn a_sampler_is_a_task_among_others() -> Result<(), Box<dyn Error>> {
+    let model = firmware().join("models/default.safetensors");
+    let sampler = Model::from_bytes(&fs::read(model)?)?.sampler()?;
+    let output = cargo_in(&firmware().join("embassy"), &["run"], None)?;
+    let text = String::from_utf8(output.stdout)?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // The program fails if somebody waited for longer than a row.
+    assert!(output.status.success(), "{text}{errors}");
+    let mut expected = String::new();
+    for index in 0..20 {
+        let (mut row, mut log_prob) = (vec![0f32; sampler.dim()], [0.0]);
+        sampler.sample(1, index, &mut row, Some(&mut log_prob));
+        let up = row.iter().filter(|spin| **spin > 0.0).count();
+        expected += &format!("row {index} {:08x} {up} up\n", log_prob[0].to_bits());
+    }
+    let (rows, last) = text.split_once("heartbeat ").ok_or("no heartbeat")?;
+    println!("heartbeat {last}");
+    assert_eq!(rows, expected);
     Ok(())
 }
 
@@ -357,7 +390,7 @@ fn main() -> ExitCode {
     let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
     let to_build = distinct(targets().collect());
     let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",
             "emulated board",
@@ -374,6 +407,12 @@ fn main() -> ExitCode {
             "a_likelihood_alone_has_the_bits_of_a_loaded_model",
             "emulated board",
             a_likelihood_alone_has_the_bits_of_a_loaded_model,
+            to_run.clone(),
+        ),
+        (
+            "a_sampler_is_a_task_among_others",
+            "emulated board",
+            a_sampler_is_a_task_among_others,
             to_run,
         ),
         (

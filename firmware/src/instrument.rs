@@ -6,7 +6,7 @@ use pushforward::distribution::Distribution;
 use pushforward::kernel::{Arith, Arithmetic};
 use pushforward_wire::device::{Instrument, Sampler};
 use pushforward_wire::frame::{decoded_len, encoded_len};
-use pushforward_wire::message::{self, Info};
+use pushforward_wire::message::{self, Info, Storage};
 
 use crate::{BOARD, MODEL_CHECKSUM, given, model, selftest};
 
@@ -35,16 +35,24 @@ pub struct Model {
     row: given::Row,
     bytes: [u8; ROW],
     scratch: given::Scratch,
+    entropy: fn() -> u64,
 }
 
-impl Default for Model {
-    fn default() -> Self {
+impl Model {
+    /// The model, with a source of bits that nobody can foresee; zeros if there is none.
+    pub fn new(entropy: fn() -> u64) -> Self {
         Self {
+            entropy,
             context: [0.0; _],
             row: [model::Element::default(); _],
             bytes: [0; _],
             scratch: [0.0; _],
         }
+    }
+
+    fn sample(&mut self, seed: u64, index: u64) -> f32 {
+        let Self { context, row, scratch, .. } = self;
+        given::sample_with_log_prob(seed, index, context, row, scratch)
     }
 }
 
@@ -69,13 +77,6 @@ impl Value for u16 {
     const ELEMENT: message::Element = message::Element::U16;
 }
 
-impl Model {
-    fn sample(&mut self, seed: u64, index: u64) -> f32 {
-        let Self { context, row, scratch, .. } = self;
-        given::sample_with_log_prob(seed, index, context, row, scratch)
-    }
-}
-
 impl Sampler for Model {
     fn info(&self) -> Info<'_> {
         let arithmetic = match <<model::Network as Distribution>::Arith as Arith>::ARITHMETIC {
@@ -89,6 +90,7 @@ impl Sampler for Model {
             element: <model::Element as Value>::ELEMENT,
             context: model::CONTEXT as u32,
             arithmetic,
+            storage: if cfg!(feature = "f16") { Storage::F16 } else { Storage::File },
             given: 0,
             body: BODY as u32,
             rows: const { ((BODY - REST) / ROW) as u32 },
@@ -150,7 +152,6 @@ impl Sampler for Model {
     }
 
     fn entropy(&mut self) -> u64 {
-        // No emulated board has a source; what is left is when bytes arrive.
-        0
+        (self.entropy)()
     }
 }

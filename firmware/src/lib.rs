@@ -14,7 +14,7 @@
 //!
 //! A program is a file of `src/bin`. A board is a folder of `boards/` and nothing else: its memory
 //! layout `memory.x`, cargo's `config.toml` (target, CPU, runner, name) and `board.rs` (how to print,
-//! how to get arguments, how to end, which serial line it has). It is chosen by `cargo run --config boards/<name>/config.toml`;
+//! how to get arguments, how to end, which serial line it has, and what is random in it). It is chosen by `cargo run --config boards/<name>/config.toml`;
 //! where none is, by `.cargo/config.toml`. A program prints lines of words, the first of which names
 //! the line ([`report`]), so that a host can read and compare them.
 
@@ -28,12 +28,15 @@ include!(concat!(env!("OUT_DIR"), "/board.rs"));
 #[allow(unsafe_code)]
 pub mod arch;
 pub mod arguments;
+pub mod entropy;
 pub mod given;
 pub mod instrument;
 #[allow(unsafe_code)]
 pub mod measure;
 #[allow(unsafe_code)]
 mod proof;
+#[allow(unsafe_code)]
+pub mod registers;
 pub mod report;
 #[allow(unsafe_code)]
 pub mod rtt;

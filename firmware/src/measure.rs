@@ -48,6 +48,8 @@ mod linker {
     use super::UnsafeCell;
 
     unsafe extern "C" {
+        pub(super) static __etext: UnsafeCell<u32>;
+        pub(super) static __srodata: UnsafeCell<u32>;
         pub(super) static __sidata: UnsafeCell<u32>;
         pub(super) static __sdata: UnsafeCell<u32>;
         pub(super) static __edata: UnsafeCell<u32>;
@@ -74,7 +76,14 @@ pub fn stack_high_water() -> usize {
 /// Bytes of flash in use: start-up, code, constants, and the initial values of variables.
 pub fn flash_bytes() -> usize {
     let data = between(&raw const linker::__sdata, &raw const linker::__edata);
-    between(&raw const arch::linker::IMAGE, &raw const linker::__sidata).saturating_add(data)
+    // An ESP32-C3 sees code and constants at addresses far from each other, others one after the other.
+    let image = if cfg!(pushforward_chip = "esp32c3") {
+        let code = between(&raw const arch::linker::IMAGE, &raw const linker::__etext);
+        code.saturating_add(between(&raw const linker::__srodata, &raw const linker::__sidata))
+    } else {
+        between(&raw const arch::linker::IMAGE, &raw const linker::__sidata)
+    };
+    image.saturating_add(data)
 }
 
 /// Bytes of static memory: variables, not the stack.

@@ -169,10 +169,10 @@ impl Board {
     /// The build fails.
     pub fn build(checkout: &Path, model: &Path, target_dir: &Path) -> Result<Board> {
         let programs = ["sample", "log_prob", "selftest"];
-        Board::with_programs(checkout, folder(checkout, None)?, model, target_dir, &programs)
+        Board::with_programs(checkout, folder(checkout, None)?, model, target_dir, &programs, &[])
     }
 
-    /// Builds programs of a board around a model.
+    /// Builds programs of a board around a model, with features of the firmware's.
     ///
     /// # Errors
     /// The build fails.
@@ -182,15 +182,15 @@ impl Board {
         model: &Path,
         target_dir: &Path,
         programs: &[&str],
+        features: &[&str],
     ) -> Result<Board> {
         let model = std::path::absolute(model).map_err(|e| Error::read(model, &e))?;
         let target_dir =
             std::path::absolute(target_dir).map_err(|e| Error::read(target_dir, &e))?;
         let config = folder.config.to_string_lossy();
-        let features = if programs.contains(&"instrument") { "instrument" } else { "" };
+        let features = features.join(",");
         let programs = programs.iter().flat_map(|program| ["--bin", program]);
-        // Programs that not every board has are features of their own names.
-        let arguments = ["--config", config.as_ref(), "--features", features];
+        let arguments = ["--config", config.as_ref(), "--features", &features];
         let arguments: Vec<_> = arguments.into_iter().chain(programs).collect();
         let environment = [("PUSHFORWARD_MODEL", model.as_path())];
         build(&checkout.join("firmware"), &target_dir, &arguments, &environment)?;

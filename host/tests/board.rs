@@ -1,6 +1,9 @@
 //! The verb `board` against instruments: in a thread of this program, which is everywhere, and the firmware on
 //! emulated boards.
 
+#[allow(dead_code, reason = "the tests of the protocol use more of it")]
+#[path = "../wire/tests/fake/mod.rs"]
+mod fake;
 #[path = "board/native.rs"]
 mod native;
 #[path = "../../engine/tests/needs/mod.rs"]
@@ -8,8 +11,9 @@ mod needs;
 #[path = "board/proxy.rs"]
 mod proxy;
 
+use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
@@ -20,8 +24,12 @@ use pushforward_host::board::client::Client;
 use pushforward_host::board::emulated::Emulated;
 use pushforward_host::board::port::Port;
 use pushforward_host::board::{self, Board};
+use pushforward_host::loaded::{Loaded, read};
+use pushforward_wire::frame::{Decoder, Direction, Dropped};
+use pushforward_wire::message::{Reply, Request, Slice};
 use serde_json::Value;
 
+use fake::{Random, frames};
 use native::Native;
 use needs::Test;
 use proxy::Proxy;
@@ -91,6 +99,13 @@ fn every_family_is_verified_and_a_lie_is_found() {
         let figures = verified(&said, 2500);
         assert_eq!(figures["board"], "native", "{name}");
     }
+    // Weights of 16 bits are another model's.
+    let path = model("flow_plain");
+    let verify = ["board", "verify", text(&path), "-n", "2500", "--json", "--port"];
+    let port = native::start(Native::open(&path).rounded(true));
+    verified(&ok(&[&verify[..], &[&port]].concat()), 2500);
+    let port = native::start(Native::open(&path).rounded(false));
+    assert_eq!(fails(&[&verify[..], &[&port]].concat()).0, 1);
     let path = model("spins_plain");
     let port = native::start(Native::open(&path).lying_at(1500));
     let (code, message) = fails(&["board", "verify", text(&path), "--port", &port, "-n", "1e4"]);
@@ -180,12 +195,13 @@ fn verifying(path: &Path, port: &str, n: &str) -> Child {
     command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn finishes(child: Child, rows: u64) {
+fn finishes(child: Child, rows: u64) -> Value {
     let out = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(0), "{errors}");
     let figures = verified(&String::from_utf8(out.stdout).unwrap(), rows);
     assert!(figures["retries"].as_u64().unwrap() > 10, "{figures}");
+    figures
 }
 
 fn no_wrong_row_comes_over_a_bad_line_nor_from_a_device_that_was_reset() {
@@ -209,59 +225,121 @@ fn no_wrong_row_comes_over_a_bad_line_nor_from_a_device_that_was_reset() {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+/// How many rows each emulated board is asked for: `PUSHFORWARD_ROWS`, or enough to see it work.
+fn rows() -> u64 {
+    let rows = std::env::var("PUSHFORWARD_ROWS").ok();
+    rows.map_or(2000, |rows| rows.parse().expect("PUSHFORWARD_ROWS is a number"))
+}
+
 fn emulated_boards_are_verified() -> Outcome {
     // In the arithmetic that every core has.
-    let path = model("spins_plain");
+    let (path, n) = (model("spins_plain"), rows());
+    let verify = ["board", "verify", text(&path), "-n", &n.to_string(), "--json", "--board"];
     for board in VERIFIED {
-        let said = ok(&["board", "verify", text(&path), "--board", board, "-n", "2000", "--json"]);
-        println!("{board}: {} rows/s", verified(&said, 2000)["rows_per_second"]);
+        let said = ok(&[&verify[..], &[board]].concat());
+        println!("{board}: {} rows/s", verified(&said, n)["rows_per_second"]);
+        // A seed of its own entropy.
+        let sample = ["board", "sample", "--model", text(&path), "--board", board, "--seed", "0"];
+        assert!(!ok(&[&sample[..], &["-n", "1"]].concat()).is_empty());
+    }
+    let said = ok(&[&verify[..], &[BOARD, "--weights", "f16"]].concat());
+    verified(&said, n);
+    Ok(())
+}
+
+/// The instrument of a board around a model.
+fn instrument(board: &str, path: &Path) -> Result<Board, Box<dyn std::error::Error>> {
+    let checkout = board::checkout().ok_or("no checkout")?;
+    let folder = board::folder(&checkout, Some(board))?;
+    // Where the command builds it too.
+    let program = Path::new(env!("CARGO_BIN_EXE_pushforward"));
+    let target = program.parent().and_then(Path::parent).ok_or("no target")?.join("firmware");
+    let features = ["instrument"];
+    Ok(Board::with_programs(&checkout, folder, path, &target, &["instrument"], &features)?)
+}
+
+fn emulated_boards_are_reset_behind_a_bad_line() -> Outcome {
+    let (path, n) = (model("spins_plain"), rows());
+    for board in VERIFIED {
+        let built = instrument(board, &path)?;
+        let (first, line) = Emulated::start(built.command("instrument"))?;
+        let proxy = Proxy::start(line);
+        let child = verifying(&path, &proxy.address, &n.to_string());
+        proxy.wait_for(15 * n);
+        drop(first);
+        let second = Emulated::start(built.command("instrument"));
+        let (_second, line) = second.expect("it starts again");
+        proxy.replace(line);
+        let figures = finishes(child, n);
+        let [rate, retries] = ["rows_per_second", "retries"].map(|name| &figures[name]);
+        println!("{board}: {rate} rows/s, {retries} asked again");
     }
     Ok(())
 }
 
-/// The instrument's command on a board, around a model.
-fn instrument(path: &Path) -> Result<Board, Box<dyn std::error::Error>> {
-    let checkout = board::checkout().ok_or("no checkout")?;
-    let folder = board::folder(&checkout, Some(BOARD))?;
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware");
-    Ok(Board::with_programs(&checkout, folder, path, &target, &["instrument"])?)
-}
-
-fn an_emulated_board_is_reset_behind_a_bad_line() -> Outcome {
-    let path = model("spins_plain");
-    let built = instrument(&path)?;
-    let (first, line) = Emulated::start(built.command("instrument"))?;
-    let proxy = Proxy::start(line);
-    let child = verifying(&path, &proxy.address, "2000");
-    proxy.wait_for(30_000);
-    drop(first);
-    let (_second, line) = Emulated::start(built.command("instrument")).expect("it starts again");
-    proxy.replace(line);
-    finishes(child, 2000);
-    Ok(())
+/// What an instrument answers until it has stopped for `last`: whole frames, and rows that it was asked for.
+fn answers(
+    line: &mut TcpStream,
+    asked: &HashMap<u32, Slice>,
+    last: u32,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    line.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let model = Loaded::new(read(&model("spins_plain"))?)?;
+    let mut decoder = Box::new(Decoder::<256>::new(Direction::Reply));
+    let (mut buffer, mut rows) = ([0; 4096], 0);
+    loop {
+        let n = line.read(&mut buffer)?;
+        for byte in &buffer[..n] {
+            if !decoder.feed(*byte) {
+                continue;
+            }
+            let frame = decoder.frame().ok_or("it was whole")?;
+            match postcard::from_bytes(frame.body)? {
+                Reply::Stopped if frame.id == last => {
+                    assert_eq!(decoder.dropped(), Dropped::default());
+                    return Ok(rows);
+                }
+                Reply::Row { index, log_prob, row } => {
+                    let slice = asked.get(&frame.id).ok_or("a row that nobody asked for")?;
+                    assert!(index.wrapping_sub(slice.first) < slice.n.into(), "{slice:?}: {index}");
+                    let (mut expected, mut score) = (vec![0i8; model.dim()], [0.0]);
+                    model.given(&[]).sample(slice.seed, index, &mut expected, Some(&mut score));
+                    // A seed of 0 stands for one of the board's own.
+                    if slice.seed != 0 {
+                        assert!(expected.iter().map(|x| *x as u8).eq(row.iter().copied()));
+                        assert_eq!(score[0].to_bits(), log_prob);
+                        rows += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 fn ten_thousand_bad_frames_do_no_harm_to_an_emulated_board() -> Outcome {
+    const FRAMES: u32 = 10_000;
     let path = model("spins_plain");
-    let built = instrument(&path)?;
-    let (_emulated, line) = Emulated::start(built.command("instrument"))?;
-    let mut state = 1u64;
-    let mut random = || {
-        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        (state >> 33) as u32
-    };
-    let mut bad = Vec::new();
-    for _ in 0..10_000 {
-        let n = random() % 40;
-        bad.extend((0..n).map(|_| (random() as u8).max(1)));
-        bad.push(0);
+    let built = instrument(BOARD, &path)?;
+    let (_emulated, mut line) = Emulated::start(built.command("instrument"))?;
+    let (mut random, mut bad, mut asked) = (Random(1), Vec::new(), HashMap::new());
+    let nothing = pushforward_wire::checksum(&[]);
+    for id in 0..FRAMES {
+        let (frame, slice) = frames::bad(&mut random, id, nothing);
+        bad.extend(frame);
+        asked.extend(slice.map(|slice| (id, slice)));
     }
-    let mut to: TcpStream = line.try_clone()?;
+    // A zero ends what the last one left open.
+    bad.push(0);
+    bad.extend(frames::framed(FRAMES, &Request::Stop));
+    let mut to = line.try_clone()?;
     let sender = std::thread::spawn(move || to.write_all(&bad));
+    let rows = answers(&mut line, &asked, FRAMES)?;
     sender.join().map_err(|_| "the sender")??;
     let mut client = Client::meet(Port::of_stream(line)?, Duration::from_secs(60))?;
     let damaged = client.identity().damaged + client.identity().oversize;
-    assert!(damaged > 9_000, "{damaged}");
+    println!("{FRAMES} frames: {damaged} dropped, {rows} rows");
+    assert!(damaged > FRAMES / 3 && rows > 100, "{damaged}, {rows}");
     let native = Native::open(&path);
     let (mut rows, mut log_prob) = (vec![0; 64 * client.identity().row_bytes()], [0; 64]);
     client.sample(3, 0, &mut rows, &mut log_prob)?;
@@ -286,9 +364,9 @@ fn main() -> ExitCode {
     let on_boards: [(&str, Body, Option<String>); 3] = [
         ("emulated_boards_are_verified", emulated_boards_are_verified, of_all()),
         (
-            "an_emulated_board_is_reset_behind_a_bad_line",
-            an_emulated_board_is_reset_behind_a_bad_line,
-            missing(),
+            "emulated_boards_are_reset_behind_a_bad_line",
+            emulated_boards_are_reset_behind_a_bad_line,
+            of_all(),
         ),
         (
             "ten_thousand_bad_frames_do_no_harm_to_an_emulated_board",

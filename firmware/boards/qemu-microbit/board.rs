@@ -4,8 +4,9 @@
 
 pub use crate::semihosting::{command_line, exit, write};
 
+use crate::entropy::nrf;
 use crate::measure::Clock;
-use crate::serial::nrf51::Uart;
+use crate::serial::nrf::Uart;
 
 /// SysTick counts instructions.
 ///
@@ -16,4 +17,10 @@ pub const CLOCK: Clock = Clock { counts: "instructions", per_tick: (125, 128) };
 pub fn serial() -> Uart {
     // SAFETY: the board's first UART has its registers there, and nothing else uses it.
     unsafe { Uart::at(0x4000_2000, 24, 25) }
+}
+
+/// Eight bytes of the chip's generator.
+pub fn entropy() -> u64 {
+    // SAFETY: it has its registers there, and nothing else uses it.
+    unsafe { nrf::read(0x4000_d000) }
 }

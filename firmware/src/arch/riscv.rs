@@ -24,13 +24,46 @@ fn paint(_hart: usize) {
     }
 }
 
-/// Starts the clock, which runs since reset.
-pub(crate) fn start_clock() {}
+#[cfg(not(pushforward_chip = "esp32c3"))]
+mod clock {
+    /// Starts the clock, which runs since reset.
+    pub(crate) fn start_clock() {}
 
-/// Ticks of the clock.
-pub(crate) fn ticks() -> u64 {
-    riscv::register::time::read64()
+    /// Ticks of the clock.
+    pub(crate) fn ticks() -> u64 {
+        riscv::register::time::read64()
+    }
 }
+
+/// An ESP32-C3 has no `time`, and a counter of its own: of cycles, of 32 bits.
+#[cfg(pushforward_chip = "esp32c3")]
+mod clock {
+    use core::arch::asm;
+    use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    /// The last count, and how often it has begun anew.
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    static WRAPS: AtomicU32 = AtomicU32::new(0);
+
+    /// Starts the clock.
+    pub(crate) fn start_clock() {
+        // SAFETY: says what is counted, and that it is.
+        unsafe { asm!("csrwi 0x7e0, 1", "csrwi 0x7e1, 1", options(nomem, nostack)) };
+    }
+
+    /// Cycles since the clock was started, if it is read before they are 2^32 more.
+    pub(crate) fn ticks() -> u64 {
+        let now: u32;
+        // SAFETY: reads the counter.
+        unsafe { asm!("csrr {}, 0x7e2", out(reg) now, options(nomem, nostack)) };
+        let wraps = WRAPS.load(Relaxed).wrapping_add(u32::from(now < LAST.load(Relaxed)));
+        WRAPS.store(wraps, Relaxed);
+        LAST.store(now, Relaxed);
+        u64::from(wraps) << 32 | u64::from(now)
+    }
+}
+
+pub(crate) use clock::{start_clock, ticks};
 
 /// Asks the emulator or the debug probe for `operation` and returns its answer.
 ///

@@ -8,7 +8,7 @@ use pushforward_firmware::{board, entry, instrument};
 #[entry]
 fn main() -> ! {
     let mut serial = board::serial();
-    let mut model = instrument::Model::default();
+    let mut model = instrument::Model::new(board::entropy);
     let mut line = instrument::line();
     loop {
         line.poll(&mut model, &mut serial);

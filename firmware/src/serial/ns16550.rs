@@ -2,7 +2,7 @@
 
 use pushforward_wire::device::Serial;
 
-use super::registers::Registers;
+use crate::registers::Registers;
 
 /// A UART that is on.
 pub struct Uart {

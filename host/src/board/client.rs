@@ -10,7 +10,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use pushforward_wire::frame::{Decoder, Direction, encode, encoded_len};
-use pushforward_wire::message::{Arithmetic, Element, Info, Refusal, Reply, Request, Slice, Sums};
+use pushforward_wire::message::{
+    Arithmetic, Element, Info, Refusal, Reply, Request, Slice, Storage, Sums,
+};
 use pushforward_wire::{QUEUE, checksum};
 
 use super::port::Port;
@@ -44,6 +46,8 @@ pub struct Identity {
     pub context: usize,
     /// The rounding of multiply-adds.
     pub arithmetic: Arithmetic,
+    /// How the weights are stored.
+    pub storage: Storage,
     /// The longest body of a request.
     pub body: u32,
     /// Rows that fit a request.
@@ -64,6 +68,7 @@ impl Identity {
             element: info.element,
             context: info.context as usize,
             arithmetic: info.arithmetic,
+            storage: info.storage,
             body: info.body,
             rows: info.rows as usize,
             damaged: info.damaged,
@@ -114,6 +119,7 @@ impl Client {
             element: Element::U8,
             context: 0,
             arithmetic: Arithmetic::Plain,
+            storage: Storage::File,
             body: 0,
             rows: 0,
             damaged: 0,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config.toml` | cargo's configuration: the Rust target and CPU, the runner (the emulator with its machine), and the board's name for the build |
 //! | `memory.x` | where flash and RAM are |
-//! | `board.rs` | how the programs print, get arguments and end, and what a tick is |
+//! | `board.rs` | how the programs print, get arguments and end, what a tick is, the serial line, and what is random |
 //!
 //! Cargo reads `config.toml` when it builds and runs; here the same file is read by those who have to
 //! know where cargo puts a program and what starts it.

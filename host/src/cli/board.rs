@@ -10,7 +10,7 @@ mod sample;
 mod score;
 mod verify;
 
-use pushforward_wire::message::Arithmetic;
+use pushforward_wire::message::{Arithmetic, Storage};
 use serde_json::json;
 
 use crate::board::client::Identity;
@@ -84,6 +84,10 @@ fn info(args: &Info) -> Result<()> {
         Arithmetic::Plain => "plain",
         Arithmetic::Integer => "integer",
     };
+    let (weights, named) = match identity.storage {
+        Storage::File => ("file", "as the model file has them"),
+        Storage::F16 => ("f16", "the model file's, rounded to 16-bit floats"),
+    };
     let element = line::element(*element).name();
     let version = pushforward_wire::VERSION;
     if args.json {
@@ -96,6 +100,7 @@ fn info(args: &Info) -> Result<()> {
             "element": element,
             "context": context,
             "arithmetic": arithmetic,
+            "weights": weights,
             "request_bytes": body,
             "request_rows": rows,
             "damaged_frames": damaged,
@@ -110,6 +115,7 @@ fn info(args: &Info) -> Result<()> {
             ("row".into(), format!("{dim} values, {element}")),
             ("context".into(), format!("{context} values")),
             ("arithmetic".into(), arithmetic.into()),
+            ("weights".into(), named.into()),
             ("requests".into(), format!("up to {body} bytes, {rows} rows to score")),
             (
                 "frames".into(),

@@ -17,6 +17,7 @@ use pushforward_wire::message::{self, Info};
 pub(crate) struct Native {
     model: Loaded,
     checksum: u32,
+    storage: message::Storage,
     element: Element,
     context: Vec<f32>,
     row: Vec<u8>,
@@ -29,6 +30,7 @@ impl Native {
         let model = Loaded::new(read(path).unwrap()).unwrap();
         Native {
             checksum: pushforward_wire::checksum(&std::fs::read(path).unwrap()),
+            storage: message::Storage::File,
             element: model.domain().element(),
             context: vec![0.0; model.model.description().context()],
             row: Vec::new(),
@@ -41,6 +43,13 @@ impl Native {
     /// The same, but for one draw of those from now on.
     pub(crate) fn lying_at(self, draw: u64) -> Native {
         Native { lie: Some(draw), ..self }
+    }
+
+    /// The same with the weights rounded, which it says if it is `honest`.
+    pub(crate) fn rounded(self, honest: bool) -> Native {
+        let model = Loaded::new(self.model.model.rounded_to_f16().unwrap()).unwrap();
+        let storage = if honest { message::Storage::F16 } else { message::Storage::File };
+        Native { model, storage, ..self }
     }
 
     /// The first rows of a stream, as bytes, and the bits of their log-probabilities.
@@ -84,6 +93,7 @@ impl Sampler for Native {
             element,
             context: self.context.len() as u32,
             arithmetic: message::Arithmetic::Plain,
+            storage: self.storage,
             given: 0,
             body: 512,
             rows: 4,

@@ -58,7 +58,7 @@ pub mod frame;
 pub mod message;
 
 /// The version of the protocol.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Requests that may wait for their turn.
 pub const QUEUE: usize = 4;

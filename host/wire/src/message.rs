@@ -142,6 +142,8 @@ pub struct Info<'a> {
     pub context: u32,
     /// The rounding of multiply-adds.
     pub arithmetic: Arithmetic,
+    /// How the weights are stored.
+    pub storage: Storage,
     /// The checksum of the context that is set.
     pub given: u32,
     /// The longest body of a request.
@@ -189,6 +191,15 @@ pub enum Arithmetic {
     Plain,
     /// Not at all: whole numbers.
     Integer,
+}
+
+/// How the weights are stored, and so which they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Storage {
+    /// As the model file has them.
+    File,
+    /// Each rounded to the nearest 16-bit float, which makes another model of the file's.
+    F16,
 }
 
 /// Sums of importance weights `w = p̃ / q`, from which those of more samples can be put together.

@@ -2,6 +2,7 @@
 
 mod fake;
 
+use fake::frames::{self, framed};
 use fake::{CONTEXT, Fake, IN, Line, OUT, Random, row};
 use pushforward_wire::device::Instrument;
 use pushforward_wire::frame::{Decoder, Direction, decoded_len, encode, encoded_len};
@@ -57,38 +58,8 @@ impl Bench {
     }
 }
 
-fn framed(id: u32, request: &Request<'_>) -> Vec<u8> {
-    let mut out = [0; 256];
-    let n = encode(Direction::Request, id, request, &mut out).unwrap();
-    out[..n].to_vec()
-}
-
 fn slice(seed: u64, first: u64, n: u32) -> Slice {
     Slice { seed, first, n, context: checksum(&[0; CONTEXT]) }
-}
-
-/// A request of any kind, with anything in it; `bytes` lends the rows.
-fn request<'a>(random: &mut Random, bytes: &'a [u8]) -> Request<'a> {
-    let slice = Slice {
-        context: if random.below(2) == 0 { checksum(&[0; CONTEXT]) } else { random.next() as u32 },
-        n: random.below(6) as u32,
-        ..slice(random.next() >> random.below(64), random.next(), 0)
-    };
-    match random.below(9) {
-        0 => Request::Info,
-        1 => Request::Context(bytes),
-        2 => Request::Sample(slice),
-        3 => Request::LogProb { first: random.next(), context: slice.context, rows: bytes },
-        4 => Request::SelfTest,
-        5 => Request::Estimate {
-            slice,
-            width: random.below(7) as u32,
-            coupling: random.next() as u32,
-        },
-        6 => Request::Threshold { slice, rank: random.below(40) as u32 },
-        7 => Request::Score { threshold: random.next() as u32, context: slice.context, row: bytes },
-        _ => Request::Stop,
-    }
 }
 
 #[test]
@@ -252,31 +223,7 @@ fn a_million_bad_frames_do_no_harm() {
     for round in 0..10_000u32 {
         let mut line = Vec::new();
         for _ in 0..100 {
-            let n = random.below(80);
-            let bytes = random.bytes(n);
-            let mut frame = match random.below(3) {
-                0 => bytes,
-                // Any body in a sound frame.
-                1 => {
-                    let body = random.bytes(n.min(20));
-                    let mut out = [0; 128];
-                    // As a tuple of bytes, so that no length comes before them.
-                    let words = [body.first(), body.get(1), body.get(2), body.get(3)];
-                    let words = words.map(|b| b.copied().unwrap_or(0));
-                    let n = encode(Direction::Request, 1, &words, &mut out).unwrap();
-                    out[..n].to_vec()
-                }
-                _ => framed(1, &request(&mut random, &bytes)),
-            };
-            for _ in 0..random.below(3) {
-                let at = random.below(frame.len().max(1));
-                match random.below(3) {
-                    0 if !frame.is_empty() => frame[at] ^= 1 << random.below(8),
-                    1 if !frame.is_empty() => drop(frame.remove(at)),
-                    _ => frame.insert(at, frame.get(at).copied().unwrap_or(0)),
-                }
-            }
-            line.extend(frame);
+            line.extend(frames::bad(&mut random, 1, checksum(&[0; CONTEXT])).0);
         }
         bench.line.input.extend(&line);
         bench.send(2, &Request::Stop);

@@ -15,6 +15,8 @@ pub(super) struct Args {
     /// The board, a folder of `firmware/boards`.
     #[arg(long, value_name = "NAME")]
     board: String,
+    #[command(flatten)]
+    storage: line::Storage,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -27,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "--board {name}: it is emulated, expected a board with a probe; `board verify --board {name}` starts it"
         )));
     }
-    let built = line::build(name, Some(&args.model))?;
+    let built = line::build(name, Some(&args.model), &args.storage)?;
     let run = built.command("instrument");
     // What `probe-rs run` takes, `probe-rs download` does too.
     let mut words = run.get_args();

@@ -27,9 +27,35 @@ pub(super) struct Line {
     /// Bits per second of a serial port.
     #[arg(long, default_value_t = 115_200)]
     baud: u32,
+    #[command(flatten)]
+    storage: Storage,
     /// How many seconds the device may be silent before it is given up.
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     patience: u32,
+}
+
+/// How firmware stores weights, where it is built.
+#[derive(Debug, clap::Args)]
+pub(super) struct Storage {
+    /// How firmware that is built here stores the weights; f16 rounds them.
+    #[arg(long, default_value = "f32")]
+    weights: Weights,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Weights {
+    F32,
+    F16,
+}
+
+impl Storage {
+    /// The features of such an instrument.
+    fn features(&self) -> &'static [&'static str] {
+        match self.weights {
+            Weights::F32 => &["instrument"],
+            Weights::F16 => &["instrument", "f16"],
+        }
+    }
 }
 
 /// What firmware is built around, where it is built.
@@ -97,7 +123,7 @@ impl Line {
                 (port, None)
             }
             (None, Some(name)) => {
-                let (emulated, port) = emulate(name, model)?;
+                let (emulated, port) = emulate(name, model, &self.storage)?;
                 (port, Some(emulated))
             }
             (None, None) => {
@@ -112,7 +138,7 @@ impl Line {
 }
 
 /// Builds the instrument of a board around a model, or around the firmware's own.
-pub(super) fn build(name: &str, model: Option<&Path>) -> Result<Board> {
+pub(super) fn build(name: &str, model: Option<&Path>, storage: &Storage) -> Result<Board> {
     let checkout = board::checkout();
     let Some(sources) = checkout.as_deref() else {
         return Err(Error::Failed(board::missing_to_compile(None).unwrap_or_default()));
@@ -131,10 +157,11 @@ pub(super) fn build(name: &str, model: Option<&Path>) -> Result<Board> {
     let own = sources.join("firmware/models/default.safetensors");
     let target = board::target_folder(Some(sources)).join("firmware");
     note(format!("building the instrument for {name}"));
-    Board::with_programs(sources, folder, model.unwrap_or(&own), &target, &["instrument"])
+    let (model, features) = (model.unwrap_or(&own), storage.features());
+    Board::with_programs(sources, folder, model, &target, &["instrument"], features)
 }
 
-fn emulate(name: &str, model: Option<&Path>) -> Result<(Emulated, Port)> {
+fn emulate(name: &str, model: Option<&Path>, storage: &Storage) -> Result<(Emulated, Port)> {
     if let Some(sources) = board::checkout()
         && !board::folder(&sources, Some(name))?.is_emulated()
     {
@@ -142,7 +169,7 @@ fn emulate(name: &str, model: Option<&Path>) -> Result<(Emulated, Port)> {
             "--board {name}: it is not emulated, expected --port and what the port is"
         )));
     }
-    let board = build(name, model)?;
+    let board = build(name, model, storage)?;
     let (emulated, stream) = Emulated::start(board.command("instrument"))?;
     let port = Port::of_stream(stream).map_err(|e| Error::Failed(format!("the emulator: {e}")))?;
     Ok((emulated, port))

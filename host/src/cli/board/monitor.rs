@@ -64,6 +64,7 @@ impl Typed for Monitor<'_> {
             seed => seed,
         };
         note(format!("seed {seed}"));
+        let ink = picture::Ink::of_output();
         let mut most = args.levels.unwrap_or(1);
         for index in 0..args.n.unwrap_or(u64::MAX) {
             let (mut row, mut log_prob) = (vec![0; bytes], [0]);
@@ -73,7 +74,7 @@ impl Typed for Monitor<'_> {
                 if args.levels.is_none() {
                     *most = row.iter().copied().fold(*most, u16::max);
                 }
-                picture::greys(row, shape[1], *most)
+                picture::greys(row, shape[1], *most, ink)
             };
             let text = match element {
                 Element::I8 => picture::spins(bytemuck::cast_slice(&row), shape),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytemuck::Pod;
 use indicatif::{ProgressBar, ProgressStyle};
+use pushforward_wire::message::Storage;
 use serde_json::json;
 
 use super::line::{self, Device, Line, Typed};
@@ -55,23 +56,34 @@ pub(super) fn run(args: &Args) -> Result<()> {
             format!("the device: found a model with checksum {found:08x}, expected {expected:08x}"),
         ));
     }
+    // The model whose bits are there.
+    let rounded = match device.client.identity().storage {
+        Storage::File => None,
+        Storage::F16 => {
+            let rounded = model.model.rounded_to_f16().map_err(|e| Error::input(&args.model, e))?;
+            Some(Loaded::new(rounded)?)
+        }
+    };
     let element = line::element(device.client.identity().element);
     if element != model.domain().element() || device.client.identity().dim != model.dim() {
         return Err(Error::input(&args.model, "the device: its rows are of another shape"));
     }
-    line::with(element, Verify { args, model, context, device })
+    line::with(element, Verify { args, model, rounded, context, device })
 }
 
 struct Verify<'a> {
     args: &'a Args,
     model: Loaded,
+    /// What is replayed in its place.
+    rounded: Option<Loaded>,
     context: Option<Vec<f32>>,
     device: Device,
 }
 
 impl Typed for Verify<'_> {
     fn run<V: Value + Pod>(self) -> Result<()> {
-        let Verify { args, model, context, device: Device { mut client, .. } } = self;
+        let Verify { args, model, rounded, context, device: Device { mut client, .. } } = self;
+        let replayed = rounded.as_ref().unwrap_or(&model);
         let (dim, bytes) = (model.dim(), client.identity().row_bytes());
         let bar = ProgressBar::new(args.n);
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} rows  {msg}  {eta} left");
@@ -91,7 +103,7 @@ impl Typed for Verify<'_> {
             let (mut rows, mut log_prob) = (vec![0; n * bytes], vec![0; n]);
             client.sample(args.seed, first, &mut rows, &mut log_prob)?;
             let (mut expected, mut scores) = (vec![V::default(); n * dim], vec![0f32; n]);
-            model.given(&context).sample(args.seed, first, &mut expected, Some(&mut scores));
+            replayed.given(&context).sample(args.seed, first, &mut expected, Some(&mut scores));
             let expected = bytemuck::cast_slice::<V, u8>(&expected).chunks(bytes);
             let scores = scores.iter().map(|x| x.to_bits());
             let equal = rows.chunks(bytes).zip(&log_prob).zip(expected.zip(scores));

@@ -1,11 +1,13 @@
 //! An instrument whose rows say what was asked, and its line.
 
+pub(crate) mod frames;
+
 use std::collections::VecDeque;
 
 use pushforward_wire::checksum;
 use pushforward_wire::device::{Sampler, Serial};
 use pushforward_wire::frame::{decoded_len, encoded_len};
-use pushforward_wire::message::{Arithmetic, Element, Info};
+use pushforward_wire::message::{Arithmetic, Element, Info, Storage};
 
 /// SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
@@ -53,6 +55,7 @@ impl Sampler for Fake {
             element: Element::I8,
             context: 2,
             arithmetic: Arithmetic::Plain,
+            storage: Storage::File,
             given: 0,
             body: 64,
             rows: 9,
