@@ -119,7 +119,8 @@ fn figure(lines: &[Vec<String>], name: &str) -> Result<usize, Box<dyn Error>> {
 
 /// Builds programs around a model of the tests, or the firmware's own, and reads the model.
 fn built(arguments: &[&str], name: &str) -> Result<Model, Box<dyn Error>> {
-    let folder = if name == "default" { "firmware/models" } else { "codegen/tests/models" };
+    let own = ["default", "small"].contains(&name);
+    let folder = if own { "firmware/models" } else { "codegen/tests/models" };
     let stored = repository().join(folder).join(name);
     let bytes = fs::read(stored.with_extension("safetensors"))?;
     fs::create_dir_all(target_dir())?;
@@ -309,6 +310,29 @@ fn programs_link_for_boards_that_are_not_emulated() -> Result<(), Box<dyn Error>
     Ok(())
 }
 
+/// A Cortex-M0 with 64 KiB of flash and 16 KiB of memory draws 16×16 spins.
+fn an_image_of_64_kib_draws_256_spins() -> Result<(), Box<dyn Error>> {
+    let boards = Folder::all(&firmware())?;
+    let board = boards.iter().find(|board| board.name() == "qemu-microbit").ok_or("no microbit")?;
+    let config = board.config.to_str().ok_or("a path that is not text")?;
+    let small = "profile.release.opt-level='s'";
+    let model = built(&["--config", config, "--config", small, "--bin", "draw"], "small")?;
+    assert_eq!(model.description().shape(), [16, 16]);
+    let lines = run(board, "draw", "seed=3 first=5 n=200")?;
+    let mut expected = expected_rows(&model, "draw", 3, 5, 200, &[])?;
+    for words in &mut expected {
+        // Without ln q.
+        words.remove(2);
+    }
+    assert_eq!(rows(&lines), expected);
+    let figures = ["flash", "stack", "ram"].map(|name| figure(&lines, name));
+    let [flash, stack, ram] = figures;
+    let (flash, memory) = (flash?, stack? + ram?);
+    println!("{flash} bytes of flash, {memory} of memory");
+    assert!(flash <= 64 << 10 && memory <= 16 << 10, "{flash} bytes of flash, {memory} of memory");
+    Ok(())
+}
+
 /// A module that draws none scores what every other target does, and takes no more code than is counted.
 fn a_likelihood_alone_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
     let built = cargo(&["--bin", "score", "--features", "likelihood"], None)?;
@@ -390,7 +414,7 @@ fn main() -> ExitCode {
     let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
     let to_build = distinct(targets().collect());
     let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
-    let rows: [Row; 8] = [
+    let rows: [Row; 9] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",
             "emulated board",
@@ -401,6 +425,12 @@ fn main() -> ExitCode {
             "every_emulated_board_has_the_bits_of_a_loaded_model",
             "emulated board",
             every_emulated_board_has_the_bits_of_a_loaded_model,
+            to_run.clone(),
+        ),
+        (
+            "an_image_of_64_kib_draws_256_spins",
+            "emulated board",
+            an_image_of_64_kib_draws_256_spins,
             to_run.clone(),
         ),
         (

@@ -5,17 +5,6 @@
 use crate::measure::{flash_bytes, stack_high_water, static_bytes};
 use crate::{board, model};
 
-/// 10¹⁹, 10¹⁸, … 1.
-static POWERS: [u64; 20] = {
-    let mut powers = [1; 20];
-    let mut i = 19;
-    while i > 0 {
-        powers[i - 1] = powers[i] * 10;
-        i -= 1;
-    }
-    powers
-};
-
 /// A line under construction. It flushes itself when its buffer is full, so any length is fine.
 #[derive(Default)]
 pub struct Line {
@@ -120,12 +109,18 @@ impl Line {
     /// subtractions do.
     pub fn decimal(mut self, mut n: u64) -> Self {
         self.space();
-        let (mut powers, mut begun) = (POWERS.iter(), false);
+        // 10¹⁹, 10¹⁸, … 1.
+        let mut powers = [0u64; 20];
+        powers.iter_mut().rev().fold(1, |power: u64, to| {
+            *to = power;
+            power.wrapping_mul(10)
+        });
+        let (mut powers, mut begun) = (powers.iter(), false);
         while let Some(power) = powers.next() {
             let mut digit = b'0';
             while n >= *power {
-                n -= power;
-                digit += 1;
+                n = n.wrapping_sub(*power);
+                digit = digit.wrapping_add(1);
             }
             begun |= digit > b'0' || powers.len() == 0;
             if begun {

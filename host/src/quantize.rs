@@ -6,10 +6,10 @@
 //! arXiv:1712.05877), as follows.
 //!
 //! - Spins are ±1. What a coupling reads is divided by the largest that it met, so that this becomes the
-//!   largest integer; what is larger is clamped.
+//!   largest integer; what is larger is clamped. Where weights have 16 bits there is room for half as much again.
 //! - Each row of a matrix is divided by its own largest entry, so that this becomes the largest integer.
 //! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
-//!   becomes the largest integer that a unit can be; what is larger is clamped. Since every input and unit has
+//!   becomes the largest integer that a unit can be, with the same room; what is larger is clamped. Since every input and unit has
 //!   its own scale, the next layer's columns are multiplied by it first.
 //! - A sum's `e` leaves room for eight times the largest sum that was met, or for the largest that there
 //!   can be, if that is less.
@@ -39,6 +39,9 @@ const ROWS: usize = 8192;
 const SEED: u64 = 0x5ca1e;
 /// How much larger a sum may get than the largest that was met.
 const MARGIN: f64 = 8.0;
+/// How much larger a value may get than the largest that was met, before it is clamped, where units have 11 bits:
+/// of 7 bits none can be spared.
+const ROOM: f64 = 1.5;
 /// Bits of a rescaled sum, before it is divided.
 const SUM: f64 = (1u32 << 30) as f64;
 /// The largest multiplier.
@@ -276,10 +279,14 @@ impl Network<'_> {
         }
     }
 
-    /// The largest of each of `n` values becomes the largest integer.
+    /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
     fn measure(&mut self, n: usize) {
         self.most = Self::largest(self.bits);
-        let unit = |most: f64| if most > 0.0 { most / self.most } else { 1.0 };
+        let room = match self.bits {
+            Bits::I8 => 1.0,
+            Bits::I16 => ROOM,
+        };
+        let unit = |most: f64| if most > 0.0 { most * room / self.most } else { 1.0 };
         self.units = columns(&self.x, n).map(unit).collect();
     }
 }

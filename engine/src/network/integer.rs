@@ -124,7 +124,10 @@ impl Bits {
 /// Tensors of a network of floats as one of integers has them: scales in the place of slopes, `matrix` bits for
 /// the entries of each matrix, 32 for biases.
 #[cfg(feature = "model")]
-pub(super) fn in_integers(tensors: &mut [TensorSpec], matrix: impl Fn(&str) -> Bits) {
+pub(super) fn in_integers<'a>(
+    tensors: impl Iterator<Item = &'a mut TensorSpec>,
+    matrix: impl Fn(&str) -> Bits,
+) {
     for tensor in tensors {
         tensor.start = Start::Value(0.0);
         tensor.dtype = match tensor.name.rsplit('.').next() {
@@ -217,9 +220,11 @@ impl CausalPart for IntegerSpec {
         self.masked().tensors(sizes, initial, tensors);
         let outputs = sizes.sites * sizes.outputs;
         tensors.vector("output.scales", 4 * outputs, Start::Value(0.0));
-        in_integers(&mut tensors.all[first..], |name| match name.ends_with("direct.weight") {
-            true => self.direct.unwrap_or_default(),
-            false => self.weights,
+        in_integers(tensors.all.iter_mut().skip(first), |name| {
+            match name.ends_with("direct.weight") {
+                true => self.direct.unwrap_or_default(),
+                false => self.weights,
+            }
         });
     }
 

@@ -197,7 +197,7 @@ impl IntegerMlpSpec {
     fn integers(&self, inputs: usize, outputs: usize, tensors: &mut Tensors) {
         let first = tensors.all.len();
         self.mlp().tensors(inputs, outputs, Initial::FLOW, tensors);
-        integer::in_integers(&mut tensors.all[first..], |_| self.weights);
+        integer::in_integers(tensors.all.iter_mut().skip(first), |_| self.weights);
     }
 }
 
