@@ -35,6 +35,10 @@ done
 for board in qemu-mps2-an500 qemu-mps3-an547; do
     list+=$'\n'"$board nsf-8 nsf-8"
 done
+# The same flow with its networks in integers.
+for board in qemu-microbit qemu-mps2-an386 qemu-virt-rv32; do
+    list+=$'\n'"$board nsf-4-i8 nsf-4-i8"
+done
 
 # A board's folder says what it needs.
 said() { sed -n "s/^$2 = \"\([^ \"]*\).*/\1/p" "../firmware/boards/$1/config.toml"; }
