@@ -5,6 +5,18 @@
 use crate::measure::{flash_bytes, stack_high_water, static_bytes};
 use crate::{board, model};
 
+/// 10¹⁹, 10¹⁸, … 10.
+static POWERS: [u64; 19] = {
+    let mut powers = [0; 19];
+    let (mut rest, mut power) = (powers.as_mut_slice(), 10);
+    while let [before @ .., last] = rest {
+        *last = power;
+        power *= if before.is_empty() { 1 } else { 10 };
+        rest = before;
+    }
+    powers
+};
+
 /// A line under construction. It flushes itself when its buffer is full, so any length is fine.
 #[derive(Default)]
 pub struct Line {
@@ -70,13 +82,13 @@ pub fn mean(of: &str, total: u64, n: u64) {
 
 /// The lines of what the program takes.
 pub fn memory() {
-    decimals([("stack", stack_high_water()), ("ram", static_bytes()), ("flash", flash_bytes())]);
+    decimals(&[("stack", stack_high_water()), ("ram", static_bytes()), ("flash", flash_bytes())]);
 }
 
 /// The last lines of a report: what the program and its model take.
 pub fn figures() {
     memory();
-    decimals([
+    decimals(&[
         ("model_flash", model::FLASH_BYTES),
         ("weights", model::WEIGHT_BYTES),
         ("tables", model::TABLE_BYTES),
@@ -86,9 +98,10 @@ pub fn figures() {
     line("done").end();
 }
 
-fn decimals<const N: usize>(figures: [(&str, usize); N]) {
+#[inline(never)]
+fn decimals(figures: &[(&str, usize)]) {
     for (name, figure) in figures {
-        line(name).decimal(figure as u64).end();
+        line(name).decimal(*figure as u64).end();
     }
 }
 
@@ -109,24 +122,19 @@ impl Line {
     /// subtractions do.
     pub fn decimal(mut self, mut n: u64) -> Self {
         self.space();
-        // 10¹⁹, 10¹⁸, … 1.
-        let mut powers = [0u64; 20];
-        powers.iter_mut().rev().fold(1, |power: u64, to| {
-            *to = power;
-            power.wrapping_mul(10)
-        });
-        let (mut powers, mut begun) = (powers.iter(), false);
-        while let Some(power) = powers.next() {
+        let mut begun = false;
+        for power in &POWERS {
             let mut digit = b'0';
             while n >= *power {
                 n = n.wrapping_sub(*power);
                 digit = digit.wrapping_add(1);
             }
-            begun |= digit > b'0' || powers.len() == 0;
+            begun |= digit > b'0';
             if begun {
                 self.byte(digit);
             }
         }
+        self.byte(b'0' | n as u8);
         self
     }
 
