@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pushforward::conditional::logistics::{Column, Values};
-use pushforward::model::{ConditionalSpec, Description, Model, Names, TensorSpec};
+use pushforward::model::{ConditionalSpec, Description, Dtype, Model, Names, TensorSpec};
 use pushforward_emit::{Module, Options};
 use serde_json::{Value as Json, json};
 
@@ -37,6 +37,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     // A weight beyond the range of f16 leaves only f32.
     let flash_f16 = bytes("f16").ok().map(|(flash, _)| flash.total());
     let adds = description.multiply_adds();
+    let stored: usize = description.tensors().iter().map(TensorSpec::stored).sum();
     let arithmetic = model.arithmetic().name();
     if args.json {
         let tensor = |spec: &TensorSpec| json!({ "name": spec.name, "shape": spec.shape });
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "distribution": description,
             "layers": description.tensors().iter().map(tensor).collect::<Vec<_>>(),
             "parameters": description.parameters(),
-            "stored_parameters": description.packed_len(),
+            "stored_parameters": stored,
             "multiply_adds_per_sample": adds,
             "multiply_adds_per_log_prob": adds * description.passes(),
             "flash_bytes": flash.total(),
@@ -70,11 +71,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     lines.extend([
         (
             "parameters".into(),
-            format!(
-                "{} ({} stored, the rest masked)",
-                description.parameters(),
-                description.packed_len()
-            ),
+            format!("{} ({stored} stored, the rest masked)", description.parameters()),
         ),
         (
             "multiply-adds".into(),
@@ -97,7 +94,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("golden rows".into(), model.golden().map_or(0, |g| g.log_prob.len()).to_string()),
     ]);
     for spec in description.tensors() {
-        lines.push((format!("  {}", spec.name), format!("{:?}", spec.shape)));
+        let of = match spec.dtype {
+            Dtype::F32 => String::new(),
+            integers => format!(" {integers}"),
+        };
+        lines.push((format!("  {}", spec.name), format!("{:?}{of}", spec.shape)));
     }
     let mut text = super::table(&lines);
     for (name, value) in &model.provenance {

@@ -113,7 +113,9 @@ fn networks_of_couplings_become_integers() {
         assert!((0.0..most).contains(&kl), "{bits}: {kl}");
         assert!(figures["bytes"].as_u64() < figures["bytes_before"].as_u64(), "{figures}");
         ok(path, &["check", &file]);
-        assert!(ok(path, &["inspect", &file]).contains("plain"), "of floats between networks");
+        let inspected = ok(path, &["inspect", &file]);
+        assert!(inspected.contains("plain"), "of floats between networks: {inspected}");
+        assert!(inspected.contains(&format!(" {}\n", bits.to_uppercase())), "{inspected}");
         ok(path, &["codegen", &file, "-o", "model.rs"]);
         let module = std::fs::read_to_string(path.join("model.rs")).unwrap();
         assert!(module.contains("IntegerMlp"), "{}", &module[..2000]);
