@@ -263,6 +263,7 @@ impl Module {
         let description = self.model.description();
         let arithmetic = self.model.arithmetic().name();
         let storage = match self.options.weights {
+            _ if description.holds_integers() => "integer",
             Storage::F32 => "f32",
             Storage::F16 => "f16",
         };
