@@ -18,10 +18,10 @@ use pushforward::layer::{
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, NetworkSpec, PlainLayerSpec,
-    SitesNetworkSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
+    UnivariateSpec, preset,
 };
-use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -33,6 +33,8 @@ use pushforward::univariate::{
 
 #[path = "../../engine/tests/common/integers.rs"]
 mod integers;
+
+pub(crate) use integers::of_integers;
 
 pub(crate) type Result<T> = result::Result<T, Box<dyn error::Error>>;
 /// A path from the repository's root, and the file's bytes.
@@ -517,31 +519,6 @@ pub(crate) fn model(description: Description, arithmetic: Arithmetic) -> Result<
     model.set_parameters(&weights)?;
     model.provenance.insert("weights".into(), "noise of width 0.3, for tests".into());
     Ok(model.to_bytes()?)
-}
-
-/// A model with its networks in integers: of spins, or of a flow's couplings.
-pub(crate) fn of_integers(
-    mut description: Description,
-    weights: Bits,
-    direct: Option<Bits>,
-) -> Description {
-    match &mut description {
-        Description::Sites(sites) => {
-            if let SitesNetworkSpec::Masked(MaskedSpec { hidden, .. }) = &sites.network {
-                sites.network = IntegerSpec { hidden: hidden.clone(), weights, direct }.into();
-            }
-        }
-        Description::Flow(flow) => {
-            for layer in &mut flow.layers {
-                if let LayerSpec::Coupling(coupling) = layer
-                    && let NetworkSpec::Mlp(MlpSpec { hidden, .. }) = &coupling.network
-                {
-                    coupling.network = IntegerMlpSpec { hidden: hidden.clone(), weights }.into();
-                }
-            }
-        }
-    }
-    description
 }
 
 /// The model file with `n` golden rows of the stream `seed`.

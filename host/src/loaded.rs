@@ -47,10 +47,19 @@ pub struct Loaded {
 /// # Errors
 /// The file is missing or no valid model.
 pub fn read(path: &Path) -> Result<Model> {
+    read_with_checksum(path).map(|(model, _)| model)
+}
+
+/// The same, with the checksum of the file, by which an instrument knows its model.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_checksum(path: &Path) -> Result<(Model, u32)> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, &e))?;
     // The weights as the model holds them and as they are packed.
     affordable(path.display(), 3 * bytes.len() as u128)?;
-    Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))
+    let model = Model::from_bytes(&bytes).map_err(|e| Error::input(path, e))?;
+    Ok((model, pushforward_wire::checksum(&bytes)))
 }
 
 impl Loaded {

@@ -18,13 +18,12 @@
 //! is from it.
 
 use pushforward::activation::AnyActivation;
-use pushforward::bijection::Direction;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
 use pushforward::layer::{CouplingSpec, PartialSpec};
 use pushforward::model::{
-    Arithmetic, ConditionalSpec, Description, Dtype, FlowSpec, LayerSpec, Model, ModelError,
-    NetworkSpec, PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
+    Arithmetic, ConditionalSpec, Description, LayerSpec, Model, ModelError, NetworkSpec,
+    PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
 };
 use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
 use pushforward_oracle::Oracle;
@@ -83,7 +82,7 @@ pub fn integers(
                 return wrong("layers", "no coupling", "couplings");
             }
             // Integers have no arithmetic of floats, and `plain` runs on every core.
-            (Description::Flow(child), Arithmetic::Plain, of_flow(model, flow, &networks, weights))
+            (Description::Flow(child), Arithmetic::Plain, of_flow(model, &networks, weights))
         }
     };
     let fault = |e: ModelError| e.to_string();
@@ -186,7 +185,7 @@ fn of_tensor(parent: &Model, spec: &TensorSpec, found: &Numbers) -> Vec<f32> {
     let found = found.iter().find(|(name, _)| *name == spec.name);
     match (found, parent.tensor(&spec.name)) {
         (Some((_, data)), _) => data.iter().map(|x| *x as f32).collect(),
-        (None, Some(tensor)) if spec.dtype == Dtype::F32 => tensor.data.clone(),
+        (None, Some(tensor)) if !spec.is_integer() => tensor.data.clone(),
         _ => vec![0.0; spec.size()],
     }
 }
@@ -333,21 +332,18 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
 }
 
 /// The tensors of the networks of a flow's couplings.
-fn of_flow(model: &Loaded, flow: &FlowSpec, couplings: &[Coupling], bits: Bits) -> Numbers {
+fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits) -> Numbers {
     let (oracle, dim) = (Oracle::new(&model.model), model.dim());
     let one = model.model.description().context();
     let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
     // What each network reads of a row, on its way to the noise.
     let read = |(i, row): (usize, &[f64])| {
-        let context = &contexts[i * one..(i + 1) * one];
-        let (given, mut values) = (oracle.embedded(context), row.to_vec());
         let mut all = vec![Vec::new(); couplings.len()];
-        for l in (0..flow.layers.len()).rev() {
+        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, values| {
             if let Some(c) = couplings.iter().position(|coupling| coupling.layer == l) {
-                all[c] = couplings[c].read(&given, &values);
+                all[c] = couplings[c].read(given, values);
             }
-            values = oracle.beyond(l..l + 1, Direction::Density, context, &values).0;
-        }
+        });
         all
     };
     let read: Vec<_> = rows.par_chunks(dim).enumerate().map(read).collect();

@@ -85,10 +85,10 @@ impl Crate<'_> {
         if !is_name || TAKEN.contains(&name.to_ascii_lowercase().as_str()) {
             return Err(Error::CName { found: name.to_owned() });
         }
-        let module = Module::new(model, options.clone())?;
+        let exact = Choice(options.sampling == Sampling::Exact);
+        let module = Module::new(model, options)?;
         let description = model.description();
-        let conditional = description.context() > 0;
-        let exact = options.sampling == Sampling::Exact;
+        let conditional = Choice(description.context() > 0);
 
         let (element, element_doc) = match description.domain().element() {
             Element::F32 => ("float", "A value of a row."),
@@ -124,7 +124,6 @@ impl Crate<'_> {
             ("element", element.to_owned()),
             ("element_doc", element_doc.to_owned()),
         ];
-        let (conditional, exact) = (Choice(conditional), Choice(exact));
         let pieces = [
             ("sample_rs", exact.of(include_str!("c/sample.rs"), "")),
             ("sample_h", exact.of(include_str!("c/sample.h"), "")),
@@ -145,18 +144,17 @@ impl Crate<'_> {
             let text = filled(&filled(&filled(template, &pieces), &arguments), &values);
             (PathBuf::from(filled(path, &values)), text)
         };
-        let rust = crate::text(model, options, "model", source)?;
-        let mut files = vec![
+        let (path, head) = file("src/model.rs", "// {marker}\n\n");
+        let compiled = (path, head + &module.text(quote::format_ident!("model"), source)?);
+        Ok(vec![
             file("Cargo.toml", include_str!("c/manifest.toml")),
             file("src/lib.rs", include_str!("c/library.rs")),
             file("src/memory.rs", include_str!("c/memory.rs")),
-            file("src/model.rs", "// {marker}\n\n"),
+            compiled,
             file("include/{name}.h", include_str!("c/header.h")),
             file("example.c", include_str!("c/example.c")),
             file("README.md", include_str!("c/README.md")),
-        ];
-        files[3].1 += &rust;
-        Ok(files)
+        ])
     }
 }
 

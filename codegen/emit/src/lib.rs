@@ -163,11 +163,6 @@ pub fn read(path: &Path) -> Result<Model, Error> {
 /// A model over its budget, or a `name` that is not an identifier.
 #[cfg(feature = "text")]
 pub fn text(model: &Model, options: Options, name: &str, source: &str) -> Result<String, Error> {
-    let bad_name = |_| Error::Name { found: name.to_owned() };
-    let ident = syn::parse_str::<syn::Ident>(name).map_err(bad_name)?;
-    let header =
-        Header { item: quote::quote!(pub mod #ident), source: source.to_owned(), tracking: None };
-    let tokens = Module::new(model, options)?.tokens(&header);
-    let file = syn::parse2::<syn::File>(tokens).map_err(bad_name)?;
-    Ok(prettyplease::unparse(&file))
+    let ident = syn::parse_str(name).map_err(|_| Error::Name { found: name.to_owned() })?;
+    Module::new(model, options)?.text(ident, source)
 }

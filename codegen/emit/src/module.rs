@@ -258,6 +258,16 @@ impl Module {
         }
     }
 
+    /// The module `name` as formatted source text; `source` is how the text names the model file.
+    #[cfg(feature = "text")]
+    pub(crate) fn text(&self, name: syn::Ident, source: &str) -> Result<String, Error> {
+        let bad_name = |_| Error::Name { found: name.to_string() };
+        let item = quote!(pub mod #name);
+        let header = Header { item, source: source.to_owned(), tracking: None };
+        let file = syn::parse2::<syn::File>(self.tokens(&header)).map_err(bad_name)?;
+        Ok(prettyplease::unparse(&file))
+    }
+
     /// The module's documentation, line by line.
     pub(crate) fn docs(&self, source: &str) -> Vec<String> {
         let description = self.model.description();

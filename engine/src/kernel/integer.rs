@@ -22,7 +22,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Counts, Lanes, Store, Weight, next, take};
+use super::{Counts, Lanes, Store, Weight, next, take, take_mut};
 use crate::simd::{Simd, bytes};
 
 /// Bits that an output is shifted right by once its sums are rescaled.
@@ -191,12 +191,13 @@ impl<'a, M: IntegerWeight, D: IntegerWeight> Store<'a> for Bytes<'a, M, D> {
 
     /// Integers are added in any order: the rectangle's kernel serves, and there is none with biases.
     #[inline(always)]
-    fn sums<L: Lanes>(&mut self, lanes: L, x: &[L::V], out: &mut [L::V]) {
+    fn layer<L: Lanes>(&mut self, lanes: L, slopes: usize, x: &[L::V], out: &mut [L::V]) {
         let bias = self.bias(out.len());
         for (out, bias) in out.iter_mut().zip(bias) {
             *out = lanes.splat(bias.widen());
         }
         lanes.rectangle(self.matrix(x.len() * out.len()), x, out);
+        self.units(lanes, take_mut(out, slopes).0);
     }
 
     #[inline(always)]

@@ -55,10 +55,16 @@ pub trait Store<'a>: Copy + Debug {
     /// The next `n` direct terms.
     fn direct(&mut self, n: usize) -> &'a [Self::Direct];
 
-    /// The sums of the next layer, of biases and a rectangle.
+    /// The next layer: sums of biases and a rectangle, and of as many as there are slopes leaky units.
+    #[inline(always)]
+    fn layer<L: Lanes>(&mut self, lanes: L, slopes: usize, x: &[L::V], out: &mut [L::V]) {
+        lanes.dense(self.dense(x.len(), out.len(), slopes), x, out);
+    }
+
+    /// [`Store::layer`] without units.
     #[inline(always)]
     fn sums<L: Lanes>(&mut self, lanes: L, x: &[L::V], out: &mut [L::V]) {
-        lanes.dense(self.dense(x.len(), out.len(), 0), x, out);
+        self.layer(lanes, 0, x, out);
     }
 
     /// Replaces a layer's next sums by leaky units.

@@ -276,21 +276,7 @@ impl NetworkPart for NetworkSpec {
     }
 }
 
-impl Network for AnyNetwork<'_> {
-    delegate! { each_network, AnyNetwork:
-        fn inputs() -> usize;
-        fn outputs() -> usize;
-        fn scratch() -> usize;
-    }
-    #[inline(always)]
-    fn run<'s, L: Lanes>(
-        &self,
-        lanes: L,
-        scratch: &'s mut [L::V],
-    ) -> (&'s mut [L::V], &'s mut [L::V]) {
-        each_network!(AnyNetwork, self, network => network.run(lanes, scratch))
-    }
-}
+network::any_network!(AnyNetwork: Mlp, Integer, Periodic);
 
 /// The methods of a catalogue of causal networks.
 macro_rules! causal_methods {

@@ -13,7 +13,7 @@ use super::catalogue::{
 use super::packer::Packer;
 use super::part::*;
 use super::support::Support;
-use super::{Dtype, ModelError, Tensor};
+use super::{ModelError, Tensor};
 use crate::bijection::Bijection;
 use crate::conditional::{Conditional, Tabulated, tabulated};
 use crate::distribution::Distribution;
@@ -356,7 +356,7 @@ impl Description {
         let length = |(path, part): (String, Part<'_>)| {
             let mut tensors = Tensors::default();
             self.part_tensors(&path, &part, &mut tensors);
-            match tensors.all.iter().any(|tensor| tensor.dtype != Dtype::F32) {
+            match tensors.all.iter().any(TensorSpec::is_integer) {
                 true => Packer::words(|packer| self.pack_part(&part, packer)),
                 false => tensors.stored(),
             }
@@ -387,7 +387,7 @@ impl Description {
 
     /// Whether some of its tensors are of integers.
     pub fn holds_integers(&self) -> bool {
-        self.tensors().iter().any(|tensor| tensor.dtype != Dtype::F32)
+        self.tensors().iter().any(TensorSpec::is_integer)
     }
 
     /// Parameters in all tensors, masked entries included.

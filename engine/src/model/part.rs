@@ -252,6 +252,11 @@ impl TensorSpec {
         (!right).then(|| format!("an integer from {least} to {most}"))
     }
 
+    /// Whether its entries are integers.
+    pub fn is_integer(&self) -> bool {
+        self.dtype != Dtype::F32
+    }
+
     /// Its entries.
     pub fn size(&self) -> usize {
         self.shape.iter().fold(1, |n, extent| n.saturating_mul(*extent))

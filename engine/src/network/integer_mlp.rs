@@ -1,7 +1,7 @@
 //! A perceptron in integers, for the couplings of a flow: weights of 8 or 16 bits, sums of 32.
 //!
-//! It is the [perceptron](super::Mlp) with leaky units. What it reads and gives are floats, on whose way in
-//! and out each is multiplied by one number of its own:
+//! It is the [perceptron](Mlp) with leaky units, run in lanes of integers ([`Lanes::integers`]). What it reads
+//! and gives are floats, on whose way in and out each is multiplied by one number of its own:
 //!
 //! ```text
 //! nᵢ = clamp(round(xᵢ sᵢ), ±(2^B − 1))        outₒ = float(bₒ + Σᵢ wₒᵢ hᵢ) uₒ
@@ -18,20 +18,22 @@
 //! row, whose inputs may differ in their last bits.
 //!
 //! # Packed order
-//! sᵢ of all inputs and uₒ of all outputs, as floats; then for each hidden layer biases, rectangle and scales,
-//! and the biases and the rectangle of the outputs, as integers.
+//! sᵢ of all inputs and uₒ of all outputs, as floats; then those of the perceptron, as integers, with scales in the
+//! place of slopes.
 
 #[cfg(feature = "model")]
 use alloc::format;
 #[cfg(feature = "model")]
 use alloc::vec::Vec;
 
-use super::Network;
 #[cfg(feature = "model")]
 use super::{Bits, Called, MlpSpec, integer};
+use super::{Mlp, Network};
+#[cfg(feature = "model")]
+use crate::activation::Leaky;
 #[cfg(feature = "model")]
 use crate::kernel::I16;
-use crate::kernel::{Bytes, IntegerWeight, Lanes, Store, take, take_mut};
+use crate::kernel::{Bytes, IntegerWeight, Lanes, take, take_mut};
 use crate::math::round;
 #[cfg(feature = "model")]
 use crate::model::{Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors};
@@ -40,31 +42,22 @@ use crate::simd::Simd;
 /// A perceptron in integers over packed weights; see the module.
 #[derive(Clone, Copy, Debug)]
 pub struct IntegerMlp<'a, M> {
-    inputs: usize,
-    hidden: &'a [usize],
-    outputs: usize,
     scales: &'a [f32],
-    weights: Bytes<'a, M, M>,
+    network: Mlp<'a, Bytes<'a, M, M>>,
 }
 
 impl<'a, M: IntegerWeight> IntegerMlp<'a, M> {
-    /// A network whose sizes were checked before, by `model!` or when the model was read, over what the
-    /// module says: floats and integers. Wrong sizes give wrong values and no panic.
+    /// Around a perceptron whose sizes were checked before, by `model!` or when the model was read, with a scale
+    /// for each of its inputs and of its outputs. Wrong sizes give wrong values and no panic.
     #[doc(hidden)]
-    pub const fn trusted(
-        inputs: usize,
-        hidden: &'a [usize],
-        outputs: usize,
-        scales: &'a [f32],
-        weights: Bytes<'a, M, M>,
-    ) -> Self {
-        Self { inputs, hidden, outputs, scales, weights }
+    pub const fn trusted(scales: &'a [f32], network: Mlp<'a, Bytes<'a, M, M>>) -> Self {
+        Self { scales, network }
     }
 
     /// Replaces floats by the integers that they are rounded to.
     #[inline(always)]
     fn enter<L: Lanes>(&self, lanes: L, x: &mut [L::V]) {
-        let (e, scales) = (lanes.e(), take(self.scales, self.inputs).0);
+        let (e, scales) = (lanes.e(), take(self.scales, self.inputs()).0);
         let most = ((1 << M::UNIT_BITS) - 1) as f32;
         for i in 0..L::vectors(x.len()) {
             let y = e.mul(lanes.get(x, i), lanes.weights(scales, i));
@@ -78,7 +71,7 @@ impl<'a, M: IntegerWeight> IntegerMlp<'a, M> {
     /// Replaces the last sums by floats.
     #[inline(always)]
     fn leave<L: Lanes>(&self, lanes: L, sums: &mut [L::V]) {
-        let (e, scales) = (lanes.e(), take(self.scales, self.inputs).1);
+        let (e, scales) = (lanes.e(), take(self.scales, self.inputs()).1);
         for i in 0..L::vectors(sums.len()) {
             let sum = e.i32_to_float(e.bits(lanes.get(sums, i)));
             lanes.put(sums, i, e.mul(sum, lanes.weights(scales, i)));
@@ -88,16 +81,15 @@ impl<'a, M: IntegerWeight> IntegerMlp<'a, M> {
 
 impl<M: IntegerWeight> Network for IntegerMlp<'_, M> {
     fn inputs(&self) -> usize {
-        self.inputs
+        self.network.inputs()
     }
 
     fn outputs(&self) -> usize {
-        self.outputs
+        self.network.outputs()
     }
 
-    /// Two layers of the widest.
     fn scratch(&self) -> usize {
-        2 * self.hidden.iter().copied().fold(self.inputs.max(self.outputs), usize::max)
+        self.network.scratch()
     }
 
     #[inline(always)]
@@ -106,22 +98,10 @@ impl<M: IntegerWeight> Network for IntegerMlp<'_, M> {
         lanes: L,
         scratch: &'s mut [L::V],
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
-        let (integers, mut weights) = (lanes.integers(), self.weights);
-        let half = scratch.len() / 2;
-        let (mut inputs, mut outputs) = take_mut(scratch, half);
-        self.enter(lanes, take_mut(inputs, self.inputs).0);
-        let mut known = self.inputs;
-        for units in self.hidden {
-            let layer = take_mut(outputs, *units).0;
-            weights.sums(integers, take(inputs, known).0, layer);
-            weights.units(integers, layer);
-            (inputs, outputs) = (outputs, inputs);
-            known = *units;
-        }
-        let out = take_mut(outputs, self.outputs).0;
-        weights.sums(integers, take(inputs, known).0, out);
+        self.enter(lanes, take_mut(scratch, self.inputs()).0);
+        let (out, free) = self.network.run(lanes.integers(), scratch);
         self.leave(lanes, out);
-        (out, inputs)
+        (out, free)
     }
 }
 
@@ -151,40 +131,7 @@ pub enum AnyIntegerMlp<'a> {
 }
 
 #[cfg(feature = "model")]
-impl Network for AnyIntegerMlp<'_> {
-    fn inputs(&self) -> usize {
-        match self {
-            Self::I8(network) => network.inputs(),
-            Self::I16(network) => network.inputs(),
-        }
-    }
-
-    fn outputs(&self) -> usize {
-        match self {
-            Self::I8(network) => network.outputs(),
-            Self::I16(network) => network.outputs(),
-        }
-    }
-
-    fn scratch(&self) -> usize {
-        match self {
-            Self::I8(network) => network.scratch(),
-            Self::I16(network) => network.scratch(),
-        }
-    }
-
-    #[inline(always)]
-    fn run<'s, L: Lanes>(
-        &self,
-        lanes: L,
-        scratch: &'s mut [L::V],
-    ) -> (&'s mut [L::V], &'s mut [L::V]) {
-        match self {
-            Self::I8(network) => network.run(lanes, scratch),
-            Self::I16(network) => network.run(lanes, scratch),
-        }
-    }
-}
+any_network!(AnyIntegerMlp: I8, I16);
 
 #[cfg(feature = "model")]
 impl IntegerMlpSpec {
@@ -221,17 +168,7 @@ impl NetworkPart for IntegerMlpSpec {
         packer.vector("output.scale", 0..outputs);
         let mut tensors = Tensors::default();
         self.integers(inputs, outputs, &mut tensors);
-        packer.integers(tensors, |packer| {
-            let mut known = inputs;
-            for (l, units) in self.hidden.iter().enumerate() {
-                packer.vector(&format!("hidden.{l}.bias"), 0..*units);
-                packer.rectangle(&format!("hidden.{l}.weight"), 0..*units, 0..known);
-                packer.slopes(&format!("hidden.{l}"), 0..*units);
-                known = *units;
-            }
-            packer.vector("output.bias", 0..outputs);
-            packer.rectangle("output.weight", 0..outputs, 0..known);
-        });
+        packer.integers(tensors, |packer| self.mlp().pack(inputs, outputs, packer));
     }
 
     fn build<'a>(&'a self, inputs: usize, outputs: usize, weights: &'a [f32]) -> Self::Built<'a> {
@@ -243,7 +180,8 @@ impl NetworkPart for IntegerMlpSpec {
         ) -> Called<IntegerMlp<'a, M>> {
             let (scales, integers) = take(weights, inputs + outputs);
             let bytes = Bytes::new(crate::simd::embed::bytes(integers));
-            Called(IntegerMlp::trusted(inputs, &spec.hidden, outputs, scales, bytes))
+            let network = Mlp::trusted(inputs, &spec.hidden, outputs, Leaky, bytes);
+            Called(IntegerMlp::trusted(scales, network))
         }
         match self.weights {
             Bits::I8 => AnyIntegerMlp::I8(any(self, inputs, outputs, weights)),
@@ -262,8 +200,9 @@ impl NetworkPart for IntegerMlpSpec {
         Source {
             ty: format!("engine::network::IntegerMlp<'static, {bits}>"),
             value: format!(
-                "engine::network::IntegerMlp::trusted({inputs}, &{hidden:?}, {outputs}, {scales}, \
-                 engine::kernel::Bytes::new(engine::simd::embed::bytes({integers})))"
+                "engine::network::IntegerMlp::trusted({scales}, engine::network::Mlp::trusted({inputs}, \
+                 &{hidden:?}, {outputs}, engine::activation::Leaky, \
+                 engine::kernel::Bytes::new(engine::simd::embed::bytes({integers}))))"
             ),
         }
     }

@@ -89,9 +89,7 @@ impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Mlp<'a, W, U, RESIDU
         scratch: &'s mut [L::V],
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
         let mut weights = self.weights;
-        let mut dense = |from: &[L::V], to: &mut [L::V]| {
-            lanes.dense(weights.dense(from.len(), to.len(), 0), from, to);
-        };
+        let mut dense = |from: &[L::V], to: &mut [L::V]| weights.sums(lanes, from, to);
         let third = scratch.len() / 3;
         let (inner, rest) = take_mut(scratch, third);
         let (outer, stream) = take_mut(rest, third);
@@ -159,14 +157,14 @@ impl<'a, W: Store<'a>, U: Activation, const RESIDUAL: bool> Network for Mlp<'a, 
         let mut known = self.inputs;
         for units in self.hidden {
             let layer = take_mut(outputs, *units).0;
-            let dense = weights.dense(known, *units, self.activation.slopes(*units));
-            lanes.dense(dense, take(inputs, known).0, layer);
+            let slopes = self.activation.slopes(*units);
+            weights.layer(lanes, slopes, take(inputs, known).0, layer);
             self.activation.apply(lanes, layer);
             (inputs, outputs) = (outputs, inputs);
             known = *units;
         }
         let out = take_mut(outputs, self.outputs).0;
-        lanes.dense(weights.dense(known, self.outputs, 0), take(inputs, known).0, out);
+        weights.sums(lanes, take(inputs, known).0, out);
         (out, inputs)
     }
 }
@@ -219,7 +217,7 @@ impl NetworkPart for MlpSpec {
         for (l, units) in self.hidden.iter().enumerate() {
             packer.vector(&format!("hidden.{l}.bias"), 0..*units);
             packer.rectangle(&format!("hidden.{l}.weight"), 0..*units, 0..known);
-            packer.vector(&format!("hidden.{l}.slope"), 0..self.activation.slopes(*units));
+            packer.slopes(&format!("hidden.{l}"), 0..self.activation.slopes(*units));
             known = *units;
         }
         packer.vector("output.bias", 0..outputs);

@@ -5,6 +5,45 @@
 //! so a [`Visitor`] may read the inputs, when a row is scored, or make them on the way, when one is
 //! drawn, and both cost one pass over the weights.
 
+/// [`Network`] of an enum of such networks, for models that are read at run time: one `match`.
+#[cfg(feature = "model")]
+macro_rules! any_network {
+    ($any:ident: $($variant:ident),+) => {
+        impl Network for $any<'_> {
+            fn inputs(&self) -> usize {
+                match self {
+                    $(Self::$variant(network) => network.inputs(),)+
+                }
+            }
+
+            fn outputs(&self) -> usize {
+                match self {
+                    $(Self::$variant(network) => network.outputs(),)+
+                }
+            }
+
+            fn scratch(&self) -> usize {
+                match self {
+                    $(Self::$variant(network) => network.scratch(),)+
+                }
+            }
+
+            #[inline(always)]
+            fn run<'s, L: Lanes>(
+                &self,
+                lanes: L,
+                scratch: &'s mut [L::V],
+            ) -> (&'s mut [L::V], &'s mut [L::V]) {
+                match self {
+                    $(Self::$variant(network) => network.run(lanes, scratch),)+
+                }
+            }
+        }
+    };
+}
+#[cfg(feature = "model")]
+pub(crate) use any_network;
+
 /// [`CausalNetwork`] of an enum of such networks, for models that are read at run time: one `match`.
 #[cfg(feature = "model")]
 macro_rules! any_causal_network {

@@ -1,6 +1,32 @@
-//! Made-up parameters of networks of integers.
+//! Networks of integers, and made-up parameters of them.
 
-use pushforward::model::{Description, Dtype};
+use pushforward::model::{Description, Dtype, LayerSpec, NetworkSpec, SitesNetworkSpec};
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
+
+/// A model with its networks in integers: of spins, or of a flow's couplings.
+pub(crate) fn of_integers(
+    mut description: Description,
+    weights: Bits,
+    direct: Option<Bits>,
+) -> Description {
+    match &mut description {
+        Description::Sites(sites) => {
+            if let SitesNetworkSpec::Masked(MaskedSpec { hidden, .. }) = &sites.network {
+                sites.network = IntegerSpec { hidden: hidden.clone(), weights, direct }.into();
+            }
+        }
+        Description::Flow(flow) => {
+            for layer in &mut flow.layers {
+                if let LayerSpec::Coupling(coupling) = layer
+                    && let NetworkSpec::Mlp(MlpSpec { hidden, .. }) = &coupling.network
+                {
+                    coupling.network = IntegerMlpSpec { hidden: hidden.clone(), weights }.into();
+                }
+            }
+        }
+    }
+    description
+}
 
 /// The largest integers that tensors hold, times numbers of −1 to 1, and scales that make units and outputs of
 /// the sums, with room for the largest. Tensors of floats are three tenths of their numbers.

@@ -19,11 +19,11 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model, NetworkSpec,
-    PlainBaseSpec, PlainLayerSpec, Sampler, SitesSpec, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model, PlainBaseSpec,
+    PlainLayerSpec, Sampler, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{Bits, MaskedSpec, MlpSpec, PeriodicSpec};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -34,7 +34,7 @@ use pushforward::univariate::{
 };
 use pushforward_oracle::Oracle;
 
-use integers::integers;
+use integers::{integers, of_integers};
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
 
@@ -151,10 +151,14 @@ pub(crate) fn scored_small(
     }
 }
 
-/// Whether something that networks of integers read of a row is so near to the edge between two integers that
-/// roundings decide.
-pub(crate) fn is_undecided(oracle: &Oracle<'_>, context: &[f64], row: &[f64]) -> bool {
-    oracle.edge(context, row) < 1e-3
+/// Which rows can be compared with another evaluation of the model: all, but for those of which something that a
+/// network of integers reads is so near to the edge between two integers that roundings decide.
+pub(crate) fn decided(model: &Model, contexts: &[f32], rows: &[f32]) -> Vec<bool> {
+    let (dim, one) = (model.description().dim(), model.description().context());
+    let oracle = Oracle::new(model);
+    let context = |i: usize| wide(&contexts[i * one..(i + 1) * one]);
+    let rows = rows.chunks(dim).enumerate();
+    rows.map(|(i, row)| oracle.edge(&context(i), &wide(row)) >= 1e-3).collect()
 }
 
 /// ln q(row) in `f64`.
@@ -269,14 +273,10 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
 /// Flows whose couplings read integers, of all widths of panels and bits of weights, also of a context and of
 /// some coordinates.
 fn integer_flows() -> Vec<(String, Description)> {
-    let with = |mut description: Description, weights, context| {
+    let with = |description, weights, context| {
+        let mut description = of_integers(description, weights, None);
         let Description::Flow(flow) = &mut description else { unreachable!() };
         flow.context = context;
-        for layer in &mut flow.layers {
-            let LayerSpec::Coupling(coupling) = layer else { continue };
-            let NetworkSpec::Mlp(network) = &coupling.network else { unreachable!() };
-            coupling.network = IntegerMlpSpec { hidden: network.hidden.clone(), weights }.into();
-        }
         description
     };
     let spline = RationalQuadraticSpec::linear(4, 3.0).into();
@@ -305,11 +305,8 @@ pub(crate) fn integer() -> Vec<(String, Description)> {
         (5, vec![], Bits::I8, Some(Bits::I8), Symmetry::None),
     ] {
         let name = format!("integer {sites} {hidden:?} {weights:?} {direct:?} {symmetry:?}");
-        let Description::Sites(made) = made(sites, &hidden, direct.is_some(), symmetry) else {
-            unreachable!()
-        };
-        let network = IntegerSpec { hidden, weights, direct }.into();
-        all.push((name, Description::Sites(SitesSpec { network, ..made })));
+        let floats = made(sites, &hidden, direct.is_some(), symmetry);
+        all.push((name, of_integers(floats, weights, direct)));
     }
     all
 }

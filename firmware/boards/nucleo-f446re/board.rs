@@ -6,7 +6,6 @@ pub use crate::entropy::none as entropy;
 pub use crate::rtt::{command_line, exit, write};
 
 use crate::measure::Clock;
-use crate::registers::Registers;
 use crate::serial::stm32::{self, Uart};
 
 /// SysTick counts the core's cycles.
@@ -21,12 +20,7 @@ const UART_ON: (usize, u32) = (0x40, 1 << 17);
 pub fn serial() -> Uart {
     // SAFETY: the clocks, port A and USART 2 have their registers there, and nothing else uses them.
     unsafe {
-        let mut clocks = Registers::<u32>::at(CLOCKS);
-        for (register, bit) in [PORT_ON, UART_ON] {
-            clocks.change(register, 0, bit);
-            // Reading it waits until the clock runs.
-            clocks.get(register);
-        }
+        stm32::turn_on(CLOCKS, [PORT_ON, UART_ON]);
         stm32::connect(0x4002_0000, [2, 3]);
         Uart::at(0x4000_4400, &stm32::FIRST, 139)
     }

@@ -25,12 +25,7 @@ const HAVE_48_MHZ: u32 = 1 << 13;
 pub fn serial() -> Uart {
     // SAFETY: the clocks, port D and USART 3 have their registers there, and nothing else uses them.
     unsafe {
-        let mut clocks = Registers::<u32>::at(CLOCKS);
-        for (register, bit) in [PORT_ON, UART_ON] {
-            clocks.change(register, 0, bit);
-            // Reading it waits until the clock runs.
-            clocks.get(register);
-        }
+        stm32::turn_on(CLOCKS, [PORT_ON, UART_ON]);
         stm32::connect(0x5802_0c00, [8, 9]);
         Uart::at(0x4000_4800, &stm32::QUEUED, 556)
     }

@@ -75,6 +75,20 @@ impl Uart {
     }
 }
 
+/// Turns on devices by the chip's clocks (RCC), whose registers are at `base`: by a bit in a register for each.
+///
+/// # Safety
+/// They are, and nothing else uses them.
+pub unsafe fn turn_on(base: usize, devices: [(usize, u32); 2]) {
+    // SAFETY: the caller's.
+    let mut clocks = unsafe { Registers::<u32>::at(base) };
+    for (register, bit) in devices {
+        clocks.change(register, 0, bit);
+        // Reading it waits until the clock runs.
+        clocks.get(register);
+    }
+}
+
 /// Gives pins of the port whose registers are at `base` to UART 1, 2 or 3, pulled up.
 ///
 /// # Safety

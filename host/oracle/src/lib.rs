@@ -84,7 +84,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// A context as the parts of the model see it.
-    pub fn embedded(&self, context: &[f64]) -> Vec<f64> {
+    fn embedded(&self, context: &[f64]) -> Vec<f64> {
         match self.description.embedding() {
             None => context.to_vec(),
             Some(spec) => network::run(&spec.network, &self.weights.within("embedding"), context),
@@ -198,15 +198,31 @@ impl<'a> Oracle<'a> {
     /// The embedding is not looked at.
     pub fn edge(&self, context: &[f64], row: &[f64]) -> f64 {
         let Description::Flow(flow) = self.description else { return f64::INFINITY };
-        let given = self.embedded(context);
-        let mut values = row.to_vec();
         let mut nearest = f64::INFINITY;
-        for (l, layer) in flow.layers.iter().enumerate().rev() {
+        self.each_layer(context, row, |l, given, values| {
             let weights = self.weights.within(&format!("layers.{l}"));
-            nearest = layer::edge(layer, &weights, &given, &values).min(nearest);
-            layer::apply(layer, &weights, Direction::Density, &given, &mut values);
-        }
+            nearest = layer::edge(&flow.layers[l], &weights, given, values).min(nearest);
+        });
         nearest
+    }
+
+    /// Takes a row to the noise, and tells of each layer on the way: its number, counted from the noise, the
+    /// context as it sees it, and the values that it is given.
+    ///
+    /// # Panics
+    /// If the model is no flow.
+    pub fn each_layer(
+        &self,
+        context: &[f64],
+        row: &[f64],
+        mut visit: impl FnMut(usize, &[f64], &[f64]),
+    ) {
+        let Description::Flow(flow) = self.description else { panic!("sites have no layers") };
+        let (given, mut values) = (self.embedded(context), row.to_vec());
+        for l in (0..flow.layers.len()).rev() {
+            visit(l, &given, &values);
+            values = self.through(flow, l..l + 1, Direction::Density, &given, &values).0;
+        }
     }
 
     /// How far roundings may move the draw with the noise `z`: the bound of [`pushforward::flow`] on

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use pushforward::model::Model;
 use pushforward_emit::c::{Crate, Engine, MARKER};
 use pushforward_emit::{self as emit, Options};
 
 use crate::board::checkout;
 use crate::data::{distinct, is_standard_output, write_file};
 use crate::error::{Error, Result};
+use crate::loaded::read_with_checksum;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             options.set(name, value).map_err(|e| Error::Usage(format!("--{e}")))?;
         }
     }
-    let model = crate::loaded::read(&args.model)?;
+    let (model, checksum) = read_with_checksum(&args.model)?;
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let name = args.name.clone().unwrap_or_else(|| identifier(&stem));
     let source = args.model.file_name().unwrap_or_default().to_string_lossy();
@@ -81,7 +81,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
             }
             write_file(output, text.as_bytes())
         }
-        (None, Some(folder)) => library(args, &model, options, &name, &source, folder),
+        (None, Some(folder)) => {
+            let library = Crate { name: &name, source: &source, checksum, engine: engine(args)? };
+            let files = library.files(&model, options).map_err(|e| refusal(args, e))?;
+            write_crate(folder, &files)
+        }
         // The parser has seen to it.
         (None, None) => Ok(()),
     }
@@ -95,31 +99,22 @@ fn refusal(args: &Args, error: emit::Error) -> Error {
     }
 }
 
-/// Writes the crate for C.
-fn library(
-    args: &Args,
-    model: &Model,
-    options: Options,
-    name: &str,
-    source: &str,
-    folder: &Path,
-) -> Result<()> {
-    let bytes = fs::read(&args.model).map_err(|e| Error::read(&args.model, &e))?;
-    let engine = match args.engine_folder.clone().or_else(|| Some(checkout()?.join("engine"))) {
-        Some(engine) => {
-            let found = engine.canonicalize().map_err(|e| Error::read(&engine, &e))?;
-            if !found.join("Cargo.toml").is_file() {
-                let message =
-                    "found no Cargo.toml in it, expected the folder of the crate pushforward";
-                return Err(Error::input(&engine, message));
-            }
-            Engine::Folder(found)
-        }
-        None => Engine::Version(env!("CARGO_PKG_VERSION").into()),
+/// Where the crate for C finds the engine.
+fn engine(args: &Args) -> Result<Engine> {
+    let Some(engine) = args.engine_folder.clone().or_else(|| Some(checkout()?.join("engine")))
+    else {
+        return Ok(Engine::Version(env!("CARGO_PKG_VERSION").into()));
     };
-    let checksum = pushforward_wire::checksum(&bytes);
-    let library = Crate { name, source, checksum, engine };
-    let files = library.files(model, options).map_err(|e| refusal(args, e))?;
+    let found = engine.canonicalize().map_err(|e| Error::read(&engine, &e))?;
+    if !found.join("Cargo.toml").is_file() {
+        let message = "found no Cargo.toml in it, expected the folder of the crate pushforward";
+        return Err(Error::input(&engine, message));
+    }
+    Ok(Engine::Folder(found))
+}
+
+/// Writes the files of the crate for C, over such as were written here.
+fn write_crate(folder: &Path, files: &[(PathBuf, String)]) -> Result<()> {
     let files: Vec<_> = files.iter().map(|(path, text)| (folder.join(path), text)).collect();
     // All are looked at before one is written.
     for (path, _) in &files {

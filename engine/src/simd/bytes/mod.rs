@@ -225,6 +225,9 @@ pub fn rectangle(mut weights: &[i8], x: &[i32], acc: &mut [i32]) {
 
 /// [`rectangle`] of weights of any width, which lie by rows everywhere.
 pub(crate) fn rectangle_by_rows<T: IntegerWeight>(mut weights: &[T], x: &[i32], acc: &mut [i32]) {
+    if let [x] = x {
+        return row(weights, *x, acc);
+    }
     for x in x.chunks(STRIP) {
         let (wide, rest) = acc.as_chunks_mut::<PANEL>();
         for sums in wide {

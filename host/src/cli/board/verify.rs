@@ -12,7 +12,7 @@ use super::line::{self, Device, Line, Typed};
 use crate::cli::context::Contexts;
 use crate::cli::{count, print, print_json, table};
 use crate::error::{Error, Result};
-use crate::loaded::{Loaded, Value};
+use crate::loaded::{Loaded, Value, read_with_checksum};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,8 +38,8 @@ pub(super) struct Args {
 const SLICE: u64 = 1024;
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let bytes = std::fs::read(&args.model).map_err(|e| Error::read(&args.model, &e))?;
-    let model = Loaded::open(&args.model, None)?;
+    let (model, expected) = read_with_checksum(&args.model)?;
+    let model = Loaded::new(model)?;
     let one = model.model.description().context();
     let context = match &args.context {
         None => None,
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(argument) => Some(Contexts::of_width(argument, one)?),
     };
     let device = args.line.open(Some(&args.model))?;
-    let (found, expected) = (device.client.identity().model, pushforward_wire::checksum(&bytes));
+    let found = device.client.identity().model;
     if found != expected {
         return Err(Error::input(
             &args.model,
