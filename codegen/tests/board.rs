@@ -8,7 +8,6 @@ mod folder;
 #[path = "../../engine/tests/needs/mod.rs"]
 mod needs;
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -411,9 +410,8 @@ fn main() -> ExitCode {
         let [debian, _] = board.packages().unwrap_or([""; 2]);
         missing_program(board.emulator(), debian)
     });
-    let distinct = |missing: Vec<String>| BTreeSet::from_iter(missing).into_iter().collect();
-    let to_build = distinct(targets().collect());
-    let to_run: Vec<String> = distinct(targets().chain(emulators).collect());
+    let to_build: Vec<String> = targets().collect();
+    let to_run: Vec<String> = targets().chain(emulators).collect();
     let rows: [Row; 9] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",

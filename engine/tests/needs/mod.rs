@@ -4,7 +4,7 @@
 //! summary; where `CI` is set they fail. Rust's own harness can ignore only what is known when a
 //! test is compiled, so these test programs have a `main`, which lists its tests for [`run`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -34,14 +34,14 @@ impl Test {
         Test { name: name.into(), kind: "", missing: Vec::new(), body }
     }
 
-    /// A test of a kind of machine, and what is missing here to run it.
+    /// A test of a kind of machine, and what is missing here to run it, of which each is named once.
     pub(crate) fn needing(
         kind: &'static str,
         missing: impl IntoIterator<Item = String>,
         name: &str,
         body: impl FnOnce() -> Result<(), Failed> + Send + 'static,
     ) -> Test {
-        let missing = missing.into_iter().collect();
+        let missing = BTreeSet::from_iter(missing).into_iter().collect();
         Test { name: name.into(), kind, missing, body: Box::new(body) }
     }
 }

@@ -13,14 +13,15 @@ use crate::error::{Error, Result};
 use crate::loaded::read_with_checksum;
 
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("written").required(true).args(["output", "c"]))]
 pub(super) struct Args {
     /// The model file.
     model: PathBuf,
     /// The Rust file; `-` is standard output.
-    #[arg(short, long, value_name = "FILE.rs", required_unless_present = "c")]
+    #[arg(short, long, value_name = "FILE.rs")]
     output: Option<PathBuf>,
     /// A folder for a crate that builds a static library for C, with its header.
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(long, value_name = "DIR")]
     c: Option<PathBuf>,
     /// Name of the module, or of the library; from the model's file name if not given.
     #[arg(long)]
