@@ -11,11 +11,14 @@
 //! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
 //!   becomes the largest integer that a unit can be, with the same room; what is larger is clamped. Since every input and unit has
 //!   its own scale, the next layer's columns are multiplied by it first.
+//! - [`tune`] can choose roundings so that they make good for each other.
 //! - A sum's `e` leaves room for eight times the largest sum that was met, or for the largest that there
 //!   can be, if that is less.
 //!
 //! The result is another distribution, normalised as exactly as the first: [`divergence`] says how far it
 //! is from it.
+
+mod tune;
 
 use pushforward::activation::AnyActivation;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
@@ -31,6 +34,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::loaded::Loaded;
+use tune::{Columns, Integers};
 
 /// Rows that sums and units are measured on.
 const ROWS: usize = 8192;
@@ -43,11 +47,14 @@ const MARGIN: f64 = 8.0;
 const ROOM: f64 = 1.5;
 /// Bits of a rescaled sum, before it is divided.
 const SUM: f64 = (1u32 << 30) as f64;
+/// The largest bias.
+const MOST_BIAS: f64 = (1u32 << 24) as f64;
 /// The largest multiplier.
 const MOST_MULTIPLIER: f64 = i16::MAX as f64;
 
 /// The model with its networks in integers: weights of so many bits, direct terms, which networks of spins may
-/// have, of so many, or of as many.
+/// have, of so many, or of as many; roundings are chosen by at most `steps` passes over each matrix ([`tune`]), to
+/// the nearest integer by none.
 ///
 /// # Errors
 /// What of the model has no counterpart in integers: found and expected.
@@ -55,6 +62,7 @@ pub fn integers(
     model: &Loaded,
     weights: Bits,
     direct: Option<Bits>,
+    steps: u32,
 ) -> std::result::Result<Model, String> {
     let parent = &model.model;
     let (description, arithmetic, tensors) = match parent.description() {
@@ -63,7 +71,7 @@ pub fn integers(
             let hidden = network.hidden.clone();
             let direct = network.direct.then_some(direct.unwrap_or(weights));
             let spec = IntegerSpec { hidden, weights, direct };
-            let tensors = of_sites(model, network, &spec);
+            let tensors = of_sites(model, network, &spec, steps);
             let sites = SitesSpec { network: spec.into(), ..sites.clone() };
             (Description::Sites(sites), Arithmetic::Integer, tensors)
         }
@@ -82,7 +90,7 @@ pub fn integers(
                 return wrong("layers", "no coupling", "couplings");
             }
             // Integers have no arithmetic of floats, and `plain` runs on every core.
-            (Description::Flow(child), Arithmetic::Plain, of_flow(model, &networks, weights))
+            (Description::Flow(child), Arithmetic::Plain, of_flow(model, &networks, weights, steps))
         }
     };
     let fault = |e: ModelError| e.to_string();
@@ -207,8 +215,12 @@ struct Network<'a> {
     path: &'a str,
     activation: AnyActivation,
     bits: Bits,
+    /// Passes that choose roundings.
+    steps: u32,
     /// Values of the layer that was come to, for each of the rows.
     x: Vec<f64>,
+    /// The integers in their place.
+    read: Vec<f64>,
     /// What one unit of the integer is that stands for each.
     units: Vec<f64>,
     /// The largest of these integers.
@@ -221,8 +233,20 @@ struct Row {
     weights: Vec<f64>,
     bias: f64,
     unit: f64,
+    /// The largest sum that was met, in such units.
+    met: f64,
+}
+
+impl Row {
+    /// The largest sum that there can be of inputs no larger than `input`.
+    fn bound(&self, input: f64) -> f64 {
+        self.weights.iter().map(|w| w.abs()).sum::<f64>() * input + self.bias.abs()
+    }
+
     /// The largest sum that is reckoned with.
-    most: f64,
+    fn most(&self, input: f64) -> f64 {
+        self.bound(input).min(MARGIN * self.met).max(1.0)
+    }
 }
 
 impl Network<'_> {
@@ -249,7 +273,18 @@ impl Network<'_> {
     fn rows(&self, name: &str) -> (Vec<Row>, Vec<f64>) {
         let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
         let sums = dense(&weights, &bias, &self.x, self.units.len());
-        (layer(&weights, &bias, &sums, &self.units, self.most, self.bits), sums)
+        let mut rows = layer(&weights, &bias, &sums, &self.units, self.most, self.bits);
+        if self.steps > 0 {
+            let columns = Columns::beside(&[(&self.read, self.units.len())], ROWS);
+            let n = rows.len();
+            rows.par_iter_mut().enumerate().for_each(|(i, row)| {
+                let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
+                let floats = weights.chunks(self.units.len()).nth(i).unwrap_or_default();
+                let part = Part { row, floats, bits: self.bits, input: self.most };
+                tuned(&columns, &mut [part], &wanted, None, self.steps);
+            });
+        }
+        (rows, sums)
     }
 
     /// The hidden layers, one after another.
@@ -263,19 +298,68 @@ impl Network<'_> {
             let (rows, sums) = self.rows(&name);
             let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
             self.x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
+            let input = self.most;
+            let sums = integer_sums(&rows, &self.read, self.units.len());
             self.measure(*n);
+            let read = sums.chunks(*n).flat_map(|sums| {
+                sums.iter().zip(&rows).zip(&self.units).zip(&slopes).map(
+                    |(((sum, row), unit), slope)| {
+                        let slope = if *sum < 0.0 { *slope } else { 1.0 };
+                        (sum * row.unit * slope / unit).round().clamp(-self.most, self.most)
+                    },
+                )
+            });
+            self.read = read.collect();
             let shift = 26 - self.bits.of_unit();
             let scales =
                 rows.iter().zip(&self.units).zip(&slopes).flat_map(|((row, unit), slope)| {
                     let ratio = row.unit / unit;
-                    let [e, m] = scale(ratio, row.most, shift);
-                    let [below, other] = scale(ratio * slope, row.most, shift);
+                    let [e, m] = scale(ratio, row.most(input), shift);
+                    let [below, other] = scale(ratio * slope, row.most(input), shift);
                     [e, m, below, other]
                 });
             let scales: Vec<f64> = scales.collect();
             self.add(format!("{name}.scales"), scales);
             self.add_rows(&name, &rows);
         }
+    }
+
+    /// Chooses the roundings of logits, which are sums of hidden units and of direct terms, of `inputs`.
+    fn tune_logits(
+        &self,
+        outputs: &mut [Row],
+        direct: Option<&mut [Row]>,
+        spec: &IntegerSpec,
+        inputs: &[f64],
+        sums: &[f64],
+        steps: u32,
+    ) {
+        let (n, sites) = (outputs.len(), inputs.len() / ROWS);
+        let hidden = if spec.hidden.is_empty() { 0 } else { self.units.len() };
+        let groups = [(&self.read[..], hidden), (inputs, sites)];
+        let groups = if direct.is_some() { &groups[..] } else { &groups[..1] };
+        let columns = Columns::beside(groups, ROWS);
+        let [weights, of_direct] = ["output.weight", "direct.weight"].map(|of| self.tensor(of));
+        let row_of =
+            |weights: &[f64], n, i: usize| weights.get(i * n..(i + 1) * n).map(<[f64]>::to_vec);
+        let mut direct: Vec<Option<&mut Row>> = match direct {
+            Some(rows) => rows.iter_mut().map(Some).collect(),
+            None => outputs.iter().map(|_| None).collect(),
+        };
+        let each = outputs.par_iter_mut().zip(&mut direct).enumerate();
+        each.for_each(|(i, (row, direct))| {
+            let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
+            let p = wanted.iter().map(|x| 1.0 / (1.0 + (-x).exp()));
+            let omega: Vec<f64> = p.map(|p| p * (1.0 - p)).collect();
+            let floats = row_of(&weights, hidden, i).unwrap_or_default();
+            let terms = row_of(&of_direct, sites, i).unwrap_or_default();
+            let mut parts =
+                vec![Part { row, floats: &floats, bits: spec.weights, input: self.most }];
+            if let (Some(row), Some(bits)) = (direct, spec.direct) {
+                parts.push(Part { row, floats: &terms, bits, input: 1.0 });
+            }
+            tuned(&columns, &mut parts, &wanted, Some(&omega), steps);
+        });
     }
 
     /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
@@ -291,7 +375,7 @@ impl Network<'_> {
 }
 
 /// The tensors of a network of spins.
-fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers {
+fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec, steps: u32) -> Numbers {
     let inputs = drawn(model);
     let sites = model.dim();
     let mut network = Network {
@@ -299,28 +383,37 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
         path: "network.",
         activation: masked.activation,
         bits: spec.weights,
+        steps,
         x: inputs.clone(),
+        read: inputs.clone(),
         units: vec![1.0; sites],
         most: 1.0,
         out: Numbers::new(),
     };
     network.hidden(&spec.hidden);
+    // Nothing of direct terms is rounded before they are there to make good for it.
+    let tuned = std::mem::take(&mut network.steps);
     let bias = network.tensor("output.bias");
-    let outputs = match spec.hidden.is_empty() {
-        true => layer(&[], &bias, &bias, &[], 0.0, spec.weights),
-        false => network.rows("output").0,
+    let (mut outputs, mut sums) = match spec.hidden.is_empty() {
+        true => (layer(&[], &bias, &bias, &[], 0.0, spec.weights), bias.repeat(ROWS)),
+        false => network.rows("output"),
     };
-    let direct = spec.direct.map(|bits| {
-        let (weights, none) = (network.tensor("direct.weight"), vec![0.0; bias.len()]);
-        let sums = dense(&weights, &none, &inputs, sites);
-        layer(&weights, &none, &sums, &vec![1.0; sites], 1.0, bits)
+    let (weights, none) = (network.tensor("direct.weight"), vec![0.0; bias.len()]);
+    let mut direct = spec.direct.map(|bits| {
+        let of_direct = dense(&weights, &none, &inputs, sites);
+        sums.iter_mut().zip(&of_direct).for_each(|(sum, x)| *sum += x);
+        layer(&weights, &none, &of_direct, &vec![1.0; sites], 1.0, bits)
     });
+    if tuned > 0 {
+        network.tune_logits(&mut outputs, direct.as_deref_mut(), spec, &inputs, &sums, tuned);
+    }
+    let input = network.most;
     let steps = f64::from(STEPS_A_NAT);
     let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
-        let [e, m] = scale(row.unit * steps, row.most, OUTPUT_SHIFT);
+        let [e, m] = scale(row.unit * steps, row.most(input), OUTPUT_SHIFT);
         let of_direct = direct.as_ref().map(|rows| &rows[i]);
         let [direct_e, direct_m] =
-            of_direct.map_or([0.0; 2], |row| scale(row.unit * steps, row.most, OUTPUT_SHIFT));
+            of_direct.map_or([0.0; 2], |row| scale(row.unit * steps, row.most(1.0), OUTPUT_SHIFT));
         [e, m, direct_e, direct_m]
     });
     network.add("output.scales", scales);
@@ -332,7 +425,7 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
 }
 
 /// The tensors of the networks of a flow's couplings.
-fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits) -> Numbers {
+fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits, steps: u32) -> Numbers {
     let (oracle, dim) = (Oracle::new(&model.model), model.dim());
     let one = model.model.description().context();
     let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
@@ -356,12 +449,17 @@ fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits) -> Numbers {
             path,
             activation: spec.activation,
             bits,
+            steps,
             x,
+            read: Vec::new(),
             units: Vec::new(),
             most: 0.0,
             out: Numbers::new(),
         };
         network.measure(inputs);
+        let read = network.x.iter().zip(network.units.iter().cycle());
+        network.read =
+            read.map(|(x, unit)| (x / unit).round().clamp(-network.most, network.most)).collect();
         let scales: Vec<f64> = network.units.iter().map(|unit| 1.0 / unit).collect();
         network.add("input.scale", scales);
         network.hidden(&spec.hidden);
@@ -371,6 +469,55 @@ fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits) -> Numbers {
         out.extend(network.out);
     }
     out
+}
+
+/// A row of a matrix, whose roundings are chosen.
+struct Part<'a> {
+    row: &'a mut Row,
+    /// Its weights before they were rounded; of those that are zero nothing is known to the network.
+    floats: &'a [f64],
+    bits: Bits,
+    /// The largest integer that it reads.
+    input: f64,
+}
+
+/// Chooses the roundings of parts that make a sum together, the first with its bias; as they were if the sum
+/// could get too large.
+fn tuned(
+    columns: &Columns,
+    parts: &mut [Part<'_>],
+    wanted: &[f64],
+    omega: Option<&[f64]>,
+    steps: u32,
+) {
+    let mut integers = Integers::default();
+    for Part { row, floats, bits, .. } in &*parts {
+        for (q, float) in row.weights.iter().zip(*floats) {
+            integers.push(*q, row.unit, bits.most().into(), *float != 0.0);
+        }
+    }
+    let Some(Part { row, .. }) = parts.first() else { return };
+    integers.push(row.bias, row.unit, MOST_BIAS, true);
+    columns.fit(&mut integers, wanted, omega, steps);
+    let mut found = integers.q.into_iter();
+    let mut rows = Vec::new();
+    for Part { row, .. } in &*parts {
+        let weights = found.by_ref().take(row.weights.len()).collect();
+        rows.push(Row { weights, ..**row });
+    }
+    if let (Some(row), Some(bias)) = (rows.first_mut(), found.next()) {
+        row.bias = bias;
+    }
+    if parts.iter().zip(&rows).all(|(part, row)| row.bound(part.input) <= SUM) {
+        parts.iter_mut().zip(rows).for_each(|(part, row)| *part.row = row);
+    }
+}
+
+/// The integer sums of a layer for each row of integers.
+fn integer_sums(rows: &[Row], read: &[f64], inputs: usize) -> Vec<f64> {
+    let weights: Vec<f64> = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
+    let bias: Vec<f64> = rows.iter().map(|row| row.bias).collect();
+    dense(&weights, &bias, read, inputs)
 }
 
 /// The sums of a matrix for each row of values.
@@ -410,10 +557,9 @@ fn layer(
         loop {
             let weights: Vec<f64> = scaled.iter().map(|w| (w / unit).round()).collect();
             let rounded = (bias / unit).round();
-            let bound = weights.iter().map(|w| w.abs()).sum::<f64>() * most_input + rounded.abs();
-            if bound <= SUM && rounded.abs() <= f64::from(1 << 24) {
-                let most = bound.min(MARGIN * most / unit).max(1.0);
-                return Row { weights, bias: rounded, unit, most };
+            let row = Row { weights, bias: rounded, unit, met: most / unit };
+            if row.bound(most_input) <= SUM && rounded.abs() <= MOST_BIAS {
+                return row;
             }
             unit *= 1.25;
         }

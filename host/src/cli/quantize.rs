@@ -22,6 +22,10 @@ pub(super) struct Args {
     /// How direct terms of a model of spins are stored, where weights are integers; as those if not given.
     #[arg(long)]
     direct: Option<Integers>,
+    /// Chooses how integers are rounded, in at most so many passes over each matrix, so that roundings make good for
+    /// each other.
+    #[arg(long, value_name = "STEPS", default_value_t = 0, hide_default_value = true)]
+    tune: u32,
     /// The smaller model's file.
     #[arg(short, long, value_name = "FILE.safetensors")]
     output: PathBuf,
@@ -72,10 +76,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let packed = |model: &Loaded| model.model.description().packed_len();
     let (child, bytes) = match args.weights {
         Weights::F16 => {
-            if args.direct.is_some() {
-                return Err(Error::Usage(
-                    "--direct: found with --weights f16, expected i8 or i16".into(),
-                ));
+            for (flag, given) in [("--direct", args.direct.is_some()), ("--tune", args.tune > 0)] {
+                if given {
+                    let message = format!("{flag}: found with --weights f16, expected i8 or i16");
+                    return Err(Error::Usage(message));
+                }
             }
             if parent.model.description().holds_integers() {
                 let message = "weights: found integers already, expected floats";
@@ -87,9 +92,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Weights::I8 | Weights::I16 => {
             let bits = if let Weights::I8 = args.weights { Bits::I8 } else { Bits::I16 };
             let direct = args.direct.map(Bits::from);
-            let child = integers(&parent, bits, direct);
+            let child = integers(&parent, bits, direct, args.tune);
             let mut child = child.map_err(|e| Error::input(&args.model, e))?;
-            let of = json!({ "weights": bits, "direct": direct });
+            let of = json!({ "weights": bits, "direct": direct, "tune": args.tune });
             child.provenance.insert("quantized".into(), of);
             let bytes = 4 * child.description().packed_len();
             (child, bytes)

@@ -70,6 +70,24 @@ fn a_model_of_integers_is_a_model() {
     assert!(message.contains("weights"), "{message}");
 }
 
+/// Of samples that the choice has not seen.
+#[test]
+fn roundings_that_are_chosen_together_are_nearer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    let model = trained(path);
+    let kl = |steps: &str| {
+        let arguments = ["--weights", "i8", "--tune", steps, "-o", "tuned.safetensors"];
+        quantized(path, model, &arguments)["kl_per_value"].as_f64().unwrap()
+    };
+    let (nearest, once, often) = (kl("0"), kl("1"), kl("30"));
+    assert!(once < nearest && often < 0.8 * nearest, "{nearest} {once} {often}");
+    let checked = ok(path, &["check", "tuned.safetensors"]);
+    assert!(checked.contains("over 65536 states"), "{checked}");
+    let message = refused(path, &["quantize", model, "--weights", "f16", "--tune", "3", "-o", "x"]);
+    assert!(message.contains("--tune: found with --weights f16"), "{message}");
+}
+
 const RING: &str = "
 [model]
 kind = 'nsf'
