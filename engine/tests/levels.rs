@@ -18,6 +18,7 @@ enum Operation {
     I32ToFloat,
     AddU,
     SubU,
+    Dot,
     Xor,
     And,
     Or,
@@ -35,9 +36,9 @@ enum Operation {
 
 use Operation::*;
 
-const ALL: [Operation; 24] = [
-    Add, Sub, Mul, Div, Sqrt, MulAdd, Select, TruncToI32, I32ToFloat, AddU, SubU, Xor, And, Or,
-    Shl0, Shl1, Shl13, Shl31, Shr0, Shr1, Shr13, Shr31, SelectU, FromWords,
+const ALL: [Operation; 25] = [
+    Add, Sub, Mul, Div, Sqrt, MulAdd, Select, TruncToI32, I32ToFloat, AddU, SubU, Dot, Xor, And,
+    Or, Shl0, Shl1, Shl13, Shl31, Shr0, Shr1, Shr13, Shr31, SelectU, FromWords,
 ];
 
 impl Operation {
@@ -57,6 +58,7 @@ impl Operation {
             TruncToI32 => s.trunc_to_i32(a),
             AddU => s.add_u(x, y),
             SubU => s.sub_u(x, y),
+            Dot => s.dot(x, y, s.bits(c)),
             Xor => s.xor(x, y),
             And => s.and(x, y),
             Or => s.or(x, y),

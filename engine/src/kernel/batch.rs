@@ -69,6 +69,28 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
         }
     }
 
+    /// Two integers of 16 bits as the halves of words.
+    #[inline(always)]
+    fn pair(self, [x, above]: &[[S::Array; R]; 2]) -> [S::U; R] {
+        let s = self.s;
+        let mut v = [s.splat_u(0); R];
+        for ((v, x), above) in v.iter_mut().zip(x).zip(above) {
+            let [x, above] = [x, above].map(|x| s.bits(s.load(x)));
+            *v = s.or(s.and(x, s.splat_u(0xffff)), s.shl::<16>(above));
+        }
+        v
+    }
+
+    /// Adds to sums of integers what a pair of weights gives.
+    #[inline(always)]
+    fn dot(self, weights: u32, v: &[S::U; R], c: &mut [S::F; R]) {
+        let s = self.s;
+        let w = s.splat_u(weights);
+        for (c, v) in c.iter_mut().zip(v) {
+            *c = s.from_bits(s.dot(w, *v, s.bits(*c)));
+        }
+    }
+
     /// A panel of width `W`, `O` outputs at a time.
     #[inline(always)]
     fn panel<'w, T: Store<'w>, const W: usize, const O: usize>(
@@ -79,10 +101,21 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
     ) {
         let s = self.s;
         let panel = dense.weights.as_chunks::<W>().0;
+        let pairs = if T::Matrix::SHORT && S::DOT { x.len() / 2 } else { 0 };
         for (q, out) in out.as_chunks_mut::<O>().0.iter_mut().enumerate() {
             let Dense { bias, slopes, .. } = dense.next(O, 0);
             let mut c = self.begin(bias, out);
-            for (row, x) in panel.iter().zip(x) {
+            for (rows, x) in panel.as_chunks::<2>().0.iter().zip(x.as_chunks::<2>().0).take(pairs) {
+                let [Some(row), Some(above)] = rows.each_ref().map(|r| r.as_chunks::<O>().0.get(q))
+                else {
+                    return;
+                };
+                let v = self.pair(x);
+                for ((c, w), above) in c.iter_mut().zip(row).zip(above) {
+                    self.dot(w.pair(*above), &v, c);
+                }
+            }
+            for (row, x) in panel.iter().zip(x).skip(2 * pairs) {
                 let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
                 let mut v = [s.splat(0.0); R];
                 for (v, x) in v.iter_mut().zip(x) {
@@ -115,7 +148,15 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
             *column = next(&mut weights, x.len());
         }
         let mut c = self.begin(dense.bias, out);
-        for (i, x) in x.iter().enumerate() {
+        let pairs = if T::Matrix::SHORT && S::DOT { x.len() / 2 } else { 0 };
+        for (i, x) in x.as_chunks::<2>().0.iter().enumerate().take(pairs) {
+            let v = self.pair(x);
+            for (c, column) in c.iter_mut().zip(&columns) {
+                let Some([w, above]) = column.as_chunks::<2>().0.get(i) else { return };
+                self.dot(w.pair(*above), &v, c);
+            }
+        }
+        for (i, x) in x.iter().enumerate().skip(2 * pairs) {
             for (c, column) in c.iter_mut().zip(&columns) {
                 let Some(w) = column.get(i) else { return };
                 let w = s.splat(w.widen());

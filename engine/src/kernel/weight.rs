@@ -17,6 +17,13 @@ pub trait Weight: Copy + core::fmt::Debug + Send + Sync + 'static {
     fn rectangle_of_integers(_: &[Self], _: &[f32], _: &mut [f32]) -> bool {
         false
     }
+    /// Whether it is an integer of at most 16 bits, as then are the inputs that it is multiplied by.
+    const SHORT: bool = false;
+    /// Two such as the halves of a word, this one below.
+    #[inline(always)]
+    fn pair(self, _: Self) -> u32 {
+        0
+    }
     /// [`Lanes::leaky`](super::Lanes::leaky) of one sample.
     #[cfg(cortex_m_fpu)]
     fn leaky_thumb(slopes: &[Self], units: &mut [f32]);

@@ -48,6 +48,11 @@ level! {
         _mm256_castsi256_ps(less)
     };
     also {
+        const DOT: bool = true;
+        #[inline(always)]
+        fn dot(self, a: U, b: U, c: U) -> U {
+            proven!(_mm256_add_epi32(_mm256_madd_epi16(a, b), c))
+        }
         #[inline(always)]
         fn load_first(self, xs: &[f32]) -> F {
             if let Some(a) = Self::chunks(xs).0.first() {

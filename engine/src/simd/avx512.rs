@@ -1,10 +1,11 @@
-//! Sixteen lanes: AVX-512 F and DQ.
+//! Sixteen lanes: AVX-512 F, DQ and BW, which came together.
 
 use core::arch::x86_64::*;
 
 level! {
-    /// Proof that this CPU has AVX-512 F and DQ.
-    Avx512: 16 lanes with "avx512f,avx512dq", if detected!("avx512f", "avx512dq");
+    /// Proof that this CPU has AVX-512 F, DQ and BW.
+    Avx512: 16 lanes with "avx512f,avx512dq,avx512bw",
+        if detected!("avx512f", "avx512dq", "avx512bw");
     type F = __m512;
     type U = __m512i;
     type M = __mmask16;
@@ -41,6 +42,11 @@ level! {
     fn shr<const N: u32>(a: U) -> U = _mm512_srli_epi32::<N>(a);
     fn lt_u(a: U, b: U) -> M = _mm512_cmplt_epu32_mask(a, b);
     also {
+        const DOT: bool = true;
+        #[inline(always)]
+        fn dot(self, a: U, b: U, c: U) -> U {
+            proven!(_mm512_add_epi32(_mm512_madd_epi16(a, b), c))
+        }
         #[inline(always)]
         fn load_first(self, xs: &[f32]) -> F {
             // SAFETY: the token proves the CPU features; lanes beyond the slice are not read.

@@ -125,6 +125,11 @@ impl<S: Simd> Simd for Integers<S> {
     fn mul_u(self, a: S::U, b: S::U) -> S::U {
         self.0.mul_u(a, b)
     }
+    const DOT: bool = S::DOT;
+    #[inline(always)]
+    fn dot(self, a: S::U, b: S::U, c: S::U) -> S::U {
+        self.0.dot(a, b, c)
+    }
     #[inline(always)]
     fn add_u(self, a: S::U, b: S::U) -> S::U {
         self.0.add_u(a, b)

@@ -21,14 +21,14 @@
 //! `mul_add`, which fuses or not as the CPU does, and they were equal; so was the speed at AVX2 and
 //! AVX-512 (28 and 46 G multiply-adds/s), while its emulation reached 0.7 G/s against our 0.9, and
 //! its tile took 537 and 1371 bytes of code against 343 and 526. Against it decided that its
-//! AVX-512 is Ice Lake's (ours needs F and DQ, which Skylake has), that its fallback has four lanes
+//! AVX-512 is Ice Lake's (ours needs F, DQ and BW, which Skylake has), that its fallback has four lanes
 //! where a microcontroller wants one, and that 125,000 generated lines take 9 s of compilation
 //! where the tables here have 250.
 //!
-//! An integer dot product for quantised weights (VNNI's `VPDPBUSD`, NEON's `SDOT`, on Cortex-M
-//! `SMLAD`) belongs here as one more operation of [`Simd`], four products of bytes added to each
-//! word of a [`Simd::U`]: exact, so that the scalar loop is its oracle, and with a level of its own
-//! only where a CPU may lack it.
+//! Integers are multiplied two at a time ([`Simd::dot`]) where lanes are samples: of 16 bits, which holds what
+//! networks of integers read. x86 has had an instruction for it since SSE2, WebAssembly has it too; NEON
+//! multiplies and adds words in one as it is. VNNI's `VPDPBUSD` and Arm's `SDOT` take four bytes, but want a weight's
+//! neighbours beside it, unsigned inputs or a CPU that may lack them; `VPDPWSSD` would save the one addition.
 //!
 //! Memory is seen as arrays ([`Simd::Array`] is `[f32; LANES]`), which safe code cuts out of a
 //! slice with [`Simd::chunks`]; registers are [`Simd::F`] and [`Simd::U`].
@@ -163,6 +163,17 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn i32_to_float(self, x: Self::U) -> Self::F;
     /// Wrapping product of words, the lower half.
     fn mul_u(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Whether [`Simd::dot`] takes fewer instructions than what it is made of.
+    const DOT: bool = false;
+    /// `c` and two products, of the lower halves of `a` and `b` and of the upper ones, as signed integers of 16 bits;
+    /// sums wrap.
+    #[inline(always)]
+    fn dot(self, a: Self::U, b: Self::U, c: Self::U) -> Self::U {
+        let low = |x| self.sar::<16>(self.shl::<16>(x));
+        let products = self
+            .add_u(self.mul_u(low(a), low(b)), self.mul_u(self.sar::<16>(a), self.sar::<16>(b)));
+        self.add_u(c, products)
+    }
     /// Wrapping sum of words.
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U;
     /// Wrapping difference of words.

@@ -36,6 +36,13 @@ level! {
     fn shl<const N: u32>(a: U) -> U = u32x4_shl(a, N);
     fn shr<const N: u32>(a: U) -> U = u32x4_shr(a, N);
     fn lt_u(a: U, b: U) -> M = u32x4_lt(a, b);
+    also {
+        const DOT: bool = true;
+        #[inline(always)]
+        fn dot(self, a: U, b: U, c: U) -> U {
+            proven!(i32x4_add(i32x4_dot_i16x8(a, b), c))
+        }
+    }
 }
 
 /// Four times [`fma`](super::fma).

@@ -44,6 +44,13 @@ level! {
         let top = _mm_set1_epi32(i32::MIN);
         _mm_castsi128_ps(_mm_cmplt_epi32(_mm_xor_si128(a, top), _mm_xor_si128(b, top)))
     };
+    also {
+        const DOT: bool = true;
+        #[inline(always)]
+        fn dot(self, a: U, b: U, c: U) -> U {
+            proven!(_mm_add_epi32(_mm_madd_epi16(a, b), c))
+        }
+    }
 }
 
 /// Four times [`fma`](super::fma).
