@@ -30,7 +30,7 @@ file == 2 {
 }
 
 # The trace: `Trace 0: HOST [FLAGS/ADDRESS/FLAGS/FLAGS] NAME`. An instruction that was stopped comes again.
-NF < 2 { if (/^Stopped/) came = ""; next }
+NF < 4 { if (/^Stopped/) came = ""; else said = $0; next }
 came != "" {
     if (weight) {
         ran[at] += weight
@@ -55,7 +55,7 @@ function went() {
 }
 
 END {
-    if (readings != 4) fail("the clock was read " readings + 0 " times of the four around a draw")
+    if (readings != 4) fail("the clock was read " readings + 0 " times of the four around a draw; " said)
     for (address in ran) {
         n = ran[address]
         instructions += n
