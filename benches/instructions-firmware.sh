@@ -6,8 +6,9 @@
 #                                               1 % more or the table of firmware/README.md another
 #   benches/instructions-firmware.sh --write    writes both
 #
-# Instructions are not cycles. A count depends on the compiler, which rust-toolchain.toml pins, and
-# not on the machine.
+# Instructions are not cycles; those of a draw are estimated from what it executes (cycles.awk), on the cores of
+# which cycles.txt has the costs. A count depends on the compiler, which rust-toolchain.toml pins, and not on the
+# machine.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -41,11 +42,11 @@ for board in qemu-microbit qemu-mps2-an386 qemu-virt-rv32; do
 done
 
 # A board's folder says what it needs.
-said() { sed -n "s/^$2 = \"\([^ \"]*\).*/\1/p" "../firmware/boards/$1/config.toml"; }
+said() { sed -n "s/^$2 = \"\(.*\)\"$/\1/p" "../firmware/boards/$1/config.toml"; }
 missing=()
 sysroot=$(rustc --print sysroot)
 for board in $(cut -d' ' -f1 <<<"$list" | sort -u); do
-    emulator=$(said "$board" runner) target=$(said "$board" target)
+    emulator=$(said "$board" runner | cut -d' ' -f1) target=$(said "$board" target)
     case $emulator in
     qemu-system-riscv32) package=qemu-system-misc ;;
     *) package=$emulator ;;
@@ -55,6 +56,9 @@ for board in $(cut -d' ' -f1 <<<"$list" | sort -u); do
     [ -d "$sysroot/lib/rustlib/$target" ] ||
         missing+=("the Rust target $target (rustup toolchain install, in the checkout)")
 done
+objdump=$(echo "$sysroot"/lib/rustlib/*/bin/llvm-objdump)
+[ -x "$objdump" ] ||
+    missing+=("llvm-objdump, of the component llvm-tools (rustup toolchain install, in the checkout)")
 [ ${#missing[@]} = 0 ] || { printf 'error: missing %s\n' "${missing[@]}" | sort -u >&2; exit 2; }
 
 # The firmware is a workspace of its own; its builds lie beside those of the other one.
@@ -65,7 +69,37 @@ cargo build --release -q --workspace --example counted
 [ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR="$CARGO_TARGET_DIR/firmware"
 
 found=$(mktemp)
-trap 'rm -f "$found" "$found.readme"' EXIT
+trap 'rm -f "$found" "$found.readme" "$found.program" "$found.cycles"' EXIT
+
+# BOARD NAME: the line of a draw's cycles, where cycles.txt has the board's core. The method is right if it sees as
+# many instructions as the clock counts, within the four that two ticks are.
+estimate() {
+    grep -qw "^board .*$1" cycles.txt || return 0
+    local program counted filter traced cycles
+    program=${CARGO_TARGET_DIR:-../firmware/target}/$(said "$1" target)/release/sample
+    # shellcheck disable=SC2206 # words
+    local run=($(said "$1" runner) "$program" -append "seed=1 n=1")
+    counted=$("${run[@]}" </dev/null | awk '$1 == "instructions_draw_only" { print $2 }')
+    "$objdump" -d --demangle --no-show-raw-insn "$program" >"$found.program"
+    # All of the program but its start, which paints the stack.
+    filter=$(awk 'function range(to) { if (from != "") { printf "%s0x%s..0x%s", comma, from, to; comma = "," } }
+                  /^[0-9a-f]+ <(__stext|_start_rust)>:$/ { range($1); from = ""; next }
+                  /^[0-9a-f]+ <.*>:$/ { if (from == "") from = $1 }
+                  /^ *[0-9a-f]+:/ { last = $1 }
+                  END { sub(/:/, "", last); range(last) }' "$found.program")
+    exec 3< <(exec "${run[@]}" -singlestep -d exec,nochain -dfilter "$filter" </dev/null 2>&1 >/dev/null)
+    awk -v board="$1" -f cycles.awk cycles.txt "$found.program" FS=/ - <&3 >"$found.cycles"
+    # What the program does after the draw is of no use.
+    kill $! 2>/dev/null || true
+    exec 3<&-
+    read -r traced cycles <"$found.cycles"
+    [ $((traced - counted)) -le 4 ] && [ $((counted - traced)) -le 4 ] || {
+        echo "error: a draw of $2 on $1: $traced instructions are traced, $counted counted" >&2
+        return 1
+    }
+    echo "$1 $2 draw_cycles $cycles"
+}
+
 while read -r board name model features; do
     export PUSHFORWARD_MODEL="$models/$model.safetensors"
     programs=(sample)
@@ -86,6 +120,7 @@ while read -r board name model features; do
                 $1 == "done" { done = 1 }
                 END { if (!done) { print "error: " program " of " name " did not end" >"/dev/stderr"; exit 1 } }'
     done
+    estimate "$board" "$name"
 done <<<"$list" >"$found"
 
 # README COUNTS: the page with a table of the counts between its markers.
@@ -96,15 +131,17 @@ with_table() {
          !inside { print }
          /<!-- the table/ {
              inside = 1
-             print "| board | model | multiply-adds | flash | static RAM | stack | draw | draw with ln q |"
-             print "|---|---|---|---|---|---|---|---|"
+             print "| board | model | multiply-adds | flash | static RAM | stack | draw | draw with ln q |" \
+                 " cycles of a draw, estimated |"
+             print "|---|---|---|---|---|---|---|---|---|"
              for (i = 1; i <= n; i++) {
                  name = order[i]; line = name; sub(/ /, " | ", line)
-                 split("multiply_adds flash ram stack draw draw+log_prob", columns, " ")
+                 split("multiply_adds flash ram stack draw draw+log_prob draw_cycles", columns, " ")
                  for (c = 1; c in columns; c++) line = line " | " grouped(count[name, columns[c]])
                  print "| " line " |"
              } }
          function grouped(number) {
+             if (number == "") return "–"
              if (number < 1000) return number
              return grouped(int(number / 1000)) sprintf(",%03d", number % 1000)
          }' "$2" "$1"

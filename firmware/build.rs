@@ -23,6 +23,9 @@ fn main() -> io::Result<()> {
     // cortex-m-rt's linker script. From here and not from the board's `rustflags`, where it would
     // arrive twice when one board's configuration is laid over the default one's.
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
+    }
 
     // A module elsewhere needs a path that is written out.
     let source = source.canonicalize().map_err(|e| lacks(&source, e))?;

@@ -296,15 +296,19 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// The boards that no emulator has are not run; that their programs link, also around the driver of a line, is all that
-/// is known of them.
+/// The boards that no emulator has are not run; that their programs link, also around the driver of a line and where
+/// they print by defmt, is all that is known of them.
 fn programs_link_for_boards_that_are_not_emulated() -> Result<(), Box<dyn Error>> {
     for board in Folder::all(&firmware())?.iter().filter(|board| !board.is_emulated()) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
-        let programs = ["--bin", "sample", "--bin", "instrument", "--features", "instrument"];
-        let built = cargo(&[&["--config", config], &programs[..]].concat(), None)?;
-        let text = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "{}: {text}", board.name());
+        for programs in [
+            &["--bin", "sample", "--bin", "instrument", "--features", "instrument"][..],
+            &["--bin", "sample", "--features", "defmt"],
+        ] {
+            let built = cargo(&[&["--config", config], programs].concat(), None)?;
+            let text = String::from_utf8_lossy(&built.stderr);
+            assert!(built.status.success(), "{}: {programs:?}: {text}", board.name());
+        }
     }
     Ok(())
 }

@@ -29,6 +29,9 @@ include!(concat!(env!("OUT_DIR"), "/board.rs"));
 pub mod arch;
 pub mod arguments;
 pub mod entropy;
+#[cfg(feature = "defmt")]
+#[allow(unsafe_code)]
+mod frames;
 pub mod given;
 pub mod instrument;
 #[allow(unsafe_code)]

@@ -66,8 +66,25 @@ impl Element for f32 {
 }
 
 /// The line of one sample: `row INDEX LOG_PROB VALUES`.
+#[cfg(not(feature = "defmt"))]
 pub fn row(index: u64, log_prob: f32, row: &[model::Element; model::DIM]) {
     line("row").decimal(index).bits(log_prob.to_bits()).row(row).end();
+}
+
+/// One sample; a host writes out its numbers.
+#[cfg(feature = "defmt")]
+pub fn row(index: u64, log_prob: f32, row: &[model::Element; model::DIM]) {
+    defmt::println!("row {=u64} ln q {=f32} {=[?]}", index, log_prob, row.as_slice());
+}
+
+#[cfg(not(feature = "defmt"))]
+use board::write as send;
+
+/// Sends text; a line that is longer than the buffer is several frames.
+#[cfg(feature = "defmt")]
+fn send(text: &[u8]) {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    defmt::println!("{=str}", core::str::from_utf8(text).unwrap_or("?"));
 }
 
 /// The line of a mean count per sample, rounded down, under the name of what is counted and `of`; left
@@ -159,7 +176,7 @@ impl Line {
     /// Ends the line and sends it.
     pub fn end(mut self) {
         self.byte(b'\n');
-        board::write(&self.buffer);
+        send(&self.buffer);
     }
 
     /// Appends raw text as a word.
@@ -182,7 +199,7 @@ impl Line {
 
     fn byte(&mut self, byte: u8) {
         if self.buffer.is_full() {
-            board::write(&self.buffer);
+            send(&self.buffer);
             self.buffer.clear();
         }
         let _ = self.buffer.push(byte);

@@ -42,7 +42,8 @@ static CONTROL: ControlBlock = ControlBlock {
     up_channels: 1,
     down_channels: 0,
     up: Channel {
-        name: c"Terminal".as_ptr(),
+        // Where this is `defmt`, `probe-rs` takes what comes for frames.
+        name: if cfg!(feature = "defmt") { c"defmt" } else { c"Terminal" }.as_ptr(),
         ring: RING.as_ptr(),
         size: SIZE,
         write: AtomicUsize::new(0),
