@@ -233,8 +233,8 @@ fn the_rest_speaks_json_and_rust() {
     assert_eq!(devices["devices"][0]["kind"], "cpu");
     let rust = ok(t.folder.path(), &["codegen", &t.spins, "-o", "-", "--name", "ising"]);
     assert!(rust.contains("pub mod ising") && rust.contains("pub fn sample_with_log_prob"));
-    let budgets = ["--stack", "64K", "--instructions", "500_000"];
-    let rust = ok(t.folder.path(), &[&["codegen", &t.spins, "-o", "-"], &budgets[..]].concat());
+    let within = ["codegen", &t.spins, "-o", "-", "--stack", "64K", "--instructions", "500_000"];
+    let rust = ok(t.folder.path(), &within);
     assert!(rust.contains("Some(65536)") && rust.contains("Some(500000)"));
     for budget in ["--flash", "--stack"] {
         let out = run(t.folder.path(), &["codegen", &t.spins, "-o", "x.rs", budget, "10"]);
