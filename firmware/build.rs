@@ -1,8 +1,11 @@
 //! Takes what the chosen board's folder owns: its memory layout for the linker, its source for the
-//! library; and the checksum of the model file, by which a host knows it.
+//! library; the checksum of the model file, by which a host knows it; and the model's options.
 
 use std::path::Path;
 use std::{env, fs, io};
+
+/// The model file where none is named.
+const MODEL: &str = "models/default.safetensors";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=PUSHFORWARD_BOARD");
@@ -35,9 +38,22 @@ fn main() -> io::Result<()> {
     )?;
 
     println!("cargo::rerun-if-env-changed=PUSHFORWARD_MODEL");
-    let model = env::var_os("PUSHFORWARD_MODEL").unwrap_or("models/default.safetensors".into());
+    let model = env::var_os("PUSHFORWARD_MODEL").unwrap_or(MODEL.into());
     println!("cargo::rerun-if-changed={}", model.display());
     // A file that cannot be read is the macro's to complain of.
     let checksum = fs::read(&model).map_or(0, |bytes| pushforward_wire::checksum(&bytes));
-    fs::write(out.join("checksum.rs"), format!("{checksum}"))
+    fs::write(out.join("checksum.rs"), format!("{checksum}"))?;
+
+    let weights = if env::var_os("CARGO_FEATURE_F16").is_some() { "f16" } else { "f32" };
+    let mut options = format!("weights = {weights:?}");
+    for (name, variable) in
+        [("stack", "PUSHFORWARD_STACK"), ("instructions", "PUSHFORWARD_INSTRUCTIONS")]
+    {
+        println!("cargo::rerun-if-env-changed={variable}");
+        if let Ok(budget) = env::var(variable) {
+            options += &format!(", {name} = {budget:?}");
+        }
+    }
+    let item = format!("pub mod model = env!(\"PUSHFORWARD_MODEL\", {MODEL:?}), {options}");
+    fs::write(out.join("model.rs"), format!("pushforward_codegen::model! {{ {item} }}\n"))
 }

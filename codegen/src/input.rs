@@ -163,6 +163,7 @@ impl Item {
         let module = Module::new(&model, options).map_err(|error| match &error {
             Error::Flash { .. } => syn::Error::new(self.value_span("flash"), error),
             Error::Scratch { .. } => syn::Error::new(self.value_span("scratch"), error),
+            Error::Stack { .. } => syn::Error::new(self.value_span("stack"), error),
             _ => at_source(error),
         })?;
         let (attributes, visibility, name) = (&self.attributes, &self.visibility, &self.name);

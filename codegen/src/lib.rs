@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The module holds the weights as one constant, `DIM`, `FLASH_BYTES`, `SCRATCH_BYTES`,
-//! `MULTIPLY_ADDS`, the functions `sample`, `sample_with_log_prob` and `log_prob` for one row and
+//! `MULTIPLY_ADDS`, `STACK_BUDGET`, `INSTRUCTIONS_BUDGET`, the functions `sample`, `sample_with_log_prob` and `log_prob` for one row and
 //! their `_rows` forms for many, `sample_from` for a generator of yours (hardware entropy, say),
 //! `DISTRIBUTION` for the crate `rand`, `MODEL` for every other call of the engine, and the golden
 //! rows of the file. It needs the crate `pushforward` and nothing else: no allocator, no `std`.
@@ -37,6 +37,14 @@
 //!   what it needs. Flash is the weights, the tables (masks, orders, sizes of layers) and an upper
 //!   bound of the engine's code for the kind of model, measured on a Cortex-M4F at `opt-level = 3`;
 //!   your own code, and golden rows if the program reads them, come on top.
+//! - `stack = "4K"`, `instructions = 500_000`: budgets for what only a run can tell, which the module carries as
+//!   `STACK_BUDGET` and `INSTRUCTIONS_BUDGET` and programs that measure hold themselves to, as `sample` and
+//!   `log_prob` of the repository's `firmware/` do: they end in a failure where one is exceeded. `stack` is the
+//!   deepest stack of the whole program, in bytes, with one row and its `Scratch` on it; a model whose row and
+//!   `Scratch` alone are larger does not compile. `instructions` is what one row takes, and of all rows of a run the
+//!   one that takes most counts: a draw with its log-probability where a program draws, a score where it scores. It
+//!   is a whole number, with `_` between its digits if you like, and no cycles: where a clock counts these, it is
+//!   not compared.
 //! - `sampling = "exact" | "none"`: with `"none"` the module scores rows and draws none, which is all that a
 //!   model can be compiled to whose draws invert a part in steps (`mixture_cdf`). Default `"exact"`.
 //! - `link_section = ".qspi"`: the section that the weights go to.

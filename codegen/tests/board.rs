@@ -7,6 +7,8 @@
 mod folder;
 #[path = "../../engine/tests/needs/mod.rs"]
 mod needs;
+#[path = "../../engine/tests/bits/thousand.rs"]
+mod thousand;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -56,10 +58,10 @@ fn cargo_in(
             command.env_remove(&name);
         }
     }
-    match model {
-        Some(model) => command.env("PUSHFORWARD_MODEL", model),
-        None => command.env_remove("PUSHFORWARD_MODEL"),
-    };
+    for name in ["PUSHFORWARD_MODEL", "PUSHFORWARD_STACK", "PUSHFORWARD_INSTRUCTIONS"] {
+        command.env_remove(name);
+    }
+    command.envs(model.map(|model| ("PUSHFORWARD_MODEL", model)));
     Ok(command.output()?)
 }
 
@@ -69,11 +71,14 @@ fn target_dir() -> PathBuf {
 
 /// Runs a program of a board and returns its lines as words.
 fn run(board: &Folder, program: &str, arguments: &str) -> Result<Lines, Box<dyn Error>> {
+    // To a file: the emulator leaves out what a pipe has no room for.
+    let printed = target_dir().join("printed");
     let mut command = board.command(&target_dir(), program);
-    let output = command.args(["-append", arguments]).stdin(Stdio::null()).output()?;
-    let text = String::from_utf8(output.stdout)?;
-    if !output.status.success() {
-        let (name, status) = (board.name(), output.status);
+    command.args(["-append", arguments]).stdin(Stdio::null()).stdout(fs::File::create(&printed)?);
+    let status = command.status()?;
+    let text = fs::read_to_string(printed)?;
+    if !status.success() {
+        let name = board.name();
         return Err(format!("{name}: {program} {arguments}: {status}: {text}").into());
     }
     Ok(text.lines().map(|l| l.split(' ').map(str::to_owned).collect()).collect())
@@ -139,7 +144,7 @@ fn passes_its_selftest(board: &Folder) -> Result<(), Box<dyn Error>> {
 
 /// What rows of a conditional model are given.
 fn context(model: &Model) -> Vec<f32> {
-    (0..model.description().context()).map(|i| 0.7 - 1.1 * i as f32).collect()
+    thousand::context(model.description().context())
 }
 
 /// The argument that gives a program its context, none for none.
@@ -153,14 +158,49 @@ fn rows(lines: &[Vec<String>]) -> Lines {
     lines.iter().filter(|line| line[0] == "row").cloned().collect()
 }
 
+/// The values that a word of a `row` line says.
+fn values(model: &Model, word: &str) -> Result<Vec<f32>, Box<dyn Error>> {
+    Ok(match model.description().domain().element() {
+        Element::F32 => vec![f32::from_bits(u32::from_str_radix(word, 16)?)],
+        Element::I8 => word.chars().map(|spin| if spin == '+' { 1.0 } else { -1.0 }).collect(),
+        Element::U8 | Element::U16 => vec![word.parse()?],
+    })
+}
+
+/// A board draws a thousand rows with ln q of a model that was built for it: those of this machine, and the pinned ones.
+fn a_thousand_rows_have_their_pinned_hash(
+    board: &Folder,
+    model: &Model,
+    name: &str,
+    pinned: u64,
+) -> Result<(), Box<dyn Error>> {
+    let (seed, first, n) = (thousand::SEED, thousand::FIRST, thousand::N as u64);
+    let context = context(model);
+    let arguments = format!("seed={seed} first={first} n={n}{}", given(&context));
+    let found = rows(&run(board, "sample", &arguments)?);
+    let expected = expected_rows(model, "sample", seed, first, n, &context)?;
+    assert_eq!(found, expected, "{}: {name}", board.name());
+    let (mut drawn, mut log_prob) = (Vec::new(), Vec::new());
+    for words in &found {
+        log_prob.push(f32::from_bits(u32::from_str_radix(&words[2], 16)?));
+        for word in &words[3..] {
+            drawn.extend(values(model, word)?);
+        }
+    }
+    let hash = thousand::hash_of_rows(&drawn, &log_prob);
+    assert_eq!(hash, pinned, "{}: {name}: {hash:#018x}, pinned {pinned:#018x}", board.name());
+    Ok(())
+}
+
 fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error>> {
     let board = Folder::of_default(&firmware())?;
+    let mut hashed = 0;
     for name in [
-        "v1/spins_fused",
+        "spins_fused",
         "v1/flow_plain",
         "spins_plain",
         "flow_fused",
-        "v1/nsf_fused",
+        "nsf_fused",
         "nsf_plain",
         "v1/maf_plain",
         "iaf_fused",
@@ -193,6 +233,10 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
     ] {
         let model = built(&[], name)?;
         passes_its_selftest(&board)?;
+        if let Some((_, _, pinned)) = thousand::PINNED.iter().find(|(of, ..)| *of == name) {
+            a_thousand_rows_have_their_pinned_hash(&board, &model, name, *pinned)?;
+            hashed += 1;
+        }
         // Given at run time.
         let context = context(&model);
         let given = given(&context);
@@ -218,6 +262,7 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
             }
         }
     }
+    assert_eq!(hashed, thousand::PINNED.len());
     let error = run(&board, "sample", "n=4 sed=1").unwrap_err().to_string();
     assert!(error.contains("found sed=1"), "{error}");
     // Of two values, which the last model takes.
@@ -249,22 +294,15 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
     let default = Folder::of_default(&firmware())?;
     built(&["--bin", "bytes", "--bin", "kernels", "--features", "kernels"], "spins_8")?;
     kernels_are_scalar_code(&default)?;
-    // The default board's models are those above.
+    // The default board has these among the models above.
     for board in Folder::all(&firmware())?.iter().filter(|b| b.is_emulated() && **b != default) {
         let config = board.config.to_str().ok_or("a path that is not text")?;
+        let pinned = thousand::PINNED.map(|(name, _, pinned)| (name, Some(pinned)));
         // The largest first; there is no room for the selftest beside it on the smallest board.
-        let plain = [
-            "default",
-            "spins_plain",
-            "nsf_plain",
-            "given_plain",
-            "spins_8",
-            "nsf_8",
-            "flow_given_16",
-        ];
-        let fused = ["spins_fused", "nsf_fused"];
-        let fused = fused.into_iter().filter(|_| fuses(board));
-        for name in plain.into_iter().chain(fused) {
+        for (name, pinned) in [("default", None)].into_iter().chain(pinned) {
+            if name.ends_with("fused") && !fuses(board) {
+                continue;
+            }
             let mut arguments = vec!["--config", config, "--bin", "sample", "--bin", "log_prob"];
             let tested = name == "nsf_plain";
             if tested {
@@ -277,11 +315,14 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
                 passes_its_selftest(board)?;
                 kernels_are_scalar_code(board)?;
             }
-            let (seed, first) = (9, (1 << 32) - 2);
+            if let Some(pinned) = pinned {
+                a_thousand_rows_have_their_pinned_hash(board, &model, name, pinned)?;
+            }
+            let (seed, first) = (thousand::SEED, thousand::FIRST);
             let context = context(&model);
             let given = given(&context);
-            for (program, n) in [("sample", 1000), ("log_prob", 100)] {
-                let n = if name == "default" { 4 } else { n };
+            for (program, n) in [("sample", 4), ("log_prob", 100)] {
+                let n = if pinned.is_none() { 4 } else { n };
                 let lines =
                     run(board, program, &format!("seed={seed} first={first} n={n}{given}"))?;
                 assert_eq!(lines[0], ["board", board.name()]);
@@ -293,6 +334,76 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
             }
         }
     }
+    Ok(())
+}
+
+/// A program that measures keeps to the budgets of its model, or ends in a failure and says which it exceeds.
+fn budgets_are_kept_or_the_program_fails() -> Result<(), Box<dyn Error>> {
+    let board = Folder::of_default(&firmware())?;
+    let built_within = |arguments: &[&str], stack: usize, instructions: usize| {
+        let budgets = [("STACK", stack), ("INSTRUCTIONS", instructions)];
+        let budgets = budgets.map(|(name, n)| format!("env.PUSHFORWARD_{name}='{n}'"));
+        let [stack, instructions] = &budgets;
+        let budgets = ["--config", stack.as_str(), "--config", instructions.as_str()];
+        built(&[arguments, &budgets].concat(), "spins_plain").map(|_| ())
+    };
+    let programs = ["--bin", "sample", "--bin", "log_prob"];
+    let counted = [("sample", "the most of a draw with ln q"), ("log_prob", "the most of a score")];
+    let plenty = 1 << 20;
+    built_within(&programs, plenty, plenty)?;
+    let mut figures = Vec::new();
+    for (program, what) in counted {
+        let lines = run(&board, program, "n=3")?;
+        let [stack, most] = [figure(&lines, "stack")?, figure(&lines, "instructions")?];
+        let text: Vec<_> = lines.iter().map(|words| words.join(" ")).collect();
+        let within = |found| format!("found {found} expected at most {plenty}");
+        let lines = [
+            format!(
+                "budget stack kept: bytes of the deepest stack of the program {}",
+                within(stack)
+            ),
+            format!("budget instructions kept: {what} {}", within(most)),
+        ];
+        assert!(lines.iter().all(|line| text.contains(line)), "{text:?}");
+        figures.push((stack, most));
+    }
+    for (few, name) in [(true, "stack"), (false, "instructions")] {
+        // Less than any of the programs takes, and as much stack as the row and its scratch.
+        let of = |all: fn(&(usize, usize)) -> usize| figures.iter().map(all).min();
+        let (stack, most) = (of(|f| f.0), of(|f| f.1));
+        let less = |found: Option<usize>| found.map(|n| n * 9 / 10).ok_or("no figures");
+        let (stack, most) = (less(stack)?, less(most)?);
+        let (stack, most) = if few { (stack, plenty) } else { (plenty, most) };
+        built_within(&programs, stack, most)?;
+        for (program, what) in counted {
+            let error = run(&board, program, "n=3").unwrap_err().to_string();
+            let (what, allowed) = match few {
+                true => ("bytes of the deepest stack of the program", stack),
+                false => (what, most),
+            };
+            let line = |what| format!("budget {name} exceeded: {what} found ");
+            assert!(error.contains(&line(what)), "{error}");
+            assert!(error.contains(&format!(" expected at most {allowed}\n")), "{error}");
+            assert_eq!(error.matches("exceeded").count(), 1, "{error}");
+            assert!(error.contains("exit status: 1") && error.contains("\ndone\n"), "{error}");
+        }
+    }
+    // A chip's clock counts cycles.
+    let boards = Folder::all(&firmware())?;
+    let chip = boards.iter().find(|board| board.name() == "nucleo-f446re").ok_or("no nucleo")?;
+    let config = chip.config.to_str().ok_or("a path that is not text")?;
+    built_within(&["--config", config, "--bin", "sample"], plenty, 1)?;
+    let image = fs::read(target_dir().join(&chip.target).join("release/sample"))?;
+    let has = |text: &str| image.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(has("instructions not compared: the clock counts") && has("the deepest stack"));
+    assert!(!has("the most of a draw"));
+    // What no program could keep.
+    let refused = cargo(&["--config", "env.PUSHFORWARD_STACK='64'"], None)?;
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && text.contains("stack: the model needs more than"),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -416,7 +527,7 @@ fn main() -> ExitCode {
     });
     let to_build: Vec<String> = targets().collect();
     let to_run: Vec<String> = targets().chain(emulators).collect();
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         (
             "rows_and_scores_have_the_bits_of_a_loaded_model",
             "emulated board",
@@ -445,6 +556,12 @@ fn main() -> ExitCode {
             "a_sampler_is_a_task_among_others",
             "emulated board",
             a_sampler_is_a_task_among_others,
+            to_run.clone(),
+        ),
+        (
+            "budgets_are_kept_or_the_program_fails",
+            "emulated board",
+            budgets_are_kept_or_the_program_fails,
             to_run,
         ),
         (

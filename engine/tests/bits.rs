@@ -2,21 +2,16 @@
 //!
 //! The models are those of `common`, small enough to be read in a debugger and shaped to reach
 //! every kernel. What is pinned is a 64-bit hash over the bits of 40 rows and their
-//! log-probabilities, at every SIMD level of the machine; the firmware's `selftest` replays the
-//! golden rows of a model file on an emulated board, which closes the chain.
+//! log-probabilities, at every SIMD level of the machine. Of the model files that the firmware is tested with it is
+//! one over 1,000 rows, which the emulated boards have too.
 
 mod common;
+#[path = "bits/thousand.rs"]
+mod thousand;
 
 use common::{ARITHMETICS, contexts, descriptions, randomised};
 use pushforward::model::{Arithmetic, Model};
 use pushforward::simd::Level;
-
-/// FNV-1a over the bits.
-fn hash(xs: &[f32]) -> u64 {
-    xs.iter().flat_map(|x| x.to_bits().to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, |h, byte| {
-        (h ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
 
 fn hashes(model: &Model, level: Level) -> (u64, u64) {
     let sampler = model.sampler().unwrap().with_level(level);
@@ -25,7 +20,7 @@ fn hashes(model: &Model, level: Level) -> (u64, u64) {
     let mut log_prob = vec![0.0; n];
     let contexts = contexts(model, 7, n);
     sampler.given(&contexts).sample(2026, 7, &mut rows, Some(&mut log_prob));
-    (hash(&rows), hash(&log_prob))
+    (thousand::hash(&rows), thousand::hash(&log_prob))
 }
 
 /// (name, rows and log_prob under `fused`, the same under `plain`); integers have one arithmetic.
@@ -437,4 +432,26 @@ fn samples_and_log_probs_have_their_pinned_bits() {
     }
     assert!(wrong.is_empty(), "bits changed for {wrong:?}; the table is now\n{table}");
     assert_eq!(ARITHMETICS, [Arithmetic::Fused, Arithmetic::Plain], "the order of the table");
+}
+
+#[test]
+fn a_thousand_rows_of_the_firmware_s_models_have_their_pinned_hash() {
+    let mut wrong = String::new();
+    for (name, file, pinned) in thousand::PINNED {
+        let model = Model::from_bytes(file).unwrap();
+        let context = thousand::context(model.description().context());
+        for level in Level::available() {
+            let sampler = model.sampler().unwrap().with_level(level);
+            let mut rows = vec![0.0; thousand::N * sampler.dim()];
+            let mut log_prob = vec![0.0; thousand::N];
+            let given = sampler.given(&context);
+            given.sample(thousand::SEED, thousand::FIRST, &mut rows, Some(&mut log_prob));
+            let found = thousand::hash_of_rows(&rows, &log_prob);
+            if found != pinned {
+                wrong +=
+                    &format!("{name} at {level:?}: found {found:#018x}, pinned {pinned:#018x}\n");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -56,12 +56,6 @@ pub const BOARD: &str = env!("PUSHFORWARD_BOARD");
 /// The checksum of the model file.
 pub const MODEL_CHECKSUM: u32 = include!(concat!(env!("OUT_DIR"), "/checksum.rs"));
 
-#[cfg(not(feature = "f16"))]
-pushforward_codegen::model! {
-    pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors");
-}
-
-#[cfg(feature = "f16")]
-pushforward_codegen::model! {
-    pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors"), weights = "f16";
-}
+// `model! { pub mod model = env!("PUSHFORWARD_MODEL", "models/default.safetensors") … }`, with the options that the
+// build asks for.
+include!(concat!(env!("OUT_DIR"), "/model.rs"));

@@ -43,6 +43,26 @@ impl Instructions {
     }
 }
 
+/// What the rows of a program took: the one that took least, and the one that took most.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// Of the one that took least.
+    pub least: u64,
+    /// Of the one that took most.
+    pub most: u64,
+}
+
+impl Counted {
+    /// Of no rows.
+    pub const NONE: Self = Self { least: u64::MAX, most: 0 };
+
+    /// Adds what a row took.
+    pub fn add(&mut self, count: u64) {
+        self.least = self.least.min(count);
+        self.most = self.most.max(count);
+    }
+}
+
 /// Addresses that the linker scripts of all cores define.
 mod linker {
     use super::UnsafeCell;

@@ -2,7 +2,7 @@
 //!
 //! A report is lines of words with one space between them; the first word names the line.
 
-use crate::measure::{flash_bytes, stack_high_water, static_bytes};
+use crate::measure::{Counted, flash_bytes, stack_high_water, static_bytes};
 use crate::{board, model};
 
 /// 10¹⁹, 10¹⁸, … 10.
@@ -87,14 +87,46 @@ fn send(text: &[u8]) {
     defmt::println!("{=str}", core::str::from_utf8(text).unwrap_or("?"));
 }
 
-/// The line of a mean count per sample, rounded down, under the name of what is counted and `of`; left
-/// out if there are no samples.
-pub fn mean(of: &str, total: u64, n: u64) {
-    if let Some(mean) = total.checked_div(n) {
-        let mut line = line(board::CLOCK.counts);
-        line.bytes(of.as_bytes());
-        line.decimal(mean).end();
+/// The lines of what the rows took, under the name of what is counted and `of`: the most, then the least; left out
+/// if there are no rows.
+pub fn counted(of: &str, counted: Counted) {
+    if counted.least <= counted.most {
+        for (which, count) in [("", counted.most), ("_least", counted.least)] {
+            let mut line = line(board::CLOCK.counts);
+            line.bytes(of.as_bytes());
+            line.bytes(which.as_bytes());
+            line.decimal(count).end();
+        }
     }
+}
+
+/// The lines of the budgets that the model has, which `row` is held to, and whether it keeps them. `what` says
+/// what was counted.
+pub fn budgets(what: &str, row: Counted) -> bool {
+    let mut kept = true;
+    if let Some(allowed) = model::STACK_BUDGET {
+        let found = stack_high_water() as u64;
+        kept &= budget("stack", "bytes of the deepest stack of the program", found, allowed);
+    }
+    if let Some(allowed) = model::INSTRUCTIONS_BUDGET {
+        if board::CLOCK.counts == "instructions" {
+            kept &= budget("instructions", what, row.most, allowed);
+        } else {
+            line("budget")
+                .word("instructions not compared: the clock counts")
+                .word(board::CLOCK.counts)
+                .end();
+        }
+    }
+    kept
+}
+
+#[inline(never)]
+fn budget(name: &str, what: &str, found: u64, allowed: u64) -> bool {
+    let kept = found <= allowed;
+    let line = line("budget").word(name).word(if kept { "kept:" } else { "exceeded:" }).word(what);
+    line.word("found").decimal(found).word("expected at most").decimal(allowed).end();
+    kept
 }
 
 /// The lines of what the program takes.

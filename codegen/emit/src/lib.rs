@@ -71,6 +71,19 @@ pub enum Error {
         /// Bytes allowed.
         allowed: u64,
     },
+    /// A row and its working memory alone take more than the budget of the stack.
+    #[error(
+        "stack: the model needs more than {} bytes ({row} a row, {scratch} scratch), {allowed} allowed",
+        row + scratch
+    )]
+    Stack {
+        /// Bytes of a row.
+        row: usize,
+        /// Bytes of its working memory.
+        scratch: usize,
+        /// Bytes allowed.
+        allowed: u64,
+    },
     /// Samples of the model would not be exact.
     #[error(
         "sampling: {how}, which is no exact sample; `sampling = \"none\"` compiles log-probabilities alone"

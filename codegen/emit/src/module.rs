@@ -123,6 +123,10 @@ impl Module {
         if let Some(allowed) = exceeded(module.options.scratch, scratch) {
             return Err(Error::Scratch { found: scratch as u64, allowed });
         }
+        let row = module.row_bytes();
+        if let Some(allowed) = exceeded(module.options.stack, row + scratch) {
+            return Err(Error::Stack { row, scratch, allowed });
+        }
         Ok(module)
     }
 
@@ -134,6 +138,16 @@ impl Module {
     /// Bytes of working memory that one row takes.
     pub fn scratch_bytes(&self) -> usize {
         size_of::<f32>() * self.model.description().scratch_len()
+    }
+
+    fn row_bytes(&self) -> usize {
+        let description = self.model.description();
+        let element = match description.domain().element() {
+            Element::F32 => size_of::<f32>(),
+            Element::I8 | Element::U8 => 1,
+            Element::U16 => size_of::<u16>(),
+        };
+        description.dim() * element
     }
 
     /// The module as tokens.
@@ -148,6 +162,7 @@ impl Module {
         let [weight_bytes, tables, code] =
             [weight_bytes, tables, code].map(Literal::usize_unsuffixed);
         let scratch = Literal::usize_unsuffixed(description.scratch_len());
+        let [stack, instructions] = [self.options.stack, self.options.instructions].map(budget);
         let multiply_adds = Literal::usize_unsuffixed(description.multiply_adds());
         let (element, element_doc) = match description.domain().element() {
             Element::F32 => (quote!(f32), " An element of a row."),
@@ -221,6 +236,12 @@ impl Module {
                 pub const SCRATCH_BYTES: usize = ::core::mem::size_of::<Scratch>();
                 /// Multiply-adds of drawing one row.
                 pub const MULTIPLY_ADDS: usize = #multiply_adds;
+                /// The most bytes of stack that a program with a row and [`Scratch`] on it may take: a budget
+                /// for programs that measure it.
+                pub const STACK_BUDGET: ::core::option::Option<u64> = #stack;
+                /// The most instructions that any one row may take: a budget for programs that count
+                /// them.
+                pub const INSTRUCTIONS_BUDGET: ::core::option::Option<u64> = #instructions;
                 #[doc = #element_doc]
                 pub type Element = #element;
 
@@ -380,6 +401,14 @@ fn source(model: &Model, options: &Options) -> (Source, Sources) {
         Arithmetic::Integer => "engine::kernel::Integer",
     };
     model.description().source(weight, arithmetic)
+}
+
+/// A budget that the module carries.
+fn budget(allowed: Option<u64>) -> TokenStream {
+    match allowed.map(Literal::u64_unsuffixed) {
+        Some(allowed) => quote!(::core::option::Option::Some(#allowed)),
+        None => quote!(::core::option::Option::None),
+    }
 }
 
 /// What the module's documentation calls the model.

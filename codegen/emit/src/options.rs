@@ -32,6 +32,10 @@ pub struct Options {
     pub flash: Option<u64>,
     /// `scratch`: the most bytes of working memory one row may take.
     pub scratch: Option<u64>,
+    /// `stack`: the most bytes of stack that a program with the row and its working memory on it may take.
+    pub stack: Option<u64>,
+    /// `instructions`: the most instructions that any one row may take.
+    pub instructions: Option<u64>,
     /// `sampling`: whether the module draws samples.
     pub sampling: Sampling,
     /// `link_section`: where the linker puts the weights.
@@ -42,8 +46,16 @@ pub struct Options {
 
 impl Options {
     /// The names that [`Options::set`] knows.
-    pub const NAMES: [&str; 6] =
-        ["weights", "flash", "scratch", "sampling", "link_section", "crate"];
+    pub const NAMES: [&str; 8] = [
+        "weights",
+        "flash",
+        "scratch",
+        "stack",
+        "instructions",
+        "sampling",
+        "link_section",
+        "crate",
+    ];
 
     /// Sets one option from its text.
     ///
@@ -60,6 +72,8 @@ impl Options {
             }
             "flash" => self.flash = Some(bytes("flash", value)?),
             "scratch" => self.scratch = Some(bytes("scratch", value)?),
+            "stack" => self.stack = Some(bytes("stack", value)?),
+            "instructions" => self.instructions = Some(count("instructions", value)?),
             "sampling" => {
                 self.sampling = match value {
                     "exact" => Sampling::Exact,
@@ -107,6 +121,13 @@ fn bytes(option: &'static str, text: &str) -> Result<u64, Error> {
     size.ok_or_else(|| bad(option, text, "bytes, such as 4096, \"64K\" or \"1M\""))
 }
 
+/// A whole number, with `_` between its digits or without: a suffix would leave open whether K is 1000.
+fn count(option: &'static str, text: &str) -> Result<u64, Error> {
+    let begins = text.starts_with(|c: char| c.is_ascii_digit());
+    let number = begins.then(|| text.replace('_', "").parse().ok()).flatten();
+    number.ok_or_else(|| bad(option, text, "a whole number, such as 500_000"))
+}
+
 fn bad(option: &'static str, found: &str, expected: &'static str) -> Error {
     Error::BadValue { option, found: found.to_owned(), expected }
 }
@@ -126,11 +147,25 @@ mod tests {
         let mut options = Options::default();
         for (text, size) in [("4096", 4096), ("64K", 65536), ("2 M", 2 << 20), ("0", 0)] {
             options.set("flash", text).unwrap();
-            assert_eq!(options.flash, Some(size), "{text}");
+            options.set("stack", text).unwrap();
+            assert_eq!([options.flash, options.stack], [Some(size); 2], "{text}");
         }
         for text in ["", "K", "-1", "64KB", "1.5K", "18446744073709551615M", "é"] {
             let error = options.set("scratch", text).unwrap_err().to_string();
             assert!(error.starts_with("scratch: found"), "{error}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        let mut options = Options::default();
+        for (text, number) in [("500000", 500_000), ("500_000", 500_000), ("0", 0)] {
+            options.set("instructions", text).unwrap();
+            assert_eq!(options.instructions, Some(number), "{text}");
+        }
+        for text in ["", "_", "_1", "+1", "-1", "500k", "64K", "5e5", "18446744073709551616"] {
+            let error = options.set("instructions", text).unwrap_err().to_string();
+            assert!(error.starts_with("instructions: found"), "{error}");
         }
     }
 
@@ -152,11 +187,11 @@ mod tests {
         let error = |name| Options::default().set(name, "1").unwrap_err().to_string();
         assert_eq!(
             error("falsh"),
-            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, sampling, link_section, crate)"
+            "unknown option `falsh`, did you mean `flash`? (known: weights, flash, scratch, stack, instructions, sampling, link_section, crate)"
         );
         assert_eq!(
             error("colour"),
-            "unknown option `colour` (known: weights, flash, scratch, sampling, link_section, crate)"
+            "unknown option `colour` (known: weights, flash, scratch, stack, instructions, sampling, link_section, crate)"
         );
     }
 }

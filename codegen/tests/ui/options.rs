@@ -4,6 +4,8 @@ pushforward_codegen::model! {
         weights = "f8",
         flash = "64KB",
         scratch = 1.5,
+        stack = "-4K",
+        instructions = "500k",
         link_section = "";
     pub mod twice = "tests/models/tiny.safetensors", flash = "64K", flash = "32K";
 }

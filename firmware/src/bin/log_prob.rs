@@ -1,10 +1,11 @@
-//! Scores the samples of the compiled model and says what one score costs.
+//! Scores the samples of the compiled model and says what one score costs; fails if that is more than the model's
+//! budgets.
 
 #![no_std]
 #![no_main]
 
 use pushforward_firmware::arguments::Arguments;
-use pushforward_firmware::measure::Instructions;
+use pushforward_firmware::measure::{Counted, Instructions};
 use pushforward_firmware::{BOARD, board, entry, given, model, report};
 
 #[entry]
@@ -13,17 +14,18 @@ fn main() -> ! {
     let mut row = [model::Element::default(); model::DIM];
     let mut scratch: given::Scratch = [0.0; _];
     let clock = Instructions::start();
-    let mut total = 0;
+    let mut counted = Counted::NONE;
     report::line("board").word(BOARD).end();
     for i in arguments.indices() {
         let context = &arguments.context;
         given::sample(arguments.seed, i, context, &mut row, &mut scratch);
         let score = || given::log_prob(context, &row, &mut scratch);
         let (log_prob, instructions) = clock.count(score);
-        total = u64::wrapping_add(total, instructions);
+        counted.add(instructions);
         report::row(i, log_prob, &row);
     }
-    report::mean("", total, arguments.n);
+    report::counted("", counted);
+    let kept = report::budgets("the most of a score", counted);
     report::figures();
-    board::exit(true)
+    board::exit(kept)
 }

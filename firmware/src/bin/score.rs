@@ -4,7 +4,7 @@
 #![no_std]
 #![no_main]
 
-use pushforward_firmware::measure::Instructions;
+use pushforward_firmware::measure::{Counted, Instructions};
 use pushforward_firmware::{BOARD, board, entry, report};
 
 pushforward_codegen::model! {
@@ -16,16 +16,15 @@ pushforward_codegen::model! {
 fn main() -> ! {
     let mut scratch = likelihood::Scratch::new();
     let clock = Instructions::start();
-    let (mut n, mut total, mut ok) = (0, 0, true);
+    let (mut counted, mut ok) = (Counted::NONE, true);
     report::line("board").word(BOARD).end();
     let rows = likelihood::GOLDEN_ROWS.as_chunks::<{ likelihood::DIM }>().0;
     for (row, golden) in rows.iter().zip(likelihood::GOLDEN_LOG_PROB) {
         let (log_prob, instructions) = clock.count(|| likelihood::log_prob(row, &mut scratch));
-        n = u64::wrapping_add(n, 1);
-        total = u64::wrapping_add(total, instructions);
+        counted.add(instructions);
         ok &= log_prob.to_bits() == golden.to_bits();
     }
-    report::mean("", total, n);
+    report::counted("", counted);
     report::line("code_bound").decimal(likelihood::CODE_BYTES as u64).end();
     report::line("score").word(if ok { "ok" } else { "failed" }).end();
     report::figures();

@@ -35,6 +35,12 @@ pub(super) struct Args {
     /// The most bytes of working memory a row may take.
     #[arg(long)]
     scratch: Option<String>,
+    /// The most bytes of stack that a program that measures it may take, with a row and its working memory on it.
+    #[arg(long, conflicts_with = "c")]
+    stack: Option<String>,
+    /// The most instructions that any one row may take in a program that counts them, as 500_000.
+    #[arg(long, conflicts_with = "c")]
+    instructions: Option<String>,
     /// Whether the module draws samples: exact, or none, and then it scores rows only.
     #[arg(long)]
     sampling: Option<String>,
@@ -60,6 +66,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         &args.weights,
         &args.flash,
         &args.scratch,
+        &args.stack,
+        &args.instructions,
         &args.sampling,
         &args.link_section,
         &args.engine,
@@ -94,7 +102,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 fn refusal(args: &Args, error: emit::Error) -> Error {
     match error {
-        emit::Error::Flash { .. } | emit::Error::Scratch { .. } => Error::Failed(error.to_string()),
+        emit::Error::Flash { .. } | emit::Error::Scratch { .. } | emit::Error::Stack { .. } => {
+            Error::Failed(error.to_string())
+        }
         emit::Error::CName { .. } => Error::Usage(format!("--{error}")),
         _ => Error::input(&args.model, error),
     }

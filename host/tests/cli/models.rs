@@ -233,8 +233,13 @@ fn the_rest_speaks_json_and_rust() {
     assert_eq!(devices["devices"][0]["kind"], "cpu");
     let rust = ok(t.folder.path(), &["codegen", &t.spins, "-o", "-", "--name", "ising"]);
     assert!(rust.contains("pub mod ising") && rust.contains("pub fn sample_with_log_prob"));
-    let out = run(t.folder.path(), &["codegen", &t.spins, "-o", "x.rs", "--flash", "10"]);
-    assert_eq!(out.status.code(), Some(1));
+    let within = ["codegen", &t.spins, "-o", "-", "--stack", "64K", "--instructions", "500_000"];
+    let rust = ok(t.folder.path(), &within);
+    assert!(rust.contains("Some(65536)") && rust.contains("Some(500000)"));
+    for budget in ["--flash", "--stack"] {
+        let out = run(t.folder.path(), &["codegen", &t.spins, "-o", "x.rs", budget, "10"]);
+        assert_eq!(out.status.code(), Some(1));
+    }
     assert!(!t.folder.path().join("x.rs").exists());
 }
 
@@ -249,6 +254,8 @@ fn a_crate_for_c_is_written_again_but_not_over_files_of_others() {
         (["--name", "a-b"], "--name: found \"a-b\", expected"),
         (["-o", "x.rs"], "cannot be used with"),
         (["--crate", "pf"], "cannot be used with"),
+        (["--stack", "4K"], "cannot be used with"),
+        (["--instructions", "1"], "cannot be used with"),
         (["--engine", "new"], "new: cannot be read: no such file or folder"),
         (["--engine", "."], "found no Cargo.toml in it"),
     ] {
