@@ -15,6 +15,7 @@ mod picture;
 mod quantize;
 mod report;
 mod sample;
+mod sweep;
 mod train;
 
 use std::io::Write;
@@ -42,6 +43,8 @@ enum Verb {
     Demo(demo::Args),
     /// Learn a distribution from a Hamiltonian or from data.
     Train(train::Args),
+    /// A model at each of a few temperatures, from one to the next, with a table of what they give.
+    Sweep(sweep::Args),
     /// Draw exact samples: same seed and index, same row.
     Sample(sample::Args),
     /// Exact log-probability or log-density (nats) of each row.
@@ -105,6 +108,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.verb {
         Verb::Demo(args) => demo::run(&args),
         Verb::Train(args) => train::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args),
         Verb::LogProb(args) => log_prob::run(&args),
         Verb::Inspect(args) => inspect::run(&args),

@@ -21,7 +21,9 @@ use pushforward::model::{
 };
 
 use crate::data::{Column, Given, GivenParts, Validation};
-use crate::energy::{Boundary, DoubleWell, Energy, EnergyError, Ising2d, Phi4, Ring2d};
+use crate::energy::{
+    Boundary, DoubleWell, Edge, Energy, EnergyError, Graph, Ising2d, Lattice, Phi4, Ring2d,
+};
 use crate::error::{Error, Result};
 use crate::train::{Objective, Schedule};
 pub use layers::Mask;
@@ -74,6 +76,8 @@ const TABLES: [(&str, Keys); 3] = [
         &[
             ("", &["hamiltonian", "data"]),
             ("ising2d", &["size", "beta", "coupling", "boundary"]),
+            ("ising", &["lattice", "size", "beta", "coupling", "field", "boundary"]),
+            ("graph", &["sites", "edges", "fields", "shape", "beta"]),
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
@@ -255,6 +259,30 @@ pub enum Hamiltonian {
         coupling: f64,
         /// Whether the lattice wraps around.
         periodic: bool,
+    },
+    /// −J Σ s s' − h Σ s on a lattice.
+    Ising {
+        /// Which sites are neighbours.
+        lattice: Lattice,
+        /// Sites along each side.
+        size: usize,
+        /// Inverse temperature.
+        beta: f64,
+        /// J and h.
+        constants: [f32; 2],
+        /// Whether the lattice wraps around.
+        periodic: bool,
+    },
+    /// −Σ J s s' over edges − Σ h s over sites.
+    Graph {
+        /// How pictures show the sites.
+        shape: Vec<usize>,
+        /// Inverse temperature.
+        beta: f64,
+        /// Pairs of sites with their J.
+        edges: Vec<Edge>,
+        /// h of each site.
+        fields: Vec<f32>,
     },
     /// Scalar lattice field theory.
     Phi4 {
@@ -500,13 +528,20 @@ impl TargetConfig {
 impl Hamiltonian {
     /// Whether it is defined on spins.
     pub fn is_spin(&self) -> bool {
-        matches!(self, Hamiltonian::Ising2d { .. })
+        match self {
+            Hamiltonian::Ising2d { .. } | Hamiltonian::Ising { .. } | Hamiltonian::Graph { .. } => {
+                true
+            }
+            Hamiltonian::Phi4 { .. } | Hamiltonian::Ring2d | Hamiltonian::DoubleWell => false,
+        }
     }
 
     /// What multiplies the energy in the exponent.
     pub fn beta(&self) -> f64 {
         match self {
-            Hamiltonian::Ising2d { beta, .. } => *beta,
+            Hamiltonian::Ising2d { beta, .. }
+            | Hamiltonian::Ising { beta, .. }
+            | Hamiltonian::Graph { beta, .. } => *beta,
             Hamiltonian::Phi4 { .. } | Hamiltonian::Ring2d | Hamiltonian::DoubleWell => 1.0,
         }
     }
@@ -516,10 +551,16 @@ impl Hamiltonian {
     /// # Errors
     /// A constant is outside the range of this Hamiltonian.
     pub fn energy(&self) -> std::result::Result<Arc<dyn Energy>, EnergyError> {
+        let boundary = |periodic| if periodic { Boundary::Periodic } else { Boundary::Open };
         Ok(match *self {
             Hamiltonian::Ising2d { size, coupling, periodic, .. } => {
-                let boundary = if periodic { Boundary::Periodic } else { Boundary::Open };
-                Arc::new(Ising2d::new([size, size], coupling, boundary)?)
+                Arc::new(Ising2d::new([size, size], coupling, boundary(periodic))?)
+            }
+            Hamiltonian::Ising { lattice, size, constants, periodic, .. } => {
+                Arc::new(Graph::lattice(lattice, size, constants, boundary(periodic))?)
+            }
+            Hamiltonian::Graph { ref shape, ref edges, ref fields, .. } => {
+                Arc::new(Graph::new(shape.clone(), edges.clone(), fields.clone())?)
             }
             Hamiltonian::Phi4 { size, m2, lambda } => {
                 Arc::new(Phi4::new([size, size], m2, lambda)?)

@@ -10,7 +10,10 @@
 //! has no error bar, for nothing in the samples gives one that covers: of 100 runs of one model of
 //! φ⁴, n = 10⁴, half lay above 0.22, the least at 0.0015, and all their samples together give 0.10.
 
+mod thermodynamics;
+
 use pushforward::correct::{ImportanceWeights, IndependenceMetropolis, Tail, most_k_hat};
+use pushforward::domain::Kind;
 use pushforward::noise::Stream;
 use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -18,6 +21,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::energy::{Energy, LnZ};
 use crate::error::Result;
 use crate::loaded::Loaded;
+use thermodynamics::Sampled;
+pub use thermodynamics::{Thermodynamics, known};
 
 /// Blocks for the error bar of the acceptance.
 const BLOCKS: u64 = 32;
@@ -51,8 +56,12 @@ pub struct Estimate {
     pub acceptance: [f64; 2],
     /// ln Z as known otherwise.
     pub exact: Option<LnZ>,
-    /// β times the number of sites, for lattices.
+    /// β times the number of sites, for lattices and other spins.
     pub beta_sites: Option<f64>,
+    /// Averages of the target, for those.
+    pub thermodynamics: Option<Thermodynamics>,
+    /// ⟨E⟩ / N, S / N and specific heat as known otherwise.
+    pub thermodynamics_exact: Option<[f64; 3]>,
 }
 
 /// Draws `n` samples of the stream `seed` and weighs them for exp(−β E); `watch` sees each sample's
@@ -81,6 +90,7 @@ pub fn estimate(
     let blocks = BLOCKS.min(n / 2).max(1);
     let mut block = (0, 0.0, 0.0);
     let mut acceptance = Vec::new();
+    let mut sampled = Sampled::new(n);
     let mut done = 0;
     while done < n {
         go_on()?;
@@ -88,10 +98,11 @@ pub fn estimate(
         model.given(&[]).sample(seed, done, &mut rows[..m * dim], Some(&mut log_q[..m]));
         let pairs = rows.par_chunks(dim).zip(&mut energies).take(m);
         pairs.for_each(|(row, e)| *e = energy.energy(row));
-        for (&log_q, &e) in log_q[..m].iter().zip(&energies) {
+        for ((&log_q, &e), row) in log_q[..m].iter().zip(&energies).zip(rows.chunks(dim)) {
             let ln_w = -beta * e - f64::from(log_q);
             weights.push(ln_w);
             tail.push(ln_w);
+            sampled.push(ln_w, e, row.iter().map(|x| f64::from(*x)).sum());
             let accepted = chain.step(ln_w, uniforms.block(done, 0)[0]);
             block.1 += 1.0;
             block.2 += f64::from(u8::from(accepted));
@@ -102,6 +113,8 @@ pub fn estimate(
             }
         }
     }
+    let spins = energy.kind() == Kind::Spin;
+    let per_site = spins || energy.shape().len() > 1;
     let fit = tail.fit();
     let ln_z_error = fit.map_or(weights.ln_z_error(), |fit| weights.ln_z_error_with(&fit));
     Ok(Estimate {
@@ -114,8 +127,16 @@ pub fn estimate(
         zeros: weights.zeros(),
         acceptance: [chain.acceptance(), standard_error(&acceptance)],
         exact: energy.ln_z(beta),
-        beta_sites: (energy.shape().len() > 1).then_some(beta * dim as f64),
+        beta_sites: per_site.then_some(beta * dim as f64),
+        thermodynamics: sampled.figures(beta, dim as f64).filter(|_| spins),
+        thermodynamics_exact: known(energy, beta).filter(|_| spins),
     })
+}
+
+/// A figure and its error under their names.
+fn pair_into(map: &mut Map<String, Json>, name: &str, [value, error]: [f64; 2]) {
+    map.insert(name.into(), json!(value));
+    map.insert(format!("{name}_error"), json!(error));
 }
 
 fn standard_error(blocks: &[f64]) -> f64 {
@@ -232,10 +253,7 @@ impl Estimate {
     pub fn to_json(&self) -> Map<String, Json> {
         let mut map = Map::new();
         map.insert("n".into(), json!(self.n));
-        let mut pair = |name: &str, [value, error]: [f64; 2]| {
-            map.insert(name.into(), json!(value));
-            map.insert(format!("{name}_error"), json!(error));
-        };
+        let mut pair = |name: &str, figure| pair_into(&mut map, name, figure);
         pair("elbo", self.elbo);
         pair("ln_z", self.ln_z);
         pair("acceptance", self.acceptance);
@@ -250,6 +268,9 @@ impl Estimate {
                 pair(name, figure);
             }
         }
+        for (name, figure, _) in self.averages() {
+            pair_into(&mut map, &name.replace(' ', "_"), figure);
+        }
         map.insert("ess".into(), json!(self.ess));
         map.insert("k_hat".into(), json!(self.k_hat));
         map.insert("largest_weight".into(), json!(self.largest_weight));
@@ -261,6 +282,21 @@ impl Estimate {
             map.insert("free_energy_relative_error".into(), json!(relative));
         }
         map
+    }
+
+    /// Averages of the target by their names, with their errors, and as known otherwise.
+    fn averages(&self) -> Vec<(String, [f64; 2], Option<f64>)> {
+        let Some(t) = self.thermodynamics else { return Vec::new() };
+        let known = |i: usize| self.thermodynamics_exact.map(|known| known[i]);
+        [
+            ("energy per site", t.energy, known(0)),
+            ("entropy per site", t.entropy, known(1)),
+            ("specific heat", t.specific_heat, known(2)),
+            ("magnetisation", t.magnetisation, None),
+            ("susceptibility", t.susceptibility, None),
+        ]
+        .map(|(name, figure, known)| (name.to_owned(), figure, known))
+        .into()
     }
 
     /// The figures as lines of a table: name and value, warnings last.
@@ -282,6 +318,10 @@ impl Estimate {
         if let Some([exact, error]) = self.free_energy_exact() {
             let error = if error > 0.0 { format!(" ± {error:.1e}") } else { String::new() };
             lines.push(("free energy per site, known".into(), format!("{exact:.10}{error}")));
+        }
+        for (name, figure, known) in self.averages() {
+            let known = known.map_or(String::new(), |known| format!("   known {known:.6}"));
+            lines.push((name, corrected(figure) + &known));
         }
         let sigmas = self
             .sigmas()

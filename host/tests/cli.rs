@@ -13,6 +13,8 @@ mod circles;
 mod conditional;
 #[path = "cli/configs.rs"]
 mod configs;
+#[path = "cli/graphs.rs"]
+mod graphs;
 #[path = "cli/imports.rs"]
 mod imports;
 #[path = "cli/integers.rs"]

@@ -15,7 +15,9 @@ use pushforward::univariate::{
 };
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
-use pushforward_host::energy::{Boundary, DoubleWell, Energy, Ising2d, Phi4, Ring2d};
+use pushforward_host::energy::{
+    Boundary, DoubleWell, Energy, Graph, Ising2d, Lattice, Phi4, Ring2d,
+};
 use pushforward_host::ops::*;
 use pushforward_host::train::{Fusing, Tape};
 
@@ -804,7 +806,10 @@ fn select(device: &Device) {
 }
 
 fn energies(device: &Device) {
-    let all: [Arc<dyn Energy>; 6] = [
+    let glass = vec![(0, 1, 0.7), (1, 2, -1.2), (0, 2, 0.4), (3, 1, 0.9)];
+    let all: [Arc<dyn Energy>; 8] = [
+        Arc::new(Graph::new(vec![5], glass, vec![0.0, 0.3, 0.0, -0.6, 1.1]).unwrap()),
+        Arc::new(Graph::lattice(Lattice::Cubic, 3, [0.8, -0.2], Boundary::Periodic).unwrap()),
         Arc::new(Ising2d::new([3, 5], 0.8, Boundary::Periodic).unwrap()),
         Arc::new(Ising2d::new([2, 3], 1.0, Boundary::Open).unwrap()),
         Arc::new(Phi4::new([3, 4], -4.0, 8.0).unwrap()),

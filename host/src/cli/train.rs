@@ -84,14 +84,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let device = open(args.device)?;
     let stem = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
+    let (from, title) = (args.from.as_deref(), stem.to_string_lossy());
     let one = |config: &Config, folder: &Path| {
-        let mut problem = Problem::new(config, &args.config)?;
-        if let Some(from) = &args.from {
-            let file = if from.is_dir() { from.join("model.safetensors") } else { from.clone() };
-            let other = crate::loaded::read(&file)?;
-            problem.start_from(&other).map_err(|message| Error::input(file, message))?;
-        }
-        train(&problem, config, &device, folder, args.resume, &stem.to_string_lossy())
+        one(config, &args.config, from, &device, folder, args.resume, &title)
     };
     let Some(seeds) = args.seeds else {
         let outcome = one(&config, &folder)?;
@@ -125,6 +120,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
         folders.display()
     );
     super::print(&format!("{}{told}\n", super::table(&lines)))
+}
+
+/// Trains what a config says, from the weights of a model, or of one in a folder, if there is one.
+pub(super) fn one(
+    config: &Config,
+    path: &Path,
+    from: Option<&Path>,
+    device: &Device,
+    folder: &Path,
+    resume: bool,
+    title: &str,
+) -> Result<Outcome> {
+    let mut problem = Problem::new(config, path)?;
+    if let Some(from) = from {
+        let file = if from.is_dir() { from.join("model.safetensors") } else { from.to_owned() };
+        let other = crate::loaded::read(&file)?;
+        problem.start_from(&other).map_err(|message| Error::input(file, message))?;
+    }
+    train(&problem, config, device, folder, resume, title)
 }
 
 /// Figures that differ from seed to seed.

@@ -8,6 +8,7 @@ use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
 use pushforward::conditional::logistics::COMPONENTS;
 use pushforward::conditional::{Categorical, CategoricalSpec};
+use pushforward::domain::{Domain, Kind};
 use pushforward::layer::are_bounds;
 use pushforward::layer::simplex::TOTALS;
 use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
@@ -20,7 +21,8 @@ use pushforward::univariate::{
 use super::layers::log_scale_bound;
 use super::section::{self, Section};
 use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Column, Given, GivenParts, Validation};
+use crate::data::{Column, Given, GivenParts, Reader, Validation};
+use crate::energy::{Lattice, MOST_SITES};
 use crate::error::Result;
 use crate::train::{Gradient, Objective, Schedule};
 
@@ -315,7 +317,8 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             stream: section.get("stream")?,
         });
     }
-    let kind = section.kind("hamiltonian", &["ising2d", "phi4", "ring2d", "double_well"])?;
+    let kinds = ["ising2d", "ising", "graph", "phi4", "ring2d", "double_well"];
+    let kind = section.kind("hamiltonian", &kinds)?;
     section.known(kind)?;
     let finite = f64::MIN..=f64::MAX;
     let hamiltonian = match kind {
@@ -326,6 +329,20 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             periodic: section.choice("boundary", &["periodic", "open"])?.unwrap_or("periodic")
                 == "periodic",
         },
+        "ising" => {
+            let periodic = section.choice("boundary", &["periodic", "open"])?;
+            let lattice = section.choice("lattice", &Lattice::WORDS)?.unwrap_or("square");
+            let number = |key| Ok(section.number(key, finite.clone())?.map(|x| x as f32));
+            Hamiltonian::Ising {
+                lattice: lattice.parse().unwrap_or(Lattice::Square),
+                size: section.need("size", section.within("size", 2..=1024)?)?,
+                beta: section
+                    .need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+                constants: [number("coupling")?.unwrap_or(1.0), number("field")?.unwrap_or(0.0)],
+                periodic: periodic.unwrap_or("periodic") == "periodic",
+            }
+        }
+        "graph" => graph(&section, path)?,
         "phi4" => {
             let m2 = section.need("m2", section.number("m2", finite.clone())?)?;
             let lambda = section.need("lambda", section.number("lambda", 0.0..=f64::MAX)?)?;
@@ -345,6 +362,60 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
         section.fault(e.parameter, format!("found {}, expected {}", e.found, e.expected))
     })?;
     Ok(TargetConfig::Hamiltonian(hamiltonian))
+}
+
+/// `edges`: i, j and, where it is not 1, J; `fields`: i and h. Both are a file of rows, or the rows themselves.
+fn graph(section: &Section<'_>, path: &Path) -> Result<Hamiltonian> {
+    let rows = |key: &str, widths: &[usize]| -> Result<Vec<Vec<f32>>> {
+        let rows = match section.value(key) {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::String(file)) => {
+                let file = beside(path, file);
+                let mut reader = Reader::open(&file, None, Domain::Uniform(Kind::Real))?;
+                let width = reader.width();
+                reader.all()?.chunks(width).map(<[f32]>::to_vec).collect()
+            }
+            Some(_) => section.get::<Vec<Vec<f32>>>(key)?.unwrap_or_default(),
+        };
+        match rows.iter().find(|row| !widths.contains(&row.len())) {
+            Some(row) => {
+                let found = format!("found {} numbers in a row, expected {widths:?}", row.len());
+                Err(section.fault(key, found))
+            }
+            None => Ok(rows),
+        }
+    };
+    let site = |key: &str, x: f32| {
+        let whole = x >= 0.0 && x < MOST_SITES as f32 && x.fract() == 0.0;
+        let message =
+            || format!("found site {x}, expected a whole number from 0 to {}", MOST_SITES - 1);
+        whole.then_some(x as usize).ok_or_else(|| section.fault(key, message()))
+    };
+    if section.value("edges").is_none() {
+        return section.need("edges", None);
+    }
+    let mut edges = Vec::new();
+    for row in rows("edges", &[2, 3])? {
+        let coupling = row.get(2).copied().unwrap_or(1.0);
+        edges.push((site("edges", row[0])?, site("edges", row[1])?, coupling));
+    }
+    let mut given = Vec::new();
+    for row in rows("fields", &[2])? {
+        given.push((site("fields", row[0])?, row[1]));
+    }
+    let named = edges.iter().map(|(i, j, _)| *i.max(j)).chain(given.iter().map(|(i, _)| *i));
+    let most = named.max().map_or(1, |last| last + 1);
+    let sites = section.within("sites", most..=MOST_SITES)?.unwrap_or(most);
+    let mut fields = vec![0.0; sites];
+    for (i, h) in given {
+        fields[i] += h;
+    }
+    Ok(Hamiltonian::Graph {
+        shape: section.sizes("shape", 1)?.unwrap_or_else(|| vec![sites]),
+        beta: section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+        edges,
+        fields,
+    })
 }
 
 /// Whether the target is a Hamiltonian of real numbers.

@@ -12,6 +12,7 @@ use pushforward::model::{
 use toml::{Table, Value};
 
 use crate::data::{Column, Given, GivenParts, Validation};
+use crate::energy::Edge;
 use crate::train::{Gradient, Schedule};
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -126,12 +127,40 @@ fn name(path: &Path) -> String {
 
 fn target(config: &TargetConfig) -> Table {
     match config {
-        TargetConfig::Hamiltonian(hamiltonian) => match *hamiltonian {
+        TargetConfig::Hamiltonian(hamiltonian) => match hamiltonian.clone() {
             Hamiltonian::Ising2d { size, beta, coupling, periodic } => {
                 let boundary = if periodic { "periodic" } else { "open" };
                 table! {
                     hamiltonian = "ising2d", size = size as i64, beta = beta, coupling = coupling,
                     boundary = boundary,
+                }
+            }
+            Hamiltonian::Ising { lattice, size, beta, constants, periodic } => {
+                let boundary = if periodic { "periodic" } else { "open" };
+                let [coupling, field] = constants.map(decimal);
+                table! {
+                    hamiltonian = "ising", lattice = lattice.word(), size = size as i64, beta = beta,
+                    coupling = coupling, field = field, boundary = boundary,
+                }
+            }
+            Hamiltonian::Graph { shape, beta, edges, fields } => {
+                let edge = |(i, j, coupling): &Edge| {
+                    Value::from(vec![
+                        Value::from(*i as i64),
+                        Value::from(*j as i64),
+                        decimal(*coupling).into(),
+                    ])
+                };
+                let edges = edges.iter().map(edge).collect::<Vec<_>>();
+                let sites = fields.len() as i64;
+                let field = |(i, h): (usize, &f32)| {
+                    Value::from(vec![Value::from(i as i64), decimal(*h).into()])
+                };
+                let fields = fields.iter().enumerate().filter(|(_, h)| **h != 0.0).map(field);
+                let fields = fields.collect::<Vec<_>>();
+                table! {
+                    hamiltonian = "graph", sites = sites, shape = sizes(&shape), beta = beta,
+                    edges = edges, fields = fields,
                 }
             }
             Hamiltonian::Phi4 { size, m2, lambda } => {

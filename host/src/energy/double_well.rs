@@ -94,7 +94,11 @@ impl Energy for DoubleWell {
 
     fn shader(&self) -> Shader {
         let [a, b, c] = [self.a, self.b, self.c].map(|v| (v as f32).to_bits());
-        Shader { source: include_str!("double_well.wgsl"), constants: [a, b, c, 0, 0, 0, 0, 0] }
+        Shader {
+            source: include_str!("double_well.wgsl"),
+            constants: [a, b, c, 0, 0, 0, 0, 0],
+            table: Vec::new(),
+        }
     }
 }
 

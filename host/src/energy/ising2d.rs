@@ -103,6 +103,7 @@ impl Energy for Ising2d {
         Shader {
             source: include_str!("ising2d.wgsl"),
             constants: [h, w, periodic, coupling, 0, 0, 0, 0],
+            table: Vec::new(),
         }
     }
 }

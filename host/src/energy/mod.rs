@@ -8,11 +8,13 @@
 //! samples, so a loop over samples is a loop over contiguous memory.
 
 mod double_well;
+mod graph;
 mod ising2d;
 mod phi4;
 mod ring2d;
 
 pub use double_well::DoubleWell;
+pub use graph::{Edge, Graph, Lattice, MOST_SITES};
 pub use ising2d::{Boundary, Ising2d};
 pub use phi4::Phi4;
 pub use ring2d::Ring2d;
@@ -34,13 +36,15 @@ pub struct LnZ {
 ///
 /// `source` defines `fn energy(c: u32) -> f32` and `fn energy_gradient(d: u32, c: u32) -> f32` for
 /// the sample in column `c` and the coordinate `d`; it reads coordinates by `x(d, c)` and its
-/// constants by `word(i)` and `number(i)`, `i` in 0..8.
-#[derive(Clone, Copy, Debug)]
+/// constants by `word(i)` and `number(i)`, `i` in 0..8, and its table by `entry(i)`.
+#[derive(Clone, Debug)]
 pub struct Shader {
     /// WGSL text.
     pub source: &'static str,
     /// Constants, floats as their bits.
     pub constants: [u32; 8],
+    /// What more it reads, floats as their bits.
+    pub table: Vec<u32>,
 }
 
 /// A parameter of a target is out of its range.
@@ -165,7 +169,9 @@ mod tests {
 
     #[test]
     fn gradients_are_the_slope_of_the_energy() {
-        let energies: [Box<dyn Energy>; 6] = [
+        let triangular = Lattice::Triangular;
+        let energies: [Box<dyn Energy>; 7] = [
+            Box::new(Graph::lattice(triangular, 3, [-0.7, 0.2], Boundary::Open).unwrap()),
             Box::new(Ising2d::new([3, 4], 0.7, Boundary::Periodic).unwrap()),
             Box::new(Ising2d::new([2, 3], 1.0, Boundary::Open).unwrap()),
             Box::new(Phi4::new([4, 4], -4.0, 8.0).unwrap()),

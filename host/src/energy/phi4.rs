@@ -102,6 +102,6 @@ impl Energy for Phi4 {
         let [h, w] = self.shape.map(|s| s as u32);
         let constants =
             [h, w, ((self.m2 + 4.0) as f32).to_bits(), (self.lambda as f32).to_bits(), 0, 0, 0, 0];
-        Shader { source: include_str!("phi4.wgsl"), constants }
+        Shader { source: include_str!("phi4.wgsl"), constants, table: Vec::new() }
     }
 }

@@ -91,6 +91,7 @@ impl Energy for Ring2d {
         Shader {
             source: include_str!("ring2d.wgsl"),
             constants: [u32::from(self.momenta), 0, 0, 0, 0, 0, 0, 0],
+            table: Vec::new(),
         }
     }
 }

@@ -23,7 +23,7 @@ fn launch(
     [out, coefficient, dx]: [Slot; 3],
     entry: &'static str,
     groups: [u32; 3],
-    layout: &Layout,
+    layout: &mut Layout,
 ) -> Vec<Launch> {
     let shader = e.energy.shader();
     let arguments = arguments! {
@@ -31,6 +31,7 @@ fn launch(
         energies: layout.offset(out),
         coefficient: layout.offset(coefficient),
         dx: layout.offset(dx),
+        table: layout.table(shader.table),
     };
     let arguments = arguments.with_constants(shader.constants);
     vec![Launch { sources: vec![shader.source.into(), SHADER.into()], entry, arguments, groups }]

@@ -1,6 +1,7 @@
 // Stands behind the text of one energy.
 fn x(d: u32, c: u32) -> f32 { return arena[call.x + d * columns() + c]; }
 fn word(i: u32) -> u32 { return call.constants[i / 4u][i % 4u]; }
+fn entry(i: u32) -> u32 { return tables[call.table + i]; }
 fn number(i: u32) -> f32 { return bitcast<f32>(word(i)); }
 
 @compute @workgroup_size(GROUP)
