@@ -173,6 +173,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "spins_16",
         "nsf_8",
         "flow_given_16",
+        "spins_given_8",
+        "maf_given_8",
         "given_fused",
         "given_plain",
         "linear_fused",
@@ -261,6 +263,8 @@ fn every_emulated_board_has_the_bits_of_a_loaded_model() -> Result<(), Box<dyn E
             "spins_8",
             "nsf_8",
             "flow_given_16",
+            "spins_given_8",
+            "maf_given_8",
         ];
         let fused = ["spins_fused", "nsf_fused"];
         let fused = fused.into_iter().filter(|_| fuses(board));

@@ -1,16 +1,18 @@
 //! Quantisation: from a model of floats to one of smaller weights.
 //!
 //! `f16` rounds each weight. `i8` and `i16` make the networks of a model of spins
-//! ([`pushforward::network::Integer`]), or of a flow's couplings ([`pushforward::network::IntegerMlp`]), networks
-//! of integers: post-training quantisation with a scale for each output and each unit (Jacob et al. 2018,
-//! arXiv:1712.05877), as follows.
+//! ([`pushforward::network::Integer`]), or of a flow's couplings and autoregressive layers
+//! ([`pushforward::network::IntegerMlp`]), networks of integers: post-training quantisation with a scale for each
+//! output and each unit (Jacob et al. 2018, arXiv:1712.05877), as follows.
 //!
-//! - Spins are ±1. What a coupling reads is divided by the largest that it met, so that this becomes the
-//!   largest integer; what is larger is clamped. Where weights have 16 bits there is room for half as much again.
+//! - Spins are ±1, beside a context ±[`SPIN`]. What a layer of a flow reads, and a context, is divided by the
+//!   largest that it met, so that this becomes the largest integer; what is larger is clamped. Where weights have
+//!   16 bits there is room for half as much again.
 //! - Each row of a matrix is divided by its own largest entry, so that this becomes the largest integer.
 //! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
 //!   becomes the largest integer that a unit can be, with the same room; what is larger is clamped. Since every input and unit has
 //!   its own scale, the next layer's columns are multiplied by it first.
+//! - Direct terms of a flow share the unit of their row's sum; those of spins have one of their own.
 //! - A sum's `e` leaves room for eight times the largest sum that was met, or for the largest that there
 //!   can be, if that is less.
 //!
@@ -18,14 +20,16 @@
 //! is from it.
 
 use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
-use pushforward::layer::{CouplingSpec, PartialSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PartialSpec};
 use pushforward::model::{
-    Arithmetic, ConditionalSpec, Description, LayerSpec, Model, ModelError, NetworkSpec,
-    PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
+    Arithmetic, CausalNetworkSpec, ConditionalSpec, Description, LayerSpec, Model, ModelError,
+    NetworkSpec, PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
 };
-use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
+use pushforward::network::conditioning::AnyConditioning;
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, SPIN};
 use pushforward_oracle::Oracle;
 use rayon::prelude::*;
 
@@ -74,12 +78,14 @@ pub fn integers(
             let mut child = flow.clone();
             let mut networks = Vec::new();
             for (l, layer) in child.layers.iter_mut().enumerate() {
-                if let Some(part) = Coupling::of(l, layer, weights)? {
-                    networks.push(part);
-                }
+                networks.extend(Conditioner::of(l, layer, weights)?);
             }
             if networks.is_empty() {
-                return wrong("layers", "no coupling", "couplings");
+                return wrong(
+                    "layers",
+                    "none with a network",
+                    "couplings or autoregressive layers",
+                );
             }
             // Integers have no arithmetic of floats, and `plain` runs on every core.
             (Description::Flow(child), Arithmetic::Plain, of_flow(model, &networks, weights))
@@ -114,48 +120,69 @@ fn quantisable(sites: &SitesSpec) -> std::result::Result<&MaskedSpec, String> {
     let SitesNetworkSpec::Masked(network) = &sites.network else {
         return wrong("weights", "integers already", "floats");
     };
-    if sites.context > 0 {
-        return wrong("context", &format!("{} values", sites.context), "none");
-    }
+    check_masked(network)?;
+    Ok(network)
+}
+
+/// Whether a masked network has a counterpart in integers.
+fn check_masked(network: &MaskedSpec) -> std::result::Result<(), String> {
     check_units(network.activation)?;
     if network.residual || !network.through.is_empty() {
         return wrong("network", "residual layers or listed units", "neither");
     }
-    Ok(network)
+    if network.conditioning != AnyConditioning::Read {
+        return wrong("network", "a context that is added or gates", "one that is read");
+    }
+    Ok(())
 }
 
-/// A coupling whose network becomes one of integers.
-struct Coupling {
+/// A layer of a flow whose network becomes one of integers.
+struct Conditioner {
     /// The number of its layer.
     layer: usize,
     /// The path of its network's tensors.
     path: String,
-    mask: Vec<bool>,
-    /// Where its coordinates begin.
-    first: usize,
-    network: MlpSpec,
+    /// The coordinates that the network reads, of that side of the layer which this direction is given.
+    coordinates: Vec<usize>,
+    fast: Direction,
+    hidden: Vec<usize>,
+    activation: AnyActivation,
+    direct: bool,
 }
 
-impl Coupling {
+impl Conditioner {
     /// That of a layer, if it has one, whose network is replaced by one of integers.
     fn of(
         layer: usize,
         spec: &mut LayerSpec,
-        weights: Bits,
+        bits: Bits,
     ) -> std::result::Result<Option<Self>, String> {
-        let (first, within, coupling) = match spec {
-            LayerSpec::Coupling(coupling) => (0, "", coupling),
-            LayerSpec::Partial(PartialSpec {
-                range: [first, _],
-                layer: PlainLayerSpec::Coupling(coupling),
-            }) => (*first, "layer.", coupling),
-            other if other.autoregressive().is_some() => {
-                return wrong(&format!("layers.{layer}"), "an autoregressive layer", "couplings");
+        let (own, inner) = (format!("layers.{layer}."), format!("layers.{layer}.layer."));
+        let mut found = match spec {
+            LayerSpec::Coupling(spec) => Self::coupling(own, spec, bits)?,
+            LayerSpec::Autoregressive(spec) => Self::autoregressive(own, spec, bits)?,
+            LayerSpec::Partial(PartialSpec { range: [first, _], layer }) => {
+                let mut found = match layer {
+                    PlainLayerSpec::Coupling(spec) => Self::coupling(inner, spec, bits)?,
+                    PlainLayerSpec::Autoregressive(spec) => {
+                        Self::autoregressive(inner, spec, bits)?
+                    }
+                    _ => return Ok(None),
+                };
+                found.coordinates.iter_mut().for_each(|d| *d += *first);
+                found
             }
             _ => return Ok(None),
         };
-        let CouplingSpec { mask, network, .. } = coupling;
-        let path = format!("layers.{layer}.{within}");
+        found.layer = layer;
+        Ok(Some(found))
+    }
+
+    fn coupling(
+        path: String,
+        CouplingSpec { mask, network, .. }: &mut CouplingSpec,
+        weights: Bits,
+    ) -> std::result::Result<Self, String> {
         let mlp = match network {
             NetworkSpec::Mlp(mlp) => mlp.clone(),
             NetworkSpec::Integer(_) => return wrong(&path, "integers already", "floats"),
@@ -166,14 +193,36 @@ impl Coupling {
             return wrong(&path, "residual layers", "none");
         }
         *network = IntegerMlpSpec { hidden: mlp.hidden.clone(), weights }.into();
-        Ok(Some(Self { layer, path, mask: mask.clone(), first, network: mlp }))
+        let coordinates = (0..mask.len()).filter(|d| mask[*d]).collect();
+        let (hidden, activation, fast) = (mlp.hidden, mlp.activation, Direction::Density);
+        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct: false })
     }
 
-    /// What the network reads of a context and of the layer's values.
-    fn read(&self, context: &[f64], values: &[f64]) -> Vec<f64> {
-        let own = values[self.first..].iter().zip(&self.mask);
-        let kept = own.filter(|(_, kept)| **kept).map(|(x, _)| x);
-        context.iter().chain(kept).copied().collect()
+    fn autoregressive(
+        path: String,
+        AutoregressiveSpec { order, fast, network, .. }: &mut AutoregressiveSpec,
+        weights: Bits,
+    ) -> std::result::Result<Self, String> {
+        let masked = match network {
+            CausalNetworkSpec::Masked(masked) => masked.clone(),
+            CausalNetworkSpec::Integer(_) => return wrong(&path, "integers already", "floats"),
+            CausalNetworkSpec::Periodic(_) => {
+                return wrong(&path, "a network of angles", "a masked one");
+            }
+        };
+        check_masked(&masked)?;
+        let MaskedSpec { hidden, activation, direct, .. } = masked;
+        let of_direct = direct.then_some(weights);
+        let spec = IntegerSpec::<true> { hidden: hidden.clone(), weights, direct: of_direct };
+        *network = spec.into();
+        let (coordinates, fast) = (order.clone(), *fast);
+        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct })
+    }
+
+    /// What the network reads of a context and of the values on the layer's sides, of noise and of data.
+    fn read(&self, context: &[f64], [noise, data]: [&[f64]; 2]) -> Vec<f64> {
+        let side = if self.fast == Direction::Density { data } else { noise };
+        context.iter().chain(self.coordinates.iter().map(|d| &side[*d])).copied().collect()
     }
 }
 
@@ -201,18 +250,60 @@ fn wide(xs: &[f32]) -> Vec<f64> {
     xs.iter().map(|x| f64::from(*x)).collect()
 }
 
-/// A network that is being quantised, from its inputs on.
+/// Values that a matrix reads, for each of the rows, and the integers that stand for them.
+#[derive(Clone, Default)]
+struct Values {
+    x: Vec<f64>,
+    /// What one unit of the integer is that stands for each.
+    units: Vec<f64>,
+    /// The largest of these integers.
+    most: Vec<f64>,
+}
+
+impl Values {
+    /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
+    fn measured(x: Vec<f64>, n: usize, bits: Bits) -> Self {
+        let largest = f64::from((1 << bits.of_unit()) - 1);
+        let room = match bits {
+            Bits::I8 => 1.0,
+            Bits::I16 => ROOM,
+        };
+        let unit = |most: f64| if most > 0.0 { most * room / largest } else { 1.0 };
+        Self { units: columns(&x, n).map(unit).collect(), most: vec![largest; n], x }
+    }
+
+    /// Values that are there, spins or none, of which each is one integer.
+    fn of_size(x: Vec<f64>, n: usize, integer: f64) -> Self {
+        Self { x, units: vec![1.0 / integer; n], most: vec![integer; n] }
+    }
+
+    /// These and others.
+    fn and(&self, others: &Self) -> Self {
+        let join = |a: &[f64], b: &[f64], n: [usize; 2]| rows_of([a, b], n);
+        let n = [self.units.len(), others.units.len()];
+        Self {
+            x: join(&self.x, &others.x, n),
+            units: [&self.units[..], &others.units].concat(),
+            most: [&self.most[..], &others.most].concat(),
+        }
+    }
+}
+
+/// Two matrices of so many columns side by side.
+fn rows_of([a, b]: [&[f64]; 2], n: [usize; 2]) -> Vec<f64> {
+    match n {
+        [0, _] => b.to_vec(),
+        [_, 0] => a.to_vec(),
+        [n, m] => a.chunks(n).zip(b.chunks(m)).flat_map(|(a, b)| [a, b].concat()).collect(),
+    }
+}
+
+/// A network that is being quantised.
 struct Network<'a> {
     model: &'a Model,
     path: &'a str,
     activation: AnyActivation,
     bits: Bits,
-    /// Values of the layer that was come to, for each of the rows.
-    x: Vec<f64>,
-    /// What one unit of the integer is that stands for each.
-    units: Vec<f64>,
-    /// The largest of these integers.
-    most: f64,
     out: Numbers,
 }
 
@@ -226,11 +317,6 @@ struct Row {
 }
 
 impl Network<'_> {
-    /// The largest integer that a unit can be.
-    fn largest(bits: Bits) -> f64 {
-        f64::from((1 << bits.of_unit()) - 1)
-    }
-
     fn tensor(&self, name: &str) -> Vec<f64> {
         let tensor = self.model.tensor(&format!("{}{name}", self.path));
         tensor.map_or(Vec::new(), |tensor| wide(&tensor.data))
@@ -245,28 +331,33 @@ impl Network<'_> {
         self.add(format!("{name}.bias"), rows.iter().map(|row| row.bias));
     }
 
-    /// The rows of a matrix, and the sums that they make.
-    fn rows(&self, name: &str) -> (Vec<Row>, Vec<f64>) {
-        let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
-        let sums = dense(&weights, &bias, &self.x, self.units.len());
-        (layer(&weights, &bias, &sums, &self.units, self.most, self.bits), sums)
+    /// The scales of floats that enter.
+    fn add_inputs(&mut self, read: &Values) {
+        self.add("input.scale", read.units.iter().map(|unit| 1.0 / unit));
     }
 
-    /// The hidden layers, one after another.
-    fn hidden(&mut self, layers: &[usize]) {
+    /// The rows of a matrix, and the sums that they make.
+    fn rows(&self, name: &str, read: &Values) -> (Vec<Row>, Vec<f64>) {
+        let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
+        let sums = dense(&weights, &bias, read);
+        (layer(&weights, &bias, &sums, read, self.bits), sums)
+    }
+
+    /// The hidden layers, one after another, and the units of the last; no values if there are no layers.
+    fn hidden(&mut self, layers: &[usize], mut read: Values) -> Values {
         for (l, n) in layers.iter().enumerate() {
             let name = format!("hidden.{l}");
             let slopes = match self.activation {
                 AnyActivation::Leaky => self.tensor(&format!("{name}.slope")),
                 _ => vec![0.0; *n],
             };
-            let (rows, sums) = self.rows(&name);
+            let (rows, sums) = self.rows(&name, &read);
             let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
-            self.x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
-            self.measure(*n);
+            let x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
+            read = Values::measured(x, *n, self.bits);
             let shift = 26 - self.bits.of_unit();
             let scales =
-                rows.iter().zip(&self.units).zip(&slopes).flat_map(|((row, unit), slope)| {
+                rows.iter().zip(&read.units).zip(&slopes).flat_map(|((row, unit), slope)| {
                     let ratio = row.unit / unit;
                     let [e, m] = scale(ratio, row.most, shift);
                     let [below, other] = scale(ratio * slope, row.most, shift);
@@ -276,44 +367,39 @@ impl Network<'_> {
             self.add(format!("{name}.scales"), scales);
             self.add_rows(&name, &rows);
         }
-    }
-
-    /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
-    fn measure(&mut self, n: usize) {
-        self.most = Self::largest(self.bits);
-        let room = match self.bits {
-            Bits::I8 => 1.0,
-            Bits::I16 => ROOM,
-        };
-        let unit = |most: f64| if most > 0.0 { most * room / self.most } else { 1.0 };
-        self.units = columns(&self.x, n).map(unit).collect();
+        if layers.is_empty() { Values::default() } else { read }
     }
 }
 
 /// The tensors of a network of spins.
 fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers {
-    let inputs = drawn(model);
-    let sites = model.dim();
+    let (spins, sites) = (drawn(model), model.dim());
     let mut network = Network {
         model: &model.model,
         path: "network.",
         activation: masked.activation,
         bits: spec.weights,
-        x: inputs.clone(),
-        units: vec![1.0; sites],
-        most: 1.0,
         out: Numbers::new(),
     };
-    network.hidden(&spec.hidden);
-    let bias = network.tensor("output.bias");
-    let outputs = match spec.hidden.is_empty() {
-        true => layer(&[], &bias, &bias, &[], 0.0, spec.weights),
-        false => network.rows("output").0,
+    let inputs = match model.model.description().context() {
+        0 => Values::of_size(spins, sites, 1.0),
+        one => {
+            let (oracle, contexts) = (Oracle::new(&model.model), wide(&model.contexts(0, ROWS)));
+            let seen = contexts.chunks(one).flat_map(|context| oracle.embedded(context));
+            let seen: Vec<f64> = seen.collect();
+            let n = seen.len() / ROWS;
+            let context = Values::measured(seen, n, spec.weights);
+            network.add_inputs(&context);
+            context.and(&Values::of_size(spins, sites, SPIN.into()))
+        }
     };
+    let last = network.hidden(&spec.hidden, inputs.clone());
+    let (outputs, _) = network.rows("output", &last);
     let direct = spec.direct.map(|bits| {
-        let (weights, none) = (network.tensor("direct.weight"), vec![0.0; bias.len()]);
-        let sums = dense(&weights, &none, &inputs, sites);
-        layer(&weights, &none, &sums, &vec![1.0; sites], 1.0, bits)
+        let weights = network.tensor("direct.weight");
+        let none = vec![0.0; outputs.len()];
+        let sums = dense(&weights, &none, &inputs);
+        layer(&weights, &none, &sums, &inputs, bits)
     });
     let steps = f64::from(STEPS_A_NAT);
     let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
@@ -331,50 +417,51 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
     network.out
 }
 
-/// The tensors of the networks of a flow's couplings.
-fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits) -> Numbers {
+/// The tensors of the networks of a flow's layers.
+fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits) -> Numbers {
     let (oracle, dim) = (Oracle::new(&model.model), model.dim());
     let one = model.model.description().context();
     let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
     // What each network reads of a row, on its way to the noise.
     let read = |(i, row): (usize, &[f64])| {
-        let mut all = vec![Vec::new(); couplings.len()];
-        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, values| {
-            if let Some(c) = couplings.iter().position(|coupling| coupling.layer == l) {
-                all[c] = couplings[c].read(given, values);
+        let mut all = vec![Vec::new(); layers.len()];
+        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, sides| {
+            if let Some(c) = layers.iter().position(|conditioner| conditioner.layer == l) {
+                all[c] = layers[c].read(given, sides);
             }
         });
         all
     };
     let read: Vec<_> = rows.par_chunks(dim).enumerate().map(read).collect();
     let mut out = Numbers::new();
-    for (c, Coupling { path, network: spec, .. }) in couplings.iter().enumerate() {
+    for (c, Conditioner { path, hidden, activation, direct, .. }) in layers.iter().enumerate() {
         let x: Vec<f64> = read.iter().flat_map(|all| all[c].iter().copied()).collect();
-        let inputs = x.len() / ROWS;
-        let mut network = Network {
-            model: &model.model,
-            path,
-            activation: spec.activation,
-            bits,
-            x,
-            units: Vec::new(),
-            most: 0.0,
-            out: Numbers::new(),
-        };
-        network.measure(inputs);
-        let scales: Vec<f64> = network.units.iter().map(|unit| 1.0 / unit).collect();
-        network.add("input.scale", scales);
-        network.hidden(&spec.hidden);
-        let (outputs, _) = network.rows("output");
+        let n = x.len() / ROWS;
+        let inputs = Values::measured(x, n, bits);
+        let activation = *activation;
+        let mut network =
+            Network { model: &model.model, path, activation, bits, out: Numbers::new() };
+        network.add_inputs(&inputs);
+        let last = network.hidden(hidden, inputs.clone());
+        let (bias, columns) = (network.tensor("output.bias"), last.units.len());
+        let read = if *direct { last.and(&inputs) } else { last };
+        let both = ["output.weight", "direct.weight"].map(|name| network.tensor(name));
+        let weights = rows_of([&both[0], &both[1]], [columns, read.units.len() - columns]);
+        let outputs = layer(&weights, &bias, &dense(&weights, &bias, &read), &read, bits);
         network.add("output.scale", outputs.iter().map(|row| row.unit));
-        network.add_rows("output", &outputs);
+        network.add("output.bias", outputs.iter().map(|row| row.bias));
+        let parts = outputs.iter().map(|row| row.weights.split_at(columns));
+        let (of_last, of_inputs): (Vec<_>, Vec<_>) = parts.unzip();
+        network.add("output.weight", of_last.concat());
+        network.add("direct.weight", of_inputs.concat());
         out.extend(network.out);
     }
     out
 }
 
 /// The sums of a matrix for each row of values.
-fn dense(weights: &[f64], bias: &[f64], x: &[f64], inputs: usize) -> Vec<f64> {
+fn dense(weights: &[f64], bias: &[f64], read: &Values) -> Vec<f64> {
+    let inputs = read.units.len();
     if inputs == 0 {
         return bias.repeat(ROWS);
     }
@@ -382,7 +469,7 @@ fn dense(weights: &[f64], bias: &[f64], x: &[f64], inputs: usize) -> Vec<f64> {
         let rows = weights.chunks(inputs).zip(bias);
         rows.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()
     };
-    x.par_chunks(inputs).flat_map_iter(one).collect()
+    read.x.par_chunks(inputs).flat_map_iter(one).collect()
 }
 
 /// The largest size in each of `n` columns.
@@ -390,15 +477,9 @@ fn columns(x: &[f64], n: usize) -> impl Iterator<Item = f64> {
     (0..n).map(move |i| x.iter().skip(i).step_by(n).fold(0.0, |most: f64, x| most.max(x.abs())))
 }
 
-/// The rows of a matrix in integers, whose inputs have these units and are no larger than `most_input`.
-fn layer(
-    weights: &[f64],
-    bias: &[f64],
-    sums: &[f64],
-    units: &[f64],
-    most_input: f64,
-    bits: Bits,
-) -> Vec<Row> {
+/// The rows of a matrix in integers.
+fn layer(weights: &[f64], bias: &[f64], sums: &[f64], read: &Values, bits: Bits) -> Vec<Row> {
+    let Values { units, most: largest_inputs, .. } = read;
     let most = columns(sums, bias.len());
     let row = |((i, bias), most): ((usize, &f64), f64)| {
         let row = weights.get(i * units.len()..(i + 1) * units.len()).unwrap_or_default();
@@ -410,7 +491,8 @@ fn layer(
         loop {
             let weights: Vec<f64> = scaled.iter().map(|w| (w / unit).round()).collect();
             let rounded = (bias / unit).round();
-            let bound = weights.iter().map(|w| w.abs()).sum::<f64>() * most_input + rounded.abs();
+            let products = weights.iter().zip(largest_inputs).map(|(w, most)| w.abs() * most);
+            let bound = products.sum::<f64>() + rounded.abs();
             if bound <= SUM && rounded.abs() <= f64::from(1 << 24) {
                 let most = bound.min(MARGIN * most / unit).max(1.0);
                 return Row { weights, bias: rounded, unit, most };

@@ -43,7 +43,7 @@ pub(super) struct Args {
 enum Weights {
     /// Floats of 16 bits.
     F16,
-    /// Integers of 8 bits: of spins, and of a flow's couplings.
+    /// Integers of 8 bits: of spins, and of a flow's couplings and autoregressive layers.
     I8,
     /// Integers of 16 bits.
     I16,
