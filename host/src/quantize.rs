@@ -7,7 +7,8 @@
 //!
 //! - Spins are ±1, beside a context ±[`SPIN`]. What a layer of a flow reads, and a context, is divided by the
 //!   largest that it met, so that this becomes the largest integer; what is larger is clamped. Where weights have
-//!   16 bits there is room for half as much again.
+//!   16 bits there is room for half as much again, and a context has twice the room, since all that is known of it
+//!   may be those of the file's golden rows.
 //! - Each row of a matrix is divided by its own largest entry, so that this becomes the largest integer.
 //! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
 //!   becomes the largest integer that a unit can be, with the same room; what is larger is clamped. Since every input and unit has
@@ -45,6 +46,8 @@ const MARGIN: f64 = 8.0;
 /// How much larger a value may get than the largest that was met, before it is clamped, where units have 11 bits:
 /// of 7 bits none can be spared.
 const ROOM: f64 = 1.5;
+/// The same of a context's values, of which a file has few.
+const GIVEN_ROOM: f64 = 2.0;
 /// Bits of a rescaled sum, before it is divided.
 const SUM: f64 = (1u32 << 30) as f64;
 /// The largest multiplier.
@@ -261,15 +264,21 @@ struct Values {
 }
 
 impl Values {
-    /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
-    fn measured(x: Vec<f64>, n: usize, bits: Bits) -> Self {
+    /// The largest of each of `n` values, of which the first so many are `given`, becomes the largest integer,
+    /// or two thirds of it; of those half of that.
+    fn measured(x: Vec<f64>, n: usize, given: usize, bits: Bits) -> Self {
         let largest = f64::from((1 << bits.of_unit()) - 1);
         let room = match bits {
             Bits::I8 => 1.0,
             Bits::I16 => ROOM,
         };
-        let unit = |most: f64| if most > 0.0 { most * room / largest } else { 1.0 };
-        Self { units: columns(&x, n).map(unit).collect(), most: vec![largest; n], x }
+        let unit = |(i, most): (usize, f64)| match (i < given, most > 0.0) {
+            (false, true) => most * room / largest,
+            (false, false) => 1.0,
+            (true, true) => GIVEN_ROOM * most * room / largest,
+            (true, false) => GIVEN_ROOM / largest,
+        };
+        Self { units: columns(&x, n).enumerate().map(unit).collect(), most: vec![largest; n], x }
     }
 
     /// Values that are there, spins or none, of which each is one integer.
@@ -279,10 +288,8 @@ impl Values {
 
     /// These and others.
     fn and(&self, others: &Self) -> Self {
-        let join = |a: &[f64], b: &[f64], n: [usize; 2]| rows_of([a, b], n);
-        let n = [self.units.len(), others.units.len()];
         Self {
-            x: join(&self.x, &others.x, n),
+            x: rows_of([&self.x, &others.x], [self.units.len(), others.units.len()]),
             units: [&self.units[..], &others.units].concat(),
             most: [&self.most[..], &others.most].concat(),
         }
@@ -354,7 +361,7 @@ impl Network<'_> {
             let (rows, sums) = self.rows(&name, &read);
             let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
             let x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
-            read = Values::measured(x, *n, self.bits);
+            read = Values::measured(x, *n, 0, self.bits);
             let shift = 26 - self.bits.of_unit();
             let scales =
                 rows.iter().zip(&read.units).zip(&slopes).flat_map(|((row, unit), slope)| {
@@ -388,7 +395,7 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
             let seen = contexts.chunks(one).flat_map(|context| oracle.embedded(context));
             let seen: Vec<f64> = seen.collect();
             let n = seen.len() / ROWS;
-            let context = Values::measured(seen, n, spec.weights);
+            let context = Values::measured(seen, n, n, spec.weights);
             network.add_inputs(&context);
             context.and(&Values::of_size(spins, sites, SPIN.into()))
         }
@@ -420,7 +427,9 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec) -> Numbers 
 /// The tensors of the networks of a flow's layers.
 fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits) -> Numbers {
     let (oracle, dim) = (Oracle::new(&model.model), model.dim());
-    let one = model.model.description().context();
+    let description = model.model.description();
+    let one = description.context();
+    let given = description.embedding().map_or(one, |embedding| embedding.outputs);
     let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
     // What each network reads of a row, on its way to the noise.
     let read = |(i, row): (usize, &[f64])| {
@@ -437,7 +446,7 @@ fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits) -> Numbers {
     for (c, Conditioner { path, hidden, activation, direct, .. }) in layers.iter().enumerate() {
         let x: Vec<f64> = read.iter().flat_map(|all| all[c].iter().copied()).collect();
         let n = x.len() / ROWS;
-        let inputs = Values::measured(x, n, bits);
+        let inputs = Values::measured(x, n, given, bits);
         let activation = *activation;
         let mut network =
             Network { model: &model.model, path, activation, bits, out: Numbers::new() };
