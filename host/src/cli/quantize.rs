@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let (_, contexts) = parent.model.golden_stream();
         object.insert("contexts".into(), json!(contexts));
         lines.push(("contexts".into(), contexts.to_string()));
-        if contexts < FEW_CONTEXTS {
+        if contexts < FEW_CONTEXTS && child.model.description().holds_integers() {
             let text = "what the model reads was measured on few contexts, and others may be clamped: \
                         --context FILE gives more";
             lines.push(("warning".into(), text.into()));
