@@ -132,6 +132,14 @@ pub(crate) fn files() -> Result<Vec<File>> {
             "codegen/tests/models/flow_given_16.safetensors",
             model(of_integers(flow_given(), Bits::I16, None), Plain)?,
         ),
+        (
+            "codegen/tests/models/spins_given_8.safetensors",
+            model(of_integers(spins_given(), Bits::I8, Some(Bits::I8)), Integer)?,
+        ),
+        (
+            "codegen/tests/models/maf_given_8.safetensors",
+            model(of_integers(maf_given(), Bits::I8, None), Plain)?,
+        ),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -278,6 +286,15 @@ fn layers(
 fn maf(dim: usize) -> Description {
     let map = AffineSpec { log_scale_bound: 2.5 };
     preset::flow(&[dim], layers(dim, [20, 17], Direction::Density, map.into()), true)
+}
+
+/// The same given a context.
+fn maf_given() -> Description {
+    let mut description = maf(4);
+    if let Description::Flow(flow) = &mut description {
+        flow.context = 2;
+    }
+    description
 }
 
 fn iaf_spline(dim: usize) -> Description {

@@ -33,6 +33,8 @@ pushforward_codegen::model! {
     mod spins_16 = "tests/models/spins_16.safetensors";
     mod nsf_8 = "tests/models/nsf_8.safetensors";
     mod flow_given_16 = "tests/models/flow_given_16.safetensors";
+    mod spins_given_8 = "tests/models/spins_given_8.safetensors";
+    mod maf_given_8 = "tests/models/maf_given_8.safetensors";
     mod linear_fused = "tests/models/linear_fused.safetensors";
     mod linear_half = "tests/models/linear_fused.safetensors", weights = "f16";
     mod boxed_fused = "tests/models/boxed_fused.safetensors";
@@ -326,6 +328,8 @@ conditional_equals_loaded!(given_fused, load("given_fused")?);
 conditional_equals_loaded!(given_half, load("given_fused")?.rounded_to_f16()?);
 conditional_equals_loaded!(spins_given, load("spins_given_plain")?);
 conditional_equals_loaded!(flow_given_16, load("flow_given_16")?);
+conditional_equals_loaded!(spins_given_8, load("spins_given_8")?);
+conditional_equals_loaded!(maf_given_8, load("maf_given_8")?);
 // Imported: a spline flow of zuko, and posteriors of sbi.
 conditional_equals_loaded!(zuko_nsf, load("zuko_nsf")?);
 conditional_equals_loaded!(zuko_sbi, load("zuko_sbi")?);

@@ -213,6 +213,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "spins_16",
         "nsf_8",
         "flow_given_16",
+        "spins_given_8",
+        "maf_given_8",
         "given_fused",
         "given_plain",
         "linear_fused",

@@ -389,6 +389,22 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         [(0x456b75dc9b3e9865, 0xd4ab9c78c108ab76), (0x456b75dc9b3e9865, 0xd4ab9c78c108ab76)],
     ),
     (
+        "integer 16 [64] I8 Some(I8) None given 2",
+        [(0xc16381158ef60c25, 0x1740d0644af80d3a), (0xc16381158ef60c25, 0x1740d0644af80d3a)],
+    ),
+    (
+        "integer 37 [50, 21] I8 Some(I16) Z2 given 3",
+        [(0x22e532b672ec6165, 0xd1b11f98145072c2), (0x22e532b672ec6165, 0xd1b11f98145072c2)],
+    ),
+    (
+        "integer 21 [30] I16 None None given 1",
+        [(0x44f7ca68eab9a1e5, 0xc9b8fb825def9b7e), (0x44f7ca68eab9a1e5, 0xc9b8fb825def9b7e)],
+    ),
+    (
+        "integer 9 given 3, embedded in 4",
+        [(0x80b5d4b1c19dd3e5, 0xe2c9b8cbed2813ad), (0x80b5d4b1c19dd3e5, 0xe2c9b8cbed2813ad)],
+    ),
+    (
         "integer realnvp",
         [(0x7f71b6c5c102a037, 0xb2e800ab40117252), (0x7f71b6c5c102a037, 0xb2e800ab40117252)],
     ),
@@ -407,6 +423,26 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
     (
         "integer, of some",
         [(0x24ad57401173b537, 0xc64b2a34fe4fb13d), (0x24ad57401173b537, 0xc64b2a34fe4fb13d)],
+    ),
+    (
+        "integer maf",
+        [(0x588715dc44356855, 0x6b22222543f0dff7), (0x588715dc44356855, 0x6b22222543f0dff7)],
+    ),
+    (
+        "integer iaf, given",
+        [(0xa312113bf68bf87b, 0x7b9e5766dc67571e), (0xa312113bf68bf87b, 0x7b9e5766dc67571e)],
+    ),
+    (
+        "integer maf of 16 bits",
+        [(0xc8980d56c27c7815, 0xf4acd6525e145547), (0xc8980d56c27c7815, 0xf4acd6525e145547)],
+    ),
+    (
+        "integer maf, direct terms alone, given",
+        [(0xfb7be586c91f3798, 0xcbf234b7d5de4928), (0xfb7be586c91f3798, 0xcbf234b7d5de4928)],
+    ),
+    (
+        "integer iaf, of some, of which some are kept",
+        [(0x5899c0f6e4ea2e18, 0x9542a06241eae1af), (0x5899c0f6e4ea2e18, 0x9542a06241eae1af)],
     ),
 ];
 

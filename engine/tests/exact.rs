@@ -3,24 +3,26 @@
 
 mod common;
 
-use common::{AFFINE, ARITHMETICS, SPLINE, integer, made, maf, nsf, randomised, realnvp};
+use common::{
+    AFFINE, ARITHMETICS, SPLINE, integer, made, maf, nsf, of_integers, randomised, realnvp,
+};
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories, tabulated};
 use pushforward::domain::Kind;
 use pushforward::kernel::{Lanes, Plain, Single};
 use pushforward::model::{Arithmetic, CausalPart, Description, Model, SitesNetworkSpec, Symmetry};
-use pushforward::network::{CausalNetwork, CausalSizes, Visitor};
+use pushforward::network::{Bits, CausalNetwork, CausalSizes, Visitor};
 use pushforward::simd::Scalar;
 use pushforward_oracle::Oracle;
 
 /// ln q of all 2^n states, state bit i set = spin i up.
-fn enumerate(model: &Model) -> Vec<f32> {
+fn enumerate(model: &Model, context: &[f32]) -> Vec<f32> {
     let n = model.description().dim();
     let rows: Vec<i8> = (0..1usize << n)
         .flat_map(|state| (0..n).map(move |i| if state >> i & 1 == 1 { 1 } else { -1 }))
         .collect();
     let mut lp = vec![0.0; 1 << n];
-    model.sampler().unwrap().log_prob(&rows, &mut lp);
+    model.sampler().unwrap().given(context).log_prob(&rows, &mut lp);
     lp
 }
 
@@ -41,7 +43,7 @@ fn models() -> impl Iterator<Item = (String, Model)> {
 #[test]
 fn probabilities_of_all_states_sum_to_one() {
     for (name, model) in models() {
-        let total: f64 = enumerate(&model).iter().map(|lp| f64::from(*lp).exp()).sum();
+        let total: f64 = enumerate(&model, &[]).iter().map(|lp| f64::from(*lp).exp()).sum();
         assert!(total.ln().abs() < 1e-5, "{name}: ln Σ q = {}", total.ln());
     }
 }
@@ -72,10 +74,20 @@ impl<L: Lanes> Visitor<L> for Count {
 
 #[test]
 fn integers_of_all_states_sum_to_two_to_the_thirty_two_a_site() {
-    let (name, description) = integer().swap_remove(0);
+    let of_sixteen = |(name, _): &(String, _)| name.starts_with("integer 16 ");
+    let mut models: Vec<_> = integer().into_iter().filter(of_sixteen).collect();
+    let (given, alone) = (models.pop().unwrap(), models.pop().unwrap());
+    sums_to_two_to_the_thirty_two_a_site(alone, &[]);
+    for context in [[0.3, -1.7], [2.0, 40.0], [f32::NAN, f32::INFINITY]] {
+        sums_to_two_to_the_thirty_two_a_site(given.clone(), &context);
+    }
+}
+
+fn sums_to_two_to_the_thirty_two_a_site((name, description): (String, Description), given: &[f32]) {
     let model = randomised(description, Arithmetic::Integer, 0.3);
     let Description::Sites(spec) = model.description() else { panic!() };
-    let sizes = CausalSizes { sites: 16, inputs: 1, outputs: 1, context: 0 };
+    let sizes = CausalSizes { sites: 16, inputs: 1, outputs: 1, context: given.len() };
+    let context: Vec<_> = given.iter().map(|x| [[*x]]).collect();
     let packed = model.packed();
     let SitesNetworkSpec::Integer(network) = &spec.network else { panic!() };
     let network = network.build(sizes, &packed);
@@ -84,7 +96,7 @@ fn integers_of_all_states_sum_to_two_to_the_thirty_two_a_site() {
     for state in 0..1 << 16 {
         let mut count = Count { state, words: [1, 0, 0, 0, 0, 0, 0, 0, 0] };
         let lanes = Single::<_, Plain>::new(Scalar);
-        network.walk(lanes, &mut count, &[], &mut [[[0.0]]; 16], &mut scratch);
+        network.walk(lanes, &mut count, &context, &mut [[[0.0]]; 16], &mut scratch);
         let mut carry = 0u128;
         for (total, limb) in total.iter_mut().zip(&count.words) {
             carry += u128::from(*total) + u128::from(*limb);
@@ -97,7 +109,7 @@ fn integers_of_all_states_sum_to_two_to_the_thirty_two_a_site() {
     }
     assert_eq!(total, [0, 0, 0, 0, 0, 0, 0, 0, 1], "{name}: 2^(32 · 16)");
     // The same states as the sampler scores them.
-    for (ours, exact) in enumerate(&model).iter().zip(log_prob) {
+    for (ours, exact) in enumerate(&model, given).iter().zip(log_prob) {
         assert!((f64::from(*ours) - exact).abs() <= 16.0 / 2f64.powi(24) + 1e-6 * exact.abs());
     }
 }
@@ -171,7 +183,7 @@ fn categories_are_drawn_as_often_as_they_are_likely() {
 #[test]
 fn a_million_draws_pass_chi_squared() {
     for (name, model) in models().filter(|(_, m)| m.arithmetic() == Arithmetic::Fused) {
-        let lp = enumerate(&model);
+        let lp = enumerate(&model, &[]);
         let n = 1_000_000;
         let mut counts = vec![0u32; lp.len()];
         let mut rows = vec![0i8; 10_000 * 16];
@@ -224,12 +236,15 @@ fn draws_of_flows_have_the_density_that_log_prob_says() {
     let (steps, reach, n) = (800usize, 9.0f64, 100_000usize);
     let h = 2.0 * reach / steps as f64;
     let middle = |i: usize| -reach + (i as f64 + 0.5) * h;
+    let in_integers = |description| of_integers(description, Bits::I8, None);
     for (name, architecture, size) in [
         ("realnvp", realnvp(2, 4, &[8], false), 0.3),
         ("nsf", nsf(2, 4, &[8], 8, false), 0.7),
         ("maf affine", maf(2, 2, &[8], Direction::Density, AFFINE, false), 0.4),
         ("maf spline", maf(2, 2, &[8], Direction::Density, SPLINE, false), 0.7),
         ("iaf spline", maf(2, 2, &[8], Direction::Sampling, SPLINE, false), 0.7),
+        ("integer maf", in_integers(maf(2, 2, &[64], Direction::Density, AFFINE, false)), 0.4),
+        ("integer iaf", in_integers(maf(2, 2, &[64], Direction::Sampling, SPLINE, false)), 0.7),
     ] {
         let model = randomised(architecture, Arithmetic::Fused, size);
         let sampler = model.sampler().unwrap();

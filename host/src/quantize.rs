@@ -1,16 +1,19 @@
 //! Quantisation: from a model of floats to one of smaller weights.
 //!
 //! `f16` rounds each weight. `i8` and `i16` make the networks of a model of spins
-//! ([`pushforward::network::Integer`]), or of a flow's couplings ([`pushforward::network::IntegerMlp`]), networks
-//! of integers: post-training quantisation with a scale for each output and each unit (Jacob et al. 2018,
-//! arXiv:1712.05877), as follows.
+//! ([`pushforward::network::Integer`]), or of a flow's couplings and autoregressive layers
+//! ([`pushforward::network::IntegerMlp`]), networks of integers: post-training quantisation with a scale for each
+//! output and each unit (Jacob et al. 2018, arXiv:1712.05877), as follows.
 //!
-//! - Spins are ±1. What a coupling reads is divided by the largest that it met, so that this becomes the
-//!   largest integer; what is larger is clamped. Where weights have 16 bits there is room for half as much again.
+//! - Spins are ±1, beside a context ±[`SPIN`]. What a layer of a flow reads, and a context, is divided by the
+//!   largest that it met, so that this becomes the largest integer; what is larger is clamped. Where weights have
+//!   16 bits there is room for half as much again, and a context has twice the room, since all that is known of it
+//!   may be those of the file's golden rows.
 //! - Each row of a matrix is divided by its own largest entry, so that this becomes the largest integer.
 //! - How large inputs, sums and units get is read off rows that the model draws. A unit's largest value there
 //!   becomes the largest integer that a unit can be, with the same room; what is larger is clamped. Since every input and unit has
 //!   its own scale, the next layer's columns are multiplied by it first.
+//! - Direct terms of a flow share the unit of their row's sum; those of spins have one of their own.
 //! - [`tune`] can choose roundings so that they make good for each other.
 //! - A sum's `e` leaves room for eight times the largest sum that was met, or for the largest that there
 //!   can be, if that is less.
@@ -21,14 +24,16 @@
 mod tune;
 
 use pushforward::activation::AnyActivation;
+use pushforward::bijection::Direction;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
-use pushforward::layer::{CouplingSpec, PartialSpec};
+use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PartialSpec};
 use pushforward::model::{
-    Arithmetic, ConditionalSpec, Description, LayerSpec, Model, ModelError, NetworkSpec,
-    PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
+    Arithmetic, CausalNetworkSpec, ConditionalSpec, Description, LayerSpec, Model, ModelError,
+    NetworkSpec, PlainLayerSpec, SitesNetworkSpec, SitesSpec, TensorSpec,
 };
-use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
+use pushforward::network::conditioning::AnyConditioning;
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, SPIN};
 use pushforward_oracle::Oracle;
 use rayon::prelude::*;
 
@@ -45,6 +50,8 @@ const MARGIN: f64 = 8.0;
 /// How much larger a value may get than the largest that was met, before it is clamped, where units have 11 bits:
 /// of 7 bits none can be spared.
 const ROOM: f64 = 1.5;
+/// The same of a context's values, of which a file has few.
+const GIVEN_ROOM: f64 = 2.0;
 /// Bits of a rescaled sum, before it is divided.
 const SUM: f64 = (1u32 << 30) as f64;
 /// The largest bias.
@@ -82,12 +89,14 @@ pub fn integers(
             let mut child = flow.clone();
             let mut networks = Vec::new();
             for (l, layer) in child.layers.iter_mut().enumerate() {
-                if let Some(part) = Coupling::of(l, layer, weights)? {
-                    networks.push(part);
-                }
+                networks.extend(Conditioner::of(l, layer, weights)?);
             }
             if networks.is_empty() {
-                return wrong("layers", "no coupling", "couplings");
+                return wrong(
+                    "layers",
+                    "none with a network",
+                    "couplings or autoregressive layers",
+                );
             }
             // Integers have no arithmetic of floats, and `plain` runs on every core.
             (Description::Flow(child), Arithmetic::Plain, of_flow(model, &networks, weights, steps))
@@ -122,48 +131,69 @@ fn quantisable(sites: &SitesSpec) -> std::result::Result<&MaskedSpec, String> {
     let SitesNetworkSpec::Masked(network) = &sites.network else {
         return wrong("weights", "integers already", "floats");
     };
-    if sites.context > 0 {
-        return wrong("context", &format!("{} values", sites.context), "none");
-    }
+    check_masked(network)?;
+    Ok(network)
+}
+
+/// Whether a masked network has a counterpart in integers.
+fn check_masked(network: &MaskedSpec) -> std::result::Result<(), String> {
     check_units(network.activation)?;
     if network.residual || !network.through.is_empty() {
         return wrong("network", "residual layers or listed units", "neither");
     }
-    Ok(network)
+    if network.conditioning != AnyConditioning::Read {
+        return wrong("network", "a context that is added or gates", "one that is read");
+    }
+    Ok(())
 }
 
-/// A coupling whose network becomes one of integers.
-struct Coupling {
+/// A layer of a flow whose network becomes one of integers.
+struct Conditioner {
     /// The number of its layer.
     layer: usize,
     /// The path of its network's tensors.
     path: String,
-    mask: Vec<bool>,
-    /// Where its coordinates begin.
-    first: usize,
-    network: MlpSpec,
+    /// The coordinates that the network reads, of that side of the layer which this direction is given.
+    coordinates: Vec<usize>,
+    fast: Direction,
+    hidden: Vec<usize>,
+    activation: AnyActivation,
+    direct: bool,
 }
 
-impl Coupling {
+impl Conditioner {
     /// That of a layer, if it has one, whose network is replaced by one of integers.
     fn of(
         layer: usize,
         spec: &mut LayerSpec,
-        weights: Bits,
+        bits: Bits,
     ) -> std::result::Result<Option<Self>, String> {
-        let (first, within, coupling) = match spec {
-            LayerSpec::Coupling(coupling) => (0, "", coupling),
-            LayerSpec::Partial(PartialSpec {
-                range: [first, _],
-                layer: PlainLayerSpec::Coupling(coupling),
-            }) => (*first, "layer.", coupling),
-            other if other.autoregressive().is_some() => {
-                return wrong(&format!("layers.{layer}"), "an autoregressive layer", "couplings");
+        let (own, inner) = (format!("layers.{layer}."), format!("layers.{layer}.layer."));
+        let mut found = match spec {
+            LayerSpec::Coupling(spec) => Self::coupling(own, spec, bits)?,
+            LayerSpec::Autoregressive(spec) => Self::autoregressive(own, spec, bits)?,
+            LayerSpec::Partial(PartialSpec { range: [first, _], layer }) => {
+                let mut found = match layer {
+                    PlainLayerSpec::Coupling(spec) => Self::coupling(inner, spec, bits)?,
+                    PlainLayerSpec::Autoregressive(spec) => {
+                        Self::autoregressive(inner, spec, bits)?
+                    }
+                    _ => return Ok(None),
+                };
+                found.coordinates.iter_mut().for_each(|d| *d += *first);
+                found
             }
             _ => return Ok(None),
         };
-        let CouplingSpec { mask, network, .. } = coupling;
-        let path = format!("layers.{layer}.{within}");
+        found.layer = layer;
+        Ok(Some(found))
+    }
+
+    fn coupling(
+        path: String,
+        CouplingSpec { mask, network, .. }: &mut CouplingSpec,
+        weights: Bits,
+    ) -> std::result::Result<Self, String> {
         let mlp = match network {
             NetworkSpec::Mlp(mlp) => mlp.clone(),
             NetworkSpec::Integer(_) => return wrong(&path, "integers already", "floats"),
@@ -174,14 +204,36 @@ impl Coupling {
             return wrong(&path, "residual layers", "none");
         }
         *network = IntegerMlpSpec { hidden: mlp.hidden.clone(), weights }.into();
-        Ok(Some(Self { layer, path, mask: mask.clone(), first, network: mlp }))
+        let coordinates = (0..mask.len()).filter(|d| mask[*d]).collect();
+        let (hidden, activation, fast) = (mlp.hidden, mlp.activation, Direction::Density);
+        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct: false })
     }
 
-    /// What the network reads of a context and of the layer's values.
-    fn read(&self, context: &[f64], values: &[f64]) -> Vec<f64> {
-        let own = values[self.first..].iter().zip(&self.mask);
-        let kept = own.filter(|(_, kept)| **kept).map(|(x, _)| x);
-        context.iter().chain(kept).copied().collect()
+    fn autoregressive(
+        path: String,
+        AutoregressiveSpec { order, fast, network, .. }: &mut AutoregressiveSpec,
+        weights: Bits,
+    ) -> std::result::Result<Self, String> {
+        let masked = match network {
+            CausalNetworkSpec::Masked(masked) => masked.clone(),
+            CausalNetworkSpec::Integer(_) => return wrong(&path, "integers already", "floats"),
+            CausalNetworkSpec::Periodic(_) => {
+                return wrong(&path, "a network of angles", "a masked one");
+            }
+        };
+        check_masked(&masked)?;
+        let MaskedSpec { hidden, activation, direct, .. } = masked;
+        let of_direct = direct.then_some(weights);
+        let spec = IntegerSpec::<true> { hidden: hidden.clone(), weights, direct: of_direct };
+        *network = spec.into();
+        let (coordinates, fast) = (order.clone(), *fast);
+        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct })
+    }
+
+    /// What the network reads of a context and of the values on the layer's sides, of noise and of data.
+    fn read(&self, context: &[f64], [noise, data]: [&[f64]; 2]) -> Vec<f64> {
+        let side = if self.fast == Direction::Density { data } else { noise };
+        context.iter().chain(self.coordinates.iter().map(|d| &side[*d])).copied().collect()
     }
 }
 
@@ -209,7 +261,67 @@ fn wide(xs: &[f32]) -> Vec<f64> {
     xs.iter().map(|x| f64::from(*x)).collect()
 }
 
-/// A network that is being quantised, from its inputs on.
+/// Values that a matrix reads, for each of the rows, and the integers that stand for them.
+#[derive(Clone, Default)]
+struct Values {
+    x: Vec<f64>,
+    /// What one unit of the integer is that stands for each.
+    units: Vec<f64>,
+    /// The largest of these integers.
+    most: Vec<f64>,
+    /// The integers, for each of the rows.
+    read: Vec<f64>,
+}
+
+impl Values {
+    /// The largest of each of `n` values, of which the first so many are `given`, becomes the largest integer,
+    /// or two thirds of it; of those half of that.
+    fn measured(x: Vec<f64>, n: usize, given: usize, bits: Bits) -> Self {
+        let largest = f64::from((1 << bits.of_unit()) - 1);
+        let room = match bits {
+            Bits::I8 => 1.0,
+            Bits::I16 => ROOM,
+        };
+        let unit = |(i, most): (usize, f64)| match (i < given, most > 0.0) {
+            (false, true) => most * room / largest,
+            (false, false) => 1.0,
+            (true, true) => GIVEN_ROOM * most * room / largest,
+            (true, false) => GIVEN_ROOM / largest,
+        };
+        let units: Vec<f64> = columns(&x, n).enumerate().map(unit).collect();
+        let read = x.iter().zip(units.iter().cycle()).map(|(x, unit)| x / unit);
+        let read = read.map(|n| n.round().clamp(-largest, largest)).collect();
+        Self { units, most: vec![largest; n], read, x }
+    }
+
+    /// Values that are there, spins or none, of which each is one integer.
+    fn of_size(x: Vec<f64>, n: usize, integer: f64) -> Self {
+        let read = x.iter().map(|x| x * integer).collect();
+        Self { x, units: vec![1.0 / integer; n], most: vec![integer; n], read }
+    }
+
+    /// These and others.
+    fn and(&self, others: &Self) -> Self {
+        let n = [self.units.len(), others.units.len()];
+        Self {
+            x: rows_of([&self.x, &others.x], n),
+            read: rows_of([&self.read, &others.read], n),
+            units: [&self.units[..], &others.units].concat(),
+            most: [&self.most[..], &others.most].concat(),
+        }
+    }
+}
+
+/// Two matrices of so many columns side by side.
+fn rows_of([a, b]: [&[f64]; 2], n: [usize; 2]) -> Vec<f64> {
+    match n {
+        [0, _] => b.to_vec(),
+        [_, 0] => a.to_vec(),
+        [n, m] => a.chunks(n).zip(b.chunks(m)).flat_map(|(a, b)| [a, b].concat()).collect(),
+    }
+}
+
+/// A network that is being quantised.
 struct Network<'a> {
     model: &'a Model,
     path: &'a str,
@@ -217,14 +329,6 @@ struct Network<'a> {
     bits: Bits,
     /// Passes that choose roundings.
     steps: u32,
-    /// Values of the layer that was come to, for each of the rows.
-    x: Vec<f64>,
-    /// The integers in their place.
-    read: Vec<f64>,
-    /// What one unit of the integer is that stands for each.
-    units: Vec<f64>,
-    /// The largest of these integers.
-    most: f64,
     out: Numbers,
 }
 
@@ -238,23 +342,19 @@ struct Row {
 }
 
 impl Row {
-    /// The largest sum that there can be of inputs no larger than `input`.
-    fn bound(&self, input: f64) -> f64 {
-        self.weights.iter().map(|w| w.abs()).sum::<f64>() * input + self.bias.abs()
+    /// The largest sum that there can be.
+    fn bound(&self, read: &Values) -> f64 {
+        let products = self.weights.iter().zip(&read.most).map(|(w, most)| w.abs() * most);
+        products.sum::<f64>() + self.bias.abs()
     }
 
     /// The largest sum that is reckoned with.
-    fn most(&self, input: f64) -> f64 {
-        self.bound(input).min(MARGIN * self.met).max(1.0)
+    fn most(&self, read: &Values) -> f64 {
+        self.bound(read).min(MARGIN * self.met).max(1.0)
     }
 }
 
 impl Network<'_> {
-    /// The largest integer that a unit can be.
-    fn largest(bits: Bits) -> f64 {
-        f64::from((1 << bits.of_unit()) - 1)
-    }
-
     fn tensor(&self, name: &str) -> Vec<f64> {
         let tensor = self.model.tensor(&format!("{}{name}", self.path));
         tensor.map_or(Vec::new(), |tensor| wide(&tensor.data))
@@ -269,151 +369,149 @@ impl Network<'_> {
         self.add(format!("{name}.bias"), rows.iter().map(|row| row.bias));
     }
 
+    /// The scales of floats that enter.
+    fn add_inputs(&mut self, read: &Values) {
+        self.add("input.scale", read.units.iter().map(|unit| 1.0 / unit));
+    }
+
     /// The rows of a matrix, and the sums that they make.
-    fn rows(&self, name: &str) -> (Vec<Row>, Vec<f64>) {
+    fn rows(&self, name: &str, read: &Values) -> (Vec<Row>, Vec<f64>) {
         let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
-        let sums = dense(&weights, &bias, &self.x, self.units.len());
-        let mut rows = layer(&weights, &bias, &sums, &self.units, self.most, self.bits);
+        self.rounded(&weights, &bias, read)
+    }
+
+    /// The same of any matrix.
+    fn rounded(&self, weights: &[f64], bias: &[f64], read: &Values) -> (Vec<Row>, Vec<f64>) {
+        let sums = dense(weights, bias, &read.x);
+        let mut rows = layer(weights, bias, &sums, read, self.bits);
         if self.steps > 0 {
-            let columns = Columns::beside(&[(&self.read, self.units.len())], ROWS);
-            let n = rows.len();
+            let (n, inputs) = (rows.len(), read.units.len());
+            let columns = Columns::beside(&[(&read.read, inputs)], ROWS);
             rows.par_iter_mut().enumerate().for_each(|(i, row)| {
                 let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
-                let floats = weights.chunks(self.units.len()).nth(i).unwrap_or_default();
-                let part = Part { row, floats, bits: self.bits, input: self.most };
+                let floats = &weights[i * inputs..(i + 1) * inputs];
+                let part = Part { row, floats, bits: self.bits, read };
                 tuned(&columns, &mut [part], &wanted, None, self.steps);
             });
         }
         (rows, sums)
     }
 
-    /// The hidden layers, one after another.
-    fn hidden(&mut self, layers: &[usize]) {
+    /// The hidden layers, one after another, and the units of the last; no values if there are no layers.
+    fn hidden(&mut self, layers: &[usize], mut read: Values) -> Values {
         for (l, n) in layers.iter().enumerate() {
             let name = format!("hidden.{l}");
             let slopes = match self.activation {
                 AnyActivation::Leaky => self.tensor(&format!("{name}.slope")),
                 _ => vec![0.0; *n],
             };
-            let (rows, sums) = self.rows(&name);
+            let (rows, sums) = self.rows(&name, &read);
             let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
-            self.x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
-            let input = self.most;
-            let sums = integer_sums(&rows, &self.read, self.units.len());
-            self.measure(*n);
-            let read = sums.chunks(*n).flat_map(|sums| {
-                sums.iter().zip(&rows).zip(&self.units).zip(&slopes).map(
-                    |(((sum, row), unit), slope)| {
-                        let slope = if *sum < 0.0 { *slope } else { 1.0 };
-                        (sum * row.unit * slope / unit).round().clamp(-self.most, self.most)
-                    },
-                )
+            let x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
+            let before = std::mem::replace(&mut read, Values::measured(x, *n, 0, self.bits));
+            let sums = integer_sums(&rows, &before);
+            let units = sums.chunks(*n).flat_map(|sums| sums.iter().zip(0..));
+            let units = units.map(|(sum, i)| {
+                let slope = if *sum < 0.0 { slopes[i] } else { 1.0 };
+                let unit = (sum * rows[i].unit * slope / read.units[i]).round();
+                unit.clamp(-read.most[i], read.most[i])
             });
-            self.read = read.collect();
+            read.read = units.collect();
             let shift = 26 - self.bits.of_unit();
             let scales =
-                rows.iter().zip(&self.units).zip(&slopes).flat_map(|((row, unit), slope)| {
+                rows.iter().zip(&read.units).zip(&slopes).flat_map(|((row, unit), slope)| {
                     let ratio = row.unit / unit;
-                    let [e, m] = scale(ratio, row.most(input), shift);
-                    let [below, other] = scale(ratio * slope, row.most(input), shift);
+                    let [e, m] = scale(ratio, row.most(&before), shift);
+                    let [below, other] = scale(ratio * slope, row.most(&before), shift);
                     [e, m, below, other]
                 });
             let scales: Vec<f64> = scales.collect();
             self.add(format!("{name}.scales"), scales);
             self.add_rows(&name, &rows);
         }
+        if layers.is_empty() { Values::default() } else { read }
     }
 
-    /// Chooses the roundings of logits, which are sums of hidden units and of direct terms, of `inputs`.
+    /// Chooses the roundings of logits, which are sums of what hidden units and direct terms give.
     fn tune_logits(
         &self,
-        outputs: &mut [Row],
-        direct: Option<&mut [Row]>,
+        rows: [Option<&mut [Row]>; 2],
+        read: [&Values; 2],
         spec: &IntegerSpec,
-        inputs: &[f64],
         sums: &[f64],
         steps: u32,
     ) {
-        let (n, sites) = (outputs.len(), inputs.len() / ROWS);
-        let hidden = if spec.hidden.is_empty() { 0 } else { self.units.len() };
-        let groups = [(&self.read[..], hidden), (inputs, sites)];
-        let groups = if direct.is_some() { &groups[..] } else { &groups[..1] };
-        let columns = Columns::beside(groups, ROWS);
-        let [weights, of_direct] = ["output.weight", "direct.weight"].map(|of| self.tensor(of));
-        let row_of =
-            |weights: &[f64], n, i: usize| weights.get(i * n..(i + 1) * n).map(<[f64]>::to_vec);
-        let mut direct: Vec<Option<&mut Row>> = match direct {
-            Some(rows) => rows.iter_mut().map(Some).collect(),
-            None => outputs.iter().map(|_| None).collect(),
-        };
-        let each = outputs.par_iter_mut().zip(&mut direct).enumerate();
-        each.for_each(|(i, (row, direct))| {
+        let n = sums.len() / ROWS;
+        let bits = [spec.weights, spec.direct.unwrap_or_default()];
+        let weights = ["output.weight", "direct.weight"].map(|name| self.tensor(name));
+        let groups: Vec<(&[f64], usize)> = read
+            .iter()
+            .zip(&rows)
+            .filter(|(_, rows)| rows.is_some())
+            .map(|(read, _)| (&read.read[..], read.units.len()))
+            .collect();
+        let columns = Columns::beside(&groups, ROWS);
+        let mut logits: Vec<Vec<Part<'_>>> = (0..n).map(|_| Vec::new()).collect();
+        for (part, rows) in rows.into_iter().enumerate() {
+            let inputs = read[part].units.len();
+            for (i, row) in rows.into_iter().flatten().enumerate() {
+                let floats = &weights[part][i * inputs..(i + 1) * inputs];
+                logits[i].push(Part { row, floats, bits: bits[part], read: read[part] });
+            }
+        }
+        logits.par_iter_mut().enumerate().for_each(|(i, parts)| {
             let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
             let p = wanted.iter().map(|x| 1.0 / (1.0 + (-x).exp()));
             let omega: Vec<f64> = p.map(|p| p * (1.0 - p)).collect();
-            let floats = row_of(&weights, hidden, i).unwrap_or_default();
-            let terms = row_of(&of_direct, sites, i).unwrap_or_default();
-            let mut parts =
-                vec![Part { row, floats: &floats, bits: spec.weights, input: self.most }];
-            if let (Some(row), Some(bits)) = (direct, spec.direct) {
-                parts.push(Part { row, floats: &terms, bits, input: 1.0 });
-            }
-            tuned(&columns, &mut parts, &wanted, Some(&omega), steps);
+            tuned(&columns, parts, &wanted, Some(&omega), steps);
         });
-    }
-
-    /// The largest of each of `n` values becomes the largest integer, or two thirds of it.
-    fn measure(&mut self, n: usize) {
-        self.most = Self::largest(self.bits);
-        let room = match self.bits {
-            Bits::I8 => 1.0,
-            Bits::I16 => ROOM,
-        };
-        let unit = |most: f64| if most > 0.0 { most * room / self.most } else { 1.0 };
-        self.units = columns(&self.x, n).map(unit).collect();
     }
 }
 
 /// The tensors of a network of spins.
 fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec, steps: u32) -> Numbers {
-    let inputs = drawn(model);
-    let sites = model.dim();
+    let (spins, sites) = (drawn(model), model.dim());
     let mut network = Network {
         model: &model.model,
         path: "network.",
         activation: masked.activation,
         bits: spec.weights,
         steps,
-        x: inputs.clone(),
-        read: inputs.clone(),
-        units: vec![1.0; sites],
-        most: 1.0,
         out: Numbers::new(),
     };
-    network.hidden(&spec.hidden);
-    // Nothing of direct terms is rounded before they are there to make good for it.
-    let tuned = std::mem::take(&mut network.steps);
-    let bias = network.tensor("output.bias");
-    let (mut outputs, mut sums) = match spec.hidden.is_empty() {
-        true => (layer(&[], &bias, &bias, &[], 0.0, spec.weights), bias.repeat(ROWS)),
-        false => network.rows("output"),
+    let inputs = match model.model.description().context() {
+        0 => Values::of_size(spins, sites, 1.0),
+        one => {
+            let (oracle, contexts) = (Oracle::new(&model.model), wide(&model.contexts(0, ROWS)));
+            let seen = contexts.chunks(one).flat_map(|context| oracle.embedded(context));
+            let seen: Vec<f64> = seen.collect();
+            let n = seen.len() / ROWS;
+            let context = Values::measured(seen, n, n, spec.weights);
+            network.add_inputs(&context);
+            context.and(&Values::of_size(spins, sites, SPIN.into()))
+        }
     };
-    let (weights, none) = (network.tensor("direct.weight"), vec![0.0; bias.len()]);
+    let last = network.hidden(&spec.hidden, inputs.clone());
+    // What hidden units and direct terms give is rounded together.
+    network.steps = 0;
+    let (mut outputs, mut sums) = network.rows("output", &last);
     let mut direct = spec.direct.map(|bits| {
-        let of_direct = dense(&weights, &none, &inputs, sites);
+        let weights = network.tensor("direct.weight");
+        let none = vec![0.0; outputs.len()];
+        let of_direct = dense(&weights, &none, &inputs.x);
         sums.iter_mut().zip(&of_direct).for_each(|(sum, x)| *sum += x);
-        layer(&weights, &none, &of_direct, &vec![1.0; sites], 1.0, bits)
+        layer(&weights, &none, &of_direct, &inputs, bits)
     });
-    if tuned > 0 {
-        network.tune_logits(&mut outputs, direct.as_deref_mut(), spec, &inputs, &sums, tuned);
+    if steps > 0 {
+        let rows = [Some(&mut outputs[..]), direct.as_deref_mut()];
+        network.tune_logits(rows, [&last, &inputs], spec, &sums, steps);
     }
-    let input = network.most;
     let steps = f64::from(STEPS_A_NAT);
     let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
-        let [e, m] = scale(row.unit * steps, row.most(input), OUTPUT_SHIFT);
+        let [e, m] = scale(row.unit * steps, row.most(&last), OUTPUT_SHIFT);
         let of_direct = direct.as_ref().map(|rows| &rows[i]);
-        let [direct_e, direct_m] =
-            of_direct.map_or([0.0; 2], |row| scale(row.unit * steps, row.most(1.0), OUTPUT_SHIFT));
+        let [direct_e, direct_m] = of_direct
+            .map_or([0.0; 2], |row| scale(row.unit * steps, row.most(&inputs), OUTPUT_SHIFT));
         [e, m, direct_e, direct_m]
     });
     network.add("output.scales", scales);
@@ -424,48 +522,45 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec, steps: u32)
     network.out
 }
 
-/// The tensors of the networks of a flow's couplings.
-fn of_flow(model: &Loaded, couplings: &[Coupling], bits: Bits, steps: u32) -> Numbers {
+/// The tensors of the networks of a flow's layers.
+fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits, steps: u32) -> Numbers {
     let (oracle, dim) = (Oracle::new(&model.model), model.dim());
-    let one = model.model.description().context();
+    let description = model.model.description();
+    let one = description.context();
+    let given = description.embedding().map_or(one, |embedding| embedding.outputs);
     let (rows, contexts) = (drawn(model), wide(&model.contexts(0, ROWS)));
     // What each network reads of a row, on its way to the noise.
     let read = |(i, row): (usize, &[f64])| {
-        let mut all = vec![Vec::new(); couplings.len()];
-        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, values| {
-            if let Some(c) = couplings.iter().position(|coupling| coupling.layer == l) {
-                all[c] = couplings[c].read(given, values);
+        let mut all = vec![Vec::new(); layers.len()];
+        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, sides| {
+            if let Some(c) = layers.iter().position(|conditioner| conditioner.layer == l) {
+                all[c] = layers[c].read(given, sides);
             }
         });
         all
     };
     let read: Vec<_> = rows.par_chunks(dim).enumerate().map(read).collect();
     let mut out = Numbers::new();
-    for (c, Coupling { path, network: spec, .. }) in couplings.iter().enumerate() {
+    for (c, Conditioner { path, hidden, activation, direct, .. }) in layers.iter().enumerate() {
         let x: Vec<f64> = read.iter().flat_map(|all| all[c].iter().copied()).collect();
-        let inputs = x.len() / ROWS;
-        let mut network = Network {
-            model: &model.model,
-            path,
-            activation: spec.activation,
-            bits,
-            steps,
-            x,
-            read: Vec::new(),
-            units: Vec::new(),
-            most: 0.0,
-            out: Numbers::new(),
-        };
-        network.measure(inputs);
-        let read = network.x.iter().zip(network.units.iter().cycle());
-        network.read =
-            read.map(|(x, unit)| (x / unit).round().clamp(-network.most, network.most)).collect();
-        let scales: Vec<f64> = network.units.iter().map(|unit| 1.0 / unit).collect();
-        network.add("input.scale", scales);
-        network.hidden(&spec.hidden);
-        let (outputs, _) = network.rows("output");
+        let n = x.len() / ROWS;
+        let inputs = Values::measured(x, n, given, bits);
+        let activation = *activation;
+        let mut network =
+            Network { model: &model.model, path, activation, bits, steps, out: Numbers::new() };
+        network.add_inputs(&inputs);
+        let last = network.hidden(hidden, inputs.clone());
+        let (bias, columns) = (network.tensor("output.bias"), last.units.len());
+        let read = if *direct { last.and(&inputs) } else { last };
+        let both = ["output.weight", "direct.weight"].map(|name| network.tensor(name));
+        let weights = rows_of([&both[0], &both[1]], [columns, read.units.len() - columns]);
+        let (outputs, _) = network.rounded(&weights, &bias, &read);
         network.add("output.scale", outputs.iter().map(|row| row.unit));
-        network.add_rows("output", &outputs);
+        network.add("output.bias", outputs.iter().map(|row| row.bias));
+        let parts = outputs.iter().map(|row| row.weights.split_at(columns));
+        let (of_last, of_inputs): (Vec<_>, Vec<_>) = parts.unzip();
+        network.add("output.weight", of_last.concat());
+        network.add("direct.weight", of_inputs.concat());
         out.extend(network.out);
     }
     out
@@ -477,8 +572,7 @@ struct Part<'a> {
     /// Its weights before they were rounded; of those that are zero nothing is known to the network.
     floats: &'a [f64],
     bits: Bits,
-    /// The largest integer that it reads.
-    input: f64,
+    read: &'a Values,
 }
 
 /// Chooses the roundings of parts that make a sum together, the first with its bias; as they were if the sum
@@ -508,20 +602,21 @@ fn tuned(
     if let (Some(row), Some(bias)) = (rows.first_mut(), found.next()) {
         row.bias = bias;
     }
-    if parts.iter().zip(&rows).all(|(part, row)| row.bound(part.input) <= SUM) {
+    if parts.iter().zip(&rows).all(|(part, row)| row.bound(part.read) <= SUM) {
         parts.iter_mut().zip(rows).for_each(|(part, row)| *part.row = row);
     }
 }
 
 /// The integer sums of a layer for each row of integers.
-fn integer_sums(rows: &[Row], read: &[f64], inputs: usize) -> Vec<f64> {
+fn integer_sums(rows: &[Row], read: &Values) -> Vec<f64> {
     let weights: Vec<f64> = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
     let bias: Vec<f64> = rows.iter().map(|row| row.bias).collect();
-    dense(&weights, &bias, read, inputs)
+    dense(&weights, &bias, &read.read)
 }
 
 /// The sums of a matrix for each row of values.
-fn dense(weights: &[f64], bias: &[f64], x: &[f64], inputs: usize) -> Vec<f64> {
+fn dense(weights: &[f64], bias: &[f64], x: &[f64]) -> Vec<f64> {
+    let inputs = x.len() / ROWS;
     if inputs == 0 {
         return bias.repeat(ROWS);
     }
@@ -537,15 +632,9 @@ fn columns(x: &[f64], n: usize) -> impl Iterator<Item = f64> {
     (0..n).map(move |i| x.iter().skip(i).step_by(n).fold(0.0, |most: f64, x| most.max(x.abs())))
 }
 
-/// The rows of a matrix in integers, whose inputs have these units and are no larger than `most_input`.
-fn layer(
-    weights: &[f64],
-    bias: &[f64],
-    sums: &[f64],
-    units: &[f64],
-    most_input: f64,
-    bits: Bits,
-) -> Vec<Row> {
+/// The rows of a matrix in integers.
+fn layer(weights: &[f64], bias: &[f64], sums: &[f64], read: &Values, bits: Bits) -> Vec<Row> {
+    let units = &read.units;
     let most = columns(sums, bias.len());
     let row = |((i, bias), most): ((usize, &f64), f64)| {
         let row = weights.get(i * units.len()..(i + 1) * units.len()).unwrap_or_default();
@@ -558,7 +647,7 @@ fn layer(
             let weights: Vec<f64> = scaled.iter().map(|w| (w / unit).round()).collect();
             let rounded = (bias / unit).round();
             let row = Row { weights, bias: rounded, unit, met: most / unit };
-            if row.bound(most_input) <= SUM && rounded.abs() <= MOST_BIAS {
+            if row.bound(read) <= SUM && rounded.abs() <= MOST_BIAS {
                 return row;
             }
             unit *= 1.25;

@@ -29,11 +29,12 @@ struct Case {
     draws: bool,
 }
 
-/// Integers, of spins and in a flow; floats on every core, with a context, and stored in 16 bits; a likelihood
+/// Integers, of spins and in flows, one given a context; floats on every core, with a context, and stored in 16 bits; a likelihood
 /// alone.
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case { model: "spins_8", arguments: &[], draws: true },
     Case { model: "nsf_8", arguments: &[], draws: true },
+    Case { model: "maf_given_8", arguments: &[], draws: true },
     Case { model: "spins_plain", arguments: &[], draws: true },
     Case { model: "nsf_plain", arguments: &[], draws: true },
     Case { model: "given_plain", arguments: &["--weights", "f16"], draws: true },
@@ -43,7 +44,7 @@ const CASES: [Case; 6] = [
 /// Emulated boards, the flags of their cores, and how many of the cases they run.
 const BOARDS: [(&str, &[&str], usize); 2] = [
     ("qemu-mps2-an386", &["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"], CASES.len()),
-    ("qemu-microbit", &["-mcpu=cortex-m0"], 4),
+    ("qemu-microbit", &["-mcpu=cortex-m0"], 5),
 ];
 
 const ARM_COMPILER: &str = "arm-none-eabi-gcc";

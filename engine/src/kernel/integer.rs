@@ -15,14 +15,15 @@
 //! 32 bits, no product of 64 is needed, which a Cortex-M0 has not, and up to 15 bits of the sum and of the
 //! multiplier are kept. A leaky unit has `e` and `m` for either sign, and B = 7 bits where weights have 8,
 //! 11 where they have 16. An output adds two sums, that of hidden units and that of direct terms, each with
-//! its own `e` and `m`: direct terms may have weights of 16 bits where the others have 8.
+//! its own `e` and `m`: direct terms may have weights of 16 bits where the others have 8. Outputs that become
+//! floats stay sums, to which those of direct terms are added.
 //!
 //! Sums that wrap, as an untrusted file's may, are wrong numbers and no fault: all of it is defined for
 //! all bits, and the same on every target.
 
 use core::marker::PhantomData;
 
-use super::{Counts, Lanes, Store, Weight, next, take, take_mut};
+use super::{Counts, Lanes, Store, Weight, add, next, take, take_mut};
 use crate::simd::{Simd, bytes};
 
 /// Bits that an output is shifted right by once its sums are rescaled.
@@ -139,15 +140,15 @@ fn rectangle_of<'a, T: IntegerWeight>(rest: &mut &'a [i8], n: usize) -> &'a [T] 
 }
 
 /// Integer weights in one slice of bytes, in the order in which a network reads them: matrices of `M`,
-/// direct terms of `D`, biases of 32 bits, the scales of units and of outputs; rectangles begin words. It
-/// is for lanes of integers.
+/// direct terms of `D`, biases of 32 bits, the scales of units and, unless these stay `SUMS`, of outputs;
+/// rectangles begin words. It is for lanes of integers.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes<'a, M, D> {
+pub struct Bytes<'a, M, D, const SUMS: bool = false> {
     bytes: &'a [i8],
     types: PhantomData<(M, D)>,
 }
 
-impl<'a, M, D> Bytes<'a, M, D> {
+impl<'a, M, D, const SUMS: bool> Bytes<'a, M, D, SUMS> {
     /// These bytes.
     pub const fn new(bytes: &'a [i8]) -> Self {
         Self { bytes, types: PhantomData }
@@ -159,17 +160,21 @@ impl<'a, M, D> Bytes<'a, M, D> {
     }
 }
 
-impl<'a, M: IntegerWeight, D: IntegerWeight> Store<'a> for Bytes<'a, M, D> {
+impl<'a, M, D, const SUMS: bool> Store<'a> for Bytes<'a, M, D, SUMS>
+where
+    M: IntegerWeight,
+    D: IntegerWeight,
+{
     type Matrix = M;
     type Direct = D;
     type Bias = I32;
     // Scales are read by `units`.
     type Slope = I32;
-    const JOINS: bool = true;
+    const JOINS: bool = !SUMS;
 
     fn fits(self, counts: Counts) -> bool {
         let Counts { matrix, direct, bias, slopes, outputs } = counts;
-        let scales = (slopes + outputs) * size_of::<Scales>();
+        let scales = (slopes + if SUMS { 0 } else { outputs }) * size_of::<Scales>();
         // At least: how many are between rectangles depends on how many rectangles there are.
         self.bytes.len() >= matrix * M::BYTES + direct * D::BYTES + bias * I32::BYTES + scales
     }
@@ -233,6 +238,9 @@ impl<'a, M: IntegerWeight, D: IntegerWeight> Store<'a> for Bytes<'a, M, D> {
 
     #[inline(always)]
     fn join<L: Lanes>(&mut self, lanes: L, outputs: &mut [L::V], direct: &[L::V]) {
+        if SUMS {
+            return add(lanes, outputs, direct);
+        }
         let s = lanes.s();
         let scales = self.scales(outputs.len());
         for (i, (output, scales)) in outputs.iter_mut().zip(scales).enumerate() {

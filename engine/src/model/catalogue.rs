@@ -138,6 +138,7 @@ catalogue! {
     /// A causal network's kernel.
     AnyCausalNetwork<'a>, each_causal:
     Masked(network::MaskedSpec, network::AnyMasked<'a>),
+    Integer(network::IntegerSpec<true>, network::AnyInteger<'a, true>),
     Periodic(network::PeriodicSpec<network::MaskedSpec>, network::AnyCausalPeriodic<'a>),
 }
 
@@ -299,7 +300,7 @@ macro_rules! causal_methods {
 causal_methods!(each_causal, CausalNetworkSpec, AnyCausalNetwork);
 causal_methods!(each_sites_network, SitesNetworkSpec, AnySitesNetwork);
 
-network::any_causal_network!(AnyCausalNetwork: Masked, Periodic);
+network::any_causal_network!(AnyCausalNetwork: Masked, Integer, Periodic);
 
 impl UnivariateSpec {
     delegate! { each_univariate, UnivariateSpec:

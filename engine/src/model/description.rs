@@ -278,9 +278,6 @@ impl Description {
                     {
                         faults.wrong("kind", "integer", "masked, as the sites are no spins");
                     }
-                    if self.is_integer() && sites.context > 0 {
-                        faults.wrong("kind", "integer", "masked, as the model takes a context");
-                    }
                     sites.network.check(n, faults);
                 });
                 faults.within("conditional", |faults| sites.conditional.check(n, faults));

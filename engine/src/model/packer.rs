@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use super::part::{Tensors, WORD};
+use super::part::{TensorSpec, Tensors, WORD};
 use super::{Dtype, Tensor};
 use crate::kernel::{PANEL, STRIP};
 
@@ -34,10 +34,13 @@ struct Integers {
 }
 
 impl Integers {
+    fn find(&self, name: &str) -> Option<&TensorSpec> {
+        self.tensors.all.iter().find(|spec| spec.name == name)
+    }
+
     /// The type of a tensor's entries.
     fn dtype(&self, name: &str) -> Dtype {
-        let spec = self.tensors.all.iter().find(|spec| spec.name == name);
-        spec.map_or(Dtype::F32, |spec| spec.dtype)
+        self.find(name).map_or(Dtype::F32, |spec| spec.dtype)
     }
 }
 
@@ -88,7 +91,7 @@ impl<'a> Packer<'a> {
 
     /// The scales of outputs, if they have any.
     pub fn outputs(&mut self, outputs: Range<usize>) {
-        if self.integers.is_some() {
+        if self.integers.as_ref().is_some_and(|of| of.find("output.scales").is_some()) {
             self.vector("output.scales", 4 * outputs.start..4 * outputs.end);
         }
     }

@@ -16,7 +16,7 @@ use crate::distribution::{self, Distribution, Given};
 use crate::domain::{Rows, RowsMut, Value};
 use crate::embedding::Embedded;
 use crate::flow::Flow;
-use crate::kernel::{Arith, Fused, Integer, Plain};
+use crate::kernel::{Arith, Fused, Plain};
 use crate::network::{AnyInteger, AnyMasked, CausalNetwork, Network};
 use crate::noise::{Noise, Stream};
 use crate::simd::Level;
@@ -47,6 +47,7 @@ enum Kernels<'a> {
     /// In either arithmetic of floats.
     Floats(Floats<'a>),
     Integers {
+        embedding: Option<AnyNetwork<'a>>,
         network: AnyInteger<'a>,
         symmetry: Symmetry,
     },
@@ -100,7 +101,7 @@ impl<'a> Kernels<'a> {
                     Kernels::Floats(Floats::Sites { embedding, network, spec })
                 }
                 AnySitesNetwork::Integer(network) => {
-                    Kernels::Integers { network, symmetry: spec.symmetry }
+                    Kernels::Integers { embedding, network, symmetry: spec.symmetry }
                 }
             },
             Description::Flow(spec) => {
@@ -398,12 +399,10 @@ impl Sampler {
 
     fn with<U: Use>(&self, then: U) -> U::Output {
         match (self.model.borrow_dependent(), self.arithmetic) {
-            (Kernels::Integers { network, symmetry }, _) => {
-                let sites = Sites::<_, _, Integer>::trusted(*network, Tabulated);
-                match symmetry {
-                    Symmetry::None => then.with(&sites),
-                    Symmetry::Z2 => then.with(&Z2(sites)),
-                }
+            (Kernels::Integers { embedding, network, symmetry }, _) => {
+                // What floats there are round as under `plain`, for which their kernels are there.
+                let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated);
+                embedded(sites, *symmetry, *embedding, then)
             }
             (Kernels::Floats(floats), Arithmetic::Fused) => floats.with::<Fused, U>(then),
             (Kernels::Floats(floats), _) => floats.with::<Plain, U>(then),
@@ -444,12 +443,22 @@ impl<N: CausalNetwork, E: Network, A: Arith, U: Use> WithConditional for OfSites
         let sites = Sites::<_, _, A>::trusted(self.network, conditional);
         // Of a symmetry of spins there is no code for categories.
         let symmetry = if C::CATEGORIES { Symmetry::None } else { self.spec.symmetry };
-        match (symmetry, self.embedding) {
-            (Symmetry::None, None) => self.then.with(&sites),
-            (Symmetry::None, Some(e)) => self.then.with(&Embedded::trusted(e, sites)),
-            (Symmetry::Z2, None) => self.then.with(&Z2(sites)),
-            (Symmetry::Z2, Some(e)) => self.then.with(&Embedded::trusted(e, Z2(sites))),
-        }
+        embedded(sites, symmetry, self.embedding, self.then)
+    }
+}
+
+/// A distribution over sites with its wrappers.
+fn embedded<D: Distribution, E: Network, U: Use>(
+    sites: D,
+    symmetry: Symmetry,
+    embedding: Option<E>,
+    then: U,
+) -> U::Output {
+    match (symmetry, embedding) {
+        (Symmetry::None, None) => then.with(&sites),
+        (Symmetry::None, Some(e)) => then.with(&Embedded::trusted(e, sites)),
+        (Symmetry::Z2, None) => then.with(&Z2(sites)),
+        (Symmetry::Z2, Some(e)) => then.with(&Embedded::trusted(e, Z2(sites))),
     }
 }
 

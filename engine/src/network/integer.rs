@@ -2,13 +2,34 @@
 //!
 //! It is the [masked network](super::Masked) with leaky units, walked in lanes of integers
 //! ([`Lanes::integers`]): the same blocks, rectangles and order. [`Bytes`] says how its weights are stored
-//! and how a sum becomes a unit or an output. What it reads are the integers that a conditional makes of
-//! values, and what it gives are integers for a conditional that takes them, such as
-//! [`Tabulated`](crate::conditional::Tabulated).
+//! and how a sum becomes a unit of B bits or an output.
 //!
-//! A model with such a network has the arithmetic `integer`: its bits need no floating-point unit and
-//! no agreement on how one rounds. It comes from a model of floats by quantisation, and is a
-//! distribution of its own, normalised as exactly.
+//! Of *sites* it reads the integers that a conditional makes of values, and gives integers for a conditional
+//! that takes them, such as [`Tabulated`](crate::conditional::Tabulated). A model with such a network has the
+//! arithmetic `integer`: its bits need no floating-point unit and no agreement on how one rounds. It comes
+//! from a model of floats by quantisation, and is a distribution of its own, normalised as exactly.
+//!
+//! What else it may read and give are floats, on whose way in and out each is multiplied by one number of its
+//! own, as those of a [perceptron in integers](super::IntegerMlp) are:
+//!
+//! ```text
+//! nᵢ = clamp(round(xᵢ sᵢ), ±(2^B − 1))        outₒ = float(sumₒ) uₒ
+//! ```
+//!
+//! - A *context* enters so: one multiplication and one rounding a value, once a walk. Nothing else of a model of
+//!   sites is a float, but for an embedding of the context, and these operations round alike wherever there are
+//!   floats, in software too: the arithmetic is still `integer`, and given a context probabilities sum to one as
+//!   exactly as without. Beside a context a spin is ±[`SPIN`], so that what multiplies either is of one size.
+//! - In an [autoregressive layer](crate::layer::Autoregressive) the coordinates enter so too, and the outputs,
+//!   which stay sums until then, leave so. Both directions of the layer run the same network on the same side, so
+//!   it is as invertible as one of floats, and its density as normalised. But what is read is *rounded*: where an
+//!   input of an inner layer differs in its last bits between a draw and the score of its row and lies at the
+//!   edge between two integers, the outputs jump, and with them ln q, by little, in few rows.
+//!
+//! # Packed order
+//! As floats sᵢ, of the context and then of the coordinates, and uₒ; then what the masked network has, as
+//! integers, with scales in the place of slopes, and before what each site's input is multiplied by those of its
+//! outputs, unless these leave as floats.
 
 #[cfg(feature = "model")]
 use alloc::format;
@@ -17,31 +38,53 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::{Called, Evenly, Masked, Shape, masked::MaskedSpec};
-use super::{CausalNetwork, CausalSizes, Visitor};
+use super::{CausalNetwork, CausalSizes, Visitor, enter, leave};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
-use crate::kernel::Lanes;
 #[cfg(feature = "model")]
 use crate::kernel::{Bytes, I16, IntegerWeight};
+use crate::kernel::{Lanes, next, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
     CausalPart, Dtype, Faults, Initial, Packer, Source, Sources, Start, TensorSpec, Tensors,
     is_none,
 };
+use crate::simd::Simd;
 
-/// A causal network whose lanes hold integers.
+/// What a spin counts as, up, beside a context.
+pub const SPIN: u32 = 127;
+
+/// A causal network whose lanes hold integers; see the module.
+///
+/// Its type says what enters as floats and becomes integers of so many `BITS`: nothing if these are 0; else the
+/// context, and with `FLOATS` the coordinates, whose outputs leave as floats.
 #[derive(Clone, Copy, Debug)]
-pub struct Integer<N>(pub N);
+pub struct Integer<'a, N, const BITS: u32 = 0, const FLOATS: bool = false> {
+    scales: &'a [f32],
+    network: N,
+}
 
-impl<N: CausalNetwork> CausalNetwork for Integer<N> {
+impl<'a, N, const BITS: u32, const FLOATS: bool> Integer<'a, N, BITS, FLOATS> {
+    /// Around a network whose sizes were checked before, by `model!` or when the model was read, with a scale
+    /// for each float. Wrong sizes give wrong values and no panic.
+    #[doc(hidden)]
+    pub const fn trusted(scales: &'a [f32], network: N) -> Self {
+        Self { scales, network }
+    }
+}
+
+impl<N: CausalNetwork, const BITS: u32, const FLOATS: bool> CausalNetwork
+    for Integer<'_, N, BITS, FLOATS>
+{
     #[inline(always)]
     fn sizes(&self) -> CausalSizes {
-        self.0.sizes()
+        self.network.sizes()
     }
 
+    /// What the network needs, and the context as integers.
     #[inline(always)]
     fn scratch(&self) -> usize {
-        self.0.scratch()
+        self.network.scratch() + if BITS > 0 { self.sizes().context } else { 0 }
     }
 
     #[inline(always)]
@@ -53,18 +96,39 @@ impl<N: CausalNetwork> CausalNetwork for Integer<N> {
         inputs: &mut [L::V],
         scratch: &mut [L::V],
     ) {
-        let visitor = &mut OfIntegers { lanes, visitor };
-        self.0.walk(lanes.integers(), visitor, context, inputs, scratch);
+        let integers = lanes.integers();
+        if BITS == 0 {
+            let mut visitor =
+                OfIntegers::<_, _, BITS, FLOATS> { lanes, visitor, read: &[], given: &[], spin: 1 };
+            return self.network.walk(integers, &mut visitor, context, inputs, scratch);
+        }
+        let spin = if context.is_empty() { 1 } else { SPIN };
+        let (of_context, rest) = take(self.scales, context.len());
+        let (read, given) = take(rest, if FLOATS { inputs.len() } else { 0 });
+        let (entered, scratch) = take_mut(scratch, context.len());
+        for (to, from) in entered.iter_mut().zip(context) {
+            *to = *from;
+        }
+        enter(lanes, BITS, of_context, entered);
+        let mut visitor = OfIntegers::<_, _, BITS, FLOATS> { lanes, visitor, read, given, spin };
+        self.network.walk(integers, &mut visitor, entered, inputs, scratch);
     }
 }
 
-/// A visitor that sees integers in the lanes that it knows.
-struct OfIntegers<'v, L, V> {
+/// A visitor that sees integers in the lanes that it knows, or the floats that stand for them.
+struct OfIntegers<'v, L, V, const BITS: u32, const FLOATS: bool> {
     lanes: L,
     visitor: &'v mut V,
+    /// Scales of inputs and of outputs that are yet to come.
+    read: &'v [f32],
+    given: &'v [f32],
+    /// What a spin counts as.
+    spin: u32,
 }
 
-impl<L: Lanes, V: Visitor<L>> Visitor<L::Integers> for OfIntegers<'_, L, V> {
+impl<L: Lanes, V: Visitor<L>, const BITS: u32, const FLOATS: bool> Visitor<L::Integers>
+    for OfIntegers<'_, L, V, BITS, FLOATS>
+{
     #[inline(always)]
     fn sizes(&self) -> [usize; 2] {
         self.visitor.sizes()
@@ -72,7 +136,20 @@ impl<L: Lanes, V: Visitor<L>> Visitor<L::Integers> for OfIntegers<'_, L, V> {
 
     #[inline(always)]
     fn site(&mut self, _: L::Integers, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
-        self.visitor.site(self.lanes, site, outputs, inputs);
+        let lanes = self.lanes;
+        if FLOATS {
+            leave(lanes, next(&mut self.given, outputs.len()), outputs);
+        }
+        self.visitor.site(lanes, site, outputs, inputs);
+        if FLOATS {
+            enter(lanes, BITS, next(&mut self.read, inputs.len()), inputs);
+        } else if BITS > 0 {
+            let s = lanes.s();
+            for x in inputs.iter_mut().flat_map(|input| input.as_mut()) {
+                let spin = s.mul_u(s.bits(s.load(x)), s.splat_u(self.spin));
+                s.store(s.from_bits(spin), x);
+            }
+        }
     }
 }
 
@@ -151,13 +228,15 @@ pub(super) fn check_endian(faults: &mut Faults, floats: &str) {
 }
 
 /// `{"kind": "integer", "hidden": [units, …], "weights": "i8", "direct": "i16"}`: tensors as those of
-/// `masked`, with `hidden.{l}.scales` `[4 · units]` in the place of slopes and `output.scales`
+/// `masked`, with `hidden.{l}.scales` `[4 · units]` in the place of slopes and, of sites, `output.scales`
 /// `[4 · outputs]`: for each unit or output `e, m, e′, m′`, as [`crate::kernel::Bytes`] takes them. Weights
-/// and scales are integers of the bits that are said, biases of 32.
+/// and scales are integers of the bits that are said, biases of 32. Where a context is given, or in an
+/// autoregressive layer (`FLOATS`), first `input.scale`, floats: one for each value of the context, and there
+/// one for each coordinate too, in the layer's order, and `output.scale`, one for each output.
 #[cfg(feature = "model")]
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct IntegerSpec {
+pub struct IntegerSpec<const FLOATS: bool = false> {
     /// Units of each hidden layer.
     pub hidden: Vec<usize>,
     /// Bits of weights.
@@ -169,27 +248,33 @@ pub struct IntegerSpec {
 
 /// An integer network of which nothing is known but what was read.
 #[cfg(feature = "model")]
-type AnyOf<'a, M, D> =
-    Integer<Called<Masked<'a, Bytes<'a, M, D>, true, AnyActivation, false, Evenly>>>;
+type AnyOf<'a, M, D, const BITS: u32, const FLOATS: bool> = Called<
+    Integer<
+        'a,
+        Masked<'a, Bytes<'a, M, D, FLOATS>, true, AnyActivation, false, Evenly>,
+        BITS,
+        FLOATS,
+    >,
+>;
 
 /// An integer network that is read at run time. One without direct terms goes as one with such of the
 /// weights' bits.
 #[cfg(feature = "model")]
 #[derive(Clone, Copy, Debug)]
-pub enum AnyInteger<'a> {
+pub enum AnyInteger<'a, const FLOATS: bool = false> {
     /// Weights and direct terms of 8 bits.
-    I8(AnyOf<'a, i8, i8>),
+    I8(AnyOf<'a, i8, i8, 7, FLOATS>),
     /// Direct terms of 16 bits.
-    Direct16(AnyOf<'a, i8, I16>),
+    Direct16(AnyOf<'a, i8, I16, 7, FLOATS>),
     /// Weights and direct terms of 16 bits.
-    I16(AnyOf<'a, I16, I16>),
+    I16(AnyOf<'a, I16, I16, 11, FLOATS>),
 }
 
 #[cfg(feature = "model")]
-any_causal_network!(AnyInteger: I8, Direct16, I16);
+any_causal_network!(AnyInteger<const FLOATS>: I8, Direct16, I16);
 
 #[cfg(feature = "model")]
-impl IntegerSpec {
+impl<const FLOATS: bool> IntegerSpec<FLOATS> {
     /// The network of floats that it has the shape of.
     fn masked(&self) -> MaskedSpec {
         let direct = self.direct.is_some();
@@ -201,11 +286,33 @@ impl IntegerSpec {
         let direct = self.direct.is_some();
         Shape { sites, inputs, hidden: &self.hidden, outputs, context, direct, owners: Evenly }
     }
+
+    /// Floats that enter and that leave.
+    fn floats(sizes: CausalSizes) -> [usize; 2] {
+        let CausalSizes { sites, inputs, outputs, context } = sizes;
+        if FLOATS { [context + sites * inputs, sites * outputs] } else { [context, 0] }
+    }
+
+    /// The tensors of integers.
+    fn integers(&self, sizes: CausalSizes, tensors: &mut Tensors) {
+        let first = tensors.all.len();
+        self.masked().tensors(sizes, Initial::SITES, tensors);
+        if !FLOATS {
+            let outputs = sizes.sites * sizes.outputs;
+            tensors.vector("output.scales", 4 * outputs, Start::Value(0.0));
+        }
+        in_integers(tensors.all.iter_mut().skip(first), |name| {
+            match name.ends_with("direct.weight") {
+                true => self.direct.unwrap_or_default(),
+                false => self.weights,
+            }
+        });
+    }
 }
 
 #[cfg(feature = "model")]
-impl CausalPart for IntegerSpec {
-    type Built<'a> = AnyInteger<'a>;
+impl<const FLOATS: bool> CausalPart for IntegerSpec<FLOATS> {
+    type Built<'a> = AnyInteger<'a, FLOATS>;
 
     fn check(&self, sites: usize, faults: &mut Faults) {
         self.masked().check(sites, faults);
@@ -215,55 +322,66 @@ impl CausalPart for IntegerSpec {
         }
     }
 
-    fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors) {
-        let first = tensors.all.len();
-        self.masked().tensors(sizes, initial, tensors);
-        let outputs = sizes.sites * sizes.outputs;
-        tensors.vector("output.scales", 4 * outputs, Start::Value(0.0));
-        in_integers(tensors.all.iter_mut().skip(first), |name| {
-            match name.ends_with("direct.weight") {
-                true => self.direct.unwrap_or_default(),
-                false => self.weights,
+    fn tensors(&self, sizes: CausalSizes, _: Initial, tensors: &mut Tensors) {
+        for (name, len) in ["input.scale", "output.scale"].into_iter().zip(Self::floats(sizes)) {
+            if len > 0 {
+                tensors.vector(name, len, Start::Value(0.0));
             }
-        });
+        }
+        self.integers(sizes, tensors);
     }
 
     fn pack(&self, sizes: CausalSizes, packer: &mut Packer<'_>) {
+        let [read, given] = Self::floats(sizes);
+        packer.vector("input.scale", 0..read);
+        packer.vector("output.scale", 0..given);
         let mut tensors = Tensors::default();
-        self.tensors(sizes, Initial::SITES, &mut tensors);
+        self.integers(sizes, &mut tensors);
         packer.integers(tensors, |packer| self.masked().pack(sizes, packer));
     }
 
-    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyInteger<'a> {
-        fn any<'a, M, D>(shape: Shape<'a>, bytes: &'a [i8]) -> AnyOf<'a, M, D>
+    fn build<'a>(&'a self, sizes: CausalSizes, weights: &'a [f32]) -> AnyInteger<'a, FLOATS> {
+        fn any<'a, M, D, const BITS: u32, const FLOATS: bool>(
+            spec: &'a IntegerSpec<FLOATS>,
+            sizes: CausalSizes,
+            weights: &'a [f32],
+        ) -> AnyOf<'a, M, D, BITS, FLOATS>
         where
             M: IntegerWeight,
             D: IntegerWeight,
         {
-            let bytes = Bytes::new(bytes);
-            Integer(Called(Masked::trusted(shape, AnyActivation::Leaky, bytes)))
+            let [read, given] = IntegerSpec::<FLOATS>::floats(sizes);
+            let (scales, integers) = take(weights, read + given);
+            let bytes = Bytes::new(crate::simd::embed::bytes(integers));
+            let network = Masked::trusted(spec.shape(sizes), AnyActivation::Leaky, bytes);
+            Called(Integer::trusted(scales, network))
         }
-        let (shape, bytes) = (self.shape(sizes), crate::simd::embed::bytes(weights));
         match (self.weights, self.direct) {
-            (Bits::I8, None | Some(Bits::I8)) => AnyInteger::I8(any(shape, bytes)),
-            (Bits::I8, Some(Bits::I16)) => AnyInteger::Direct16(any(shape, bytes)),
-            (Bits::I16, _) => AnyInteger::I16(any(shape, bytes)),
+            (Bits::I8, None | Some(Bits::I8)) => AnyInteger::I8(any(self, sizes, weights)),
+            (Bits::I8, Some(Bits::I16)) => AnyInteger::Direct16(any(self, sizes, weights)),
+            (Bits::I16, _) => AnyInteger::I16(any(self, sizes, weights)),
         }
     }
 
     fn source(&self, sizes: CausalSizes, sources: &mut Sources) -> Source {
         let Shape { sites, inputs, hidden, outputs, context, direct, .. } = self.shape(sizes);
-        sources.table(hidden.len() + 13);
-        let weights = sources.weights(Packer::words(|packer| self.pack(sizes, packer)));
+        sources.table(hidden.len() + 15);
+        let [read, given] = Self::floats(sizes);
+        let scales = sources.weights(read + given);
+        let words = Packer::words(|packer| self.pack(sizes, packer));
+        let weights = sources.weights(words - read - given);
         let bits = self.weights.source();
         let of_direct = self.direct.unwrap_or(self.weights).source();
-        let store = format!("engine::kernel::Bytes<'static, {bits}, {of_direct}>");
+        let store = format!("engine::kernel::Bytes<'static, {bits}, {of_direct}, {FLOATS}>");
+        // What nothing enters is linked with no operation of floats.
+        let entering = if read > 0 { self.weights.of_unit() } else { 0 };
         let ty = format!(
-            "engine::network::Integer<engine::network::Masked<'static, {store}, {direct}>>"
+            "engine::network::Integer<'static, engine::network::Masked<'static, {store}, {direct}>, \
+             {entering}, {FLOATS}>"
         );
         sources.code(&ty, 8);
         let value = format!(
-            "engine::network::Integer(engine::network::Masked::trusted(engine::network::Shape {{ \
+            "engine::network::Integer::trusted({scales}, engine::network::Masked::trusted(engine::network::Shape {{ \
              sites: {sites}, inputs: {inputs}, hidden: &{hidden:?}, outputs: {outputs}, context: {context}, \
              direct: {direct}, owners: engine::network::Evenly }}, engine::activation::Leaky, \
              engine::kernel::Bytes::new(engine::simd::embed::bytes({weights}))))"

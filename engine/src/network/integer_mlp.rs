@@ -28,16 +28,14 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::{Bits, Called, MlpSpec, integer};
-use super::{Mlp, Network};
+use super::{Mlp, Network, enter, leave};
 #[cfg(feature = "model")]
 use crate::activation::Leaky;
 #[cfg(feature = "model")]
 use crate::kernel::I16;
 use crate::kernel::{Bytes, IntegerWeight, Lanes, take, take_mut};
-use crate::math::round;
 #[cfg(feature = "model")]
 use crate::model::{Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors};
-use crate::simd::Simd;
 
 /// A perceptron in integers over packed weights; see the module.
 #[derive(Clone, Copy, Debug)]
@@ -52,30 +50,6 @@ impl<'a, M: IntegerWeight> IntegerMlp<'a, M> {
     #[doc(hidden)]
     pub const fn trusted(scales: &'a [f32], network: Mlp<'a, Bytes<'a, M, M>>) -> Self {
         Self { scales, network }
-    }
-
-    /// Replaces floats by the integers that they are rounded to.
-    #[inline(always)]
-    fn enter<L: Lanes>(&self, lanes: L, x: &mut [L::V]) {
-        let (e, scales) = (lanes.e(), take(self.scales, self.inputs()).0);
-        let most = ((1 << M::UNIT_BITS) - 1) as f32;
-        for i in 0..L::vectors(x.len()) {
-            let y = e.mul(lanes.get(x, i), lanes.weights(scales, i));
-            // What is no number is the least one.
-            let y = e.select(e.lt(e.splat(-most), y), y, e.splat(-most));
-            let y = e.select(e.lt(y, e.splat(most)), y, e.splat(most));
-            lanes.put(x, i, e.from_bits(e.trunc_to_i32(round(e, y))));
-        }
-    }
-
-    /// Replaces the last sums by floats.
-    #[inline(always)]
-    fn leave<L: Lanes>(&self, lanes: L, sums: &mut [L::V]) {
-        let (e, scales) = (lanes.e(), take(self.scales, self.inputs()).1);
-        for i in 0..L::vectors(sums.len()) {
-            let sum = e.i32_to_float(e.bits(lanes.get(sums, i)));
-            lanes.put(sums, i, e.mul(sum, lanes.weights(scales, i)));
-        }
     }
 }
 
@@ -98,9 +72,10 @@ impl<M: IntegerWeight> Network for IntegerMlp<'_, M> {
         lanes: L,
         scratch: &'s mut [L::V],
     ) -> (&'s mut [L::V], &'s mut [L::V]) {
-        self.enter(lanes, take_mut(scratch, self.inputs()).0);
+        let (read, given) = take(self.scales, self.inputs());
+        enter(lanes, M::UNIT_BITS, read, take_mut(scratch, read.len()).0);
         let (out, free) = self.network.run(lanes.integers(), scratch);
-        self.leave(lanes, out);
+        leave(lanes, given, out);
         (out, free)
     }
 }

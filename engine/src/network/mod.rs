@@ -47,8 +47,8 @@ pub(crate) use any_network;
 /// [`CausalNetwork`] of an enum of such networks, for models that are read at run time: one `match`.
 #[cfg(feature = "model")]
 macro_rules! any_causal_network {
-    ($any:ident: $($variant:ident),+) => {
-        impl CausalNetwork for $any<'_> {
+    ($any:ident $(<const $floats:ident>)?: $($variant:ident),+) => {
+        impl $(<const $floats: bool>)? CausalNetwork for $any<'_ $(, $floats)?> {
             #[inline(always)]
             fn sizes(&self) -> CausalSizes {
                 match self {
@@ -93,12 +93,13 @@ mod masked;
 mod mlp;
 mod owners;
 mod periodic;
+mod rounded;
 
 #[cfg(feature = "model")]
 pub use called::Called;
-pub use integer::Integer;
 #[cfg(feature = "model")]
 pub use integer::{AnyInteger, Bits, IntegerSpec};
+pub use integer::{Integer, SPIN};
 pub use integer_mlp::IntegerMlp;
 #[cfg(feature = "model")]
 pub use integer_mlp::{AnyIntegerMlp, IntegerMlpSpec};
@@ -112,6 +113,7 @@ pub use owners::{Evenly, Listed, Owners, units_before};
 pub use periodic::Periodic;
 #[cfg(feature = "model")]
 pub use periodic::{AnyCausalPeriodic, AnyPeriodic, PeriodicSpec};
+use rounded::{enter, leave};
 
 use crate::activation::Activation;
 use crate::kernel::Lanes;

@@ -23,7 +23,7 @@ macro_rules! pinned {
 }
 
 /// A changed hash is a value-breaking change.
-pub(super) const PINNED: [Pinned; 8] = pinned! {
+pub(super) const PINNED: [Pinned; 10] = pinned! {
     "spins_plain": 0x8fbb_4354_1a7e_c760,
     "spins_fused": 0xfd8f_45f7_313e_681f,
     "spins_8": 0x39c2_bd42_2e01_ec73,
@@ -32,6 +32,8 @@ pub(super) const PINNED: [Pinned; 8] = pinned! {
     "nsf_8": 0x3d12_1239_d03d_132a,
     "given_plain": 0xb746_dd55_ccf9_6811,
     "flow_given_16": 0x601f_89d0_e6a3_8787,
+    "spins_given_8": 0x0000_0000_0000_0000,
+    "maf_given_8": 0x0000_0000_0000_0000,
 };
 
 /// What a row is given, of so many values.

@@ -1,9 +1,11 @@
 //! Networks of integers, and made-up parameters of them.
 
-use pushforward::model::{Description, Dtype, LayerSpec, NetworkSpec, SitesNetworkSpec};
+use pushforward::model::{
+    CausalNetworkSpec, Description, Dtype, LayerSpec, NetworkSpec, SitesNetworkSpec,
+};
 use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, MlpSpec};
 
-/// A model with its networks in integers: of spins, or of a flow's couplings.
+/// A model with its networks in integers: of spins, or of a flow's layers.
 pub(crate) fn of_integers(
     mut description: Description,
     weights: Bits,
@@ -22,6 +24,12 @@ pub(crate) fn of_integers(
                 {
                     coupling.network = IntegerMlpSpec { hidden: hidden.clone(), weights }.into();
                 }
+                if let LayerSpec::Autoregressive(layer) = layer
+                    && let CausalNetworkSpec::Masked(MaskedSpec { hidden, .. }) = &layer.network
+                {
+                    let spec = IntegerSpec::<true> { hidden: hidden.clone(), weights, direct };
+                    layer.network = spec.into();
+                }
             }
         }
     }
@@ -33,9 +41,14 @@ pub(crate) fn of_integers(
 pub(crate) fn integers(description: &Description, numbers: &[f32]) -> Vec<f32> {
     let tensors = description.tensors();
     let is_of_8 = tensors.iter().any(|tensor| tensor.dtype == Dtype::I8);
+    let has = |end| tensors.iter().any(|tensor| tensor.name.ends_with(end));
+    // Spins count as 127 beside a context.
+    let given_spins = has("input.scale") && has("output.scales");
     // Bits of 16 at most, an exponent, and the scales on the way in and out.
-    let (most_of_16, exponent, read, given) =
-        if is_of_8 { (32767.0, 9.0, 30.0, 1e-5) } else { (2047.0, 2.0, 500.0, 3e-8) };
+    let (most_of_16, exponent, read, given) = match is_of_8 {
+        true => (if given_spins { 255.0 } else { 32767.0 }, 9.0, 30.0, 1e-5),
+        false => (2047.0, 2.0, 500.0, 3e-8),
+    };
     let mut rest = numbers;
     let mut all = Vec::new();
     for tensor in tensors {

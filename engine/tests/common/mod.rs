@@ -34,7 +34,8 @@ use pushforward::univariate::{
 };
 use pushforward_oracle::Oracle;
 
-use integers::{integers, of_integers};
+use integers::integers;
+pub(crate) use integers::of_integers;
 
 pub(crate) const ARITHMETICS: [Arithmetic; 2] = [Arithmetic::Fused, Arithmetic::Plain];
 
@@ -270,26 +271,56 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all
 }
 
-/// Flows whose couplings read integers, of all widths of panels and bits of weights, also of a context and of
-/// some coordinates.
+/// Flows whose layers read integers, of all widths of panels and bits of weights, also of a context, of some
+/// coordinates and with direct terms.
 fn integer_flows() -> Vec<(String, Description)> {
-    let with = |description, weights, context| {
-        let mut description = of_integers(description, weights, None);
+    let given = |description, context| {
+        let mut description = description;
         let Description::Flow(flow) = &mut description else { unreachable!() };
         flow.context = context;
         description
     };
+    let with =
+        |description, weights, context| given(of_integers(description, weights, None), context);
+    let part = |description, range| {
+        let Description::Flow(FlowSpec { layers, .. }) = description else { unreachable!() };
+        let layer = match layers.into_iter().next() {
+            Some(LayerSpec::Coupling(coupling)) => coupling.into(),
+            Some(LayerSpec::Autoregressive(layer)) => layer.into(),
+            _ => unreachable!(),
+        };
+        LayerSpec::from(PartialSpec { range, layer })
+    };
     let spline = RationalQuadraticSpec::linear(4, 3.0).into();
-    let first = with(couplings(9, 1, &[20], spline, false), Bits::I8, 0);
-    let Description::Flow(FlowSpec { layers, .. }) = first else { unreachable!() };
-    let Some(LayerSpec::Coupling(coupling)) = layers.into_iter().next() else { unreachable!() };
-    let some = LayerSpec::from(PartialSpec { range: [2, 11], layer: coupling.into() });
+    let some = part(with(couplings(9, 1, &[20], spline, false), Bits::I8, 0), [2, 11]);
+    let (density, sampling) = (Direction::Density, Direction::Sampling);
+    let direct = of_integers(maf(5, 2, &[], density, AFFINE, false), Bits::I8, Some(Bits::I16));
+    let mut kept = with(maf(9, 1, &[20], sampling, SPLINE, false), Bits::I8, 0);
+    if let Description::Flow(flow) = &mut kept
+        && let Some(LayerSpec::Autoregressive(layer)) = flow.layers.first_mut()
+    {
+        layer.kept = 2;
+    }
     vec![
         ("integer realnvp".into(), with(realnvp(7, 3, &[33, 21], true), Bits::I8, 0)),
         ("integer nsf, given".into(), with(nsf(33, 2, &[48, 16], 3, false), Bits::I8, 3)),
         ("integer nsf of 16 bits".into(), with(nsf(5, 3, &[24], 5, true), Bits::I16, 0)),
         ("integer, without hidden layers".into(), with(realnvp(4, 2, &[], false), Bits::I8, 0)),
         ("integer, of some".into(), preset::flow(&[12], [some], true)),
+        ("integer maf".into(), with(maf(7, 3, &[33, 21], density, AFFINE, true), Bits::I8, 0)),
+        (
+            "integer iaf, given".into(),
+            with(maf(18, 2, &[40, 19], sampling, SPLINE, false), Bits::I8, 3),
+        ),
+        (
+            "integer maf of 16 bits".into(),
+            with(maf(5, 3, &[24], density, SPLINE, true), Bits::I16, 0),
+        ),
+        ("integer maf, direct terms alone, given".into(), given(direct, 2)),
+        (
+            "integer iaf, of some, of which some are kept".into(),
+            preset::flow(&[12], [part(kept, [2, 11])], true),
+        ),
     ]
 }
 
@@ -308,6 +339,28 @@ pub(crate) fn integer() -> Vec<(String, Description)> {
         let floats = made(sites, &hidden, direct.is_some(), symmetry);
         all.push((name, of_integers(floats, weights, direct)));
     }
+    for (sites, hidden, weights, direct, context, symmetry) in [
+        (16, vec![64], Bits::I8, Some(Bits::I8), 2, Symmetry::None),
+        (37, vec![50, 21], Bits::I8, Some(Bits::I16), 3, Symmetry::Z2),
+        (21, vec![30], Bits::I16, None, 1, Symmetry::None),
+    ] {
+        let floats = made(sites, &hidden, direct.is_some(), symmetry);
+        let mut description = of_integers(floats, weights, direct);
+        if let Description::Sites(sites) = &mut description {
+            sites.context = context;
+        }
+        let name = format!(
+            "integer {sites} {hidden:?} {weights:?} {direct:?} {symmetry:?} given {context}"
+        );
+        all.push((name, description));
+    }
+    let mut embedded = of_integers(made(9, &[12], true, Symmetry::Z2), Bits::I8, Some(Bits::I8));
+    if let Description::Sites(sites) = &mut embedded {
+        sites.context = 3;
+        let network = MlpSpec { hidden: vec![6], ..Default::default() }.into();
+        sites.embedding = Some(EmbeddingSpec { outputs: 4, network });
+    }
+    all.push(("integer 9 given 3, embedded in 4".into(), embedded));
     all
 }
 

@@ -84,7 +84,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// A context as the parts of the model see it.
-    fn embedded(&self, context: &[f64]) -> Vec<f64> {
+    pub fn embedded(&self, context: &[f64]) -> Vec<f64> {
         match self.description.embedding() {
             None => context.to_vec(),
             Some(spec) => network::run(&spec.network, &self.weights.within("embedding"), context),
@@ -197,17 +197,23 @@ impl<'a> Oracle<'a> {
     ///
     /// The embedding is not looked at.
     pub fn edge(&self, context: &[f64], row: &[f64]) -> f64 {
-        let Description::Flow(flow) = self.description else { return f64::INFINITY };
+        let flow = match self.description {
+            Description::Flow(flow) => flow,
+            Description::Sites(sites) => {
+                let weights = self.weights.within("network");
+                return network::sites_edge(&sites.network, &weights, &self.embedded(context));
+            }
+        };
         let mut nearest = f64::INFINITY;
-        self.each_layer(context, row, |l, given, values| {
+        self.each_layer(context, row, |l, given, sides| {
             let weights = self.weights.within(&format!("layers.{l}"));
-            nearest = layer::edge(&flow.layers[l], &weights, given, values).min(nearest);
+            nearest = layer::edge(&flow.layers[l], &weights, given, sides).min(nearest);
         });
         nearest
     }
 
     /// Takes a row to the noise, and tells of each layer on the way: its number, counted from the noise, the
-    /// context as it sees it, and the values that it is given.
+    /// context as it sees it, and the values on its sides, of noise and of data.
     ///
     /// # Panics
     /// If the model is no flow.
@@ -215,13 +221,14 @@ impl<'a> Oracle<'a> {
         &self,
         context: &[f64],
         row: &[f64],
-        mut visit: impl FnMut(usize, &[f64], &[f64]),
+        mut visit: impl FnMut(usize, &[f64], [&[f64]; 2]),
     ) {
         let Description::Flow(flow) = self.description else { panic!("sites have no layers") };
         let (given, mut values) = (self.embedded(context), row.to_vec());
         for l in (0..flow.layers.len()).rev() {
-            visit(l, &given, &values);
-            values = self.through(flow, l..l + 1, Direction::Density, &given, &values).0;
+            let noise = self.through(flow, l..l + 1, Direction::Density, &given, &values).0;
+            visit(l, &given, [&noise, &values]);
+            values = noise;
         }
     }
 

@@ -312,8 +312,12 @@ impl<'a> Comparison<'a> {
 
     fn excuses(&self, i: usize, difference: f64, bound: fn(Roundings) -> f64) -> bool {
         let dim = self.loaded.dim();
-        let Some(noise) = self.noise.get(i).filter(|_| dim <= MOST_BOUNDED) else { return false };
         let context = wide(&self.loaded.contexts(i as u64, 1));
+        if !self.loaded.has_map() {
+            // All that is rounded over sites is a context.
+            return self.oracle.edge(&context, &[]) < LEAST_EDGE;
+        }
+        let Some(noise) = self.noise.get(i).filter(|_| dim <= MOST_BOUNDED) else { return false };
         let row = self.oracle.to_data(&context, noise).0;
         if self.oracle.edge(&context, &row) < LEAST_EDGE {
             return true;

@@ -126,6 +126,20 @@ impl Contexts {
         Ok(())
     }
 
+    /// The first of them, so many at most.
+    ///
+    /// # Errors
+    /// The file has a row that is no context.
+    pub(super) fn first(self, most: usize) -> Result<Vec<f32>> {
+        match self.source {
+            Source::Same(context) => Ok(context),
+            Source::Each(mut reader, mut ahead) => {
+                reader.next_rows(most.saturating_sub(ahead.len() / self.one), &mut ahead)?;
+                Ok(ahead)
+            }
+        }
+    }
+
     /// Says so if contexts are left.
     ///
     /// # Errors

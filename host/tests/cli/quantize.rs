@@ -117,41 +117,89 @@ fn half_floats_are_measured() {
 }
 
 #[test]
-fn networks_of_couplings_become_integers() {
+fn networks_of_layers_become_integers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();
-    std::fs::write(path.join("ring.toml"), RING).unwrap();
-    ok(path, &["train", "ring.toml", "--out", "run"]);
+    for (kind, network) in [("nsf", "IntegerMlp"), ("maf", "network::Integer<")] {
+        std::fs::write(path.join("ring.toml"), RING.replace("'nsf'", &format!("'{kind}'")))
+            .unwrap();
+        ok(path, &["train", "ring.toml", "--out", kind]);
+        let model = &format!("{kind}/model.safetensors");
+        // Divergences a coordinate that 8 and 16 bits are to keep under.
+        for (bits, most) in [("i8", 3e-3), ("i16", 3e-5)] {
+            let file = format!("{bits}.safetensors");
+            let figures = quantized(path, model, &["--weights", bits, "-o", &file, "-n", "20000"]);
+            let kl = figures["kl_per_value"].as_f64().unwrap();
+            assert!((0.0..most).contains(&kl), "{kind} {bits}: {kl}");
+            assert!(figures["bytes"].as_u64() < figures["bytes_before"].as_u64(), "{figures}");
+            ok(path, &["check", &file]);
+            let inspected = ok(path, &["inspect", &file]);
+            assert!(inspected.contains("plain"), "of floats between networks: {inspected}");
+            assert!(inspected.contains(&format!(" {}\n", bits.to_uppercase())), "{inspected}");
+            ok(path, &["codegen", &file, "-o", "model.rs"]);
+            let module = std::fs::read_to_string(path.join("model.rs")).unwrap();
+            assert!(module.contains(network), "{}", &module[..2000]);
+            let message = refused(path, &["codegen", &file, "--weights", "f16", "-o", "half.rs"]);
+            assert!(message.contains("weights"), "{message}");
+            for again in ["i8", "f16"] {
+                let message = refused(path, &["quantize", &file, "--weights", again, "-o", "x"]);
+                assert!(message.contains("found integers already"), "{message}");
+            }
+        }
+        let arguments = ["quantize", model, "--weights", "i8", "--direct", "i16", "-o", "x"];
+        let message = refused(path, &arguments);
+        assert!(message.contains("--direct: found for a flow"), "{message}");
+        assert!(!path.join("x").exists());
+    }
+    let residual = RING.replace("'nsf'", "'maf'").replace("[16]", "[16, 16, 16]");
+    let residual = residual.replace("layers", "activation = 'relu'\nresidual = true\nlayers");
+    std::fs::write(path.join("residual.toml"), residual).unwrap();
+    ok(path, &["train", "residual.toml", "--out", "residual", "--set", "train.steps=5"]);
+    let message =
+        refused(path, &["quantize", "residual/model.safetensors", "--weights", "i8", "-o", "x"]);
+    assert!(
+        message.contains("found residual layers or listed units, expected neither"),
+        "{message}"
+    );
+}
+
+#[test]
+fn spins_of_integers_are_given_a_context() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    // Two spins that are opposite, and whose sign a reading around 50 tells.
+    let rows: String = (0..600)
+        .map(|i| {
+            let s = if i % 2 == 0 { 1 } else { -1 };
+            format!("{s},{},{}\n", -s, 50 + 7 * s + i % 5)
+        })
+        .collect();
+    let readings: String =
+        rows.lines().map(|row| format!("{}\n", row.rsplit(',').next().unwrap())).collect();
+    std::fs::write(path.join("readings.csv"), readings).unwrap();
+    std::fs::write(path.join("spins.csv"), rows).unwrap();
+    let config = "[model]\nkind = 'made'\nhidden = [8]\n\
+                  [target]\ndata = 'spins.csv'\ncontext = [3]\n[train]\nsteps = 400\nbatch = 128\n";
+    std::fs::write(path.join("x.toml"), config).unwrap();
+    ok(path, &["train", "x.toml", "--device", "cpu", "--out", "run"]);
     let model = "run/model.safetensors";
-    // Divergences a coordinate that 8 and 16 bits are to keep under.
-    for (bits, most) in [("i8", 3e-3), ("i16", 3e-5)] {
+    for (bits, most) in [("i8", 1e-3), ("i16", 1e-4)] {
         let file = format!("{bits}.safetensors");
-        let figures = quantized(path, model, &["--weights", bits, "-o", &file, "-n", "20000"]);
+        let arguments = ["--weights", bits, "-o", &file, "--context", "readings.csv"];
+        let figures = quantized(path, model, &arguments);
+        assert_eq!(figures["contexts"], 600, "{figures}");
         let kl = figures["kl_per_value"].as_f64().unwrap();
         assert!((0.0..most).contains(&kl), "{bits}: {kl}");
-        assert!(figures["bytes"].as_u64() < figures["bytes_before"].as_u64(), "{figures}");
-        ok(path, &["check", &file]);
-        let inspected = ok(path, &["inspect", &file]);
-        assert!(inspected.contains("plain"), "of floats between networks: {inspected}");
-        assert!(inspected.contains(&format!(" {}\n", bits.to_uppercase())), "{inspected}");
+        for context in ["58", "44"] {
+            let rows = |file| ok(path, &["sample", file, "-n", "100", "--context", context]);
+            let (child, parent) = (rows(&file), rows(model));
+            let equal = child.lines().zip(parent.lines()).filter(|(a, b)| a == b).count();
+            assert!(equal > 95, "{bits} {context}: {equal} of 100 rows are the parent's");
+        }
+        let checked = ok(path, &["check", &file]);
+        assert!(checked.contains("over 4 states"), "{checked}");
         ok(path, &["codegen", &file, "-o", "model.rs"]);
         let module = std::fs::read_to_string(path.join("model.rs")).unwrap();
-        assert!(module.contains("IntegerMlp"), "{}", &module[..2000]);
-        let message = refused(path, &["codegen", &file, "--weights", "f16", "-o", "half.rs"]);
-        assert!(message.contains("weights"), "{message}");
-        for again in ["i8", "f16"] {
-            let message = refused(path, &["quantize", &file, "--weights", again, "-o", "x"]);
-            assert!(message.contains("found integers already"), "{message}");
-        }
+        assert!(module.contains("integer arithmetic"), "{}", &module[..2000]);
     }
-    let arguments = ["quantize", model, "--weights", "i8", "--direct", "i16", "-o", "x"];
-    let message = refused(path, &arguments);
-    assert!(message.contains("--direct: found for a flow"), "{message}");
-    assert!(!path.join("x").exists());
-    let autoregressive = RING.replace("'nsf'", "'maf'");
-    std::fs::write(path.join("maf.toml"), autoregressive).unwrap();
-    ok(path, &["train", "maf.toml", "--out", "maf", "--set", "train.steps=5"]);
-    let message =
-        refused(path, &["quantize", "maf/model.safetensors", "--weights", "i8", "-o", "x"]);
-    assert!(message.contains("found an autoregressive layer, expected couplings"), "{message}");
 }

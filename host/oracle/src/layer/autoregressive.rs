@@ -1,5 +1,5 @@
 //! Coordinate order[i] is moved by what the network makes of those before it, on the side that it
-//! reads: one pass of the whole network for each.
+//! reads: one pass of the whole network for each, or one where that side is given.
 
 use pushforward::bijection::Direction;
 use pushforward::layer::AutoregressiveSpec;
@@ -15,19 +15,39 @@ pub(crate) fn apply(
     values: &mut [f64],
 ) -> f64 {
     let p = spec.univariate.parameters();
-    // What the network is to see of a site is written when the site's turn is over.
-    let mut inputs = vec![0.0; values.len()];
+    let run = |inputs: &[f64]| network::run_causal(&spec.network, weights, context, inputs);
+    let given = direction == spec.fast;
+    // What the network is to see of a site that is not given is written when the site's turn is over.
+    let known =
+        |(site, d): (usize, &usize)| if given || site < spec.kept { values[*d] } else { 0.0 };
+    let mut inputs: Vec<f64> = spec.order.iter().enumerate().map(known).collect();
+    let mut outputs = run(&inputs);
     let mut log_det = 0.0;
-    for (site, d) in spec.order[..spec.kept].iter().enumerate() {
-        inputs[site] = values[*d];
-    }
     for (site, d) in spec.order.iter().enumerate().skip(spec.kept) {
-        let outputs = network::run_causal(&spec.network, weights, context, &inputs);
         let parameters = &outputs[site * p..(site + 1) * p];
         let (value, log_slope) = univariate(&spec.univariate, parameters, direction, values[*d]);
-        inputs[site] = if direction == spec.fast { values[*d] } else { value };
         values[*d] = value;
         log_det += log_slope;
+        if !given {
+            inputs[site] = value;
+            outputs = run(&inputs);
+        }
     }
     log_det
+}
+
+/// As [`network::edge`]; the values are those on the sides of noise and of data.
+pub(crate) fn edge(
+    spec: &AutoregressiveSpec,
+    weights: &Weights,
+    context: &[f64],
+    [noise, data]: [&[f64]; 2],
+) -> f64 {
+    network::causal_edge(&spec.network, weights, context, &read(spec, noise, data))
+}
+
+/// What the network reads of either side.
+fn read(spec: &AutoregressiveSpec, noise: &[f64], data: &[f64]) -> Vec<f64> {
+    let side = if spec.fast == Direction::Density { data } else { noise };
+    spec.order.iter().map(|d| side[*d]).collect()
 }

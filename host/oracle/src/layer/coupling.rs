@@ -31,7 +31,7 @@ fn read(spec: &CouplingSpec, context: &[f64], values: &[f64]) -> Vec<f64> {
     context.iter().chain(kept).copied().collect()
 }
 
-/// As [`network::edge`].
+/// As [`network::edge`]; what is read is the same on either side.
 pub(crate) fn edge(spec: &CouplingSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
     network::edge(&spec.network, weights, &read(spec, context, values))
 }

@@ -38,11 +38,17 @@ pub(crate) fn apply(
 }
 
 /// How near what a network in the layer rounds is to the edge between two integers, at the nearest, in units
-/// of one.
-pub(crate) fn edge(spec: &LayerSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
+/// of one; the values are those on the sides of noise and of data.
+pub(crate) fn edge(
+    spec: &LayerSpec,
+    weights: &Weights,
+    context: &[f64],
+    sides: [&[f64]; 2],
+) -> f64 {
     match spec {
-        LayerSpec::Coupling(spec) => coupling::edge(spec, weights, context, values),
-        LayerSpec::Partial(spec) => partial::edge(spec, weights, context, values),
+        LayerSpec::Coupling(spec) => coupling::edge(spec, weights, context, sides[1]),
+        LayerSpec::Autoregressive(spec) => autoregressive::edge(spec, weights, context, sides),
+        LayerSpec::Partial(spec) => partial::edge(spec, weights, context, sides),
         _ => f64::INFINITY,
     }
 }

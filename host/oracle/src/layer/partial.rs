@@ -18,8 +18,13 @@ pub(crate) fn apply(
 }
 
 /// As that of the layer.
-pub(crate) fn edge(spec: &PartialSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
+pub(crate) fn edge(
+    spec: &PartialSpec,
+    weights: &Weights,
+    context: &[f64],
+    sides: [&[f64]; 2],
+) -> f64 {
     let [first, end] = spec.range;
     let layer = spec.layer.clone().into();
-    super::edge(&layer, &weights.within("layer"), context, &values[first..end])
+    super::edge(&layer, &weights.within("layer"), context, sides.map(|values| &values[first..end]))
 }

@@ -1,50 +1,93 @@
 //! Networks of integers, in integers of 64 bits.
 
-use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec};
+use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, SPIN};
 
 use crate::weights::Weights;
 
-/// The outputs of a masked one.
-pub(crate) fn run(spec: &IntegerSpec, weights: &Weights, inputs: &[f64]) -> Vec<f64> {
-    let inputs = integers(inputs);
-    let x = hidden(&spec.hidden, spec.weights, weights, inputs.clone());
+/// The outputs of a masked one: of sites integers, of coordinates floats.
+pub(crate) fn causal<const FLOATS: bool>(
+    spec: &IntegerSpec<FLOATS>,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> Vec<f64> {
+    let mut x = rounded(&entering(spec, weights, context, inputs));
+    if !FLOATS {
+        let spin = if context.is_empty() { 1 } else { SPIN.into() };
+        x.extend(inputs.iter().map(|x| *x as i64 * spin));
+    }
     // Without hidden layers outputs have their biases alone.
     let sums = match spec.hidden.len() {
         0 => integers(weights.get("output.bias")),
-        _ => dense(weights, "output", &x),
+        _ => dense(weights, "output", &hidden(&spec.hidden, spec.weights, weights, x.clone())),
     };
     let direct = match weights.find("direct.weight") {
-        Some(matrix) => times(matrix, &inputs, sums.len()),
+        Some(matrix) => times(matrix, &x, sums.len()),
         None => vec![0; sums.len()],
     };
+    let both = sums.into_iter().zip(direct);
+    if FLOATS {
+        return leaving(weights, both.map(|(sum, direct)| sum + direct));
+    }
     let scales = integers(weights.get("output.scales"));
     let output = |((sum, direct), scales): ((i64, i64), &[i64])| {
         let [e, m, of_direct, direct_m] = scales else { unreachable!() };
         shift(rescaled(sum, *e, *m) + rescaled(direct, *of_direct, *direct_m), 18) as f64
     };
-    sums.into_iter().zip(direct).zip(scales.chunks(4)).map(output).collect()
+    both.zip(scales.chunks(4)).map(output).collect()
 }
 
 /// The outputs of a perceptron, which reads floats and gives them.
 pub(crate) fn perceptron(spec: &IntegerMlpSpec, weights: &Weights, x: &[f64]) -> Vec<f64> {
-    let inputs = read(spec, weights, x).map(|x| x.round_ties_even() as i64).collect();
+    let inputs = rounded(&read(spec.weights, weights, x));
     let sums = dense(weights, "output", &hidden(&spec.hidden, spec.weights, weights, inputs));
-    sums.iter().zip(weights.get("output.scale")).map(|(sum, scale)| *sum as f64 * scale).collect()
+    leaving(weights, sums.into_iter())
 }
 
-/// How near what it reads is to the edge between two integers, at the nearest; an integer is ½ away.
+/// How near what a perceptron reads is to the edge between two integers, at the nearest; an integer is ½ away.
 pub(crate) fn edge(spec: &IntegerMlpSpec, weights: &Weights, x: &[f64]) -> f64 {
-    read(spec, weights, x).map(|x| 0.5 - (x - x.round()).abs()).fold(0.5, f64::min)
+    nearest(&read(spec.weights, weights, x))
 }
 
-/// What it reads, in units of an integer and within the largest.
-fn read<'a>(
-    spec: &IntegerMlpSpec,
-    weights: &'a Weights,
-    x: &'a [f64],
-) -> impl Iterator<Item = f64> + 'a {
-    let most = most(spec.weights) as f64;
-    x.iter().zip(weights.get("input.scale")).map(move |(x, scale)| (x * scale).clamp(-most, most))
+/// The same of a masked one.
+pub(crate) fn causal_edge<const FLOATS: bool>(
+    spec: &IntegerSpec<FLOATS>,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> f64 {
+    nearest(&entering(spec, weights, context, inputs))
+}
+
+fn nearest(read: &[f64]) -> f64 {
+    read.iter().map(|x| 0.5 - (x - x.round()).abs()).fold(0.5, f64::min)
+}
+
+/// What a masked one reads of floats: its context, and its inputs if they are coordinates.
+fn entering<const FLOATS: bool>(
+    spec: &IntegerSpec<FLOATS>,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> Vec<f64> {
+    let x = if FLOATS { [context, inputs].concat() } else { context.to_vec() };
+    read(spec.weights, weights, &x)
+}
+
+/// Floats in units of an integer and within the largest.
+fn read(bits: Bits, weights: &Weights, x: &[f64]) -> Vec<f64> {
+    let most = most(bits) as f64;
+    let scales = weights.find("input.scale").unwrap_or_default();
+    x.iter().zip(scales).map(|(x, scale)| (x * scale).clamp(-most, most)).collect()
+}
+
+fn rounded(xs: &[f64]) -> Vec<i64> {
+    xs.iter().map(|x| x.round_ties_even() as i64).collect()
+}
+
+/// Sums as floats.
+fn leaving(weights: &Weights, sums: impl Iterator<Item = i64>) -> Vec<f64> {
+    sums.zip(weights.get("output.scale")).map(|(sum, scale)| sum as f64 * scale).collect()
 }
 
 /// The largest unit.

@@ -34,6 +34,7 @@ pub(crate) fn run_causal(
 ) -> Vec<f64> {
     match spec {
         CausalNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
+        CausalNetworkSpec::Integer(spec) => integer::causal(spec, weights, context, inputs),
         CausalNetworkSpec::Periodic(spec) => {
             masked::run(&spec.network, weights, context, &periodic::read_causal(spec, inputs))
         }
@@ -49,6 +50,27 @@ pub(crate) fn run_sites(
 ) -> Vec<f64> {
     match spec {
         SitesNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
-        SitesNetworkSpec::Integer(spec) => integer::run(spec, weights, inputs),
+        SitesNetworkSpec::Integer(spec) => integer::causal(spec, weights, context, inputs),
+    }
+}
+
+/// As [`edge`], of a causal network.
+pub(crate) fn causal_edge(
+    spec: &CausalNetworkSpec,
+    weights: &Weights,
+    context: &[f64],
+    inputs: &[f64],
+) -> f64 {
+    match spec {
+        CausalNetworkSpec::Integer(spec) => integer::causal_edge(spec, weights, context, inputs),
+        CausalNetworkSpec::Masked(_) | CausalNetworkSpec::Periodic(_) => f64::INFINITY,
+    }
+}
+
+/// As [`edge`], of the network of sites, which rounds nothing but its context.
+pub(crate) fn sites_edge(spec: &SitesNetworkSpec, weights: &Weights, context: &[f64]) -> f64 {
+    match spec {
+        SitesNetworkSpec::Integer(spec) => integer::causal_edge(spec, weights, context, &[]),
+        SitesNetworkSpec::Masked(_) => f64::INFINITY,
     }
 }

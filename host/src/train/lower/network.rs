@@ -64,6 +64,7 @@ fn periodic(
 pub(super) fn reads_context(spec: &CausalNetworkSpec) -> bool {
     match spec {
         CausalNetworkSpec::Masked(spec) => spec.conditioning.reads(),
+        CausalNetworkSpec::Integer(_) => true,
         CausalNetworkSpec::Periodic(spec) => spec.network.conditioning.reads(),
     }
 }
@@ -84,6 +85,7 @@ pub(super) fn causal(
             network.push(tape, 0);
             Ok(outputs)
         }
+        CausalNetworkSpec::Integer(_) => Err(integers()),
         CausalNetworkSpec::Periodic(spec) => {
             let given = tape.rows(x) - spec.angles.len();
             let site = |angle: &bool| if *angle { Feature::Angle } else { Feature::Padded };
