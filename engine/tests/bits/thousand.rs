@@ -32,8 +32,8 @@ pub(super) const PINNED: [Pinned; 10] = pinned! {
     "nsf_8": 0x3d12_1239_d03d_132a,
     "given_plain": 0xb746_dd55_ccf9_6811,
     "flow_given_16": 0x601f_89d0_e6a3_8787,
-    "spins_given_8": 0x0000_0000_0000_0000,
-    "maf_given_8": 0x0000_0000_0000_0000,
+    "spins_given_8": 0x2c0e_145d_0ffd_3b7e,
+    "maf_given_8": 0x0cb7_e83e_c2fd_35a2,
 };
 
 /// What a row is given, of so many values.
