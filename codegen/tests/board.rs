@@ -71,14 +71,11 @@ fn target_dir() -> PathBuf {
 
 /// Runs a program of a board and returns its lines as words.
 fn run(board: &Folder, program: &str, arguments: &str) -> Result<Lines, Box<dyn Error>> {
-    // To a file: the emulator leaves out what a pipe has no room for.
-    let printed = target_dir().join("printed");
     let mut command = board.command(&target_dir(), program);
-    command.args(["-append", arguments]).stdin(Stdio::null()).stdout(fs::File::create(&printed)?);
-    let status = command.status()?;
-    let text = fs::read_to_string(printed)?;
-    if !status.success() {
-        let name = board.name();
+    let output = command.args(["-append", arguments]).stdin(Stdio::null()).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    if !output.status.success() {
+        let (name, status) = (board.name(), output.status);
         return Err(format!("{name}: {program} {arguments}: {status}: {text}").into());
     }
     Ok(text.lines().map(|l| l.split(' ').map(str::to_owned).collect()).collect())

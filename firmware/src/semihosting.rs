@@ -12,19 +12,26 @@ const EXIT: usize = 0x18;
 
 /// `OPEN`'s mode `w`, which with the file `:tt` is standard output.
 const MODE_WRITE: usize = 4;
+/// What `OPEN` says where there is no such file.
+const NO_FILE: usize = usize::MAX;
 /// What `EXIT` is told: that all went well, or that it did not.
 const APPLICATION_EXIT: usize = 0x20026;
 const RUN_TIME_ERROR: usize = 0x20023;
 
-/// Sends bytes to standard output; lost if there is none.
-pub fn write(bytes: &[u8]) {
+/// Sends bytes to standard output, however slowly they are taken; lost if there is none.
+pub fn write(mut bytes: &[u8]) {
     let name = c":tt";
     let mut open = [name.as_ptr() as usize, MODE_WRITE, name.count_bytes()];
     // SAFETY: OPEN takes a text that ends in zero, a mode and the text's length.
     let file = unsafe { semihosting_call(OPEN, (&raw mut open) as usize) };
-    let mut block = [file, bytes.as_ptr() as usize, bytes.len()];
-    // SAFETY: WRITE takes a file, which may be wrong, and reads the bytes.
-    unsafe { semihosting_call(WRITE, (&raw mut block) as usize) };
+    // An emulator writes to a pipe what it has room for, and says how much is left.
+    while file != NO_FILE && !bytes.is_empty() {
+        let mut block = [file, bytes.as_ptr() as usize, bytes.len()];
+        // SAFETY: WRITE takes a file and reads the bytes.
+        let left = unsafe { semihosting_call(WRITE, (&raw mut block) as usize) };
+        let written = bytes.len().saturating_sub(left);
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
 }
 
 /// The arguments as the emulator's command line gives them, cut to the length of `buffer`; the
