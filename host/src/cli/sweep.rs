@@ -64,7 +64,7 @@ fn betas(text: &str) -> std::result::Result<Betas, String> {
     each.collect::<std::result::Result<_, _>>().map(Betas)
 }
 
-/// The figures of the table, each with its error, and whether the known value is printed too.
+/// The figures of the table, each with its error.
 const FIGURES: [&str; 6] = [
     "free_energy_per_site_corrected",
     "energy_per_site",
@@ -126,9 +126,9 @@ fn csv(rows: &[Map<String, Json>]) -> String {
     columns.join(",") + "\n" + &rows.iter().map(line).collect::<String>()
 }
 
-/// For people: values with their errors in the last digits that they leave.
+/// For people: values with their errors, which hold as far as the last columns let them.
 fn table(rows: &[Map<String, Json>]) -> String {
-    const HEADS: [&str; 8] = ["beta", "F/N", "E/N", "S/N", "C/N", "|m|", "chi", "ESS"];
+    const HEADS: [&str; 9] = ["beta", "F/N", "E/N", "S/N", "C/N", "|m|", "chi", "ESS", "k-hat"];
     let figure = |row: &Map<String, Json>, name: &str| row.get(name).and_then(Json::as_f64);
     let cells = |row: &Map<String, Json>| {
         let mut cells = vec![figure(row, "beta").map_or(String::new(), |x| x.to_string())];
@@ -139,6 +139,7 @@ fn table(rows: &[Map<String, Json>]) -> String {
             }
         }));
         cells.push(figure(row, "ess").map_or(String::new(), |x| format!("{x:.3}")));
+        cells.push(figure(row, "k_hat").map_or("–".into(), |x| format!("{x:.2}")));
         cells
     };
     let mut lines = vec![HEADS.map(String::from).to_vec()];
