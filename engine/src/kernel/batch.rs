@@ -1,7 +1,7 @@
 //! Many samples at once: lanes are samples, a weight is broadcast.
 
 use super::dense::{Layer, constant, leaky_unit};
-use super::{Arith, Dense, Lanes, PANEL, Plain, STRIP, Store, Sum, Weight, next};
+use super::{Arith, Dense, Lanes, PANEL, Plain, STRIP, Store, Sum, Weight, next, take};
 use crate::simd::{Integers, Kernel, Simd};
 
 /// `R` vectors of samples a feature, lanes = samples.
@@ -69,6 +69,12 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
         }
     }
 
+    /// How many pairs of inputs there are that one instruction multiplies; none of floats.
+    #[inline(always)]
+    fn pairs<'w, T: Store<'w>>(inputs: usize) -> usize {
+        if T::Matrix::SHORT && S::DOT { inputs / 2 } else { 0 }
+    }
+
     /// Two integers of 16 bits as the halves of words.
     #[inline(always)]
     fn pair(self, [x, above]: &[[S::Array; R]; 2]) -> [S::U; R] {
@@ -101,11 +107,13 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
     ) {
         let s = self.s;
         let panel = dense.weights.as_chunks::<W>().0;
-        let pairs = if T::Matrix::SHORT && S::DOT { x.len() / 2 } else { 0 };
+        let pairs = Self::pairs::<T>(x.len());
+        let (panel_pairs, panel) = take(panel, 2 * pairs);
+        let (x_pairs, x) = take(x, 2 * pairs);
         for (q, out) in out.as_chunks_mut::<O>().0.iter_mut().enumerate() {
             let Dense { bias, slopes, .. } = dense.next(O, 0);
             let mut c = self.begin(bias, out);
-            for (rows, x) in panel.as_chunks::<2>().0.iter().zip(x.as_chunks::<2>().0).take(pairs) {
+            for (rows, x) in panel_pairs.as_chunks::<2>().0.iter().zip(x_pairs.as_chunks::<2>().0) {
                 let [Some(row), Some(above)] = rows.each_ref().map(|r| r.as_chunks::<O>().0.get(q))
                 else {
                     return;
@@ -115,7 +123,7 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
                     self.dot(w.pair(*above), &v, c);
                 }
             }
-            for (row, x) in panel.iter().zip(x).skip(2 * pairs) {
+            for (row, x) in panel.iter().zip(x) {
                 let Some(row) = row.as_chunks::<O>().0.get(q) else { return };
                 let mut v = [s.splat(0.0); R];
                 for (v, x) in v.iter_mut().zip(x) {
@@ -148,17 +156,18 @@ impl<S: Simd, A: Arith, const R: usize> Batch<S, A, R> {
             *column = next(&mut weights, x.len());
         }
         let mut c = self.begin(dense.bias, out);
-        let pairs = if T::Matrix::SHORT && S::DOT { x.len() / 2 } else { 0 };
-        for (i, x) in x.as_chunks::<2>().0.iter().enumerate().take(pairs) {
+        let pairs = Self::pairs::<T>(x.len());
+        let (x_pairs, x) = take(x, 2 * pairs);
+        for (i, x) in x_pairs.as_chunks::<2>().0.iter().enumerate() {
             let v = self.pair(x);
             for (c, column) in c.iter_mut().zip(&columns) {
                 let Some([w, above]) = column.as_chunks::<2>().0.get(i) else { return };
                 self.dot(w.pair(*above), &v, c);
             }
         }
-        for (i, x) in x.iter().enumerate().skip(2 * pairs) {
+        for (i, x) in x.iter().enumerate() {
             for (c, column) in c.iter_mut().zip(&columns) {
-                let Some(w) = column.get(i) else { return };
+                let Some(w) = column.get(2 * pairs + i) else { return };
                 let w = s.splat(w.widen());
                 for (c, x) in c.iter_mut().zip(x) {
                     *c = A::mul_add(s, w, s.load(x), *c);
