@@ -284,7 +284,7 @@ pub(super) const MEANINGS: [(&str, &str, &[&str]); 24] = [
     ("log_scale_bound", "", &["scale_bound", "log_scale", "s_max"]),
     ("hamiltonian", "", &["energy", "system", "action", "potential"]),
     ("data", "", &["dataset", "file", "path", "csv", "npy", "input"]),
-    ("size", "", &["l", "length", "lattice", "lattice_size", "side", "n", "linear_size"]),
+    ("size", "", &["l", "length", "lattice_size", "side", "n", "linear_size"]),
     ("beta", " (beta = 1 / temperature)", &["t", "temp", "temperature", "kt"]),
     ("coupling", "", &["j", "interaction"]),
     ("boundary", "", &["pbc", "periodic", "bc", "boundaries"]),

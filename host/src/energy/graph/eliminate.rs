@@ -2,7 +2,7 @@
 //!
 //! A spin that is summed over leaves a table over its neighbours (variable elimination; of a lattice, row by row, it is
 //! the transfer matrix). The next one is always that with the fewest neighbours. What it takes is
-//! 2^(neighbours) numbers: trees, chains and ladders of any length, lattices up to some ten sites wide, and any
+//! 2^(neighbours) numbers: trees, chains and ladders of any length, periodic lattices of eight sites a side, and any
 //! graph of some twenty spins.
 
 use std::collections::BTreeSet;
