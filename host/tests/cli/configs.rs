@@ -58,7 +58,7 @@ fn each_wrong_config_is_refused() {
         (ising("size = 4\nbeta = 0.4\nboundary = 'closed'"), "expected one of periodic, open"),
         (ising("size = 4\nbeta = 0.4\ncoupling = inf"), "found inf, expected a finite number"),
         (ising("size = 4\nbeta = 0.4\nlambda = 1"), "'ising2d' does not take it"),
-        (format!("{MODEL}[target]\nhamiltonian = 'ising3d'\n"), "did you mean 'ising2d'?"),
+        (format!("{MODEL}[target]\nhamiltonian = 'ising3d'\n"), "did you mean 'ising'?"),
         (format!("{MODEL}{WELL}"), "found 'made', but the target is over real numbers"),
         (format!("{FLOW}{TARGET}"), "found 'realnvp', but the target is over spins"),
         (nsf("bins = 1"), "[model] bins: found 1, expected 2 to 64"),

@@ -235,7 +235,12 @@ fn the_rest_speaks_json_and_rust() {
     assert!(rust.contains("pub mod ising") && rust.contains("pub fn sample_with_log_prob"));
     let within = ["codegen", &t.spins, "-o", "-", "--stack", "64K", "--instructions", "500_000"];
     let rust = ok(t.folder.path(), &within);
-    assert!(rust.contains("Some(65536)") && rust.contains("Some(500000)"));
+    let rust = rust.split_whitespace().collect::<String>();
+    for (name, value) in [("STACK_BUDGET", "65536"), ("INSTRUCTIONS_BUDGET", "500000")] {
+        let constant = "::core::option::Option";
+        let text = format!("{name}:{constant}<u64>={constant}::Some({value},);");
+        assert!(rust.contains(&text), "{text}");
+    }
     for budget in ["--flash", "--stack"] {
         let out = run(t.folder.path(), &["codegen", &t.spins, "-o", "x.rs", budget, "10"]);
         assert_eq!(out.status.code(), Some(1));
