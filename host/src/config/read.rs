@@ -369,6 +369,9 @@ fn graph(section: &Section<'_>, path: &Path) -> Result<Hamiltonian> {
     let rows = |key: &str, widths: &[usize]| -> Result<Vec<Vec<f32>>> {
         let rows = match section.value(key) {
             None => return Ok(Vec::new()),
+            Some(toml::Value::String(file)) if file == "-" => {
+                return Err(section.fault(key, "found '-', expected a file or rows"));
+            }
             Some(toml::Value::String(file)) => {
                 let file = beside(path, file);
                 let mut reader = Reader::open(&file, None, Domain::Uniform(Kind::Real))?;

@@ -52,6 +52,7 @@ fn what_is_no_graph_names_the_key() {
     std::fs::write(path.join("edges.csv"), EDGES).unwrap();
     for (change, words) in [
         (["'edges.csv'", "'other.csv'"], "other.csv"),
+        (["'edges.csv'", "'-'"], "[target] edges: found '-', expected a file or rows"),
         (["'edges.csv'", "[[0, 1], [1, 1.5]]"], "[target] edges: found site 1.5"),
         (["'edges.csv'", "[[0, 0]]"], "[target] edges: found 0, 0, 1, expected two different"),
         (["'edges.csv'", "[[0]]"], "[target] edges: found 1 numbers in a row, expected [2, 3]"),
