@@ -119,6 +119,15 @@ impl Element {
             Element::U16 => "u16",
         }
     }
+
+    /// Bytes of one.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Element::F32 => size_of::<f32>(),
+            Element::I8 | Element::U8 => 1,
+            Element::U16 => size_of::<u16>(),
+        }
+    }
 }
 
 /// An element of a row.

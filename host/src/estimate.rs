@@ -114,6 +114,7 @@ pub fn estimate(
         }
     }
     let spins = energy.kind() == Kind::Spin;
+    let exact = energy.ln_z(beta);
     let per_site = spins || energy.shape().len() > 1;
     let fit = tail.fit();
     let ln_z_error = fit.map_or(weights.ln_z_error(), |fit| weights.ln_z_error_with(&fit));
@@ -126,10 +127,10 @@ pub fn estimate(
         largest_weight: weights.largest_weight(),
         zeros: weights.zeros(),
         acceptance: [chain.acceptance(), standard_error(&acceptance)],
-        exact: energy.ln_z(beta),
+        exact,
         beta_sites: per_site.then_some(beta * dim as f64),
         thermodynamics: sampled.figures(beta, dim as f64).filter(|_| spins),
-        thermodynamics_exact: known(energy, beta).filter(|_| spins),
+        thermodynamics_exact: exact.filter(|_| spins).and_then(|exact| known(energy, beta, exact)),
     })
 }
 

@@ -21,10 +21,10 @@
 //! The result is another distribution, normalised as exactly as the first: [`divergence`] says how far it
 //! is from it.
 
+mod divergence;
 mod tune;
 
 use pushforward::activation::AnyActivation;
-use pushforward::bijection::Direction;
 use pushforward::conditional::tabulated::STEPS_A_NAT;
 use pushforward::kernel::{OUTPUT_SHIFT, SUM_BITS};
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec, PartialSpec};
@@ -37,9 +37,9 @@ use pushforward::network::{Bits, IntegerMlpSpec, IntegerSpec, MaskedSpec, SPIN};
 use pushforward_oracle::Oracle;
 use rayon::prelude::*;
 
-use crate::error::Result;
 use crate::loaded::Loaded;
-use tune::{Columns, Integers};
+pub use divergence::divergence;
+use tune::Part;
 
 /// Rows that sums and units are measured on.
 const ROWS: usize = 8192;
@@ -153,9 +153,6 @@ struct Conditioner {
     layer: usize,
     /// The path of its network's tensors.
     path: String,
-    /// The coordinates that the network reads, of that side of the layer which this direction is given.
-    coordinates: Vec<usize>,
-    fast: Direction,
     hidden: Vec<usize>,
     activation: AnyActivation,
     direct: bool,
@@ -168,30 +165,27 @@ impl Conditioner {
         spec: &mut LayerSpec,
         bits: Bits,
     ) -> std::result::Result<Option<Self>, String> {
-        let (own, inner) = (format!("layers.{layer}."), format!("layers.{layer}.layer."));
-        let mut found = match spec {
-            LayerSpec::Coupling(spec) => Self::coupling(own, spec, bits)?,
-            LayerSpec::Autoregressive(spec) => Self::autoregressive(own, spec, bits)?,
-            LayerSpec::Partial(PartialSpec { range: [first, _], layer }) => {
-                let mut found = match layer {
-                    PlainLayerSpec::Coupling(spec) => Self::coupling(inner, spec, bits)?,
-                    PlainLayerSpec::Autoregressive(spec) => {
-                        Self::autoregressive(inner, spec, bits)?
-                    }
-                    _ => return Ok(None),
-                };
-                found.coordinates.iter_mut().for_each(|d| *d += *first);
-                found
-            }
+        let path = format!("layers.{layer}.");
+        let inner = format!("{path}layer.");
+        let found = match spec {
+            LayerSpec::Coupling(spec) => Self::coupling(layer, path, spec, bits),
+            LayerSpec::Autoregressive(spec) => Self::autoregressive(layer, path, spec, bits),
+            LayerSpec::Partial(PartialSpec { layer: spec, .. }) => match spec {
+                PlainLayerSpec::Coupling(spec) => Self::coupling(layer, inner, spec, bits),
+                PlainLayerSpec::Autoregressive(spec) => {
+                    Self::autoregressive(layer, inner, spec, bits)
+                }
+                _ => return Ok(None),
+            },
             _ => return Ok(None),
         };
-        found.layer = layer;
-        Ok(Some(found))
+        found.map(Some)
     }
 
     fn coupling(
+        layer: usize,
         path: String,
-        CouplingSpec { mask, network, .. }: &mut CouplingSpec,
+        CouplingSpec { network, .. }: &mut CouplingSpec,
         weights: Bits,
     ) -> std::result::Result<Self, String> {
         let mlp = match network {
@@ -204,14 +198,13 @@ impl Conditioner {
             return wrong(&path, "residual layers", "none");
         }
         *network = IntegerMlpSpec { hidden: mlp.hidden.clone(), weights }.into();
-        let coordinates = (0..mask.len()).filter(|d| mask[*d]).collect();
-        let (hidden, activation, fast) = (mlp.hidden, mlp.activation, Direction::Density);
-        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct: false })
+        Ok(Self { layer, path, hidden: mlp.hidden, activation: mlp.activation, direct: false })
     }
 
     fn autoregressive(
+        layer: usize,
         path: String,
-        AutoregressiveSpec { order, fast, network, .. }: &mut AutoregressiveSpec,
+        AutoregressiveSpec { network, .. }: &mut AutoregressiveSpec,
         weights: Bits,
     ) -> std::result::Result<Self, String> {
         let masked = match network {
@@ -226,14 +219,7 @@ impl Conditioner {
         let of_direct = direct.then_some(weights);
         let spec = IntegerSpec::<true> { hidden: hidden.clone(), weights, direct: of_direct };
         *network = spec.into();
-        let (coordinates, fast) = (order.clone(), *fast);
-        Ok(Self { layer: 0, path, coordinates, fast, hidden, activation, direct })
-    }
-
-    /// What the network reads of a context and of the values on the layer's sides, of noise and of data.
-    fn read(&self, context: &[f64], [noise, data]: [&[f64]; 2]) -> Vec<f64> {
-        let side = if self.fast == Direction::Density { data } else { noise };
-        context.iter().chain(self.coordinates.iter().map(|d| &side[*d])).copied().collect()
+        Ok(Self { layer, path, hidden, activation, direct })
     }
 }
 
@@ -333,6 +319,7 @@ struct Network<'a> {
 }
 
 /// Sums of a matrix, measured: for each row of it the integers, and what one unit of their sum is.
+#[derive(Clone)]
 struct Row {
     weights: Vec<f64>,
     bias: f64,
@@ -374,25 +361,18 @@ impl Network<'_> {
         self.add("input.scale", read.units.iter().map(|unit| 1.0 / unit));
     }
 
-    /// The rows of a matrix, and the sums that they make.
-    fn rows(&self, name: &str, read: &Values) -> (Vec<Row>, Vec<f64>) {
-        let [weights, bias] = ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")));
-        self.rounded(&weights, &bias, read)
+    /// A matrix and its biases.
+    fn matrix(&self, name: &str) -> [Vec<f64>; 2] {
+        ["weight", "bias"].map(|of| self.tensor(&format!("{name}.{of}")))
     }
 
-    /// The same of any matrix.
+    /// The rows of a matrix, and the sums that they make.
     fn rounded(&self, weights: &[f64], bias: &[f64], read: &Values) -> (Vec<Row>, Vec<f64>) {
         let sums = dense(weights, bias, &read.x);
         let mut rows = layer(weights, bias, &sums, read, self.bits);
         if self.steps > 0 {
-            let (n, inputs) = (rows.len(), read.units.len());
-            let columns = Columns::beside(&[(&read.read, inputs)], ROWS);
-            rows.par_iter_mut().enumerate().for_each(|(i, row)| {
-                let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
-                let floats = &weights[i * inputs..(i + 1) * inputs];
-                let part = Part { row, floats, bits: self.bits, read };
-                tuned(&columns, &mut [part], &wanted, None, self.steps);
-            });
+            let part = Part { rows: &mut rows, floats: weights, bits: self.bits, read };
+            tune::choose(vec![part], &sums, false, self.steps);
         }
         (rows, sums)
     }
@@ -405,18 +385,21 @@ impl Network<'_> {
                 AnyActivation::Leaky => self.tensor(&format!("{name}.slope")),
                 _ => vec![0.0; *n],
             };
-            let (rows, sums) = self.rows(&name, &read);
+            let [weights, bias] = self.matrix(&name);
+            let (rows, sums) = self.rounded(&weights, &bias, &read);
             let unit = |(sum, slope): (&f64, &f64)| if *sum < 0.0 { sum * slope } else { *sum };
             let x = sums.chunks(*n).flat_map(|sums| sums.iter().zip(&slopes).map(unit)).collect();
             let before = std::mem::replace(&mut read, Values::measured(x, *n, 0, self.bits));
-            let sums = integer_sums(&rows, &before);
-            let units = sums.chunks(*n).flat_map(|sums| sums.iter().zip(0..));
-            let units = units.map(|(sum, i)| {
-                let slope = if *sum < 0.0 { slopes[i] } else { 1.0 };
-                let unit = (sum * rows[i].unit * slope / read.units[i]).round();
-                unit.clamp(-read.most[i], read.most[i])
-            });
-            read.read = units.collect();
+            if self.steps > 0 {
+                let sums = integer_sums(&rows, &before);
+                let units = sums.chunks(*n).flat_map(|sums| sums.iter().zip(0..));
+                let units = units.map(|(sum, i)| {
+                    let slope = if *sum < 0.0 { slopes[i] } else { 1.0 };
+                    let unit = (sum * rows[i].unit * slope / read.units[i]).round();
+                    unit.clamp(-read.most[i], read.most[i])
+                });
+                read.read = units.collect();
+            }
             let shift = 26 - self.bits.of_unit();
             let scales =
                 rows.iter().zip(&read.units).zip(&slopes).flat_map(|((row, unit), slope)| {
@@ -430,41 +413,6 @@ impl Network<'_> {
             self.add_rows(&name, &rows);
         }
         if layers.is_empty() { Values::default() } else { read }
-    }
-
-    /// Chooses the roundings of logits, which are sums of what hidden units and direct terms give.
-    fn tune_logits(
-        &self,
-        rows: [Option<&mut [Row]>; 2],
-        read: [&Values; 2],
-        spec: &IntegerSpec,
-        sums: &[f64],
-        steps: u32,
-    ) {
-        let n = sums.len() / ROWS;
-        let bits = [spec.weights, spec.direct.unwrap_or_default()];
-        let weights = ["output.weight", "direct.weight"].map(|name| self.tensor(name));
-        let groups: Vec<(&[f64], usize)> = read
-            .iter()
-            .zip(&rows)
-            .filter(|(_, rows)| rows.is_some())
-            .map(|(read, _)| (&read.read[..], read.units.len()))
-            .collect();
-        let columns = Columns::beside(&groups, ROWS);
-        let mut logits: Vec<Vec<Part<'_>>> = (0..n).map(|_| Vec::new()).collect();
-        for (part, rows) in rows.into_iter().enumerate() {
-            let inputs = read[part].units.len();
-            for (i, row) in rows.into_iter().flatten().enumerate() {
-                let floats = &weights[part][i * inputs..(i + 1) * inputs];
-                logits[i].push(Part { row, floats, bits: bits[part], read: read[part] });
-            }
-        }
-        logits.par_iter_mut().enumerate().for_each(|(i, parts)| {
-            let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
-            let p = wanted.iter().map(|x| 1.0 / (1.0 + (-x).exp()));
-            let omega: Vec<f64> = p.map(|p| p * (1.0 - p)).collect();
-            tuned(&columns, parts, &wanted, Some(&omega), steps);
-        });
     }
 }
 
@@ -492,20 +440,25 @@ fn of_sites(model: &Loaded, masked: &MaskedSpec, spec: &IntegerSpec, steps: u32)
         }
     };
     let last = network.hidden(&spec.hidden, inputs.clone());
-    // What hidden units and direct terms give is rounded together.
-    network.steps = 0;
-    let (mut outputs, mut sums) = network.rows("output", &last);
+    let [weights, bias] = network.matrix("output");
+    let mut sums = dense(&weights, &bias, &last.x);
+    let mut outputs = layer(&weights, &bias, &sums, &last, spec.weights);
+    let of_direct = network.tensor("direct.weight");
     let mut direct = spec.direct.map(|bits| {
-        let weights = network.tensor("direct.weight");
         let none = vec![0.0; outputs.len()];
-        let of_direct = dense(&weights, &none, &inputs.x);
-        sums.iter_mut().zip(&of_direct).for_each(|(sum, x)| *sum += x);
-        layer(&weights, &none, &of_direct, &inputs, bits)
+        let more = dense(&of_direct, &none, &inputs.x);
+        sums.iter_mut().zip(&more).for_each(|(sum, x)| *sum += x);
+        (bits, layer(&of_direct, &none, &more, &inputs, bits))
     });
     if steps > 0 {
-        let rows = [Some(&mut outputs[..]), direct.as_deref_mut()];
-        network.tune_logits(rows, [&last, &inputs], spec, &sums, steps);
+        let (bits, rows) = (spec.weights, &mut outputs[..]);
+        let mut parts = vec![Part { rows, floats: &weights, bits, read: &last }];
+        if let Some((bits, rows)) = &mut direct {
+            parts.push(Part { rows, floats: &of_direct, bits: *bits, read: &inputs });
+        }
+        tune::choose(parts, &sums, true, steps);
     }
+    let direct = direct.map(|(_, rows)| rows);
     let steps = f64::from(STEPS_A_NAT);
     let scales = outputs.iter().enumerate().flat_map(|(i, row)| {
         let [e, m] = scale(row.unit * steps, row.most(&last), OUTPUT_SHIFT);
@@ -532,9 +485,9 @@ fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits, steps: u32) -> Nu
     // What each network reads of a row, on its way to the noise.
     let read = |(i, row): (usize, &[f64])| {
         let mut all = vec![Vec::new(); layers.len()];
-        oracle.each_layer(&contexts[i * one..(i + 1) * one], row, |l, given, sides| {
+        oracle.each_network(&contexts[i * one..(i + 1) * one], row, |l, given, read| {
             if let Some(c) = layers.iter().position(|conditioner| conditioner.layer == l) {
-                all[c] = layers[c].read(given, sides);
+                all[c] = [given, read].concat();
             }
         });
         all
@@ -564,47 +517,6 @@ fn of_flow(model: &Loaded, layers: &[Conditioner], bits: Bits, steps: u32) -> Nu
         out.extend(network.out);
     }
     out
-}
-
-/// A row of a matrix, whose roundings are chosen.
-struct Part<'a> {
-    row: &'a mut Row,
-    /// Its weights before they were rounded; of those that are zero nothing is known to the network.
-    floats: &'a [f64],
-    bits: Bits,
-    read: &'a Values,
-}
-
-/// Chooses the roundings of parts that make a sum together, the first with its bias; as they were if the sum
-/// could get too large.
-fn tuned(
-    columns: &Columns,
-    parts: &mut [Part<'_>],
-    wanted: &[f64],
-    omega: Option<&[f64]>,
-    steps: u32,
-) {
-    let mut integers = Integers::default();
-    for Part { row, floats, bits, .. } in &*parts {
-        for (q, float) in row.weights.iter().zip(*floats) {
-            integers.push(*q, row.unit, bits.most().into(), *float != 0.0);
-        }
-    }
-    let Some(Part { row, .. }) = parts.first() else { return };
-    integers.push(row.bias, row.unit, MOST_BIAS, true);
-    columns.fit(&mut integers, wanted, omega, steps);
-    let mut found = integers.q.into_iter();
-    let mut rows = Vec::new();
-    for Part { row, .. } in &*parts {
-        let weights = found.by_ref().take(row.weights.len()).collect();
-        rows.push(Row { weights, ..**row });
-    }
-    if let (Some(row), Some(bias)) = (rows.first_mut(), found.next()) {
-        row.bias = bias;
-    }
-    if parts.iter().zip(&rows).all(|(part, row)| row.bound(part.read) <= SUM) {
-        parts.iter_mut().zip(rows).for_each(|(part, row)| *part.row = row);
-    }
 }
 
 /// The integer sums of a layer for each row of integers.
@@ -662,48 +574,4 @@ fn scale(ratio: f64, most: f64, shift: u32) -> [f64; 2] {
     let room = (SUM / most).log2().floor().clamp(0.0, 30.0) as i32;
     let e = (room..30).find(|e| multiplier(*e).abs() <= MOST_MULTIPLIER).unwrap_or(30);
     [f64::from(e), multiplier(e).clamp(-MOST_MULTIPLIER, MOST_MULTIPLIER)]
-}
-
-/// KL(model ‖ other) a site and its standard error (nats), from `n` rows of the model's stream `seed`.
-///
-/// Each row contributes `r − 1 − ln r`, with r the ratio of the two probabilities: nowhere negative, and
-/// of the divergence's mean because both distributions are normalised.
-///
-/// # Errors
-/// Those of `go_on`.
-pub fn divergence(
-    model: &Loaded,
-    other: &Loaded,
-    n: u64,
-    seed: u64,
-    go_on: &dyn Fn() -> Result<()>,
-) -> Result<[f64; 2]> {
-    let dim = model.dim();
-    let chunk = model.chunk_rows().min(usize::try_from(n).unwrap_or(usize::MAX));
-    let (mut rows, mut ln_p, mut ln_q) =
-        (vec![0f32; chunk * dim], vec![0.0; chunk], vec![0.0; chunk]);
-    let (mut sum, mut squares, mut done) = (0.0, 0.0, 0);
-    while done < n {
-        go_on()?;
-        let m = usize::try_from(n - done).unwrap_or(usize::MAX).min(chunk);
-        let rows = &mut rows[..m * dim];
-        let context = model.contexts(done, m);
-        model.given(&context).sample(seed, done, rows, Some(&mut ln_p[..m]));
-        // A flow's density is taken at the row for both.
-        if model.domain().is_real() {
-            model.given(&context).log_prob(rows, &mut ln_p[..m]);
-        }
-        other.given(&context).log_prob(rows, &mut ln_q[..m]);
-        for (p, q) in ln_p[..m].iter().zip(&ln_q) {
-            let ln_r = f64::from(*q) - f64::from(*p);
-            let term = ln_r.exp_m1() - ln_r;
-            sum += term;
-            squares += term * term;
-        }
-        done += m as u64;
-    }
-    let n = n as f64;
-    let mean = sum / n;
-    let error = ((squares / n - mean * mean).max(0.0) / (n - 1.0).max(1.0)).sqrt();
-    Ok([mean, error].map(|x| x / dim as f64))
 }

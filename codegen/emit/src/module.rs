@@ -142,12 +142,7 @@ impl Module {
 
     fn row_bytes(&self) -> usize {
         let description = self.model.description();
-        let element = match description.domain().element() {
-            Element::F32 => size_of::<f32>(),
-            Element::I8 | Element::U8 => 1,
-            Element::U16 => size_of::<u16>(),
-        };
-        description.dim() * element
+        description.dim() * description.domain().element().bytes()
     }
 
     /// The module as tokens.

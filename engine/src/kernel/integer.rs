@@ -49,11 +49,11 @@ pub trait IntegerWeight: Weight {
 }
 
 macro_rules! integer_weight {
-    ($ty:ty, $bits:literal, short: $short:literal, $this:ident => $value:expr, $from:ident => $of:expr, $rectangle:path) => {
+    ($ty:ty, $bits:literal, $this:ident => $value:expr, $from:ident => $of:expr, $rectangle:path) => {
         /// Its bits, as lanes of integers take them.
         impl Weight for $ty {
             const BYTES: usize = size_of::<$ty>();
-            const SHORT: bool = $short;
+            const SHORT: bool = Self::BYTES <= I16::BYTES;
             #[inline(always)]
             fn pair(self, above: Self) -> u32 {
                 self.value() as u32 & 0xffff | (above.value() as u32) << 16
@@ -92,12 +92,12 @@ macro_rules! integer_weight {
     };
 }
 
-integer_weight!(i8, 7, short: true, this => this, bytes => bytes, bytes::rectangle);
+integer_weight!(i8, 7, this => this, bytes => bytes, bytes::rectangle);
 integer_weight!(
-    I16, 11, short: true, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
+    I16, 11, this => i16::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
 );
 integer_weight!(
-    I32, 11, short: false, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
+    I32, 11, this => i32::from_le_bytes(this.map(|b| b as u8)), bytes => bytes.as_chunks().0, bytes::rectangle_by_rows
 );
 
 /// Two pairs of an exponent and a multiplier, as four little-endian integers of 16 bits: of a unit for

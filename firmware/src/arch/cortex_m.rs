@@ -29,7 +29,7 @@ pub(crate) fn start_clock() {
     timer.enable_counter();
 }
 
-/// Ticks since the clock was started. A function of its own, whose entries a trace shows (`benches/cycles.sh`).
+/// Ticks since the clock was started. A function of its own, whose entries a trace shows (`benches/cycles.awk`).
 #[inline(never)]
 pub(crate) fn ticks() -> u64 {
     loop {

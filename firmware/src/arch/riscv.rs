@@ -29,7 +29,7 @@ mod clock {
     /// Starts the clock, which runs since reset.
     pub(crate) fn start_clock() {}
 
-    /// Ticks of the clock. A function of its own, whose entries a trace shows (`benches/cycles.sh`).
+    /// Ticks of the clock. A function of its own, whose entries a trace shows (`benches/cycles.awk`).
     #[inline(never)]
     pub(crate) fn ticks() -> u64 {
         riscv::register::time::read64()

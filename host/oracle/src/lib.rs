@@ -205,29 +205,31 @@ impl<'a> Oracle<'a> {
             }
         };
         let mut nearest = f64::INFINITY;
-        self.each_layer(context, row, |l, given, sides| {
+        self.each_network(context, row, |l, given, read| {
             let weights = self.weights.within(&format!("layers.{l}"));
-            nearest = layer::edge(&flow.layers[l], &weights, given, sides).min(nearest);
+            nearest = layer::edge(&flow.layers[l], &weights, given, read).min(nearest);
         });
         nearest
     }
 
-    /// Takes a row to the noise, and tells of each layer on the way: its number, counted from the noise, the
-    /// context as it sees it, and the values on its sides, of noise and of data.
+    /// Takes a row to the noise, and tells of each layer with a network on the way: its number, counted from the
+    /// noise, and what the network reads, of the context and of the layer's values.
     ///
     /// # Panics
     /// If the model is no flow.
-    pub fn each_layer(
+    pub fn each_network(
         &self,
         context: &[f64],
         row: &[f64],
-        mut visit: impl FnMut(usize, &[f64], [&[f64]; 2]),
+        mut visit: impl FnMut(usize, &[f64], &[f64]),
     ) {
         let Description::Flow(flow) = self.description else { panic!("sites have no layers") };
         let (given, mut values) = (self.embedded(context), row.to_vec());
         for l in (0..flow.layers.len()).rev() {
             let noise = self.through(flow, l..l + 1, Direction::Density, &given, &values).0;
-            visit(l, &given, [&noise, &values]);
+            if let Some(read) = layer::read(&flow.layers[l], [&noise, &values]) {
+                visit(l, &given, &read);
+            }
             values = noise;
         }
     }

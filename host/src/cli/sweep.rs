@@ -1,37 +1,22 @@
 //! `sweep`: one model after another over inverse temperatures, each from the weights of the one before.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::train::{DeviceChoice, one, open};
-use crate::config::{Config, TargetConfig};
+use super::train::Job;
+use crate::config::TargetConfig;
 use crate::data::write_file;
 use crate::error::{Error, Result, note};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The training config, of a Hamiltonian with a temperature.
-    config: PathBuf,
+    #[command(flatten)]
+    job: Job,
     /// Inverse temperatures in the order in which they are trained: some, with commas between, or
     /// FIRST:LAST:STEP.
     #[arg(long, value_name = "LIST", value_parser = betas)]
     beta: Betas,
-    /// Folder for the table and for a folder of each run; runs/<name of the config> if not given.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Where to train.
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
-    /// Go on where a sweep was interrupted.
-    #[arg(long)]
-    resume: bool,
-    /// Overrides a key of the config; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
-    /// One JSON object on standard output.
-    #[arg(long)]
-    json: bool,
 }
 
 /// As text, so that a folder is called what the user wrote.
@@ -75,33 +60,32 @@ const FIGURES: [&str; 6] = [
 ];
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let stem = args.config.file_stem().unwrap_or_default();
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
-    let device = open(args.device)?;
+    let job = &args.job;
+    let (folder, device) = (job.folder(), job.device()?);
     let mut rows: Vec<Map<String, Json>> = Vec::new();
     let mut before: Option<PathBuf> = None;
     for (k, beta) in args.beta.0.iter().enumerate() {
-        let mut settings = vec![format!("target.beta={}", with_point(beta))];
         // Weights of the temperature before are no start for an annealing.
-        settings.extend(before.iter().map(|_| "train.anneal=0.0".to_owned()));
-        settings.extend(args.settings.iter().cloned());
-        let config = Config::load(&args.config, &settings)?;
+        let mut settings: Vec<String> = before.iter().map(|_| "train.anneal=0.0".into()).collect();
+        settings.extend(job.settings.iter().cloned());
+        settings.push(format!("target.beta={}", with_point(beta)));
+        let config = job.load(&settings)?;
         if !matches!(&config.target, TargetConfig::Hamiltonian(h) if h.is_spin()) {
             let message = "[target] expected a hamiltonian of spins, which has a temperature";
-            return Err(Error::input(&args.config, message));
+            return Err(Error::input(&job.config, message));
         }
         note(format!("beta {beta}, {} of {}", k + 1, args.beta.0.len()));
         let own = folder.join(format!("beta-{beta}"));
-        let resume = args.resume && crate::checkpoint::path(&own).exists();
-        let title = format!("{}, beta {beta}", stem.to_string_lossy());
-        let outcome = one(&config, &args.config, before.as_deref(), &device, &own, resume, &title)?;
+        let resume = job.resume && crate::checkpoint::path(&own).exists();
+        let title = format!("{}, beta {beta}", job.name());
+        let outcome = job.train(&config, before.as_deref(), &device, &own, resume, &title)?;
         before = Some(outcome.file);
         let mut row = outcome.figures;
         row.insert("beta".into(), json!(beta.parse::<f64>().ok()));
         rows.push(row);
         write_file(&folder.join("sweep.csv"), csv(&rows).as_bytes())?;
     }
-    if args.json {
+    if job.json {
         return super::print_json(&json!(rows));
     }
     super::print(&format!("{}saved {}\n", table(&rows), folder.join("sweep.csv").display()))

@@ -1,5 +1,6 @@
 //! `train`: a config becomes a model file, metrics, checkpoints and a report.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use pushforward::model::Model;
@@ -32,16 +33,74 @@ pub(super) enum DeviceChoice {
     Gpu,
 }
 
+/// What a verb that trains is told.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Job {
     /// The training config.
-    config: PathBuf,
+    pub(super) config: PathBuf,
     /// Folder for the results; runs/<name of the config> if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to train.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// Go on from the last checkpoint in the folder.
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// Overrides a key of the config; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) settings: Vec<String>,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Job {
+    /// The config's name.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        self.config.file_stem().unwrap_or_default().to_string_lossy()
+    }
+
+    /// Where results go.
+    pub(super) fn folder(&self) -> PathBuf {
+        let stem = self.config.file_stem().unwrap_or_default();
+        self.out.clone().unwrap_or_else(|| Path::new("runs").join(stem))
+    }
+
+    /// The config with these settings.
+    pub(super) fn load(&self, settings: &[String]) -> Result<Config> {
+        Config::load(&self.config, settings)
+    }
+
+    /// What trains.
+    pub(super) fn device(&self) -> Result<Device> {
+        open(self.device)
+    }
+
+    /// Trains what a config says, from the weights of a model, or of one in a folder, if there is one.
+    pub(super) fn train(
+        &self,
+        config: &Config,
+        from: Option<&Path>,
+        device: &Device,
+        folder: &Path,
+        resume: bool,
+        title: &str,
+    ) -> Result<Outcome> {
+        let mut problem = Problem::new(config, &self.config)?;
+        if let Some(from) = from {
+            let file = if from.is_dir() { from.join("model.safetensors") } else { from.to_owned() };
+            let other = crate::loaded::read(&file)?;
+            problem.start_from(&other).map_err(|message| Error::input(file, message))?;
+        }
+        train(&problem, config, device, folder, resume, title)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    job: Job,
     /// Overrides the config's seed (up to 2^63, as TOML has it).
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -53,15 +112,6 @@ pub(super) struct Args {
     /// trained on other data or for another target.
     #[arg(long, value_name = "MODEL")]
     from: Option<PathBuf>,
-    /// Go on from the last checkpoint in the folder.
-    #[arg(long)]
-    resume: bool,
-    /// Overrides a key of the config; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
-    /// One JSON object on standard output.
-    #[arg(long)]
-    json: bool,
 }
 
 /// The seed of the final evaluation's samples: runs of different seeds share no noise, and neither
@@ -75,22 +125,20 @@ fn evaluation_seed(seed: u64) -> u64 {
 const EVALUATION: u32 = 0x6576_616c;
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    let job = &args.job;
     let load = |seed: Option<u64>| {
-        let mut settings = args.settings.clone();
+        let mut settings = job.settings.clone();
         settings.extend(seed.map(|seed| format!("train.seed={seed}")));
-        Config::load(&args.config, &settings)
+        job.load(&settings)
     };
     let config = load(args.seed)?;
-    let device = open(args.device)?;
-    let stem = args.config.file_stem().unwrap_or_default();
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
-    let (from, title) = (args.from.as_deref(), stem.to_string_lossy());
+    let (device, folder, from) = (job.device()?, job.folder(), args.from.as_deref());
     let one = |config: &Config, folder: &Path| {
-        one(config, &args.config, from, &device, folder, args.resume, &title)
+        job.train(config, from, &device, folder, job.resume, &job.name())
     };
     let Some(seeds) = args.seeds else {
         let outcome = one(&config, &folder)?;
-        if args.json {
+        if job.json {
             return super::print_json(&Json::Object(outcome.figures));
         }
         return super::print(&format!("{}{}\n", super::table(&outcome.lines), outcome.saved()));
@@ -102,7 +150,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         runs.push(outcome.figures);
     }
     let over_seeds = over_seeds(&runs);
-    if args.json {
+    if job.json {
         let part = |i: usize| {
             let figures = over_seeds.iter().map(|(name, figures)| ((*name).into(), figures[i]));
             Json::Object(figures.map(|(name, figure)| (name, json!(figure))).collect())
@@ -120,25 +168,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         folders.display()
     );
     super::print(&format!("{}{told}\n", super::table(&lines)))
-}
-
-/// Trains what a config says, from the weights of a model, or of one in a folder, if there is one.
-pub(super) fn one(
-    config: &Config,
-    path: &Path,
-    from: Option<&Path>,
-    device: &Device,
-    folder: &Path,
-    resume: bool,
-    title: &str,
-) -> Result<Outcome> {
-    let mut problem = Problem::new(config, path)?;
-    if let Some(from) = from {
-        let file = if from.is_dir() { from.join("model.safetensors") } else { from.to_owned() };
-        let other = crate::loaded::read(&file)?;
-        problem.start_from(&other).map_err(|message| Error::input(file, message))?;
-    }
-    train(&problem, config, device, folder, resume, title)
 }
 
 /// Figures that differ from seed to seed.

@@ -323,23 +323,20 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
     let finite = f64::MIN..=f64::MAX;
     let hamiltonian = match kind {
         "ising2d" => Hamiltonian::Ising2d {
-            size: section.need("size", section.within("size", 2..=1024)?)?,
-            beta: section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+            size: side(&section)?,
+            beta: beta(&section)?,
             coupling: section.number("coupling", finite)?.unwrap_or(1.0),
-            periodic: section.choice("boundary", &["periodic", "open"])?.unwrap_or("periodic")
-                == "periodic",
+            periodic: is_periodic(&section)?,
         },
         "ising" => {
-            let periodic = section.choice("boundary", &["periodic", "open"])?;
             let lattice = section.choice("lattice", &Lattice::WORDS)?.unwrap_or("square");
             let number = |key| Ok(section.number(key, finite.clone())?.map(|x| x as f32));
             Hamiltonian::Ising {
                 lattice: lattice.parse().unwrap_or(Lattice::Square),
-                size: section.need("size", section.within("size", 2..=1024)?)?,
-                beta: section
-                    .need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+                size: side(&section)?,
+                beta: beta(&section)?,
                 constants: [number("coupling")?.unwrap_or(1.0), number("field")?.unwrap_or(0.0)],
-                periodic: periodic.unwrap_or("periodic") == "periodic",
+                periodic: is_periodic(&section)?,
             }
         }
         "graph" => graph(&section, path)?,
@@ -352,8 +349,7 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
                     "found 0, expected more (or m2 > 0): the weight is not normalisable",
                 ));
             }
-            let size = section.need("size", section.within("size", 2..=1024)?)?;
-            Hamiltonian::Phi4 { size, m2, lambda }
+            Hamiltonian::Phi4 { size: side(&section)?, m2, lambda }
         }
         "ring2d" => Hamiltonian::Ring2d,
         _ => Hamiltonian::DoubleWell,
@@ -362,6 +358,22 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
         section.fault(e.parameter, format!("found {}, expected {}", e.found, e.expected))
     })?;
     Ok(TargetConfig::Hamiltonian(hamiltonian))
+}
+
+/// The side of a lattice.
+fn side(section: &Section<'_>) -> Result<usize> {
+    section.need("size", section.within("size", 2..=1024)?)
+}
+
+/// An inverse temperature.
+fn beta(section: &Section<'_>) -> Result<f64> {
+    section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)
+}
+
+/// Whether a lattice wraps around, as it does if nothing else is said.
+fn is_periodic(section: &Section<'_>) -> Result<bool> {
+    let boundary = section.choice("boundary", &["periodic", "open"])?;
+    Ok(boundary.unwrap_or("periodic") == "periodic")
 }
 
 /// `edges`: i, j and, where it is not 1, J; `fields`: i and h. Both are a file of rows, or the rows themselves.
@@ -415,7 +427,7 @@ fn graph(section: &Section<'_>, path: &Path) -> Result<Hamiltonian> {
     }
     Ok(Hamiltonian::Graph {
         shape: section.sizes("shape", 1)?.unwrap_or_else(|| vec![sites]),
-        beta: section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)?,
+        beta: beta(section)?,
         edges,
         fields,
     })

@@ -125,25 +125,30 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// What lies beyond the edge of a lattice.
+fn boundary(periodic: bool) -> &'static str {
+    if periodic { "periodic" } else { "open" }
+}
+
 fn target(config: &TargetConfig) -> Table {
     match config {
-        TargetConfig::Hamiltonian(hamiltonian) => match hamiltonian.clone() {
+        TargetConfig::Hamiltonian(hamiltonian) => match *hamiltonian {
             Hamiltonian::Ising2d { size, beta, coupling, periodic } => {
-                let boundary = if periodic { "periodic" } else { "open" };
+                let boundary = boundary(periodic);
                 table! {
                     hamiltonian = "ising2d", size = size as i64, beta = beta, coupling = coupling,
                     boundary = boundary,
                 }
             }
             Hamiltonian::Ising { lattice, size, beta, constants, periodic } => {
-                let boundary = if periodic { "periodic" } else { "open" };
+                let boundary = boundary(periodic);
                 let [coupling, field] = constants.map(decimal);
                 table! {
                     hamiltonian = "ising", lattice = lattice.word(), size = size as i64, beta = beta,
                     coupling = coupling, field = field, boundary = boundary,
                 }
             }
-            Hamiltonian::Graph { shape, beta, edges, fields } => {
+            Hamiltonian::Graph { ref shape, beta, ref edges, ref fields } => {
                 let edge = |(i, j, coupling): &Edge| {
                     Value::from(vec![
                         Value::from(*i as i64),
@@ -159,7 +164,7 @@ fn target(config: &TargetConfig) -> Table {
                 let fields = fields.iter().enumerate().filter(|(_, h)| **h != 0.0).map(field);
                 let fields = fields.collect::<Vec<_>>();
                 table! {
-                    hamiltonian = "graph", sites = sites, shape = sizes(&shape), beta = beta,
+                    hamiltonian = "graph", sites = sites, shape = sizes(shape), beta = beta,
                     edges = edges, fields = fields,
                 }
             }

@@ -13,68 +13,144 @@
 //! arXiv:2004.10568, which they relax instead), so that no step makes it worse. A logit's weight is
 //! ω = p (1 − p), for which half of the sum is the divergence to second order; elsewhere ω = 1.
 
-/// What the rows of a matrix are multiplied by, column after column, and their products.
-pub(super) struct Columns {
-    /// `[columns][rows]`.
-    values: Vec<f64>,
-    rows: usize,
+use std::sync::OnceLock;
+
+use pushforward::network::Bits;
+use rayon::prelude::*;
+
+use super::{MOST_BIAS, ROWS, Row, SUM, Values};
+
+/// A matrix, whose roundings are chosen.
+pub(super) struct Part<'a> {
+    pub(super) rows: &'a mut [Row],
+    /// Its weights before they were rounded; of those that are zero nothing is known to the network.
+    pub(super) floats: &'a [f64],
+    pub(super) bits: Bits,
+    pub(super) read: &'a Values,
 }
 
-/// A row of a matrix, or of some that share an output, with its bias: integers, one for each column.
-#[derive(Default)]
-pub(super) struct Integers {
-    pub(super) q: Vec<f64>,
-    /// What one stands for.
-    unit: Vec<f64>,
-    /// How large it may get.
-    most: Vec<f64>,
-    /// Which may change.
-    free: Vec<usize>,
-}
-
-impl Integers {
-    /// Adds one.
-    pub(super) fn push(&mut self, q: f64, unit: f64, most: f64, free: bool) {
-        if free {
-            self.free.push(self.q.len());
+/// Chooses the roundings of matrices that make `sums` together, the first with its biases, in at most so many
+/// passes over each; of a row whose sum could get too large they are left as they were.
+pub(super) fn choose(parts: Vec<Part<'_>>, sums: &[f64], are_logits: bool, steps: u32) {
+    let n = sums.len() / ROWS;
+    let columns = Columns::of(parts.iter().map(|part| part.read));
+    let mut outputs: Vec<Vec<One<'_>>> = (0..n).map(|_| Vec::new()).collect();
+    for Part { rows, floats, bits, read } in parts {
+        let inputs = read.units.len();
+        for (i, row) in rows.iter_mut().enumerate() {
+            let floats = &floats[i * inputs..(i + 1) * inputs];
+            outputs[i].push(One { row, floats, bits, read });
         }
-        self.q.push(q);
-        self.unit.push(unit);
-        self.most.push(most);
     }
+    outputs.par_iter_mut().enumerate().for_each(|(i, parts)| {
+        let wanted: Vec<f64> = sums.iter().skip(i).step_by(n).copied().collect();
+        let p = wanted.iter().map(|x| 1.0 / (1.0 + (-x).exp()));
+        let omega = are_logits.then(|| p.map(|p| p * (1.0 - p)).collect::<Vec<f64>>());
+        tune(&columns, parts, &wanted, omega.as_deref(), steps);
+    });
+}
+
+/// A row of a matrix.
+struct One<'a> {
+    row: &'a mut Row,
+    floats: &'a [f64],
+    bits: Bits,
+    read: &'a Values,
+}
+
+/// Chooses the roundings of the rows that make one sum.
+fn tune(
+    columns: &Columns,
+    parts: &mut [One<'_>],
+    wanted: &[f64],
+    omega: Option<&[f64]>,
+    steps: u32,
+) {
+    let mut integers = Vec::new();
+    let mut column = 0;
+    for One { row, floats, bits, .. } in &*parts {
+        let (unit, most) = (row.unit, bits.most().into());
+        for (q, float) in row.weights.iter().zip(*floats) {
+            if *float != 0.0 {
+                integers.push(Integer { q: *q, unit, most, column });
+            }
+            column += 1;
+        }
+    }
+    let Some(One { row, .. }) = parts.first() else { return };
+    integers.push(Integer { q: row.bias, unit: row.unit, most: MOST_BIAS, column });
+    columns.fit(&mut integers, wanted, omega, steps);
+    let mut rows: Vec<Row> = parts.iter().map(|part| part.row.clone()).collect();
+    let mut found = integers.iter().map(|integer| integer.q);
+    for (row, One { floats, .. }) in rows.iter_mut().zip(&*parts) {
+        let free = row.weights.iter_mut().zip(*floats).filter(|(_, float)| **float != 0.0);
+        free.zip(found.by_ref()).for_each(|((weight, _), q)| *weight = q);
+    }
+    if let (Some(row), Some(bias)) = (rows.first_mut(), found.next()) {
+        row.bias = bias;
+    }
+    if parts.iter().zip(&rows).all(|(part, row)| row.bound(part.read) <= SUM) {
+        parts.iter_mut().zip(rows).for_each(|(part, row)| *part.row = row);
+    }
+}
+
+/// An integer that may change.
+struct Integer {
+    q: f64,
+    /// What one stands for.
+    unit: f64,
+    /// How large it may get.
+    most: f64,
+    /// What it multiplies.
+    column: usize,
+}
+
+/// What the rows of matrices are multiplied by, column after column, and ones at the end for biases.
+struct Columns {
+    /// `[n][ROWS]`.
+    values: Vec<f64>,
+    n: usize,
+    /// Their products, `[n][n]`, where all rows count alike.
+    products: OnceLock<Vec<f64>>,
 }
 
 impl Columns {
-    /// Of values `[rows][columns]`, a few matrices of them beside each other, and a last column of ones.
-    pub(super) fn beside(matrices: &[(&[f64], usize)], rows: usize) -> Self {
-        let column = |(values, n): (&[f64], usize), i: usize| -> Vec<f64> {
-            (0..rows).map(|s| values[s * n + i]).collect()
-        };
-        let columns = matrices.iter().flat_map(|of| (0..of.1).map(|i| column(*of, i)));
-        let ones = vec![1.0; rows];
-        Self { values: columns.chain([ones]).flatten().collect(), rows }
+    /// Of matrices beside each other.
+    fn of<'a>(read: impl Iterator<Item = &'a Values>) -> Self {
+        let column = |of: &'a Values, i: usize| of.read.iter().skip(i).step_by(of.units.len());
+        let columns = read.flat_map(|of| (0..of.units.len()).flat_map(move |i| column(of, i)));
+        let values: Vec<f64> = columns.copied().chain(vec![1.0; ROWS]).collect();
+        Self { n: values.len() / ROWS, values, products: OnceLock::new() }
     }
 
     fn column(&self, i: usize) -> &[f64] {
-        &self.values[i * self.rows..(i + 1) * self.rows]
+        &self.values[i * ROWS..(i + 1) * ROWS]
+    }
+
+    fn products(&self) -> &[f64] {
+        self.products.get_or_init(|| {
+            let row = |i| (0..self.n).map(move |j| dot(self.column(i), self.column(j)));
+            (0..self.n).into_par_iter().flat_map_iter(row).collect()
+        })
     }
 
     /// Changes integers so that their sums are as near to the wanted ones, one for each row, as at most `steps` passes
     /// bring them.
-    ///
-    /// What does not change must be zero.
-    pub(super) fn fit(&self, of: &mut Integers, wanted: &[f64], omega: Option<&[f64]>, steps: u32) {
-        let Integers { q, unit, most, free } = of;
-        let n = free.len();
+    fn fit(&self, integers: &mut [Integer], wanted: &[f64], omega: Option<&[f64]>, steps: u32) {
+        let n = integers.len();
         let (mut gram, mut rest) = (vec![0.0; n * n], vec![0.0; n]);
-        for (a, i) in free.iter().enumerate() {
-            let weighted: Vec<f64> = match omega {
-                Some(omega) => self.column(*i).iter().zip(omega).map(|(x, w)| x * w).collect(),
-                None => self.column(*i).to_vec(),
-            };
-            rest[a] = dot(&weighted, wanted);
-            for (b, j) in free[..=a].iter().enumerate() {
-                let product = dot(&weighted, self.column(*j));
+        for a in 0..n {
+            let i = integers[a].column;
+            let weighted = omega.map(|omega| -> Vec<f64> {
+                self.column(i).iter().zip(omega).map(|(x, w)| x * w).collect()
+            });
+            rest[a] = dot(weighted.as_deref().unwrap_or(self.column(i)), wanted);
+            for b in 0..=a {
+                let j = integers[b].column;
+                let product = match &weighted {
+                    Some(weighted) => dot(weighted, self.column(j)),
+                    None => self.products()[i * self.n + j],
+                };
                 (gram[a * n + b], gram[b * n + a]) = (product, product);
             }
         }
@@ -82,18 +158,17 @@ impl Columns {
             let row = &gram[a * n..(a + 1) * n];
             rest.iter_mut().zip(row).for_each(|(rest, g)| *rest -= g * by);
         };
-        for (a, i) in free.iter().enumerate() {
-            change(&mut rest, a, q[*i] * unit[*i]);
+        for (a, Integer { q, unit, .. }) in integers.iter().enumerate() {
+            change(&mut rest, a, q * unit);
         }
         for _ in 0..steps {
             let before = rest.clone();
-            for (a, i) in free.iter().enumerate() {
+            for (a, Integer { q, unit, most, .. }) in integers.iter_mut().enumerate() {
                 let square = gram[a * n + a];
-                let best = q[*i] + (rest[a] / (square * unit[*i])).round();
-                let best = best.clamp(-most[*i], most[*i]);
-                if square > 0.0 && best != q[*i] {
-                    change(&mut rest, a, (best - q[*i]) * unit[*i]);
-                    q[*i] = best;
+                let best = (*q + (rest[a] / (square * *unit)).round()).clamp(-*most, *most);
+                if square > 0.0 && best != *q {
+                    change(&mut rest, a, (best - *q) * *unit);
+                    *q = best;
                 }
             }
             if rest == before {

@@ -36,18 +36,8 @@ pub(crate) fn apply(
     log_det
 }
 
-/// As [`network::edge`]; the values are those on the sides of noise and of data.
-pub(crate) fn edge(
-    spec: &AutoregressiveSpec,
-    weights: &Weights,
-    context: &[f64],
-    [noise, data]: [&[f64]; 2],
-) -> f64 {
-    network::causal_edge(&spec.network, weights, context, &read(spec, noise, data))
-}
-
-/// What the network reads of either side.
-fn read(spec: &AutoregressiveSpec, noise: &[f64], data: &[f64]) -> Vec<f64> {
+/// What the network reads of the values on the sides of noise and of data.
+pub(crate) fn read(spec: &AutoregressiveSpec, [noise, data]: [&[f64]; 2]) -> Vec<f64> {
     let side = if spec.fast == Direction::Density { data } else { noise };
     spec.order.iter().map(|d| side[*d]).collect()
 }

@@ -14,7 +14,7 @@ pub(crate) fn apply(
     values: &mut [f64],
 ) -> f64 {
     let moved: Vec<usize> = (0..values.len()).filter(|d| !spec.mask[*d]).collect();
-    let outputs = network::run(&spec.network, weights, &read(spec, context, values));
+    let outputs = network::run(&spec.network, weights, &[context, &read(spec, values)].concat());
     let mut log_det = 0.0;
     for (j, d) in moved.iter().enumerate() {
         let parameters: Vec<f64> = outputs[j..].iter().step_by(moved.len()).copied().collect();
@@ -25,13 +25,7 @@ pub(crate) fn apply(
     log_det
 }
 
-/// What the network reads.
-fn read(spec: &CouplingSpec, context: &[f64], values: &[f64]) -> Vec<f64> {
-    let kept = values.iter().zip(&spec.mask).filter(|(_, kept)| **kept).map(|(x, _)| x);
-    context.iter().chain(kept).copied().collect()
-}
-
-/// As [`network::edge`]; what is read is the same on either side.
-pub(crate) fn edge(spec: &CouplingSpec, weights: &Weights, context: &[f64], values: &[f64]) -> f64 {
-    network::edge(&spec.network, weights, &read(spec, context, values))
+/// What the network reads of the values, which are the same on either side.
+pub(crate) fn read(spec: &CouplingSpec, values: &[f64]) -> Vec<f64> {
+    values.iter().zip(&spec.mask).filter(|(_, kept)| **kept).map(|(x, _)| *x).collect()
 }

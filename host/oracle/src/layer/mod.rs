@@ -13,6 +13,7 @@ mod simplex;
 use pushforward::bijection::Direction;
 use pushforward::model::LayerSpec;
 
+use crate::network;
 use crate::weights::Weights;
 
 pub(crate) fn apply(
@@ -37,18 +38,27 @@ pub(crate) fn apply(
     }
 }
 
-/// How near what a network in the layer rounds is to the edge between two integers, at the nearest, in units
-/// of one; the values are those on the sides of noise and of data.
-pub(crate) fn edge(
-    spec: &LayerSpec,
-    weights: &Weights,
-    context: &[f64],
-    sides: [&[f64]; 2],
-) -> f64 {
+/// What a network in the layer reads, if it has one, of the values on the layer's sides, of noise and of data.
+pub(crate) fn read(spec: &LayerSpec, sides: [&[f64]; 2]) -> Option<Vec<f64>> {
     match spec {
-        LayerSpec::Coupling(spec) => coupling::edge(spec, weights, context, sides[1]),
-        LayerSpec::Autoregressive(spec) => autoregressive::edge(spec, weights, context, sides),
-        LayerSpec::Partial(spec) => partial::edge(spec, weights, context, sides),
+        LayerSpec::Coupling(spec) => Some(coupling::read(spec, sides[1])),
+        LayerSpec::Autoregressive(spec) => Some(autoregressive::read(spec, sides)),
+        LayerSpec::Partial(spec) => partial::read(spec, sides),
+        _ => None,
+    }
+}
+
+/// How near what the network in the layer rounds of what it reads is to the edge between two integers, at the nearest, in
+/// units of one.
+pub(crate) fn edge(spec: &LayerSpec, weights: &Weights, context: &[f64], read: &[f64]) -> f64 {
+    match spec {
+        LayerSpec::Coupling(spec) => {
+            network::edge(&spec.network, weights, &[context, read].concat())
+        }
+        LayerSpec::Autoregressive(spec) => {
+            network::causal_edge(&spec.network, weights, context, read)
+        }
+        LayerSpec::Partial(spec) => partial::edge(spec, weights, context, read),
         _ => f64::INFINITY,
     }
 }

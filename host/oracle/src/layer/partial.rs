@@ -17,14 +17,13 @@ pub(crate) fn apply(
     super::apply(&layer, &weights.within("layer"), direction, context, &mut values[first..end])
 }
 
-/// As that of the layer.
-pub(crate) fn edge(
-    spec: &PartialSpec,
-    weights: &Weights,
-    context: &[f64],
-    sides: [&[f64]; 2],
-) -> f64 {
+/// What the network reads of the range.
+pub(crate) fn read(spec: &PartialSpec, sides: [&[f64]; 2]) -> Option<Vec<f64>> {
     let [first, end] = spec.range;
-    let layer = spec.layer.clone().into();
-    super::edge(&layer, &weights.within("layer"), context, sides.map(|values| &values[first..end]))
+    super::read(&spec.layer.clone().into(), sides.map(|values| &values[first..end]))
+}
+
+/// As that of the layer.
+pub(crate) fn edge(spec: &PartialSpec, weights: &Weights, context: &[f64], read: &[f64]) -> f64 {
+    super::edge(&spec.layer.clone().into(), &weights.within("layer"), context, read)
 }
