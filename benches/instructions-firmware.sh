@@ -19,6 +19,10 @@ qemu-mps2-an386 spins-4x4-f16 spins-4x4 f16
 qemu-mps2-an386 spins-16x16 spins-16x16
 qemu-mps2-an386 spins-16x16-f16 spins-16x16 f16
 qemu-mps2-an386 spins-16x16-wide spins-16x16-wide
+qemu-mps2-an386 lattice-16 lattice-16
+qemu-mps2-an386 lattice-32-f16 lattice-32 f16
+qemu-mps2-an386 pixelcnn-16 pixelcnn-16
+qemu-mps2-an386 fermions-49 fermions-49
 qemu-mps2-an386 realnvp-64 realnvp-64
 qemu-mps2-an386 realnvp-64-f16 realnvp-64 f16
 qemu-mps2-an386 realnvp-64-plain realnvp-64-plain

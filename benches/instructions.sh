@@ -33,7 +33,7 @@ export program
 
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
-for model in van-3 van-2 van-1 realnvp-8 realnvp-64 nsf-8 maf-16 table-8; do
+for model in van-3 van-2 van-1 pixelcnn-16 lattice-16 fermions-49 realnvp-8 realnvp-64 nsf-8 maf-16 table-8; do
     for work in "sample 64" "log_prob 64" "sample+log_prob 1" "log_prob 1"; do
         echo "$model $work"
     done

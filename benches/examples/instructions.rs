@@ -33,7 +33,7 @@ fn main() {
     let sampler = loaded.sampler();
     let mut rows = vec![0.5; batch * sampler.dim()];
     let mut log_prob = vec![0.0; batch];
-    if model.starts_with("van") {
+    if ["van", "pixelcnn", "lattice"].iter().any(|spins| model.starts_with(spins)) {
         rows.fill(1.0);
     }
     measured(sampler, work, black_box(&mut rows), black_box(&mut log_prob));

@@ -31,6 +31,7 @@ TITLES = {
     "van-3": "VAN, MADE L=16 depth 3 width 4",
     "van-2": "VAN, MADE L=16 depth 2 width 4",
     "van-1": "VAN, MADE L=16 depth 1",
+    "pixelcnn": "VAN, PixelCNN L=16 3×64×13×13",
     "nsf-8": "NSF coupling D=8, 8 layers 64×64, 8 bins",
     "realnvp-64": "RealNVP D=64, 8 layers 128×128",
     "maf-16": "MAF D=16, 3 layers 64×64",
@@ -62,6 +63,9 @@ def rows():
     yield Row("van-2", "sample", 1000, ("torch",))
     yield Row("van-1", "sample", 1, ("torch",))
     yield Row("van-1", "sample", 1000, ("torch",))
+    yield Row("pixelcnn", "sample", 1, ("torch",))
+    yield Row("pixelcnn", "sample", 64, ("torch",))
+    yield Row("pixelcnn", "log_prob", 64, ("torch",))
     for model in ("nsf-8", "realnvp-64", "maf-16"):
         for batch in (1, 1024):
             for work in ("log_prob", "sample+log_prob"):

@@ -32,6 +32,8 @@ FLOWS = {
 }
 # name: (lattice size, depth, channels)
 NETWORKS = {"van-3": (16, 3, 4), "van-2": (16, 2, 4), "van-1": (16, 1, 1)}
+# name: (lattice size, depth, channels, half of the kernel)
+CONVOLUTIONS = {"pixelcnn": (16, 3, 64, 6)}
 BINS = 8
 BOUND = 5.0
 
@@ -107,6 +109,48 @@ def van():
     weights = [layer.masked() for layer in layers]
     rows = torch.randint(0, 2, (BATCH, sites)).float() * 2 - 1
     return {"sample": lambda: draw(weights), "log_prob": lambda: log_prob(rows, weights)}[WORK]
+
+
+def pixelcnn():
+    """The PixelCNN of the same authors: masked convolutions with leaky units, all of them anew at each site."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(THREADS)
+    torch.set_grad_enabled(False)
+    size, depth, channels, half = CONVOLUTIONS[MODEL]
+    widths = [1] + [channels] * (depth - 1) + [1]
+    kernel = 2 * half + 1
+    weights, biases = [], []
+    for k, (below, above) in enumerate(zip(widths, widths[1:])):
+        mask = torch.ones(kernel, kernel)
+        mask[half, half + (k > 0) :] = 0
+        mask[half + 1 :] = 0
+        # The masks are folded into the weights beforehand, as above.
+        weights.append(torch.randn(above, below, kernel, kernel) * mask * 0.05)
+        biases.append(torch.randn(above) * 0.05)
+    slopes = [torch.full((width,), 0.5) for width in widths[1:-1]]
+
+    def conditionals(x):
+        for k, (weight, bias) in enumerate(zip(weights, biases)):
+            x = torch.nn.functional.conv2d(x, weight, bias, padding=half)
+            if k < len(slopes):
+                x = torch.nn.functional.prelu(x, slopes[k])
+        return torch.sigmoid(x)
+
+    def log_prob(x):
+        up = conditionals(x)
+        return torch.log(torch.where(x > 0, up, 1 - up) + 1e-7).sum((1, 2, 3))
+
+    def draw():
+        x = torch.zeros(BATCH, 1, size, size)
+        for i in range(size):
+            for j in range(size):
+                x[:, :, i, j] = torch.bernoulli(conditionals(x)[:, :, i, j]) * 2 - 1
+        return x
+
+    rows = torch.randint(0, 2, (BATCH, 1, size, size)).float() * 2 - 1
+    return {"sample": draw, "log_prob": lambda: log_prob(rows)}[WORK]
 
 
 def zuko():
@@ -203,7 +247,8 @@ def flowjax():
 
 
 def main():
-    run = {"torch": van, "zuko": zuko, "flowjax": flowjax}[PEER]()
+    torch_model = pixelcnn if MODEL in CONVOLUTIONS else van
+    run = {"torch": torch_model, "zuko": zuko, "flowjax": flowjax}[PEER]()
     run()
     print("ready", flush=True)
     for line in sys.stdin:

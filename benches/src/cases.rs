@@ -3,9 +3,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
+use pushforward::constraint::CountsSpec;
 use pushforward::model::{Arithmetic, Description, Model, ModelError, Symmetry, preset};
+use pushforward::network::HeatBathSpec;
 use pushforward::noise::block;
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 use pushforward_host::device::Device;
@@ -29,8 +32,21 @@ pub struct Case {
 }
 
 /// The names of all cases.
-const NAMES: [&str; 9] =
-    ["van-3", "van-2", "van-1", "realnvp-8", "realnvp-64", "nsf-8", "maf-16", "maf-64", "table-8"];
+const NAMES: [&str; 13] = [
+    "van-3",
+    "van-2",
+    "van-1",
+    "pixelcnn",
+    "pixelcnn-16",
+    "lattice-16",
+    "fermions-49",
+    "realnvp-8",
+    "realnvp-64",
+    "nsf-8",
+    "maf-16",
+    "maf-64",
+    "table-8",
+];
 
 /// The cases of all benchmarks.
 pub fn cases() -> impl Iterator<Item = Case> {
@@ -43,6 +59,10 @@ pub fn case(name: &str) -> Option<Case> {
         "van-3" => ("MADE L=16 depth 3 width 4", made(&[1024, 1024], false)),
         "van-2" => ("MADE L=16 depth 2 width 4", made(&[1024], false)),
         "van-1" => ("MADE L=16 pairwise only", made(&[], true)),
+        "pixelcnn" => ("PixelCNN L=16 3x64x13x13", preset::pixelcnn([16, 16], &[64, 64], [6, 6])),
+        "pixelcnn-16" => ("PixelCNN L=16 3x16x7x7", preset::pixelcnn([16, 16], &[16, 16], [3, 3])),
+        "lattice-16" => ("multilevel L=16, 32 units", lattice(16)),
+        "fermions-49" => ("MADE of 113 sites, 49 up, 256 units", fermions(113, 49)),
         "realnvp-8" => ("RealNVP D=8 8x64x64", realnvp(8, &[64, 64])),
         "realnvp-64" => ("RealNVP D=64 8x128x128", realnvp(64, &[128, 128])),
         "nsf-8" => ("NSF coupling D=8 8x64x64", nsf(8, &[64, 64])),
@@ -59,6 +79,18 @@ pub fn case(name: &str) -> Option<Case> {
 
 fn made(hidden: &[usize], pairwise: bool) -> Description {
     preset::made(&[16, 16], hidden, pairwise, Symmetry::None)
+}
+
+/// So many sites, of which so many are up.
+fn fermions(sites: u32, up: u32) -> Description {
+    let made = preset::made(&[sites as usize], &[256], false, Symmetry::None);
+    preset::within(made, CountsSpec { counts: vec![sites - up, up] })
+}
+
+/// A lattice from coarse to fine with the heat bath of the Ising model.
+fn lattice(side: usize) -> Description {
+    let heat_bath = HeatBathSpec { couplings: vec![2.0 * BETA_C as f32], field: vec![0.0] };
+    preset::multilevel(side, 32, AnyActivation::Smoothstep, Some(heat_bath))
 }
 
 fn mask(dim: usize, l: usize) -> impl Iterator<Item = bool> {
@@ -126,8 +158,8 @@ impl Case {
         })
     }
 
-    /// So many training steps: of maximum likelihood for a flow, of the variational free energy of the
-    /// Ising model for spins. A step's multiply-adds are those of one pass forward, and twice as many
+    /// So many training steps: of the variational free energy of the Ising model for lattices, of maximum
+    /// likelihood for all others. A step's multiply-adds are those of one pass forward, and twice as many
     /// backward: for the weights and for what they multiply.
     pub fn training(&self, batch: usize, device: &Device, steps: usize) -> Job<'_> {
         let model = &self.loaded.model;

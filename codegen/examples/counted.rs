@@ -7,10 +7,12 @@
 use std::path::Path;
 use std::{env, error};
 
+use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
+use pushforward::constraint::CountsSpec;
 use pushforward::model::{Arithmetic, Description, Symmetry, UnivariateSpec, preset};
-use pushforward::network::Bits;
+use pushforward::network::{Bits, HeatBathSpec};
 use pushforward::univariate::{AffineSpec, RationalQuadraticSpec};
 
 #[allow(dead_code, reason = "a program of its own")]
@@ -25,6 +27,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         ("spins-16x16", made(16, 64), Fused),
         ("spins-16x16-wide", made(16, 1024), Fused),
         ("spins-16x16-i8", models::of_integers(made(16, 64), Bits::I8, Some(Bits::I8)), Integer),
+        ("lattice-16", lattice(16), Fused),
+        ("lattice-32", lattice(32), Fused),
+        ("pixelcnn-16", preset::pixelcnn([16, 16], &[8, 8], [3, 3]), Fused),
+        ("fermions-49", fermions(113, 49), Fused),
         ("realnvp-64", realnvp(64, 6), Fused),
         ("realnvp-64-plain", realnvp(64, 6), Plain),
         ("nsf-8", nsf(8, 8), Fused),
@@ -42,6 +48,18 @@ fn main() -> Result<(), Box<dyn error::Error>> {
 /// Spins on a square; with 16 rows and 64 units the network of the demo.
 fn made(rows: usize, units: usize) -> Description {
     preset::made(&[rows, rows], &[units], true, Symmetry::Z2)
+}
+
+/// The Ising model on a square, from coarse to fine.
+fn lattice(side: usize) -> Description {
+    let heat_bath = HeatBathSpec { couplings: vec![0.88], field: vec![0.0] };
+    preset::multilevel(side, 32, AnyActivation::Smoothstep, Some(heat_bath))
+}
+
+/// So many sites, of which so many are up.
+fn fermions(sites: u32, up: u32) -> Description {
+    let made = preset::made(&[sites as usize], &[256], false, Symmetry::None);
+    preset::within(made, CountsSpec { counts: vec![sites - up, up] })
 }
 
 fn couplings(dim: usize, n: usize, univariate: UnivariateSpec) -> Description {

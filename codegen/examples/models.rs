@@ -11,17 +11,20 @@ use pushforward::activation::AnyActivation;
 use pushforward::base::{MixtureSpec, NormalSpec, ProductSpec, UniformSpec, VonMisesSpec};
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::{BernoulliSpec, CategoricalSpec, Categories};
+use pushforward::constraint::{CountsSpec, IncreasingSpec, SuccessorsSpec};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec, PartialSpec, PermuteSpec, RotationSpec,
     SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, Symmetry,
-    UnivariateSpec, preset,
+    Arithmetic, Description, EmbeddingSpec, LayerSpec, Model, PlainLayerSpec, SitesNetworkSpec,
+    SitesSpec, Symmetry, UnivariateSpec, preset,
 };
-use pushforward::network::{Bits, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{
+    Bits, ConvolutionSpec, HeatBathSpec, MaskedSpec, MlpSpec, MultilevelSpec, PeriodicSpec,
+};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -140,6 +143,17 @@ pub(crate) fn files() -> Result<Vec<File>> {
             "codegen/tests/models/maf_given_8.safetensors",
             model(of_integers(maf_given(), Bits::I8, None), Plain)?,
         ),
+        ("codegen/tests/models/multilevel_fused.safetensors", model(lattice(2), Fused)?),
+        ("codegen/tests/models/multilevel_plain.safetensors", model(colours(), Plain)?),
+        ("codegen/tests/models/convolution_fused.safetensors", model(blocks(), Fused)?),
+        ("codegen/tests/models/convolution_plain.safetensors", model(sequence(), Plain)?),
+        ("codegen/tests/models/counts_fused.safetensors", model(counts(), Fused)?),
+        (
+            "codegen/tests/models/counts_8.safetensors",
+            model(of_integers(counts(), Bits::I8, Some(Bits::I8)), Integer)?,
+        ),
+        ("codegen/tests/models/increasing_plain.safetensors", model(increasing(), Plain)?),
+        ("codegen/tests/models/successors_fused.safetensors", model(successors(), Fused)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -149,6 +163,29 @@ pub(crate) fn files() -> Result<Vec<File>> {
 
 fn made(shape: [usize; 2], hidden: Vec<usize>, pairwise: bool, symmetry: Symmetry) -> Description {
     preset::made(&shape, &hidden, pairwise, symmetry)
+}
+
+/// Ten spins up and ten down.
+fn counts() -> Description {
+    let made = made([4, 5], vec![60], true, Symmetry::Z2);
+    preset::within(made, CountsSpec { counts: vec![10, 10] })
+}
+
+/// Four of seven, in ascending order.
+fn increasing() -> Description {
+    preset::within(alike([2, 2], 13, 7), IncreasingSpec {})
+}
+
+/// A walk that may end in 3, from where there is no way on.
+fn successors() -> Description {
+    let next = [&[1, 2][..], &[0, 2, 3], &[0, 1, 2], &[]].map(<[u16]>::to_vec).to_vec();
+    preset::within(alike([1, 9], 25, 4), SuccessorsSpec::new(vec![0, 1], next))
+}
+
+/// Sites of so many categories each, by so many units.
+fn alike(shape: [usize; 2], units: usize, categories: u32) -> Description {
+    let network = MaskedSpec { hidden: vec![units], direct: true, ..Default::default() };
+    preset::sites(&shape, network, CategoricalSpec { categories: Categories::All(categories) })
 }
 
 /// Sites of few categories and of many.
@@ -333,6 +370,63 @@ fn given() -> Description {
         flow.embedding = Some(EmbeddingSpec { outputs: 4, network });
     }
     description
+}
+
+/// A lattice of spins from coarse to fine with the heat bath of the Ising model, of which so many levels have
+/// weights of their own.
+fn lattice(levels: usize) -> Description {
+    let heat_bath = HeatBathSpec { couplings: vec![0.88], field: vec![0.0] };
+    let mut lattice = preset::multilevel(8, 16, AnyActivation::Smoothstep, Some(heat_bath));
+    if let Description::Sites(SitesSpec {
+        network: SitesNetworkSpec::Multilevel(network), ..
+    }) = &mut lattice
+    {
+        network.levels = levels;
+    }
+    lattice
+}
+
+/// A lattice of three colours with biases, two hidden layers and a heat bath in a field.
+fn colours() -> Description {
+    let couplings = vec![1.0, -0.1, 0.0, -0.1, 0.9, 0.2, 0.0, 0.2, 1.1];
+    let network = MultilevelSpec {
+        hidden: vec![7, 5],
+        activation: AnyActivation::Leaky,
+        levels: 2,
+        reach: [10, 5],
+        biased: true,
+        heat_bath: Some(HeatBathSpec { couplings, field: vec![0.1, 0.0, -0.2] }),
+    };
+    preset::sites(&[4, 4], network, CategoricalSpec { categories: Categories::All(3) })
+}
+
+/// Rows and columns of spins, as likely as their mirror image, by a residual convolution.
+fn blocks() -> Description {
+    let network = ConvolutionSpec {
+        columns: 6,
+        hidden: vec![17; 3],
+        reach: vec![[2, 2], [0, 0], [1, 2], [1, 1]],
+        residual: true,
+        ..Default::default()
+    };
+    let mut blocks = preset::sites(&[5, 6], network, BernoulliSpec {});
+    if let Description::Sites(sites) = &mut blocks {
+        sites.symmetry = Symmetry::Z2;
+    }
+    blocks
+}
+
+/// A sequence of four letters, three of each.
+fn sequence() -> Description {
+    let network = ConvolutionSpec {
+        columns: 12,
+        hidden: vec![9],
+        reach: vec![[0, 5], [0, 3]],
+        activation: AnyActivation::Tanh,
+        ..Default::default()
+    };
+    let letters = CategoricalSpec { categories: Categories::All(4) };
+    preset::within(preset::sites(&[12], network, letters), CountsSpec { counts: vec![3; 4] })
 }
 
 /// A flow on a box, from uniform noise.

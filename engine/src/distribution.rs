@@ -460,44 +460,31 @@ impl<D: Distribution, N: Noise> Sample<'_, D, N> {
     /// Draws whole tiles while at least `least` rows are left.
     #[inline(always)]
     fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
-        let model = self.given.model;
-        let dim = model.dim();
-        let Some(Buffers { context, x, scratch }) = Buffers::new::<L, D>(model, self.scratch)
+        let Given { model, context: contexts } = self.given;
+        let (domain, one, dim) = (model.domain(), model.context(), model.dim());
+        let Some([context, x, scratch]) = buffers::<L>([one, dim, model.scratch()], self.scratch)
         else {
             return;
         };
         while self.rows_left >= least {
-            let n = L::SAMPLES.min(self.rows_left);
-            self.given.load::<L>(lanes, self.row, n, context);
+            let (row, n) = (self.row, L::SAMPLES.min(self.rows_left));
+            if one > 0 {
+                lanes.call(Contexts { lanes, one, contexts, row, n, context });
+            }
             let mut draws = Draws::new(lanes, &mut *self.noise, self.first);
             let want = self.log_prob.is_some();
-            let (context, values) = (&*L::values(context), L::values(x));
-            let mut p = model.draw(lanes, &mut draws, context, values, want, L::values(scratch));
-            // Discrete values are inside by construction.
-            if model.domain().is_real() {
-                let outside = outside(lanes, model.domain(), D::CATEGORIES, L::values(x));
-                settle(lanes, &outside, &mut p, f32::NAN);
-                let mut values = lanes_of::<L>(&p).take(n);
-                if let (None, Some(i)) = (self.failed, values.position(|p| p.is_nan())) {
-                    self.failed = Some(self.first.wrapping_add(i as u64));
-                }
-            }
-            let all = L::SAMPLES;
-            self.rows = match core::mem::replace(&mut self.rows, RowsMut::I8(&mut [])) {
-                RowsMut::F32(rows) => RowsMut::F32(store_rows(x, all, n, dim, rows, |x| x)),
-                RowsMut::I8(rows) => RowsMut::I8(store_rows(x, all, n, dim, rows, |x| x as i8)),
-                RowsMut::U8(rows) if D::CATEGORIES => {
-                    RowsMut::U8(store_rows(x, all, n, dim, rows, |x| x as u8))
-                }
-                RowsMut::U16(rows) if D::CATEGORIES => {
-                    RowsMut::U16(store_rows(x, all, n, dim, rows, |x| x as u16))
-                }
-                rows => rows,
+            let (given, values) = (&*L::values(context), L::values(x));
+            let log_prob = model.draw(lanes, &mut draws, given, values, want, L::values(scratch));
+            let (rows, out) = (self.rows.take(), self.log_prob.take());
+            let tile = Drawn { lanes, domain, dim, n, x, log_prob };
+            let (rows, out, failed) = if D::CATEGORIES {
+                lanes.call(Write::<_, true> { tile, rows, out })
+            } else {
+                lanes.call(Write::<_, false> { tile, rows, out })
             };
-            if let Some(out) = self.log_prob.take() {
-                let (now, later) = take_mut(out, n);
-                unload::<L>(&p, now);
-                self.log_prob = Some(later);
+            (self.rows, self.log_prob) = (rows, out);
+            if let (None, Some(i)) = (self.failed, failed) {
+                self.failed = Some(self.first.wrapping_add(i as u64));
             }
             self.first = self.first.wrapping_add(n as u64);
             self.row += n;
@@ -530,34 +517,27 @@ struct LogProb<'a, D> {
 impl<D: Distribution> LogProb<'_, D> {
     #[inline(always)]
     fn tiles<L: Lanes>(&mut self, lanes: L, least: usize) {
-        let model = self.given.model;
-        let dim = model.dim();
-        let Some(Buffers { context, x, scratch }) = Buffers::new::<L, D>(model, self.scratch)
+        let Given { model, context: contexts } = self.given;
+        let (domain, one, dim) = (model.domain(), model.context(), model.dim());
+        let Some([context, x, scratch]) = buffers::<L>([one, dim, model.scratch()], self.scratch)
         else {
             return;
         };
         while self.out.len() >= least {
-            let n = L::SAMPLES.min(self.out.len());
-            self.given.load::<L>(lanes, self.row, n, context);
-            let all = L::SAMPLES;
-            self.rows = match self.rows {
-                Rows::F32(rows) => Rows::F32(load_rows(x, all, n, dim, rows, |x| x)),
-                Rows::I8(rows) => Rows::I8(load_rows(x, all, n, dim, rows, f32::from)),
-                Rows::U8(rows) if D::CATEGORIES => {
-                    Rows::U8(load_rows(x, all, n, dim, rows, f32::from))
-                }
-                Rows::U16(rows) if D::CATEGORIES => {
-                    Rows::U16(load_rows(x, all, n, dim, rows, f32::from))
-                }
-                rows => rows,
+            let (row, rows, n) = (self.row, self.rows, L::SAMPLES.min(self.out.len()));
+            if one > 0 {
+                lanes.call(Contexts { lanes, one, contexts, row, n, context });
+            }
+            let outside;
+            (self.rows, outside) = if D::CATEGORIES {
+                lanes.call(Read::<_, true> { lanes, domain, dim, n, rows, x })
+            } else {
+                lanes.call(Read::<_, false> { lanes, domain, dim, n, rows, x })
             };
-            let outside = outside(lanes, model.domain(), D::CATEGORIES, L::values(x));
-            let (context, x) = (&*L::values(context), L::values(x));
-            let mut p = model.score(lanes, context, x, L::values(scratch));
-            settle(lanes, &outside, &mut p, f32::NEG_INFINITY);
-            let (now, later) = take_mut(core::mem::take(&mut self.out), n);
-            unload::<L>(&p, now);
-            self.out = later;
+            let (given, values) = (&*L::values(context), L::values(x));
+            let log_prob = model.score(lanes, given, values, L::values(scratch));
+            let out = core::mem::take(&mut self.out);
+            self.out = lanes.call(Scored { lanes, outside, log_prob, n, out });
             self.row += n;
         }
     }
@@ -574,42 +554,140 @@ impl<D: Distribution> Kernel for LogProb<'_, D> {
     }
 }
 
-impl<D: Distribution> Given<'_, D> {
-    /// Writes the contexts of rows `row .. row + n` into a tile's buffer.
+// What a tile reads and writes is the same for all models: these are functions of their own, one copy
+// for all, which is half of the code that a program with all models would otherwise have.
+
+/// Writes the contexts of rows `row .. row + n` into a tile's buffer.
+struct Contexts<'t, L: Lanes> {
+    lanes: L,
+    /// Values of one, not 0.
+    one: usize,
+    contexts: &'t [f32],
+    row: usize,
+    n: usize,
+    context: &'t mut [f32],
+}
+
+impl<L: Lanes> Kernel for Contexts<'_, L> {
+    type Output = ();
     #[inline(always)]
-    fn load<L: Lanes>(&self, lanes: L, row: usize, n: usize, to: &mut [f32]) {
-        let one = self.model.context();
-        if one == 0 {
-            return;
-        }
-        if self.context.len() == one {
-            for (to, value) in L::values(to).iter_mut().zip(self.context) {
+    fn run<S: Simd>(self, _: S) {
+        let Self { lanes, one, contexts, row, n, context } = self;
+        if contexts.len() == one {
+            for (to, value) in L::values(context).iter_mut().zip(contexts) {
                 *to = lanes.splat(*value);
             }
         } else {
-            load_rows(to, L::SAMPLES, n, one, take(self.context, row * one).1, |x| x);
+            load_rows(context, L::SAMPLES, n, one, take(contexts, row * one).1, |x| x);
         }
     }
 }
 
-/// The buffers of a tile.
-struct Buffers<'s> {
-    context: &'s mut [f32],
-    x: &'s mut [f32],
-    scratch: &'s mut [f32],
+/// A tile that was drawn.
+struct Drawn<'t, L: Lanes> {
+    lanes: L,
+    domain: Domain<'t>,
+    dim: usize,
+    /// Its rows that are wanted.
+    n: usize,
+    x: &'t mut [f32],
+    log_prob: L::V,
 }
 
-impl<'s> Buffers<'s> {
-    /// Cut from the scratch of a call, if they fit.
+/// Writes a tile that was drawn; gives back what is left to write, and the first of its rows that is not
+/// finite.
+struct Write<'t, 'r, L: Lanes, const CATEGORIES: bool> {
+    tile: Drawn<'t, L>,
+    rows: RowsMut<'r>,
+    out: Option<&'r mut [f32]>,
+}
+
+impl<'r, L: Lanes, const CATEGORIES: bool> Kernel for Write<'_, 'r, L, CATEGORIES> {
+    type Output = (RowsMut<'r>, Option<&'r mut [f32]>, Option<usize>);
     #[inline(always)]
-    fn new<L: Lanes, D: Distribution>(model: &D, scratch: &'s mut [f32]) -> Option<Self> {
-        if model.dim() == 0 || scratch.len() < values(model) * L::SAMPLES {
-            return None;
+    fn run<S: Simd>(self, _: S) -> Self::Output {
+        let Self { tile: Drawn { lanes, domain, dim, n, x, log_prob: mut p }, rows, out } = self;
+        let mut failed = None;
+        // Discrete values are inside by construction.
+        if domain.is_real() {
+            let outside = outside(lanes, domain, CATEGORIES, L::values(x));
+            settle(lanes, &outside, &mut p, f32::NAN);
+            failed = lanes_of::<L>(&p).take(n).position(|p| p.is_nan());
         }
-        let (context, scratch) = take_mut(scratch, model.context() * L::SAMPLES);
-        let (x, scratch) = take_mut(scratch, model.dim() * L::SAMPLES);
-        Some(Self { context, x, scratch })
+        let rows = match rows {
+            RowsMut::F32(rows) => RowsMut::F32(store_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
+            RowsMut::I8(rows) => RowsMut::I8(store_rows(x, L::SAMPLES, n, dim, rows, |x| x as i8)),
+            RowsMut::U8(rows) if CATEGORIES => {
+                RowsMut::U8(store_rows(x, L::SAMPLES, n, dim, rows, |x| x as u8))
+            }
+            RowsMut::U16(rows) if CATEGORIES => {
+                RowsMut::U16(store_rows(x, L::SAMPLES, n, dim, rows, |x| x as u16))
+            }
+            rows => rows,
+        };
+        let out = out.map(|out| unload::<L>(&p, n, out));
+        (rows, out, failed)
     }
+}
+
+/// Reads a tile to be scored; gives back the rows that are left, and which of the tile's are [`outside`].
+struct Read<'t, 'r, L: Lanes, const CATEGORIES: bool> {
+    lanes: L,
+    domain: Domain<'t>,
+    dim: usize,
+    n: usize,
+    rows: Rows<'r>,
+    x: &'t mut [f32],
+}
+
+impl<'r, L: Lanes, const CATEGORIES: bool> Kernel for Read<'_, 'r, L, CATEGORIES> {
+    type Output = (Rows<'r>, L::V);
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Self::Output {
+        let Self { lanes, domain, dim, n, rows, x } = self;
+        let rows = match rows {
+            Rows::F32(rows) => Rows::F32(load_rows(x, L::SAMPLES, n, dim, rows, |x| x)),
+            Rows::I8(rows) => Rows::I8(load_rows(x, L::SAMPLES, n, dim, rows, f32::from)),
+            Rows::U8(rows) if CATEGORIES => {
+                Rows::U8(load_rows(x, L::SAMPLES, n, dim, rows, f32::from))
+            }
+            Rows::U16(rows) if CATEGORIES => {
+                Rows::U16(load_rows(x, L::SAMPLES, n, dim, rows, f32::from))
+            }
+            rows => rows,
+        };
+        (rows, outside(lanes, domain, CATEGORIES, L::values(x)))
+    }
+}
+
+/// Writes a tile's scores; gives back where the next are written.
+struct Scored<'r, L: Lanes> {
+    lanes: L,
+    outside: L::V,
+    log_prob: L::V,
+    n: usize,
+    out: &'r mut [f32],
+}
+
+impl<'r, L: Lanes> Kernel for Scored<'r, L> {
+    type Output = &'r mut [f32];
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Self::Output {
+        let Self { lanes, outside, log_prob: mut p, n, out } = self;
+        settle(lanes, &outside, &mut p, f32::NEG_INFINITY);
+        unload::<L>(&p, n, out)
+    }
+}
+
+/// A tile's context, row and scratch, of so many values, cut from the scratch of a call, if they fit.
+fn buffers<L: Lanes>(sizes: [usize; 3], scratch: &mut [f32]) -> Option<[&mut [f32]; 3]> {
+    let [context, dim, more] = sizes;
+    if dim == 0 || scratch.len() < (context + dim + more) * L::SAMPLES {
+        return None;
+    }
+    let (context, scratch) = take_mut(scratch, context * L::SAMPLES);
+    let (x, scratch) = take_mut(scratch, dim * L::SAMPLES);
+    Some([context, x, scratch])
 }
 
 /// The lanes of a value.
@@ -618,12 +696,14 @@ fn lanes_of<L: Lanes>(value: &L::V) -> impl Iterator<Item = &f32> {
     value.as_ref().iter().flat_map(|a| a.as_ref())
 }
 
-/// The first lanes of a value.
+/// Writes the first lanes of a value, and returns the rest of where they go.
 #[inline(always)]
-fn unload<L: Lanes>(value: &L::V, out: &mut [f32]) {
-    for (to, from) in out.iter_mut().zip(lanes_of::<L>(value)) {
+fn unload<'r, L: Lanes>(value: &L::V, n: usize, out: &'r mut [f32]) -> &'r mut [f32] {
+    let (now, later) = take_mut(out, n);
+    for (to, from) in now.iter_mut().zip(lanes_of::<L>(value)) {
         *to = *from;
     }
+    later
 }
 
 /// Replaces log-probabilities by `otherwise` where the sample is [`outside`] or the log-probability

@@ -27,6 +27,23 @@ pub enum Domain<'a> {
 }
 
 impl Kind {
+    /// How many values there are; 0 of real numbers.
+    pub fn values(self) -> usize {
+        match self {
+            Kind::Real => 0,
+            Kind::Spin => 2,
+            Kind::Category(n) => n as usize,
+        }
+    }
+
+    /// The number of a value among them, from 0: a spin of −1 is 0, one of +1 is 1.
+    pub fn number(self, value: f32) -> usize {
+        match self {
+            Kind::Spin => usize::from(value > 0.0),
+            Kind::Real | Kind::Category(_) => value as usize,
+        }
+    }
+
     /// Whether it is one of these values.
     pub fn contains(self, value: f32) -> bool {
         match self {
@@ -198,6 +215,10 @@ macro_rules! elements {
                 match self {
                     $(RowsMut::$name(_) => Element::$name,)+
                 }
+            }
+            /// Leaves no rows behind.
+            pub(crate) fn take(&mut self) -> Self {
+                core::mem::replace(self, RowsMut::I8(&mut []))
             }
             pub(crate) fn reborrow(&mut self) -> RowsMut<'_> {
                 match self {

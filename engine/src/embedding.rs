@@ -5,6 +5,7 @@ use crate::domain::Domain;
 use crate::kernel::{Lanes, take_mut};
 use crate::network::Network;
 use crate::noise::Noise;
+use crate::simd::{Kernel, Simd};
 
 /// `p(x | network(c))`: the network runs once a row, however often the distribution reads its
 /// outputs.
@@ -31,7 +32,6 @@ impl<N, D> Embedded<N, D> {
 }
 
 impl<N: Network, D: Distribution> Embedded<N, D> {
-    /// The embedded context, and the scratch that is left.
     #[inline(always)]
     fn embed<'s, L: Lanes>(
         &self,
@@ -39,14 +39,43 @@ impl<N: Network, D: Distribution> Embedded<N, D> {
         context: &[L::V],
         scratch: &'s mut [L::V],
     ) -> (&'s [L::V], &'s mut [L::V]) {
-        let (embedded, scratch) = take_mut(scratch, self.network.outputs());
+        embed(&self.network, lanes, context, scratch)
+    }
+}
+
+/// The embedded context, and the scratch that is left.
+#[inline(always)]
+pub(crate) fn embed<'s, L: Lanes, N: Network>(
+    network: &N,
+    lanes: L,
+    context: &[L::V],
+    scratch: &'s mut [L::V],
+) -> (&'s [L::V], &'s mut [L::V]) {
+    let (embedded, scratch) = take_mut(scratch, network.outputs());
+    lanes.call(Embed { network, lanes, context, embedded, scratch });
+    (embedded, scratch)
+}
+
+/// The network at work, in a function of its own: one copy for all distributions.
+struct Embed<'e, L: Lanes, N> {
+    network: &'e N,
+    lanes: L,
+    context: &'e [L::V],
+    embedded: &'e mut [L::V],
+    scratch: &'e mut [L::V],
+}
+
+impl<L: Lanes, N: Network> Kernel for Embed<'_, L, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { network, lanes, context, embedded, scratch } = self;
         for (to, from) in scratch.iter_mut().zip(context) {
             *to = *from;
         }
-        for (to, from) in embedded.iter_mut().zip(self.network.run(lanes, scratch).0) {
+        for (to, from) in embedded.iter_mut().zip(network.run(lanes, scratch).0) {
             *to = *from;
         }
-        (embedded, scratch)
     }
 }
 

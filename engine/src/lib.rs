@@ -39,7 +39,7 @@
 //! let (hidden, owners) = (&[], Evenly);
 //! let shape = Shape { sites: 2, inputs: 1, hidden, outputs: 1, context: 0, direct: true, owners };
 //! let network = Masked::<_, true>::new(shape, Leaky, weights).unwrap();
-//! let model = Sites::<_, _, Plain>::new(network, Bernoulli).unwrap();
+//! let model = Sites::<_, _, Plain>::new(network, Bernoulli::<false>).unwrap();
 //! let (mut rows, mut lp) = ([0i8; 8], [0.0; 4]);
 //! let mut scratch = [0.0; 64];
 //! sample(&model, Level::Scalar, &mut Stream::new(1), 0, &mut rows, Some(&mut lp), &mut scratch)?;
@@ -90,6 +90,7 @@ pub mod base;
 pub mod bijection;
 pub mod compiled;
 pub mod conditional;
+pub mod constraint;
 pub mod correct;
 pub mod distribution;
 pub mod domain;

@@ -36,7 +36,9 @@ fn log_mean_exp<L: Lanes>(lanes: L, mut a: L::V, b: &L::V) -> L::V {
         let (x, y) = (s.load(a), s.load(b));
         let less = s.lt(x, y);
         let (high, low) = (s.select(less, y, x), s.select(less, x, y));
-        let tail = crate::math::log1p(s, crate::math::exp(s, s.sub(low, high)));
+        // Of two rows that are impossible there is no difference.
+        let gap = s.select(s.lt(s.splat(f32::NEG_INFINITY), high), s.sub(low, high), s.splat(0.0));
+        let tail = crate::math::log1p(s, crate::math::exp(s, gap));
         s.store(s.add(high, s.sub(tail, s.splat(core::f32::consts::LN_2))), a);
     }
     a

@@ -444,6 +444,122 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         "integer iaf, of some, of which some are kept",
         [(0x5899c0f6e4ea2e18, 0x9542a06241eae1af), (0x5899c0f6e4ea2e18, 0x9542a06241eae1af)],
     ),
+    (
+        "multilevel 2 [3] Leaky 1 None given 0",
+        [(0x864f7ce3953857a5, 0xf7060e8d1a35d87a), (0x864f7ce3953857a5, 0x141b45d23132001a)],
+    ),
+    (
+        "multilevel 2 [3] Tanh 1 None given 0",
+        [(0x5315a038484f0325, 0xfbde3658160d36fc), (0x5315a038484f0325, 0xfbde3658160d36fc)],
+    ),
+    (
+        "multilevel 4 [7] Tanh 2 None given 0",
+        [(0x06bf2a5cb615ab25, 0x72f31749229aa7db), (0x06bf2a5cb615ab25, 0x4f73adbe6d4d3a18)],
+    ),
+    (
+        "multilevel 8 [20, 5] Leaky 2 None given 2",
+        [(0x6af2530b65d8cd25, 0x92756527b4bdb0c9), (0x6af2530b65d8cd25, 0x884c323e9e54608b)],
+    ),
+    (
+        "multilevel 8 [17] Leaky 2 None given 0",
+        [(0xbd8dc6782055d4a5, 0x115d2d0908643249), (0xbd8dc6782055d4a5, 0x7013252f98e94149)],
+    ),
+    (
+        "multilevel 4 [9] Relu 2 Some(3) given 1",
+        [(0xc1b965e59736a195, 0x0a17bed919615238), (0xc1b965e59736a195, 0x8bc3a622605ba14d)],
+    ),
+    (
+        "convolution 1 by 5 [3] Leaky",
+        [(0xf0eea1ecd0242de5, 0x4c967432dff9da3e), (0xf0eea1ecd0242de5, 0x4c967432dff9da3e)],
+    ),
+    (
+        "convolution 4 by 4 [7] Tanh",
+        [(0xa61c69184735eca5, 0x6dde2a7d06e8b181), (0xa61c69184735eca5, 0xb2bfc9fe610ef50c)],
+    ),
+    (
+        "convolution 3 by 8 [37, 5] Leaky, uniform start",
+        [(0x2bdf8bb8c72d1225, 0x41407dc4fda128f5), (0x2bdf8bb8c72d1225, 0x80b7eeaa8105cbdc)],
+    ),
+    (
+        "convolution 3 by 4 [] Relu",
+        [(0xe64f37d9c9696d25, 0xd3f67386109ceb39), (0xe64f37d9c9696d25, 0xd3f67386109ceb39)],
+    ),
+    (
+        "convolution 8 by 5 [20, 16] Relu, given",
+        [(0xfcbeaa0700ea2125, 0x5a839f9ebab6a19e), (0xfcbeaa0700ea2125, 0x102f4a80b7e244e8)],
+    ),
+    (
+        "convolution 6 by 4 [17, 17, 17] Leaky, residual, z2",
+        [(0xf0876a8596e18ba5, 0x9a29b1bc9e498c4b), (0xf0876a8596e18ba5, 0x7f2231319fb9a1af)],
+    ),
+    (
+        "convolution 4 by 4 [6, 6, 6] Relu, residual, given, categories",
+        [(0x99cb5d194440a118, 0xd78833651afea268), (0x99cb5d194440a118, 0x572e3933b6147495)],
+    ),
+    (
+        "convolution 3 by 4 [16] Leaky, counts",
+        [(0xd3fc5d6ed8499925, 0x46c85cc3f2b5e750), (0xd3fc5d6ed8499925, 0xe8ae2ed78aebed1a)],
+    ),
+    (
+        "counts 3 of 6 [] None given 0",
+        [(0xb3579e77d4e648a5, 0x93ae8dc70b016bfe), (0xb3579e77d4e648a5, 0x93ae8dc70b016bfe)],
+    ),
+    (
+        "counts 5 of 10 [24] Z2 given 0",
+        [(0xc5c5a9edf8e881a5, 0x2117b7452b69143c), (0xc5c5a9edf8e881a5, 0x2117b7452b69143c)],
+    ),
+    (
+        "counts 9 of 37 [60, 41] None given 0",
+        [(0x410f14be2e25b165, 0x5d656d42bc177e7b), (0x410f14be2e25b165, 0x6836e4d9e42ea72c)],
+    ),
+    (
+        "counts 7 of 12 [17] None given 2",
+        [(0x34d3b10e57027c25, 0xd102b2e241e80a41), (0x34d3b10e57027c25, 0x284eba2cabb926d3)],
+    ),
+    (
+        "counts 5 of 5 [9] None given 0",
+        [(0x48fa856c966fb865, 0x81b169c331cabfa5), (0x48fa856c966fb865, 0x81b169c331cabfa5)],
+    ),
+    (
+        "counts 6 of 3",
+        [(0x95f65f1a0ecfe915, 0xedee0c7f146f6b35), (0x95f65f1a0ecfe915, 0x934cad1f1ce893e9)],
+    ),
+    (
+        "permutations 5 of 5",
+        [(0x8c0fe9c9e1e78af5, 0x573ff0a938072684), (0x8c0fe9c9e1e78af5, 0x9ab75061b38bb2da)],
+    ),
+    (
+        "counts 20 of 4",
+        [(0xf0d64ea19c7d1e25, 0x65db826359377c99), (0xf0d64ea19c7d1e25, 0x232610066008a00f)],
+    ),
+    (
+        "increasing 3 of 7",
+        [(0x53703997e2835e58, 0xf169284c379a8fd7), (0x53703997e2835e58, 0x68ac12e5f0e98365)],
+    ),
+    (
+        "increasing 13 of 40",
+        [(0x34f75ac41ea88760, 0xb3cf5da9cd3d363f), (0x34f75ac41ea88760, 0xf566dc119ca41ac6)],
+    ),
+    (
+        "successors 4 of 7",
+        [(0xb40fb1e37bf3df88, 0x256ce37082721c77), (0xb40fb1e37bf3df88, 0xf483ea482a5a7406)],
+    ),
+    (
+        "successors 17 of 7",
+        [(0x579c024e00a97b78, 0x089a9e7e0d1ed277), (0x579c024e00a97b78, 0x5bce7bd63b733284)],
+    ),
+    (
+        "integer counts 5 of 10 [24] Z2 given 0",
+        [(0x73c564d44569c7a5, 0xc0813c93f8666b96), (0x73c564d44569c7a5, 0xc0813c93f8666b96)],
+    ),
+    (
+        "flow Smoothstep",
+        [(0x68ec20664d0928c7, 0xebb7451cd92408f9), (0xf60acb01d54771bb, 0x1c77d3e60acb55ca)],
+    ),
+    (
+        "sites Smoothstep",
+        [(0x1c21bc7d27118de5, 0x0f16600af7170200), (0x1c21bc7d27118de5, 0xd3446196e778fe9e)],
+    ),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use pushforward::activation::{Leaky, Tanh};
 use pushforward::kernel::{
     Batch, Counts, Fused, Lanes, Plain, Single, Store, Weight, next, take_mut,
 };
-use pushforward::network::{CausalNetwork, Evenly, Masked, Mlp, Network, Shape, Visitor};
+use pushforward::network::{CausalNetwork, Evenly, Masked, Mlp, Network, Shape, Turn, Visitor};
 use pushforward::noise::block;
 use pushforward::simd::embed::f16;
 use pushforward::simd::{Kernel, Level, Simd, dispatch};
@@ -103,7 +103,7 @@ impl<L: Lanes> Visitor<L> for Draw {
     fn sizes(&self) -> [usize; 2] {
         [1, 2]
     }
-    fn site(&mut self, lanes: L, _: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
+    fn site(&mut self, lanes: L, _: Turn, outputs: &mut [L::V], inputs: &mut [L::V]) {
         let s = lanes.s();
         if let ([first, second], [x]) = (outputs, inputs) {
             for ((x, a), b) in x.as_mut().iter_mut().zip(first.as_ref()).zip(second.as_ref()) {

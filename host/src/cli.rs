@@ -5,6 +5,7 @@ mod board;
 mod check;
 mod codegen;
 mod context;
+mod couplings;
 mod demo;
 mod devices;
 mod estimate;
@@ -45,6 +46,8 @@ enum Verb {
     Train(train::Args),
     /// A model at each of a few temperatures, from one to the next, with a table of what they give.
     Sweep(sweep::Args),
+    /// The couplings of a graph that rows of spins come from, and a model of it.
+    Couplings(couplings::Args),
     /// Draw exact samples: same seed and index, same row.
     Sample(sample::Args),
     /// Exact log-probability or log-density (nats) of each row.
@@ -109,6 +112,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Demo(args) => demo::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Couplings(args) => couplings::run(&args),
         Verb::Sample(args) => sample::run(&args),
         Verb::LogProb(args) => log_prob::run(&args),
         Verb::Inspect(args) => inspect::run(&args),

@@ -4,28 +4,26 @@
 //! key and its table. `--set key=value` edits the document before it is read, so an override is
 //! checked as a line in the file is. What is not given takes a default that trains well.
 
+mod hamiltonian;
 mod layers;
 mod read;
 mod record;
 mod section;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::CategoricalSpec;
 use pushforward::domain::{Domain, Kind};
 use pushforward::model::{
-    BasePart, BaseSpec, ConditionalPart, EmbeddingSpec, Support, UnivariateSpec,
+    BasePart, BaseSpec, ConditionalPart, ConstraintSpec, EmbeddingSpec, Support, UnivariateSpec,
 };
 
 use crate::data::{Column, Given, GivenParts, Validation};
-use crate::energy::{
-    Boundary, DoubleWell, Edge, Energy, EnergyError, Graph, Ising2d, Lattice, Phi4, Ring2d,
-};
 use crate::error::{Error, Result};
-use crate::train::{Objective, Schedule};
+use crate::train::{Objective, Schedule, TrainOptions};
+pub use hamiltonian::Hamiltonian;
 pub use layers::Mask;
 pub(crate) use layers::{base, layers};
 pub use section::apply;
@@ -49,6 +47,33 @@ const TABLES: [(&str, Keys); 3] = [
                     "pairwise",
                     "domain",
                     "categories",
+                    "constraint",
+                ],
+            ),
+            (
+                "multilevel",
+                &[
+                    "hidden",
+                    "activation",
+                    "levels",
+                    "reach",
+                    "heat_bath",
+                    "symmetry",
+                    "domain",
+                    "categories",
+                ],
+            ),
+            (
+                "pixelcnn",
+                &[
+                    "hidden",
+                    "activation",
+                    "residual",
+                    "reach",
+                    "symmetry",
+                    "domain",
+                    "categories",
+                    "constraint",
                 ],
             ),
             ("realnvp", &["layers", "hidden", "activation", "residual", "log_scale_bound", "mask"]),
@@ -77,7 +102,23 @@ const TABLES: [(&str, Keys); 3] = [
             ("", &["hamiltonian", "data"]),
             ("ising2d", &["size", "beta", "coupling", "boundary"]),
             ("ising", &["lattice", "size", "beta", "coupling", "field", "boundary"]),
+            ("potts", &["lattice", "size", "states", "beta", "coupling", "boundary"]),
+            ("clock", &["lattice", "size", "states", "beta", "coupling", "boundary"]),
+            (
+                "blume_capel",
+                &["lattice", "size", "beta", "coupling", "crystal_field", "field", "boundary"],
+            ),
+            (
+                "lattice_gas",
+                &["lattice", "size", "beta", "coupling", "chemical_potential", "boundary"],
+            ),
+            (
+                "edwards_anderson",
+                &["lattice", "size", "beta", "disorder", "disorder_seed", "boundary"],
+            ),
+            ("sherrington_kirkpatrick", &["sites", "beta", "disorder", "disorder_seed"]),
             ("graph", &["sites", "edges", "fields", "shape", "beta"]),
+            ("fermions", &["particles", "cutoff", "dimension", "twist", "beta"]),
             ("phi4", &["size", "m2", "lambda"]),
             ("ring2d", &[]),
             ("double_well", &[]),
@@ -104,6 +145,7 @@ const TABLES: [(&str, Keys); 3] = [
             "",
             &[
                 "steps",
+                "grow",
                 "batch",
                 "learning_rate",
                 "schedule",
@@ -172,6 +214,36 @@ pub enum Family {
         pairwise: bool,
         /// Categories of the sites; `None`: spins.
         categories: Option<CategoricalSpec>,
+        /// Which rows there are; `None`: all, or those of the target's states.
+        constraint: Option<ConstraintSpec>,
+    },
+    /// Network of a square lattice, from coarse to fine, over spins or categories.
+    Multilevel {
+        /// Units of each hidden layer.
+        hidden: Vec<usize>,
+        /// Levels with weights of their own; `None`: all.
+        levels: Option<usize>,
+        /// Squares of the distances that the windows of both stages reach.
+        reach: [u32; 2],
+        /// Whether the last stage is drawn from the Hamiltonian; `None`: where that allows it.
+        heat_bath: Option<bool>,
+        /// Whether the network is odd; `None`: where the target has that symmetry.
+        z2: Option<bool>,
+        /// Categories of the sites; `None`: spins.
+        categories: Option<CategoricalSpec>,
+    },
+    /// Masked convolution over rows of spins or categories.
+    Pixelcnn {
+        /// Units that a site has in each hidden layer.
+        hidden: Vec<usize>,
+        /// Rows above and columns to either side that layers read, as far as there are any.
+        reach: [usize; 2],
+        /// Mixture with the flipped model; `None`: where the target has that symmetry.
+        z2: Option<bool>,
+        /// Categories of the sites; `None`: spins.
+        categories: Option<CategoricalSpec>,
+        /// Which rows there are; `None`: all, or those of the target's states.
+        constraint: Option<ConstraintSpec>,
     },
     /// Coupling flow over real vectors: `realnvp`, and `nsf` with splines.
     Coupling {
@@ -246,64 +318,13 @@ pub enum TargetConfig {
     },
 }
 
-/// A Hamiltonian by name, with its constants.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Hamiltonian {
-    /// −J Σ s s' over neighbours.
-    Ising2d {
-        /// Side of the square lattice.
-        size: usize,
-        /// Inverse temperature.
-        beta: f64,
-        /// J.
-        coupling: f64,
-        /// Whether the lattice wraps around.
-        periodic: bool,
-    },
-    /// −J Σ s s' − h Σ s on a lattice.
-    Ising {
-        /// Which sites are neighbours.
-        lattice: Lattice,
-        /// Sites along each side.
-        size: usize,
-        /// Inverse temperature.
-        beta: f64,
-        /// J and h.
-        constants: [f32; 2],
-        /// Whether the lattice wraps around.
-        periodic: bool,
-    },
-    /// −Σ J s s' over edges − Σ h s over sites.
-    Graph {
-        /// How pictures show the sites.
-        shape: Vec<usize>,
-        /// Inverse temperature.
-        beta: f64,
-        /// Pairs of sites with their J.
-        edges: Vec<Edge>,
-        /// h of each site.
-        fields: Vec<f32>,
-    },
-    /// Scalar lattice field theory.
-    Phi4 {
-        /// Side of the square lattice, periodic.
-        size: usize,
-        /// Bare mass squared.
-        m2: f64,
-        /// Quartic coupling.
-        lambda: f64,
-    },
-    /// A particle near a ring, with its momentum.
-    Ring2d,
-    /// Two wells in the plane.
-    DoubleWell,
-}
-
 /// `[train]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
     /// Gradient steps.
     pub steps: u64,
+    /// Sides of smaller lattices whose weights are learnt before, with their steps.
+    pub grow: Vec<(usize, u64)>,
     /// Samples or rows a step.
     pub batch: usize,
     /// Adam's.
@@ -363,28 +384,65 @@ impl Config {
         }
         section::known_tables(&root, path)?;
         let mut target = read::target(path, &root)?;
-        let (model, kind) = read::model(path, &root, &target)?;
+        let (mut model, kind) = read::model(path, &root, &target)?;
         let train = read::train(path, &root, &target)?;
-        match (&model.family, &target) {
-            (Family::Made { categories: Some(_), .. }, TargetConfig::Hamiltonian(_)) => {
-                let message = "[model] domain: found 'category', but no Hamiltonian is over \
-                               categories: expected data";
+        if let TargetConfig::Hamiltonian(hamiltonian) = &target {
+            let of = hamiltonian.kind();
+            let states = hamiltonian.constraint();
+            // Most Hamiltonians have all states, and are not made once more to say so.
+            let restricts = states.is_some();
+            if let Family::Made { constraint, .. } | Family::Pixelcnn { constraint, .. } =
+                &mut model.family
+            {
+                *constraint = constraint.take().or(states);
+            }
+            if let Family::Pixelcnn { constraint: Some(_), .. } = &model.family {
+                let message = "[model] kind: found 'pixelcnn', expected 'made', which alone learns from a \
+                               Hamiltonian under a constraint";
                 return Err(Error::input(path, message));
             }
-            (Family::Made { .. }, TargetConfig::Hamiltonian(h)) if !h.is_spin() => {
-                return Err(mismatch(path, kind, "real numbers", "realnvp, nsf, maf or flow"));
-            }
-            (Family::Table { .. }, TargetConfig::Hamiltonian(_)) => {
+            if let Family::Table { .. } = &model.family {
                 let message = "[model] kind: found 'table', expected data to learn from, or another \
                                kind";
                 return Err(Error::input(path, message));
             }
-            (
-                Family::Coupling { .. } | Family::Autoregressive { .. } | Family::Layers { .. },
-                TargetConfig::Hamiltonian(h),
-            ) if h.is_spin() => {
-                return Err(mismatch(path, kind, "spins", "made"));
+            let masked_categories =
+                matches!(&model.family, Family::Made { categories: Some(_), .. });
+            if model.family.domain() != Domain::Uniform(of) || masked_categories {
+                return Err(match of {
+                    Kind::Real => mismatch(path, kind, "real numbers", "realnvp, nsf, maf or flow"),
+                    Kind::Spin => {
+                        mismatch(path, kind, "spins", "made, multilevel or pixelcnn of spins")
+                    }
+                    Kind::Category(n) => {
+                        let other = "multilevel or pixelcnn of as many";
+                        mismatch(path, kind, &format!("{n} categories"), other)
+                    }
+                });
             }
+            if restricts || model.family.constraint().is_some() {
+                let within = hamiltonian.energy_within(model.family.constraint());
+                within.map_err(|message| Error::input(path, message))?;
+            }
+        }
+        if let (Some((side, steps)), TargetConfig::Hamiltonian(hamiltonian)) = (
+            train.grow.iter().find(|(side, _)| !side.is_power_of_two()).or(train.grow.first()),
+            &target,
+        ) {
+            let wrong = if !matches!(model.family, Family::Multilevel { .. }) {
+                Some("expected none: only a 'multilevel' model grows".to_owned())
+            } else if hamiltonian.clone().side().is_none() {
+                Some(format!("expected none: {kind} over a graph has no side"))
+            } else if !side.is_power_of_two() {
+                Some(format!("found [{side}, {steps}], expected sides that are powers of two"))
+            } else {
+                None
+            };
+            if let Some(message) = wrong {
+                return Err(Error::input(path, format!("[train] grow: {message}")));
+            }
+        }
+        match (&model.family, &target) {
             (family, TargetConfig::Data { standardize: true, context, .. })
                 if family.keeps_units()
                     && context.is_empty()
@@ -434,6 +492,23 @@ impl Config {
         Ok(Config { model, target, train })
     }
 
+    /// The configs of the lattices that are smaller than this one's, each of which is to start the next one, and
+    /// the last this one.
+    pub fn smaller(&self) -> Vec<(usize, Config)> {
+        let one = |(side, steps): &(usize, u64)| {
+            let mut config = self.clone();
+            let TargetConfig::Hamiltonian(hamiltonian) = &mut config.target else { return None };
+            let own = hamiltonian.side()?;
+            if side >= own {
+                return None;
+            }
+            *own = *side;
+            (config.train.steps, config.train.grow) = (*steps, Vec::new());
+            Some((*side, config))
+        };
+        self.train.grow.iter().filter_map(one).collect()
+    }
+
     /// With the default in force that depends on how many rows there are to train on, if it is rows that
     /// are learnt from.
     pub fn settled(&self, rows: Option<u64>) -> Config {
@@ -444,7 +519,35 @@ impl Config {
     }
 }
 
+impl TrainConfig {
+    /// What the optimiser is told.
+    pub fn options(&self) -> TrainOptions {
+        TrainOptions {
+            steps: self.steps,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule,
+            objective: self.objective,
+            warm_up: self.warm_up,
+            average: self.average,
+            clip: self.clip,
+            weight_decay: self.weight_decay,
+            seed: self.seed,
+        }
+    }
+}
+
 impl Family {
+    /// Which rows there are, if not all.
+    pub fn constraint(&self) -> Option<&ConstraintSpec> {
+        match self {
+            Family::Made { constraint, .. } | Family::Pixelcnn { constraint, .. } => {
+                constraint.as_ref()
+            }
+            _ => None,
+        }
+    }
+
     /// Units of each hidden layer of its networks, if they are alike; one layer where the target says
     /// how many.
     fn hidden(&self) -> Option<&[usize]> {
@@ -452,6 +555,8 @@ impl Family {
             Family::Made { hidden, .. } => Some(hidden.as_deref().unwrap_or(&[1])),
             Family::Coupling { hidden, .. }
             | Family::Autoregressive { hidden, .. }
+            | Family::Multilevel { hidden, .. }
+            | Family::Pixelcnn { hidden, .. }
             | Family::Table { hidden, .. } => Some(hidden),
             Family::Layers { .. } => None,
         }
@@ -492,8 +597,12 @@ impl Family {
     /// Where the values of its rows lie.
     pub fn domain(&self) -> Domain<'_> {
         match self {
-            Family::Made { categories: Some(spec), .. } => spec.domain(),
-            Family::Made { categories: None, .. } => Domain::Uniform(Kind::Spin),
+            Family::Made { categories: Some(spec), .. }
+            | Family::Multilevel { categories: Some(spec), .. }
+            | Family::Pixelcnn { categories: Some(spec), .. } => spec.domain(),
+            Family::Made { .. } | Family::Multilevel { .. } | Family::Pixelcnn { .. } => {
+                Domain::Uniform(Kind::Spin)
+            }
             Family::Coupling { .. }
             | Family::Autoregressive { .. }
             | Family::Layers { .. }
@@ -525,50 +634,9 @@ impl TargetConfig {
     }
 }
 
-impl Hamiltonian {
-    /// Whether it is defined on spins.
-    pub fn is_spin(&self) -> bool {
-        match self {
-            Hamiltonian::Ising2d { .. } | Hamiltonian::Ising { .. } | Hamiltonian::Graph { .. } => {
-                true
-            }
-            Hamiltonian::Phi4 { .. } | Hamiltonian::Ring2d | Hamiltonian::DoubleWell => false,
-        }
-    }
-
-    /// What multiplies the energy in the exponent.
-    pub fn beta(&self) -> f64 {
-        match self {
-            Hamiltonian::Ising2d { beta, .. }
-            | Hamiltonian::Ising { beta, .. }
-            | Hamiltonian::Graph { beta, .. } => *beta,
-            Hamiltonian::Phi4 { .. } | Hamiltonian::Ring2d | Hamiltonian::DoubleWell => 1.0,
-        }
-    }
-
-    /// The energy function, shared by training and by estimates.
-    ///
-    /// # Errors
-    /// A constant is outside the range of this Hamiltonian.
-    pub fn energy(&self) -> std::result::Result<Arc<dyn Energy>, EnergyError> {
-        let boundary = |periodic| if periodic { Boundary::Periodic } else { Boundary::Open };
-        Ok(match *self {
-            Hamiltonian::Ising2d { size, coupling, periodic, .. } => {
-                Arc::new(Ising2d::new([size, size], coupling, boundary(periodic))?)
-            }
-            Hamiltonian::Ising { lattice, size, constants, periodic, .. } => {
-                Arc::new(Graph::lattice(lattice, size, constants, boundary(periodic))?)
-            }
-            Hamiltonian::Graph { ref shape, ref edges, ref fields, .. } => {
-                Arc::new(Graph::new(shape.clone(), edges.clone(), fields.clone())?)
-            }
-            Hamiltonian::Phi4 { size, m2, lambda } => {
-                Arc::new(Phi4::new([size, size], m2, lambda)?)
-            }
-            Hamiltonian::Ring2d => Arc::new(Ring2d::new()),
-            Hamiltonian::DoubleWell => Arc::new(DoubleWell::new(0.0, -4.0, 1.0)?),
-        })
-    }
+/// A file that a config names, from the config's own folder.
+fn beside(path: &Path, file: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).join(file)
 }
 
 fn mismatch(path: &Path, kind: &str, values: &str, other: &str) -> Error {

@@ -102,7 +102,7 @@ pub fn estimate(
             let ln_w = -beta * e - f64::from(log_q);
             weights.push(ln_w);
             tail.push(ln_w);
-            sampled.push(ln_w, e, row.iter().map(|x| f64::from(*x)).sum());
+            sampled.push(ln_w, e, energy.order(row));
             let accepted = chain.step(ln_w, uniforms.block(done, 0)[0]);
             block.1 += 1.0;
             block.2 += f64::from(u8::from(accepted));
@@ -113,9 +113,9 @@ pub fn estimate(
             }
         }
     }
-    let spins = energy.kind() == Kind::Spin;
+    let discrete = energy.kind() != Kind::Real;
     let exact = energy.ln_z(beta);
-    let per_site = spins || energy.shape().len() > 1;
+    let per_site = discrete || energy.shape().len() > 1;
     let fit = tail.fit();
     let ln_z_error = fit.map_or(weights.ln_z_error(), |fit| weights.ln_z_error_with(&fit));
     Ok(Estimate {
@@ -129,8 +129,10 @@ pub fn estimate(
         acceptance: [chain.acceptance(), standard_error(&acceptance)],
         exact,
         beta_sites: per_site.then_some(beta * dim as f64),
-        thermodynamics: sampled.figures(beta, dim as f64).filter(|_| spins),
-        thermodynamics_exact: exact.filter(|_| spins).and_then(|exact| known(energy, beta, exact)),
+        thermodynamics: sampled.figures(beta, dim as f64).filter(|_| discrete),
+        thermodynamics_exact: exact
+            .filter(|_| discrete)
+            .and_then(|exact| known(energy, beta, exact)),
     })
 }
 

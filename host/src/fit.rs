@@ -27,9 +27,7 @@ use crate::estimate::spread;
 use crate::loaded::Loaded;
 use crate::problem::Problem;
 use crate::run::set_aside;
-use crate::train::{
-    Schedule, Stats, Target, TrainError, TrainOptions, Trainer, annealed, row_width,
-};
+use crate::train::{Schedule, Stats, Target, TrainError, Trainer, annealed, row_width};
 
 /// A checkpoint is written at least this often.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(60);
@@ -89,20 +87,9 @@ pub fn fit(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Fit> {
     let train = &config.train;
-    let options = TrainOptions {
-        steps: train.steps,
-        batch: train.batch,
-        learning_rate: train.learning_rate,
-        schedule: train.schedule,
-        objective: train.objective,
-        warm_up: train.warm_up,
-        average: train.average,
-        clip: train.clip,
-        weight_decay: train.weight_decay,
-        seed: train.seed,
-    };
-    let mut trainer = Trainer::new(problem.model.clone(), problem.target.clone(), options, device)
-        .map_err(failed)?;
+    let target = problem.target.clone();
+    let mut trainer =
+        Trainer::new(problem.model.clone(), target, train.options(), device).map_err(failed)?;
     let (mut best, mut scaled) = (None, 0);
     if resume && let Some(state) = checkpoint::load(folder, &problem.identity)? {
         let file = checkpoint::path(folder);

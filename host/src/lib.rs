@@ -24,6 +24,8 @@ pub mod error;
 pub mod estimate;
 pub mod fit;
 pub mod import;
+pub mod inverse;
+pub mod linear;
 pub mod loaded;
 pub mod ops;
 pub mod paths;

@@ -5,22 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{BernoulliSpec, LogisticsSpec};
+use pushforward::conditional::{BernoulliSpec, CategoricalSpec, LogisticsSpec};
 use pushforward::domain::{Domain, Kind};
 use pushforward::layer::{AutoregressiveSpec, CouplingSpec};
 use pushforward::model::file::{FNV_START, fnv_onto};
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, FlowSpec, LayerSpec, Model, ModelError, SitesSpec, Symmetry,
-    preset,
+    Arithmetic, BaseSpec, ConditionalSpec, ConstraintSpec, Description, FlowSpec, LayerSpec, Model,
+    ModelError, SitesNetworkSpec, SitesSpec, Symmetry, TensorSpec, preset,
 };
-use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::network::{ConvolutionSpec, HeatBathSpec, MaskedSpec, MlpSpec, MultilevelSpec};
 use serde_json::Value as Json;
 
 use crate::config::{self, Config, Family, Hamiltonian, ModelConfig, TargetConfig};
-use crate::data::{OwnKinds, Reader, Table, Units, Wanted};
+use crate::data::{OwnKinds, Reader, Rows, Table, Units, Wanted};
 use crate::energy::Energy;
 use crate::error::{Error, Result, affordable};
-use crate::train::{ACTNORM_ROWS, Samples, Target, initialize_scaled, start_actnorm};
+use crate::train::{ACTNORM_ROWS, Samples, Target, broken, initialize_scaled, start_actnorm};
 
 /// A config made concrete: the model before training, what it learns from, what is held out.
 #[derive(Debug)]
@@ -54,7 +54,8 @@ impl Problem {
         let mut own = None;
         let (shape, target, validation, energy) = match &config.target {
             TargetConfig::Hamiltonian(hamiltonian) => {
-                let energy = hamiltonian.energy().map_err(|e| wrong(&e))?;
+                let constraint = config.model.family.constraint();
+                let energy = hamiltonian.energy_within(constraint).map_err(|e| wrong(&e))?;
                 let (beta, anneal) = (hamiltonian.beta(), config.train.anneal);
                 let samples = match &config.train.samples {
                     Some((file, weight)) => {
@@ -139,6 +140,20 @@ impl Problem {
             lie_where_noise_goes(flow, [&rows, &validation])
                 .map_err(|message| Error::input(file, message))?;
         }
+        if let (Target::Data { rows }, Some(file)) = (&target, config.target.file()) {
+            // Rows that stay in their file are looked at when they are read.
+            let held: &[f32] = match rows {
+                Rows::Held(rows) => rows,
+                Rows::Stored(_) => &[],
+            };
+            let dim = description.dim();
+            let mut all =
+                [held, &validation].into_iter().flat_map(|rows| rows.chunks(dim + context));
+            if let Some(values) = all.find_map(|row| broken(&description, &row[..dim])) {
+                let expected = "expected one that keeps to [model] constraint";
+                return Err(Error::input(file, format!("a row: found {values}, {expected}")));
+            }
+        }
         // The weights, and twice as numbers in a row while they are set.
         affordable("[model]", 3 * 4 * description.parameters() as u128)?;
         let mut model = Model::new(description, arithmetic).map_err(|e| wrong(&e))?;
@@ -170,6 +185,8 @@ impl Problem {
             Some(units) => units.fold(&self.model).map_err(text)?,
             None => self.model.clone(),
         };
+        let grown = grown(other, &own);
+        let other = grown.as_ref().unwrap_or(other);
         let texts = [other, &own].map(|model| {
             // By way of the text, in which 0.001 is what it is in a file, and not the f32 next to it.
             let text = serde_json::to_string(model.description()).unwrap_or_default();
@@ -205,6 +222,43 @@ impl Problem {
     pub fn ln_scale_of(&self, row: &[f32]) -> f64 {
         self.units.as_ref().map_or(0.0, |units| units.ln_scale_of(row))
     }
+}
+
+/// A model of a lattice as one of another's side and heat bath, if there is nothing else in which they
+/// differ: levels that it has not start as the coarsest of those that it has.
+fn grown(other: &Model, own: &Model) -> Option<Model> {
+    let (Description::Sites(from), Description::Sites(to)) =
+        (other.description(), own.description())
+    else {
+        return None;
+    };
+    let (SitesNetworkSpec::Multilevel(network), SitesNetworkSpec::Multilevel(like)) =
+        (&from.network, &to.network)
+    else {
+        return None;
+    };
+    let (levels, heat_bath) = (like.levels, like.heat_bath.clone());
+    let same = MultilevelSpec { levels, heat_bath, ..network.clone() };
+    if same.heat_bath.is_some() != network.heat_bath.is_some() {
+        return None;
+    }
+    let spec = SitesSpec { shape: to.shape.clone(), network: same.into(), ..from.clone() };
+    let mut model = Model::new(Description::Sites(spec), other.arithmetic()).ok()?;
+    // The name that a tensor of a level has, or of the coarsest that there is.
+    let there = |name: &str| {
+        let (level, rest) = name.strip_prefix("network.levels.")?.split_once('.')?;
+        let level = level.parse::<usize>().ok()?.min(network.levels - 1);
+        Some(format!("network.levels.{level}.{rest}"))
+    };
+    let mut parameters = Vec::new();
+    for TensorSpec { name, .. } in model.description().tensors() {
+        let found = other.tensor(&there(&name).unwrap_or_else(|| name.clone()));
+        // Of a lattice of one level there may be none of the kind.
+        let found = found.or(own.tensor(&name));
+        parameters.extend(found.iter().flat_map(|tensor| &tensor.data));
+    }
+    model.set_parameters(&parameters).ok()?;
+    Some(model)
 }
 
 /// Whether rows lie where a flow brings noise of several kinds; of one kind, the reader has seen to it.
@@ -284,6 +338,31 @@ fn description(
     Ok(description)
 }
 
+/// The conditional of sites of these categories, or of spins.
+fn of_sites(categories: &Option<CategoricalSpec>) -> ConditionalSpec {
+    match categories {
+        Some(categories) => categories.clone().into(),
+        None => BernoulliSpec {}.into(),
+    }
+}
+
+/// What draws the last stage of a lattice, if it is to be the Hamiltonian.
+fn bath(
+    target: &TargetConfig,
+    wanted: Option<bool>,
+) -> std::result::Result<Option<HeatBathSpec>, String> {
+    let bath = match target {
+        TargetConfig::Hamiltonian(hamiltonian) => hamiltonian.heat_bath(),
+        TargetConfig::Data { .. } => None,
+    };
+    if wanted == Some(true) && bath.is_none() {
+        return Err("[model] heat_bath: found true, expected false unless the Hamiltonian is one of nearest \
+                    neighbours on a square lattice that wraps around"
+            .into());
+    }
+    Ok(bath.filter(|_| wanted != Some(false)))
+}
+
 fn unconditional(
     config: &ModelConfig,
     target: &TargetConfig,
@@ -296,6 +375,8 @@ fn unconditional(
     let affine = matches!(target, TargetConfig::Data { standardize: true, .. })
         && !config.family.keeps_units();
     let (activation, residual) = (config.activation, config.residual);
+    let symmetry =
+        |z2: Option<bool>| if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
     let masked = |hidden: &[usize], direct| MaskedSpec {
         hidden: hidden.to_vec(),
         direct,
@@ -303,25 +384,83 @@ fn unconditional(
         residual,
         ..Default::default()
     };
-    let sites = |network: MaskedSpec, conditional, symmetry| {
-        let (shape, context, embedding) = (shape.to_vec(), 0, None);
-        let network = network.into();
-        Description::Sites(SitesSpec { shape, context, embedding, network, conditional, symmetry })
-    };
+    let sites =
+        |network: SitesNetworkSpec, conditional, symmetry, constraint: &Option<ConstraintSpec>| {
+            Description::Sites(SitesSpec {
+                shape: shape.to_vec(),
+                context: 0,
+                embedding: None,
+                network,
+                conditional,
+                constraint: constraint.clone(),
+                symmetry,
+            })
+        };
     Ok(match &config.family {
-        Family::Made { hidden, z2, pairwise, categories } => {
+        Family::Made { hidden, z2, pairwise, categories, constraint } => {
             let hidden = hidden.clone().unwrap_or_else(|| vec![4 * dim]);
-            let symmetry = if z2.unwrap_or(even) { Symmetry::Z2 } else { Symmetry::None };
-            let conditional = match categories {
-                Some(categories) => categories.clone().into(),
-                None => BernoulliSpec {}.into(),
+            let symmetry = symmetry(*z2);
+            let conditional = of_sites(categories);
+            sites(masked(&hidden, *pairwise).into(), conditional, symmetry, constraint)
+        }
+        Family::Multilevel { hidden, levels, reach, heat_bath, z2, categories } => {
+            let network = MultilevelSpec {
+                hidden: hidden.clone(),
+                activation,
+                levels: levels.unwrap_or(MultilevelSpec::levels_of(dim)),
+                reach: *reach,
+                biased: !z2.unwrap_or(even),
+                heat_bath: bath(target, *heat_bath)?,
             };
-            sites(masked(&hidden, *pairwise), conditional, symmetry)
+            let is_square = matches!(shape, [height, width] if height == width);
+            if !is_square || MultilevelSpec::levels_of(dim) == 0 {
+                return Err(format!(
+                    "[model] kind: found 'multilevel' for the shape {shape:?}, expected a square whose side \
+                     is a power of two"
+                ));
+            }
+            if !network.biased && !activation.is_odd() {
+                let expected =
+                    "expected one that is odd, 'tanh' or 'smoothstep', beside symmetry = 'z2'";
+                return Err(format!("[model] activation: {expected}"));
+            }
+            if !network.biased && !even && matches!(target, TargetConfig::Hamiltonian(_)) {
+                let expected = "expected 'none': the energy changes when all spins flip";
+                return Err(format!("[model] symmetry: found 'z2', {expected}"));
+            }
+            sites(network.into(), of_sites(categories), Symmetry::None, &None)
+        }
+        Family::Pixelcnn { hidden, reach, z2, categories, constraint } => {
+            let [rows, columns] = match *shape {
+                [columns] => [1, columns],
+                [rows, columns] => [rows, columns],
+                _ => {
+                    return Err(format!(
+                        "[model] kind: found 'pixelcnn' for the shape {shape:?}, expected one of a sequence or \
+                         of rows and columns"
+                    ));
+                }
+            };
+            let [up, beside] = [(reach[0], rows), (reach[1], columns)]
+                .map(|(reach, n)| reach.min(n.saturating_sub(1)));
+            // The layer inside a block reads its own site.
+            let inside = |l: usize| residual && l % 2 == 1 && l < hidden.len();
+            let reach = |l: usize| if inside(l) { [0, 0] } else { [up, beside] };
+            let network = ConvolutionSpec {
+                columns,
+                hidden: hidden.clone(),
+                reach: (0..=hidden.len()).map(reach).collect(),
+                activation,
+                residual,
+                uniform_start: false,
+            };
+            let symmetry = symmetry(*z2);
+            sites(network.into(), of_sites(categories), symmetry, constraint)
         }
         Family::Table { hidden, components } => {
             let (components, columns) = (*components, own.unwrap_or_default());
             let conditional = LogisticsSpec { components, columns }.into();
-            sites(masked(hidden, true), conditional, Symmetry::None)
+            sites(masked(hidden, true).into(), conditional, Symmetry::None, &None)
         }
         Family::Coupling { layers, hidden, univariate, mask } => {
             let layer = |l| -> LayerSpec {

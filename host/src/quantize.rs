@@ -128,8 +128,11 @@ fn quantisable(sites: &SitesSpec) -> std::result::Result<&MaskedSpec, String> {
     let ConditionalSpec::Bernoulli(_) = &sites.conditional else {
         return wrong("sites", "other than spins", "spins");
     };
-    let SitesNetworkSpec::Masked(network) = &sites.network else {
-        return wrong("weights", "integers already", "floats");
+    let network = match &sites.network {
+        SitesNetworkSpec::Masked(network) => network,
+        SitesNetworkSpec::Integer(_) => return wrong("weights", "integers already", "floats"),
+        SitesNetworkSpec::Multilevel(_) => return wrong("network", "multilevel", "masked"),
+        SitesNetworkSpec::Convolution(_) => return wrong("network", "convolution", "masked"),
     };
     check_masked(network)?;
     Ok(network)

@@ -22,6 +22,7 @@ fn library(name: &str) -> (Library, &'static str) {
         ("zuko", Library::Zuko, "zuko 1.6.0"),
         ("nflows", Library::Nflows, "nflows 0.14"),
         ("normflows", Library::Normflows, "normflows 1.7.3"),
+        ("van", Library::Van, "van 2019"),
     ];
     let (_, library, full_name) = all.into_iter().find(|(own, ..)| name.starts_with(own)).unwrap();
     (library, full_name)
@@ -54,7 +55,7 @@ fn log_densities_are_the_sources() {
         assert_eq!(kept, imported.source);
         seen += 1;
     }
-    assert_eq!(seen, 47);
+    assert_eq!(seen, 58);
     // Its random weights are such that the source's own f32 is off by more than that.
     assert_eq!(ill_conditioned, ["normflows_autoregressive"]);
 }
@@ -136,6 +137,25 @@ fn what_is_not_as_it_was_exported_is_named() {
             &["no `slope`", "0.0001 between", "does not record it"],
         ),
         (changed("zuko_nsf", same, text("bound = 5.0", "")), &["no `bound`"]),
+        (changed("van_made", same, text("z2 = false", "")), &["no `z2` in [sites]"]),
+        (changed("van_made", same, text("z2 = false", "z2 = true")), &["`x_hat_mask`"]),
+        (
+            changed("van_made", renamed("net.1.1.", "net.1.block.0."), kept),
+            &["`net.1.block`", "res_block"],
+        ),
+        (
+            changed("van_made", renamed("net.0.mask", "net.1.mask"), kept),
+            &["no tensor `net.0.mask`"],
+        ),
+        (
+            reshaped(
+                "van_made_direct",
+                same,
+                |name, shape| if name == "net.0.weight" { vec![4, 4, 4, 4] } else { shape.into() },
+                kept,
+            ),
+            &["`net.0.weight`: found shape [4, 4, 4, 4]", "[channels, 1, k, k]"],
+        ),
         (changed("zuko_nsf", same, text("activation = \"Tanh\"", "")), &["no `activation`"]),
         (
             changed("zuko_nsf", same, text("\"Tanh\"", "\"Mish\"")),

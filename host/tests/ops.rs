@@ -753,16 +753,17 @@ fn gaussian(device: &Device) {
 fn select(device: &Device) {
     let (rows, n) = (6, BATCH);
     let (x, dx, dto) =
-        (numbers(rows * n, 1.0, 1), numbers(rows * n, 1.0, 2), numbers(2 * n, 1.0, 3));
-    let chosen = [1usize, 4];
+        (numbers(rows * n, 1.0, 1), numbers(rows * n, 1.0, 2), numbers(3 * n, 1.0, 3));
+    // One of them twice.
+    let chosen = [1usize, 4, 1];
     let mut sum = f64s(&dx);
     for (k, &i) in chosen.iter().enumerate() {
         (0..n).for_each(|c| sum[i * n + c] += f64::from(dto[k * n + c]));
     }
     let picked: Vec<f64> = chosen.iter().flat_map(|&i| f64s(&x[i * n..(i + 1) * n])).collect();
     let mut p = program(1, 1);
-    let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(2), p.slot(rows), p.slot(2));
-    let indices = p.table([1, 4]);
+    let (from, to, dfrom, dto_slot) = (p.slot(rows), p.slot(3), p.slot(rows), p.slot(3));
+    let indices = p.table([1, 4, 1]);
     let select = Select { context: None, indices, from, to };
     p.forward.push(Box::new(select));
     let backward = SelectBackward { select, dcontext: None, dfrom: Some(dfrom), dto: dto_slot };
@@ -779,9 +780,9 @@ fn select(device: &Device) {
     let given: Vec<f64> = dc.iter().zip(&dto).map(|(a, b)| f64::from(*a) + f64::from(*b)).collect();
     for wanted in [true, false] {
         let mut p = program(1, 1);
-        let (from, to, dfrom) = (p.slot(rows), p.slot(5), p.slot(rows));
-        let (context_slot, dcontext, dto_slot) = (p.slot(3), p.slot(3), p.slot(5));
-        let indices = p.table([1, 4]);
+        let (from, to, dfrom) = (p.slot(rows), p.slot(6), p.slot(rows));
+        let (context_slot, dcontext, dto_slot) = (p.slot(3), p.slot(3), p.slot(6));
+        let indices = p.table([1, 4, 1]);
         let select = Select { context: Some(context_slot), indices, from, to };
         p.forward.push(Box::new(select));
         p.backward.push(Box::new(SelectBackward {

@@ -14,7 +14,8 @@ use pushforward::base::{
 };
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::{BernoulliSpec, CategoricalSpec, Categories};
+use pushforward::constraint::{CountsSpec, IncreasingSpec, SuccessorsSpec};
 use pushforward::domain::Kind;
 use pushforward::layer::{
     AffineSpec as AffineLayerSpec, AutoregressiveSpec, BoundsSpec, CouplingSpec, LuSpec,
@@ -25,12 +26,14 @@ use pushforward::model::{
     UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{MaskedSpec, MlpSpec};
+use pushforward::network::{ConvolutionSpec, MaskedSpec, MlpSpec, MultilevelSpec};
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{AffineSpec, CubicRationalSpec, RationalQuadraticSpec, SinhSpec};
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
 use pushforward_host::device::{Device, shader_text};
-use pushforward_host::energy::{DoubleWell, Energy, Phi4, Ring2d};
+use pushforward_host::energy::{
+    Boundary, DoubleWell, Energy, Lattice, Pairs, Phi4, Ring2d, States,
+};
 use pushforward_host::ops::{Add, Layout, LossKind, Program, Words, picked};
 use pushforward_host::train::{Fusing, Gradient, Objective, Samples, Target};
 use pushforward_oracle::Oracle;
@@ -49,25 +52,181 @@ fn free_energy_gradient_of_spins(device: &Device) {
         with_units(made(6, &[13, 8], true, Symmetry::Z2), AnyActivation::Tanh, false),
         with_units(made(6, &[9; 5], true, Symmetry::Z2), AnyActivation::Silu, true),
     ] {
-        let model = model(description.clone());
-        let target = ising([2, 3]);
-        let Target::Energy { energy, .. } = &target else { unreachable!() };
-        let (x, found) = gradient(device, &model, &target, SAMPLES);
-        let x = samples(&x, description.dim());
-        let at = f64s(&model.parameters());
-        let oracle = |values: &[f64]| Oracle::with_parameters(&description, values);
-        let of = |s: &[f64]| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
-        let here = oracle(&at);
-        let losses: Vec<f64> =
-            x.iter().map(|s| here.log_prob(&[], s) + f64::from(step().beta) * of(s)).collect();
-        let mean = losses.iter().sum::<f64>() / BATCH as f64;
-        let score = |values: &[f64]| {
-            let moved = oracle(values);
-            let terms = x.iter().zip(&losses).map(|(s, l)| (l - mean) * moved.log_prob(&[], s));
-            terms.sum::<f64>() / BATCH as f64
+        free_energy_gradient_of_sites(device, description, &ising([2, 3]));
+    }
+}
+
+fn free_energy_gradient_of_sites(device: &Device, description: Description, target: &Target) {
+    let model = model(description.clone());
+    let Target::Energy { energy, .. } = target else { unreachable!() };
+    let (x, found) = gradient(device, &model, target, SAMPLES);
+    let x = samples(&x, description.dim());
+    let at = f64s(&model.parameters());
+    let oracle = |values: &[f64]| Oracle::with_parameters(&description, values);
+    let of = |s: &[f64]| energy.energy(&s.iter().map(|&v| v as f32).collect::<Vec<_>>());
+    let here = oracle(&at);
+    let losses: Vec<f64> =
+        x.iter().map(|s| here.log_prob(&[], s) + f64::from(step().beta) * of(s)).collect();
+    let mean = losses.iter().sum::<f64>() / BATCH as f64;
+    let score = |values: &[f64]| {
+        let moved = oracle(values);
+        let terms = x.iter().zip(&losses).map(|(s, l)| (l - mean) * moved.log_prob(&[], s));
+        terms.sum::<f64>() / BATCH as f64
+    };
+    let expected = visible(&description, slopes(&at, score));
+    assert_close(&format!("{} {description:?}", device.kind()), &found, &expected, 1e-5);
+}
+
+fn free_energy_gradient_of_constraints(device: &Device) {
+    let half = CountsSpec { counts: vec![3, 3] };
+    for (description, even) in [
+        (made(6, &[12], true, Symmetry::Z2), true),
+        (made(6, &[15], true, Symmetry::None), false),
+        (with_units(made(6, &[13, 8], false, Symmetry::Z2), AnyActivation::Tanh, false), true),
+    ] {
+        let description = preset::within(description, half.clone());
+        free_energy_gradient_of_sites(device, description, &half_up(6, even));
+    }
+}
+
+/// Rows that keep to each constraint, of four sites.
+fn likelihood_gradient_of_constraints(device: &Device) {
+    let plain = |hidden: &[usize]| made(4, hidden, true, Symmetry::None);
+    let next = [&[1, 2][..], &[0, 3], &[2], &[]].map(<[u16]>::to_vec).to_vec();
+    let counts = |counts: &[u32]| CountsSpec { counts: counts.to_vec() };
+    let cases: [(Description, &[[f32; 4]]); 6] = [
+        (
+            preset::within(categories(plain(&[9]), 3), counts(&[1, 2, 1])),
+            &[[0.0, 1.0, 2.0, 1.0], [1.0, 1.0, 2.0, 0.0], [2.0, 1.0, 0.0, 1.0]],
+        ),
+        (
+            preset::within(categories(plain(&[9]), 7), IncreasingSpec {}),
+            &[[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0, 6.0], [0.0, 2.0, 3.0, 6.0]],
+        ),
+        (
+            preset::within(categories(plain(&[]), 4), SuccessorsSpec::new(vec![0, 1], next)),
+            &[[0.0, 1.0, 0.0, 2.0], [1.0, 0.0, 1.0, 3.0], [0.0, 2.0, 2.0, 2.0]],
+        ),
+        (
+            preset::within(given(plain(&[9, 8]), Some(4)), counts(&[1, 3])),
+            &[[1.0, 1.0, 1.0, -1.0], [-1.0, 1.0, 1.0, 1.0]],
+        ),
+        (
+            preset::within(made(4, &[9], true, Symmetry::Z2), counts(&[2, 2])),
+            &[[1.0, 1.0, -1.0, -1.0], [-1.0, 1.0, -1.0, 1.0]],
+        ),
+        (
+            given(
+                preset::within(
+                    categories(
+                        preset::sites(
+                            &[2, 2],
+                            convolution(2, &[5; 3], &[[1, 1]; 4], AnyActivation::Relu, true),
+                            BernoulliSpec {},
+                        ),
+                        3,
+                    ),
+                    counts(&[1, 2, 1]),
+                ),
+                Some(4),
+            ),
+            &[[0.0, 1.0, 2.0, 1.0], [1.0, 1.0, 2.0, 0.0], [2.0, 1.0, 0.0, 1.0]],
+        ),
+    ];
+    for (description, rows) in cases {
+        let contexts = numbers(50 * description.context(), 1.0, 4);
+        let mut contexts = contexts.chunks(description.context().max(1));
+        let row = |i: usize| {
+            let row = rows[i % rows.len()].to_vec();
+            [row, contexts.next().unwrap_or_default().to_vec()].concat()
         };
-        let expected = visible(&description, slopes(&at, score));
-        assert_close(&format!("{} {description:?}", device.kind()), &found, &expected, 1e-5);
+        let rows: Vec<f32> = (0..50).flat_map(row).collect();
+        agrees_on_rows(device, &model(description), rows);
+    }
+}
+
+/// States of a few values on a square.
+fn pairs(states: States, size: usize) -> Target {
+    let energy = Pairs::new(states, Lattice::Square, size, 1.0, Boundary::Periodic).unwrap();
+    Target::Energy { energy: Arc::new(energy), beta: 0.9, anneal: None, samples: None }
+}
+
+/// Lattices from coarse to fine: levels that share weights, a heat bath, spins and colours.
+fn free_energy_gradient_of_lattices(device: &Device) {
+    let spins = |network: MultilevelSpec| preset::sites(&[4, 4], network, BernoulliSpec {});
+    let tanh = AnyActivation::Tanh;
+    let mut mirrored = spins(multilevel(&[3], tanh, 2, true, None));
+    if let Description::Sites(sites) = &mut mirrored {
+        sites.symmetry = Symmetry::Z2;
+    }
+    for (description, target) in [
+        (spins(multilevel(&[4], tanh, 2, false, Some(1))), ising([4, 4])),
+        (spins(multilevel(&[3, 4], AnyActivation::Leaky, 1, true, None)), ising([4, 4])),
+        (spins(multilevel(&[5], AnyActivation::Smoothstep, 2, false, Some(1))), ising([4, 4])),
+        (mirrored, ising([4, 4])),
+        (
+            preset::sites(
+                &[4, 4],
+                multilevel(&[3], AnyActivation::Leaky, 2, true, Some(3)),
+                CategoricalSpec { categories: Categories::All(3) },
+            ),
+            pairs(States::Potts { q: 3 }, 4),
+        ),
+        (
+            preset::sites(
+                &[2, 2],
+                multilevel(&[3], tanh, 1, true, None),
+                CategoricalSpec { categories: Categories::All(3) },
+            ),
+            pairs(States::BlumeCapel { crystal_field: 0.4, field: 0.1 }, 2),
+        ),
+    ] {
+        free_energy_gradient_of_sites(device, description, &target);
+    }
+}
+
+/// Masked convolutions: one layer and blocks of them, units with and without slopes, spins and categories.
+fn free_energy_gradient_of_convolutions(device: &Device) {
+    let (leaky, tanh) = (AnyActivation::Leaky, AnyActivation::Tanh);
+    let spins = |network: ConvolutionSpec, shape: [usize; 2], symmetry| {
+        let mut description = preset::sites(&shape, network, BernoulliSpec {});
+        let Description::Sites(sites) = &mut description else { unreachable!() };
+        sites.symmetry = symmetry;
+        description
+    };
+    let blocks = [[2, 1], [0, 0], [1, 2], [1, 1]];
+    for (description, target) in [
+        (
+            spins(convolution(3, &[], &[[1, 2]], leaky, false), [2, 3], Symmetry::None),
+            ising([2, 3]),
+        ),
+        (
+            spins(convolution(3, &[5], &[[1, 1], [1, 2]], leaky, false), [2, 3], Symmetry::Z2),
+            ising([2, 3]),
+        ),
+        (
+            spins(
+                convolution(4, &[3, 4], &[[2, 3], [1, 0], [0, 2]], tanh, false),
+                [4, 4],
+                Symmetry::None,
+            ),
+            ising([4, 4]),
+        ),
+        (spins(convolution(4, &[3; 3], &blocks, leaky, true), [4, 4], Symmetry::Z2), ising([4, 4])),
+        (
+            spins(convolution(4, &[4; 3], &blocks, tanh, true), [4, 4], Symmetry::None),
+            ising([4, 4]),
+        ),
+        (
+            preset::sites(
+                &[2, 2],
+                convolution(2, &[4], &[[1, 1], [1, 0]], leaky, false),
+                CategoricalSpec { categories: Categories::All(3) },
+            ),
+            pairs(States::Potts { q: 3 }, 2),
+        ),
+    ] {
+        free_energy_gradient_of_sites(device, description, &target);
     }
 }
 
@@ -741,21 +900,31 @@ fn gradients_of_splines_and_autoregressive_layers(device: &Device) {
 }
 
 fn sampling_draws_the_rows_of_the_engine(device: &Device) {
-    // Same words, same conditionals: rows differ only where a probability differs in its last bits.
     let of = |hidden: &[usize], activation, residual| {
         with_units(made(16, hidden, true, Symmetry::None), activation, residual)
     };
+    let lattice = multilevel(&[9], AnyActivation::Tanh, 2, true, None);
+    let reach = [[2, 3], [0, 0], [1, 2], [2, 2]];
+    let blocks = convolution(4, &[6; 3], &reach, AnyActivation::Leaky, true);
     for description in [
         of(&[32], AnyActivation::Leaky, false),
         of(&[32, 21], AnyActivation::Gelu, false),
         of(&[40; 3], AnyActivation::Relu, true),
+        preset::sites(&[4, 4], lattice, BernoulliSpec {}),
+        preset::sites(&[4, 4], blocks, BernoulliSpec {}),
+        preset::within(of(&[32], AnyActivation::Leaky, false), CountsSpec { counts: vec![8, 8] }),
     ] {
+        let target = match &description {
+            Description::Sites(spec) if spec.constraint.is_some() => half_up(16, true),
+            _ => ising([4, 4]),
+        };
         let model = model(description);
         let [low, high] = step().key;
         let seed = u64::from(high) << 32 | u64::from(low);
         let mut rows = vec![0i8; 16 * BATCH];
         model.sampler().unwrap().sample(seed, 0, &mut rows, None);
-        let (x, _) = gradient(device, &model, &ising([4, 4]), SAMPLES);
+        let (x, _) = gradient(device, &model, &target, SAMPLES);
+        // Same words, same conditionals: rows differ only where a probability differs in its last bits.
         let equal = (0..BATCH)
             .filter(|c| (0..16).all(|d| x[d * BATCH + c] == f32::from(rows[c * 16 + d])))
             .count();
@@ -882,6 +1051,37 @@ fn every_shader_is_valid() {
         step_program(&from_base(MixtureSpec { components: 3 }, SPLINE, Direction::Density), &data),
         step_program(&circles(Direction::Density), &data),
         step_program(&circles(Direction::Sampling), &on(Arc::new(Ring2d::new()))),
+        step_program(
+            &preset::sites(
+                &[2, 2],
+                multilevel(&[3], AnyActivation::Smoothstep, 1, true, None),
+                CategoricalSpec { categories: Categories::All(3) },
+            ),
+            &on(Arc::new(
+                Pairs::new(States::Potts { q: 3 }, Lattice::Square, 2, 1.0, Boundary::Open)
+                    .unwrap(),
+            )),
+        ),
+        step_program(
+            &preset::sites(
+                &[4, 4],
+                multilevel(&[3], AnyActivation::Leaky, 2, false, Some(1)),
+                BernoulliSpec {},
+            ),
+            &ising([4, 4]),
+        ),
+        step_program(
+            &preset::sites(
+                &[4, 4],
+                convolution(4, &[3; 3], &[[1, 2]; 4], AnyActivation::Leaky, true),
+                BernoulliSpec {},
+            ),
+            &ising([4, 4]),
+        ),
+        step_program(
+            &preset::within(made(6, &[12], true, Symmetry::Z2), CountsSpec { counts: vec![3, 3] }),
+            &half_up(6, true),
+        ),
         others(),
     ];
     let mut seen = std::collections::BTreeSet::new();
@@ -911,7 +1111,11 @@ fn every_shader_is_valid() {
 fn main() -> ExitCode {
     let on_each: &[Named<OnDevice>] = named![
         free_energy_gradient_of_spins,
+        free_energy_gradient_of_lattices,
+        free_energy_gradient_of_convolutions,
+        free_energy_gradient_of_constraints,
         likelihood_gradient_of_spins,
+        likelihood_gradient_of_constraints,
         free_energy_gradient_of_a_flow,
         likelihood_gradient_of_a_flow,
         gradients_of_layers_among_others,

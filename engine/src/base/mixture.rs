@@ -100,7 +100,7 @@ impl Table {
             *to = lanes.splat(logit.widen());
         }
         let used = take_mut(&mut numbers, base.components).0;
-        let (first, others) = categorical::table(lanes, used, 0);
+        let (first, others) = categorical::table::<false, _>(lanes, used, 0);
         Self { numbers, first, others }
     }
 

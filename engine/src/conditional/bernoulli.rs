@@ -7,8 +7,11 @@
 //! is the logarithm of *these* numbers, not of a real-valued sigmoid that was never sampled.
 //! No probability is zero, so every configuration has a finite log-probability (`|a|` is clamped
 //! to 22, where `k = 1`; the smallest probability is 2⁻³²).
+//!
+//! Under a [constraint](crate::constraint) a value may be closed: then the logit is infinite, and `k = 0`.
 
 use super::Conditional;
+use crate::constraint::Mask;
 use crate::domain::{Domain, Kind};
 use crate::kernel::{Lanes, Sum};
 use crate::math;
@@ -21,11 +24,14 @@ const CLAMP: f32 = 22.0;
 
 /// The threshold `k` of the less likely value as two halves, `(k >> 16, k & 0xffff)`.
 #[inline(always)]
-fn halves<S: Simd>(s: S, logit: S::F) -> (S::U, S::U) {
-    let a = math::abs(s, logit);
+fn halves<const CLOSED: bool, S: Simd>(s: S, logit: S::F) -> (S::U, S::U) {
+    let size = math::abs(s, logit);
     let clamp = s.splat(CLAMP);
-    let a = s.select(s.lt(a, clamp), a, clamp);
-    let e = math::exp(s, s.sub(s.splat(0.0), a));
+    let a = s.select(s.lt(size, clamp), size, clamp);
+    let mut e = math::exp(s, s.sub(s.splat(0.0), a));
+    if CLOSED {
+        e = s.select(s.lt(size, s.splat(f32::INFINITY)), e, s.splat(0.0));
+    }
     let p = s.div(e, s.add(s.splat(1.0), e));
     // Two exact steps: each half fits a signed integer and loses nothing.
     let shift = s.splat(65536.0);
@@ -39,7 +45,13 @@ fn halves<S: Simd>(s: S, logit: S::F) -> (S::U, S::U) {
 /// distribution.
 #[inline(always)]
 pub fn draw<S: Simd>(s: S, logit: S::F, word: S::U) -> S::F {
-    let (high, low) = halves(s, logit);
+    drawn::<false, S>(s, logit, word)
+}
+
+/// The same. Where values may be `CLOSED`, an infinite logit draws its own without exception.
+#[inline(always)]
+fn drawn<const CLOSED: bool, S: Simd>(s: S, logit: S::F, word: S::U) -> S::F {
+    let (high, low) = halves::<CLOSED, S>(s, logit);
     let k = s.or(s.shl::<16>(high), low);
     let likely = s.select(s.lt(logit, s.splat(0.0)), s.splat(-1.0), s.splat(1.0));
     s.select(s.lt_u(word, k), s.sub(s.splat(0.0), likely), likely)
@@ -48,7 +60,13 @@ pub fn draw<S: Simd>(s: S, logit: S::F, word: S::U) -> S::F {
 /// ln p of spins ±1 under logits of `+1` (nats): the logarithm of the fixed-point probability.
 #[inline(always)]
 pub fn log_prob<S: Simd>(s: S, logit: S::F, spin: S::F) -> S::F {
-    let (high, low) = halves(s, logit);
+    scored::<false, S>(s, logit, spin)
+}
+
+/// The same. Where values may be `CLOSED`, it is 0 for the value of an infinite logit.
+#[inline(always)]
+fn scored<const CLOSED: bool, S: Simd>(s: S, logit: S::F, spin: S::F) -> S::F {
+    let (high, low) = halves::<CLOSED, S>(s, logit);
     // k has at most 24 significant bits, so this is exact.
     let p = s.add(
         s.mul(s.i32_to_float(high), s.splat(1.0 / 65536.0)),
@@ -69,11 +87,12 @@ pub fn log_prob<S: Simd>(s: S, logit: S::F, spin: S::F) -> S::F {
     s.add(math::ln(s, u), s.div(c, u))
 }
 
-/// Spins ±1 whose logits of `+1` a network gives: one output and one input, the spin, a site.
+/// Spins ±1 whose logits of `+1` a network gives: one output and one input, the spin, a site. Whether a
+/// constraint closes values is in the type.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bernoulli;
+pub struct Bernoulli<const CLOSED: bool = false>;
 
-impl Conditional for Bernoulli {
+impl<const CLOSED: bool> Conditional for Bernoulli<CLOSED> {
     const IN_PLACE: bool = true;
 
     fn fits(&self, _: usize) -> bool {
@@ -110,10 +129,10 @@ impl Conditional for Bernoulli {
         let each = logit.as_ref().iter().zip(words.as_ref()).zip(value.as_mut()).enumerate();
         for (r, ((logit, word), spin)) in each {
             let logit = s.load(logit);
-            let value = draw(s, logit, s.bits(s.load(word)));
+            let value = drawn::<CLOSED, _>(s, logit, s.bits(s.load(word)));
             s.store(value, spin);
             if let Some(sum) = &mut sum {
-                sum.add(lanes, r, log_prob(s, logit, value));
+                sum.add(lanes, r, scored::<CLOSED, _>(s, logit, value));
             }
         }
     }
@@ -130,7 +149,7 @@ impl Conditional for Bernoulli {
         let s = lanes.s();
         let [logit] = outputs else { return };
         for (r, (logit, spin)) in logit.as_ref().iter().zip(value.as_ref()).enumerate() {
-            sum.add(lanes, r, log_prob(s, s.load(logit), s.load(spin)));
+            sum.add(lanes, r, scored::<CLOSED, _>(s, s.load(logit), s.load(spin)));
         }
     }
 
@@ -139,6 +158,37 @@ impl Conditional for Bernoulli {
         if let [input] = inputs {
             *input = *value;
         }
+    }
+
+    #[inline(always)]
+    fn close<L: Lanes>(
+        &self,
+        lanes: L,
+        _: usize,
+        outputs: &mut [L::V],
+        open: impl Fn(usize, usize) -> Mask<L>,
+    ) {
+        let s = lanes.s();
+        let [logit] = outputs else { return };
+        for (r, logit) in logit.as_mut().iter_mut().enumerate() {
+            // A logit that is infinite by itself closes nothing.
+            let a = s.load(logit);
+            let a = s.select(s.lt(a, s.splat(CLAMP)), a, s.splat(CLAMP));
+            let a = s.select(s.lt(s.splat(-CLAMP), a), a, s.splat(-CLAMP));
+            let a = s.select(open(0, r), a, s.splat(f32::INFINITY));
+            s.store(s.select(open(1, r), a, s.splat(f32::NEG_INFINITY)), logit);
+        }
+    }
+
+    #[inline(always)]
+    fn number<L: Lanes>(&self, lanes: L, value: &L::V) -> L::V {
+        let s = lanes.s();
+        let mut number = *value;
+        for number in number.as_mut() {
+            let is_down = s.lt(s.load(number), s.splat(0.0));
+            s.store(s.select(is_down, s.splat(0.0), s.splat(1.0)), number);
+        }
+        number
     }
 }
 
@@ -155,7 +205,7 @@ impl ConditionalPart for BernoulliSpec {
     fn check(&self, _: usize, _: &mut Faults) {}
 
     fn domain(&self) -> Domain<'_> {
-        Bernoulli.domain()
+        Domain::Uniform(Kind::Spin)
     }
 
     fn build(&self) -> Bernoulli {
@@ -174,7 +224,7 @@ mod tests {
     use crate::simd::Scalar;
 
     fn threshold(logit: f32) -> u64 {
-        let (high, low) = halves(Scalar, logit);
+        let (high, low) = halves::<false, _>(Scalar, logit);
         u64::from(high << 16 | low)
     }
 
@@ -211,6 +261,22 @@ mod tests {
             assert_eq!(draw(Scalar, logit, k), likely);
             assert_eq!(draw(Scalar, logit, k - 1), -likely);
             assert_eq!(draw(Scalar, logit, u32::MAX), likely);
+        }
+    }
+
+    #[test]
+    fn closed_values_are_never_drawn_and_open_ones_are_what_they_were() {
+        for word in [0, 1, u32::MAX] {
+            for (logit, spin) in [(f32::INFINITY, 1.0), (f32::NEG_INFINITY, -1.0)] {
+                assert_eq!(drawn::<true, _>(Scalar, logit, word), spin);
+                assert_eq!(scored::<true, _>(Scalar, logit, spin).to_bits(), 0);
+            }
+            for logit in [-40.0, -1.5, 0.0, 3.0, 1e30] {
+                let [plain, closed] = [drawn::<false, _>, drawn::<true, _>];
+                assert_eq!(plain(Scalar, logit, word), closed(Scalar, logit, word));
+                let [plain, closed] = [scored::<false, _>, scored::<true, _>];
+                assert_eq!(plain(Scalar, logit, -1.0), closed(Scalar, logit, -1.0));
+            }
         }
     }
 }

@@ -15,6 +15,9 @@
 //! share by less than 800 in all for rounding and by one each where they are raised to 1; the
 //! largest share of K categories is at least `2³² / K`, which for K up to 65,536 is more than both.
 //!
+//! Under a [constraint](crate::constraint) categories may be closed: their logits are −∞ and their `n_k` are 0.
+//! Where one alone is open, `n_m` is 2³².
+//!
 //! What the network reads of a category is a row of zeros with a one in its place (one-hot).
 
 #[cfg(feature = "model")]
@@ -23,6 +26,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::Conditional;
+use crate::constraint::Mask;
 use crate::domain::{Domain, Kind};
 use crate::kernel::{Lanes, Sum, take_mut};
 use crate::math;
@@ -36,9 +40,9 @@ const CLAMP: f32 = 1e30;
 pub const CATEGORIES: [u32; 2] = [2, 1 << 16];
 
 /// Categories `0 … K − 1`, whose logits a network gives: as many outputs and inputs a site as the
-/// site of most categories has.
+/// site of most categories has. Whether a constraint closes some is in the type.
 #[derive(Clone, Copy, Debug)]
-pub struct Categorical<'a> {
+pub struct Categorical<'a, const CLOSED: bool = false> {
     domain: Domain<'a>,
     most: usize,
 }
@@ -58,7 +62,9 @@ impl<'a> Categorical<'a> {
         };
         most.map(|most| Self::trusted(domain, most as usize))
     }
+}
 
+impl<'a, const CLOSED: bool> Categorical<'a, CLOSED> {
     /// A conditional that was checked before, by `model!` or when the model was read, with the most
     /// categories that a site has. Others give wrong values and no panic.
     #[doc(hidden)]
@@ -79,7 +85,7 @@ impl<'a> Categorical<'a> {
 /// The numbers `n_k` of one vector of a site's categories, in the place of the logits, bit patterns;
 /// 0 stands for `n_m`. Returns m and the sum of the others.
 #[inline(always)]
-pub(crate) fn table<L: Lanes>(
+pub(crate) fn table<const CLOSED: bool, L: Lanes>(
     lanes: L,
     logits: &mut [L::V],
     r: usize,
@@ -87,13 +93,18 @@ pub(crate) fn table<L: Lanes>(
     let s = lanes.s();
     let zero = s.splat(0.0);
     let (low, high) = (s.splat(-CLAMP), s.splat(CLAMP));
-    let (mut most, mut first) = (s.splat(f32::NEG_INFINITY), zero);
+    let never = s.splat(f32::NEG_INFINITY);
+    let (mut most, mut first) = (never, zero);
     for (k, of) in logits.iter_mut().enumerate() {
         let Some(of) = of.as_mut().get_mut(r) else { continue };
         // What is no number counts as the least.
-        let logit = s.load(of);
-        let logit = s.select(s.lt(low, logit), logit, low);
-        let logit = s.select(s.lt(logit, high), logit, high);
+        let given = s.load(of);
+        let logit = s.select(s.lt(low, given), given, low);
+        let mut logit = s.select(s.lt(logit, high), logit, high);
+        if CLOSED {
+            // What is open was kept above this.
+            logit = s.select(s.lt(given, low), never, logit);
+        }
         s.store(logit, of);
         let larger = s.lt(most, logit);
         most = s.select(larger, logit, most);
@@ -103,7 +114,11 @@ pub(crate) fn table<L: Lanes>(
     let (mut high, mut low) = (zero, zero);
     for logit in logits.iter_mut() {
         let Some(logit) = logit.as_mut().get_mut(r) else { continue };
-        let e = math::exp_nonpositive(s, s.sub(s.load(logit), most));
+        let a = s.load(logit);
+        let mut e = math::exp_nonpositive(s, s.sub(a, most));
+        if CLOSED {
+            e = s.select(s.lt(a, s.splat(-CLAMP)), zero, e);
+        }
         s.store(e, logit);
         let sum = s.add(high, e);
         let t = s.sub(sum, high);
@@ -121,7 +136,11 @@ pub(crate) fn table<L: Lanes>(
         let rest = s.trunc_to_i32(s.mul(s.sub(p, s.i32_to_float(half)), shift));
         let n = s.or(s.shl::<16>(half), rest);
         let n = s.select(s.lt_u(n, s.splat_u(1)), s.from_bits(s.splat_u(1)), s.from_bits(n));
-        let n = s.select(is(s, first, k), zero, n);
+        let mut n = s.select(is(s, first, k), zero, n);
+        if CLOSED {
+            // What is open has more than this.
+            n = s.select(s.lt(zero, s.load(e)), n, zero);
+        }
         others = s.add_u(others, s.bits(n));
         s.store(n, e);
     }
@@ -174,7 +193,7 @@ pub(crate) fn ln<S: Simd>(s: S, n: S::U) -> S::F {
 }
 
 /// A site at work, in a function of its own: one copy for all callers.
-struct Run<'r, L: Lanes> {
+struct Run<'r, L: Lanes, const CLOSED: bool> {
     lanes: L,
     outputs: &'r mut [L::V],
     /// Words to draw by; without, the value is scored.
@@ -183,14 +202,14 @@ struct Run<'r, L: Lanes> {
     log_prob: Option<&'r mut Sum<L::V>>,
 }
 
-impl<L: Lanes> Kernel for Run<'_, L> {
+impl<L: Lanes, const CLOSED: bool> Kernel for Run<'_, L, CLOSED> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { lanes, outputs, words, value, mut log_prob } = self;
         let s = lanes.s();
         for (r, value) in value.as_mut().iter_mut().enumerate() {
-            let (first, others) = table(lanes, outputs, r);
+            let (first, others) = table::<CLOSED, L>(lanes, outputs, r);
             if let Some(word) = words.and_then(|words| words.as_ref().get(r)) {
                 let numbers = outputs.iter().filter_map(|n| n.as_ref().get(r));
                 let numbers = numbers.map(|n| s.bits(s.load(n)));
@@ -204,12 +223,17 @@ impl<L: Lanes> Kernel for Run<'_, L> {
                 let Some(of) = of.as_ref().get(r) else { continue };
                 n = s.select(is(s, drawn, k), s.load(of), n);
             }
-            log_prob.add(lanes, r, ln(s, number(s, n, others)));
+            let mut term = ln(s, number(s, n, others));
+            if CLOSED {
+                // There is no other: 2³² is no word.
+                term = s.select(s.lt_u(others, s.splat_u(1)), s.splat(0.0), term);
+            }
+            log_prob.add(lanes, r, term);
         }
     }
 }
 
-impl Conditional for Categorical<'_> {
+impl<const CLOSED: bool> Conditional for Categorical<'_, CLOSED> {
     const IN_PLACE: bool = false;
     const CATEGORIES: bool = true;
 
@@ -246,7 +270,7 @@ impl Conditional for Categorical<'_> {
         log_prob: Option<&mut Sum<L::V>>,
     ) {
         let outputs = take_mut(outputs, self.categories(site)).0;
-        lanes.call(Run { lanes, outputs, words: Some(words), value, log_prob });
+        lanes.call(Run::<L, CLOSED> { lanes, outputs, words: Some(words), value, log_prob });
     }
 
     #[inline(always)]
@@ -260,7 +284,7 @@ impl Conditional for Categorical<'_> {
     ) {
         let outputs = take_mut(outputs, self.categories(site)).0;
         let mut value = *value;
-        lanes.call(Run {
+        lanes.call(Run::<L, CLOSED> {
             lanes,
             outputs,
             words: None,
@@ -276,6 +300,25 @@ impl Conditional for Categorical<'_> {
             for (input, value) in input.as_mut().iter_mut().zip(value.as_ref()) {
                 let one = s.select(is(s, s.load(value), k), s.splat(1.0), s.splat(0.0));
                 s.store(one, input);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn close<L: Lanes>(
+        &self,
+        lanes: L,
+        site: usize,
+        outputs: &mut [L::V],
+        open: impl Fn(usize, usize) -> Mask<L>,
+    ) {
+        let s = lanes.s();
+        for (k, logits) in take_mut(outputs, self.categories(site)).0.iter_mut().enumerate() {
+            for (r, logit) in logits.as_mut().iter_mut().enumerate() {
+                // A logit that is infinite by itself closes nothing.
+                let a = s.load(logit);
+                let a = s.select(s.lt(s.splat(-CLAMP), a), a, s.splat(-CLAMP));
+                s.store(s.select(open(k, r), a, s.splat(f32::NEG_INFINITY)), logit);
             }
         }
     }
@@ -396,7 +439,7 @@ mod tests {
     fn numbers(logits: &[f32]) -> Vec<u64> {
         let lanes = Single::<Scalar, Plain>::new(Scalar);
         let mut out: Vec<[[f32; 1]; 1]> = logits.iter().map(|x| [[*x]]).collect();
-        let (first, others) = table(lanes, &mut out, 0);
+        let (first, others) = table::<false, _>(lanes, &mut out, 0);
         let mut all: Vec<u64> = out.iter().map(|[[n]]| u64::from(n.to_bits())).collect();
         assert_eq!(all[first as usize], 0);
         assert_eq!(u64::from(others), all.iter().sum::<u64>());

@@ -20,6 +20,7 @@ pub use logistics::LogisticsSpec;
 
 pub use tabulated::Tabulated;
 
+use crate::constraint::Mask;
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
 
@@ -67,4 +68,20 @@ pub trait Conditional {
     }
     /// Writes what the network reads of a value.
     fn enter<L: Lanes>(&self, lanes: L, site: usize, value: &L::V, inputs: &mut [L::V]);
+    /// Closes values of a site: those whose number is not open, in vector `r` of the samples, by
+    /// `open(number, r)`. What no constraint can close stays open.
+    #[inline(always)]
+    fn close<L: Lanes>(
+        &self,
+        _: L,
+        _site: usize,
+        _outputs: &mut [L::V],
+        _open: impl Fn(usize, usize) -> Mask<L>,
+    ) {
+    }
+    /// The number of a value, as constraints count them: the value itself unless it says otherwise.
+    #[inline(always)]
+    fn number<L: Lanes>(&self, _: L, value: &L::V) -> L::V {
+        *value
+    }
 }

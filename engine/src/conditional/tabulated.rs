@@ -13,13 +13,20 @@
 //! order; it is made a float once, at the end. So neither a draw nor a score takes a floating-point
 //! operation a site, and both are the same wherever there are integers.
 //!
+//! Under a [constraint](crate::constraint) a value may be closed: the logit is then ±(2³¹ − 1), and the other value has
+//! all 2³² words.
+//!
 //! The tables are made by the compiler, in `f64`.
 
-use super::Conditional;
+use super::{Bernoulli, Conditional};
+use crate::constraint::Mask;
 use crate::domain::{Domain, Kind};
 use crate::kernel::{Lanes, Sum};
 #[cfg(feature = "model")]
 use crate::model::{Source, Sources};
+use crate::simd::Simd;
+#[cfg(feature = "model")]
+use alloc::format;
 
 /// Steps of a logit in one nat.
 pub const STEPS_A_NAT: i32 = 32;
@@ -106,6 +113,15 @@ fn step(logit: f32) -> (bool, usize) {
     (t < 0, (t.unsigned_abs() as usize).min(STEPS - 1))
 }
 
+/// The logit of a spin whose other value is closed.
+const ALONE: u32 = i32::MAX as u32;
+
+/// Whether it is one.
+#[inline(always)]
+fn is_alone(logit: f32) -> bool {
+    (logit.to_bits() as i32).unsigned_abs() == ALONE
+}
+
 /// ln p of a spin (2⁻²⁴ nats).
 #[inline(always)]
 fn log_prob(logit: f32, spin: f32) -> i32 {
@@ -127,9 +143,10 @@ pub fn words(t: i32, up: bool) -> u64 {
     if likely_down == up { less } else { (1 << 32) - less }
 }
 
-/// Spins ±1 of integer logits: one output and one input, the spin as an integer, a site.
+/// Spins ±1 of integer logits: one output and one input, the spin as an integer, a site. Whether
+/// a constraint closes values is in the type.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tabulated;
+pub struct Tabulated<const CLOSED: bool = false>;
 
 /// The lanes of vector `r` of a value.
 #[inline(always)]
@@ -137,16 +154,20 @@ fn lanes_of<A: AsRef<[f32]>>(value: &[A], r: usize) -> &[f32] {
     value.get(r).map(|lanes| lanes.as_ref()).unwrap_or_default()
 }
 
-impl Tabulated {
+impl<const CLOSED: bool> Tabulated<CLOSED> {
     /// Adds ln p of vector `r` of a site's values.
     #[inline(always)]
     fn add<L: Lanes>(sum: &mut Sum<L::V>, r: usize, logit: &L::V, value: &L::V) {
         let both = lanes_of(logit.as_ref(), r).iter().zip(lanes_of(value.as_ref(), r));
-        sum.add_integers(r, both.map(|(logit, spin)| log_prob(*logit, *spin)));
+        let term = |(logit, spin): (&f32, &f32)| match CLOSED && is_alone(*logit) {
+            true => 0,
+            false => log_prob(*logit, *spin),
+        };
+        sum.add_integers(r, both.map(term));
     }
 }
 
-impl Conditional for Tabulated {
+impl<const CLOSED: bool> Conditional for Tabulated<CLOSED> {
     // The network reads integers, a row has floats.
     const IN_PLACE: bool = false;
 
@@ -186,6 +207,7 @@ impl Conditional for Tabulated {
                 for ((spin, logit), word) in spins.as_mut().iter_mut().zip(logits).zip(words) {
                     let (likely_down, step) = step(*logit);
                     let less_likely = THRESHOLDS.get(step).is_some_and(|k| word.to_bits() < *k);
+                    let less_likely = less_likely && !(CLOSED && is_alone(*logit));
                     *spin = if likely_down == less_likely { 1.0 } else { -1.0 };
                 }
             }
@@ -225,14 +247,42 @@ impl Conditional for Tabulated {
             }
         }
     }
+
+    #[inline(always)]
+    fn close<L: Lanes>(
+        &self,
+        lanes: L,
+        _: usize,
+        outputs: &mut [L::V],
+        open: impl Fn(usize, usize) -> Mask<L>,
+    ) {
+        let s = lanes.s();
+        let [logit] = outputs else { return };
+        let [up, down] = [ALONE, ALONE.wrapping_neg()].map(|t| s.from_bits(s.splat_u(t)));
+        for (r, logit) in logit.as_mut().iter_mut().enumerate() {
+            // No logit says by itself that it is alone.
+            for t in logit.as_mut() {
+                let most = STEPS as i32;
+                *t = f32::from_bits((t.to_bits() as i32).clamp(-most, most) as u32);
+            }
+            let t = s.select(open(0, r), s.load(logit), up);
+            s.store(s.select(open(1, r), t, down), logit);
+        }
+    }
+
+    #[inline(always)]
+    fn number<L: Lanes>(&self, lanes: L, value: &L::V) -> L::V {
+        Bernoulli::<CLOSED>.number(lanes, value)
+    }
 }
 
 /// The conditional of an integer network's spins, as Rust.
 #[cfg(feature = "model")]
-pub(crate) fn source(sources: &mut Sources) -> Source {
+pub(crate) fn source(closed: bool, sources: &mut Sources) -> Source {
     sources.code("conditional tabulated", 1);
     sources.table_bytes(size_of_val(&THRESHOLDS) + size_of_val(&LOG_PROBS));
-    Source::plain("engine::conditional::Tabulated")
+    let source = Source::plain("engine::conditional::Tabulated");
+    if closed { Source { ty: format!("{}<true>", source.ty), ..source } } else { source }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ use crate::model::{
     AnyCausalNetwork, AnyUnivariate, CausalNetworkSpec, CausalPart, Faults, LayerPart, Packer,
     Sizes, Source, Sources, Support, Tensors, UnivariateSpec,
 };
-use crate::network::{CausalNetwork, CausalSizes, Visitor};
+use crate::network::{CausalNetwork, CausalSizes, Turn, Visitor};
 use crate::simd::{Kernel, Simd};
 use crate::univariate::{One, Univariate, UnivariateChoice, WithUnivariate};
 
@@ -177,7 +177,8 @@ impl<L: Lanes, U: Univariate, const KEPT: bool> Visitor<L> for Sites<'_, L, U, K
     }
 
     #[inline(always)]
-    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
+    fn site(&mut self, lanes: L, at: Turn, outputs: &mut [L::V], inputs: &mut [L::V]) {
+        let site = at.site;
         let s = lanes.s();
         if KEPT && site < self.kept {
             // The network's input is the same on either side.

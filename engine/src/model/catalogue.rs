@@ -13,7 +13,8 @@ use super::support::{self, Support};
 use crate::activation::AnyActivation;
 use crate::base::{self, Base, Normal};
 use crate::bijection::{Bijection, Direction, Tile};
-use crate::conditional::{self, Conditional};
+use crate::conditional::{self, Bernoulli, Categorical, Conditional};
+use crate::constraint::{self, Constraint, ConstraintPart, Mask};
 use crate::distribution::Draws;
 use crate::domain::Domain;
 use crate::kernel::{Lanes, Sum};
@@ -151,6 +152,8 @@ catalogue! {
     AnySitesNetwork<'a>, each_sites_network:
     Masked(network::MaskedSpec, network::AnyMasked<'a>),
     Integer(network::IntegerSpec, network::AnyInteger<'a>),
+    Multilevel(network::MultilevelSpec, network::AnyMultilevel<'a>),
+    Convolution(network::ConvolutionSpec, network::AnyConvolution<'a>),
 }
 
 catalogue! {
@@ -180,6 +183,16 @@ descriptions! {
     Bernoulli(conditional::BernoulliSpec),
     Categorical(conditional::CategoricalSpec),
     Logistics(conditional::LogisticsSpec),
+}
+
+catalogue! {
+    /// Which rows a distribution over sites has; see [`crate::constraint`].
+    ConstraintSpec,
+    /// A constraint's kernel.
+    AnyConstraint<'a>, each_constraint:
+    Counts(constraint::CountsSpec, constraint::Counts<'a>),
+    Increasing(constraint::IncreasingSpec, constraint::Increasing),
+    Successors(constraint::SuccessorsSpec, constraint::Successors<'a, Vec<u16>>),
 }
 
 /// The noise that a flow starts from, and what a product may be made of: all but products.
@@ -286,6 +299,8 @@ macro_rules! causal_methods {
             type Built<'a> = $any<'a>;
             delegate! { $each, $spec:
                 fn check(sites: usize, faults: &mut Faults);
+                fn check_values(sizes: CausalSizes, faults: &mut Faults);
+                fn multiply_adds(sizes: CausalSizes) -> Option<usize>;
                 fn tensors(sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
                 fn pack(sizes: CausalSizes, packer: &mut Packer<'_>);
                 fn source(sizes: CausalSizes, sources: &mut Sources) -> Source;
@@ -301,6 +316,16 @@ causal_methods!(each_causal, CausalNetworkSpec, AnyCausalNetwork);
 causal_methods!(each_sites_network, SitesNetworkSpec, AnySitesNetwork);
 
 network::any_causal_network!(AnyCausalNetwork: Masked, Integer, Periodic);
+
+/// A network over sites whose walk calls its visitor ([`Called`]). It is not one `match` with the masked
+/// ones: their walk costs some percent more with this in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AnyCalled<'a> {
+    Multilevel(network::AnyMultilevel<'a>),
+    Convolution(network::AnyConvolution<'a>),
+}
+
+network::any_causal_network!(AnyCalled: Multilevel, Convolution);
 
 impl UnivariateSpec {
     delegate! { each_univariate, UnivariateSpec:
@@ -411,6 +436,71 @@ impl ConditionalSpec {
     }
     pub(super) fn with<U: WithConditional>(&self, then: U) -> U::Output {
         each_conditional!(ConditionalSpec, self, part => then.with(part.build()))
+    }
+}
+
+impl ConditionalSpec {
+    /// [`ConditionalSpec::with`] of one that closes values, if it can.
+    pub(super) fn with_closed<U: WithConditional>(&self, then: U) -> Option<U::Output> {
+        match self {
+            Self::Bernoulli(_) => Some(then.with(Bernoulli::<true>)),
+            Self::Categorical(spec) => {
+                let [most, _] = self.sizes();
+                Some(then.with(Categorical::<true>::trusted(spec.domain(), most)))
+            }
+            Self::Logistics(_) => None,
+        }
+    }
+
+    /// [`ConditionalSpec::source`] of the same.
+    pub(super) fn closed_source(&self, sources: &mut Sources) -> Source {
+        let source = self.source(sources);
+        let ty = match self {
+            Self::Bernoulli(_) => "engine::conditional::Bernoulli<true>".into(),
+            Self::Categorical(_) => "engine::conditional::Categorical<'static, true>".into(),
+            Self::Logistics(_) => source.ty,
+        };
+        Source { ty, ..source }
+    }
+}
+
+impl ConstraintPart for ConstraintSpec {
+    type Built<'a> = AnyConstraint<'a>;
+    delegate! { each_constraint, ConstraintSpec:
+        fn check(sites: usize, values: usize, faults: &mut Faults);
+        fn source(sites: usize, values: usize, sources: &mut Sources) -> Source;
+        fn keeps(row: &[usize]) -> bool;
+        fn is_even() -> bool;
+    }
+    fn build(&self, sites: usize, values: usize) -> AnyConstraint<'_> {
+        each_constraint!(ConstraintSpec to AnyConstraint, self, part => part.build(sites, values))
+    }
+}
+
+impl Constraint for AnyConstraint<'_> {
+    #[inline(always)]
+    fn state(&self) -> usize {
+        each_constraint!(AnyConstraint, self, part => part.state())
+    }
+
+    #[inline(always)]
+    fn start<L: Lanes>(&self, lanes: L, state: &mut [L::V]) {
+        each_constraint!(AnyConstraint, self, part => part.start(lanes, state));
+    }
+
+    #[inline(always)]
+    fn open<L: Lanes>(&self, lanes: L, turn: usize, k: usize, state: &[L::V], r: usize) -> Mask<L> {
+        each_constraint!(AnyConstraint, self, part => part.open(lanes, turn, k, state, r))
+    }
+
+    #[inline(always)]
+    fn note<L: Lanes>(&self, lanes: L, number: &L::V, state: &mut [L::V]) {
+        each_constraint!(AnyConstraint, self, part => part.note(lanes, number, state));
+    }
+
+    #[inline(always)]
+    fn kept<L: Lanes>(&self, lanes: L, state: &[L::V], r: usize) -> Mask<L> {
+        each_constraint!(AnyConstraint, self, part => part.kept(lanes, state, r))
     }
 }
 

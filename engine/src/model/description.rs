@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{
-    AnySitesNetwork, BaseSpec, ConditionalSpec, LayerSpec, NetworkSpec, SitesNetworkSpec,
-    WithConditional,
+    AnySitesNetwork, BaseSpec, ConditionalSpec, ConstraintSpec, LayerSpec, NetworkSpec,
+    SitesNetworkSpec, WithConditional,
 };
 use super::packer::Packer;
 use super::part::*;
@@ -16,6 +16,7 @@ use super::support::Support;
 use super::{ModelError, Tensor};
 use crate::bijection::Bijection;
 use crate::conditional::{Conditional, Tabulated, tabulated};
+use crate::constraint::{Constraint, ConstraintPart};
 use crate::distribution::Distribution;
 use crate::domain::{Domain, Kind};
 use crate::kernel::Plain;
@@ -66,6 +67,9 @@ pub struct SitesSpec {
     pub network: SitesNetworkSpec,
     /// The distribution of a site's value; it says which values there are.
     pub conditional: ConditionalSpec,
+    /// Which rows there are, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<ConstraintSpec>,
     /// Symmetry wrapper.
     #[serde(default, skip_serializing_if = "Symmetry::is_none")]
     pub symmetry: Symmetry,
@@ -170,6 +174,34 @@ impl SitesSpec {
         let context = seen(self.context, &self.embedding);
         let [inputs, outputs] = self.conditional.sizes();
         CausalSizes { sites: product(&self.shape), inputs, outputs, context }
+    }
+
+    /// Sites, and values that each of them has: what a constraint is over. No values if they are not
+    /// those of one discrete kind.
+    pub fn constrained(&self) -> [usize; 2] {
+        let values = match self.conditional.domain() {
+            Domain::Uniform(kind) => kind.values(),
+            Domain::Each(_) => 0,
+        };
+        [product(&self.shape), values]
+    }
+
+    /// Notes what is wrong with its constraint.
+    fn check_constraint(&self, constraint: &ConstraintSpec, faults: &mut Faults) {
+        let [sites, values] = self.constrained();
+        if values == 0 {
+            let expected = "none, or sites that are spins or all have as many categories";
+            faults.wrong("constraint", "one", expected);
+            return;
+        }
+        if let SitesNetworkSpec::Multilevel(_) = self.network {
+            faults.wrong("constraint", "one", "none, or another network than a multilevel one");
+        }
+        faults.within("constraint", |faults| constraint.check(sites, values, faults));
+        if self.symmetry == Symmetry::Z2 && !constraint.is_even() {
+            let expected = "none: a row's mirror image breaks the constraint";
+            faults.wrong("symmetry", "z2", expected);
+        }
     }
 }
 
@@ -281,6 +313,14 @@ impl Description {
                     sites.network.check(n, faults);
                 });
                 faults.within("conditional", |faults| sites.conditional.check(n, faults));
+                // Of a conditional that is wrong there are no sizes.
+                if faults.is_empty() {
+                    let sizes = sites.sizes();
+                    faults.within("network", |faults| sites.network.check_values(sizes, faults));
+                }
+                if let (true, Some(constraint)) = (faults.is_empty(), &sites.constraint) {
+                    sites.check_constraint(constraint, &mut faults);
+                }
                 if sites.symmetry == Symmetry::Z2
                     && sites.conditional.domain() != Domain::Uniform(Kind::Spin)
                 {
@@ -397,11 +437,22 @@ impl Description {
         self.lengths().iter().sum()
     }
 
-    /// Multiply-adds of drawing one sample: each entry of a matrix that the mask shows once.
+    /// Multiply-adds of drawing one sample: each entry of a matrix that the mask shows once, or as often as
+    /// sites share it.
     pub fn multiply_adds(&self) -> usize {
-        let tensors = self.tensors();
-        let matrices = tensors.iter().filter(|tensor| tensor.shape.len() == 2);
-        matrices.map(TensorSpec::stored).sum()
+        let of = |(path, part): (String, Part<'_>)| {
+            let shared = match &part {
+                Part::Network(sites) => sites.network.multiply_adds(sites.sizes()),
+                Part::Embedding(_) | Part::Base(_) | Part::Layer(_) => None,
+            };
+            shared.unwrap_or_else(|| {
+                let mut tensors = Tensors::default();
+                self.part_tensors(&path, &part, &mut tensors);
+                let matrices = tensors.all.iter().filter(|tensor| tensor.shape.len() == 2);
+                matrices.map(TensorSpec::stored).sum()
+            })
+        };
+        self.parts().into_iter().map(of).sum()
     }
 
     /// Passes over the weights that one log-probability takes: two under Z2, else one.
@@ -419,10 +470,25 @@ impl Description {
                 let build = |layer: &'_ LayerSpec| layer.build(flow.sizes(), &[]).scratch();
                 flow.layers.iter().map(build).max().unwrap_or(0)
             }
-            Description::Sites(sites) => match sites.network.build(sites.sizes(), &[]) {
-                AnySitesNetwork::Masked(network) => sites.conditional.with(ScratchOf(network)),
-                AnySitesNetwork::Integer(network) => ScratchOf(network).with(Tabulated),
-            },
+            Description::Sites(sites) => {
+                let [n, values] = sites.constrained();
+                let carried = sites.constraint.as_ref().map_or(0, |k| k.build(n, values).state());
+                carried
+                    + match sites.network.build(sites.sizes(), &[]) {
+                        AnySitesNetwork::Masked(network) => {
+                            sites.conditional.with(ScratchOf(network))
+                        }
+                        AnySitesNetwork::Multilevel(network) => {
+                            sites.conditional.with(ScratchOf(network))
+                        }
+                        AnySitesNetwork::Convolution(network) => {
+                            sites.conditional.with(ScratchOf(network))
+                        }
+                        AnySitesNetwork::Integer(network) => {
+                            ScratchOf(network).with(Tabulated::<false>)
+                        }
+                    }
+            }
         }
     }
 
@@ -474,19 +540,33 @@ impl Description {
             Description::Sites(sites) => {
                 sources.code("sites", 5);
                 let network = sites.network.source(sites.sizes(), &mut sources);
-                let conditional = match sites.network {
-                    SitesNetworkSpec::Masked(_) => sites.conditional.source(&mut sources),
-                    SitesNetworkSpec::Integer(_) => tabulated::source(&mut sources),
+                let conditional = match (&sites.network, &sites.constraint) {
+                    (SitesNetworkSpec::Integer(_), constraint) => {
+                        tabulated::source(constraint.is_some(), &mut sources)
+                    }
+                    (_, None) => sites.conditional.source(&mut sources),
+                    (_, Some(_)) => sites.conditional.closed_source(&mut sources),
                 };
-                let source = Source {
-                    ty: format!(
-                        "engine::sites::Sites<{}, {}, {arithmetic}>",
-                        network.ty, conditional.ty
-                    ),
-                    value: format!(
-                        "engine::sites::Sites::trusted({}, {})",
-                        network.value, conditional.value
-                    ),
+                let (types, values) = (
+                    format!("{}, {}, {arithmetic}", network.ty, conditional.ty),
+                    format!("{}, {}", network.value, conditional.value),
+                );
+                let source = match &sites.constraint {
+                    None => Source {
+                        ty: format!("engine::sites::Sites<{types}>"),
+                        value: format!("engine::sites::Sites::trusted({values})"),
+                    },
+                    Some(constraint) => {
+                        let [n, k] = sites.constrained();
+                        let constraint = constraint.source(n, k, &mut sources);
+                        Source {
+                            ty: format!("engine::sites::Sites<{types}, {}>", constraint.ty),
+                            value: format!(
+                                "engine::sites::Sites::trusted_within({values}, {})",
+                                constraint.value
+                            ),
+                        }
+                    }
                 };
                 match sites.symmetry {
                     Symmetry::None => source,

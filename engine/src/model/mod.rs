@@ -28,9 +28,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 pub use catalogue::{
-    AnyBase, AnyCausalNetwork, AnyLayer, AnyNetwork, AnyPlainBase, AnyPlainLayer, AnySitesNetwork,
-    AnyUnivariate, BaseSpec, CausalNetworkSpec, ConditionalSpec, LayerSpec, NetworkSpec,
-    PlainBaseSpec, PlainLayerSpec, SitesNetworkSpec, UnivariateSpec,
+    AnyBase, AnyCausalNetwork, AnyConstraint, AnyLayer, AnyNetwork, AnyPlainBase, AnyPlainLayer,
+    AnySitesNetwork, AnyUnivariate, BaseSpec, CausalNetworkSpec, ConditionalSpec, ConstraintSpec,
+    LayerSpec, NetworkSpec, PlainBaseSpec, PlainLayerSpec, SitesNetworkSpec, UnivariateSpec,
 };
 pub(crate) use description::mask_text;
 pub use description::{Description, EmbeddingSpec, FlowSpec, SitesSpec, Symmetry};
@@ -39,7 +39,7 @@ pub use names::Names;
 pub use packer::Packer;
 pub use part::{
     BasePart, CausalPart, ConditionalPart, Fault, Faults, Initial, LayerPart, NetworkPart, Sizes,
-    Source, Sources, Start, TensorSpec, Tensors, UnivariatePart, Visible,
+    Source, Sources, Start, TensorSpec, Tensors, Units, UnivariatePart, Visible,
 };
 pub(crate) use part::{is_false, is_none, is_zero};
 pub use sampler::Sampler;

@@ -108,9 +108,14 @@ impl Faults {
     /// Notes if hidden layers are to be residual and cannot be.
     pub fn residual(&mut self, residual: bool, hidden: &[usize], activation: AnyActivation) {
         if residual && activation.slopes(1) > 0 {
-            let expected = "relu, tanh, elu, silu or gelu where layers are residual";
+            let expected = "relu, tanh, elu, silu, gelu or smoothstep where layers are residual";
             self.wrong("activation", "leaky", expected);
         }
+        self.in_pairs(residual, hidden);
+    }
+
+    /// Notes if hidden layers are to be residual and do not come in pairs.
+    pub fn in_pairs(&mut self, residual: bool, hidden: &[usize]) {
         if residual && !in_pairs(hidden) {
             let expected = "an odd number of equal layers where they are residual";
             self.wrong("hidden", format!("{hidden:?}"), expected);
@@ -297,6 +302,19 @@ impl TensorSpec {
     }
 }
 
+/// What the hidden layers of a network have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Units {
+    /// Where they start.
+    pub initial: Initial,
+    /// What they make of their sums.
+    pub activation: AnyActivation,
+    /// Whether layers after the first are added to it in pairs.
+    pub residual: bool,
+    /// Whether sums begin at biases.
+    pub biased: bool,
+}
+
 /// The tensors of a model, named by its parts in canonical order.
 #[derive(Debug, Default)]
 pub struct Tensors {
@@ -320,23 +338,18 @@ impl Tensors {
         self.add(name, shape.into(), visible, start);
     }
 
-    /// Hidden layer `l`: weight, bias, and slope where units have one. Of a `residual` network what is
+    /// Hidden layer `l`: weight, bias if it has one, and slope where units have one. Of a residual network what is
     /// added to the stream starts with little.
-    pub fn hidden(
-        &mut self,
-        l: usize,
-        shape: [usize; 2],
-        visible: Visible,
-        initial: Initial,
-        activation: AnyActivation,
-        residual: bool,
-    ) {
+    pub fn hidden(&mut self, l: usize, shape: [usize; 2], visible: Visible, units: Units) {
+        let Units { initial, activation, residual, biased } = units;
         let slopes = activation.slopes(shape[0]);
         let slope = if slopes > 0 { initial.slope } else { 0.0 };
         let added = residual && l > 0 && l.is_multiple_of(2);
         let start = Start::Normal { factor: if added { 0.1 } else { 1.0 }, slope };
         self.matrix(&format!("hidden.{l}.weight"), shape, visible, start);
-        self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
+        if biased {
+            self.vector(&format!("hidden.{l}.bias"), shape[0], Start::Value(0.0));
+        }
         if slopes > 0 {
             self.vector(&format!("hidden.{l}.slope"), slopes, Start::Value(initial.slope));
         }
@@ -497,6 +510,12 @@ pub trait CausalPart {
         Self: 'a;
     /// Notes what is wrong with it, for this many sites.
     fn check(&self, sites: usize, faults: &mut Faults);
+    /// Notes what is wrong with it for sites of such inputs and outputs.
+    fn check_values(&self, _: CausalSizes, _: &mut Faults) {}
+    /// Multiply-adds of a walk, where an entry of a matrix is not used once.
+    fn multiply_adds(&self, _: CausalSizes) -> Option<usize> {
+        None
+    }
     /// Names its tensors.
     fn tensors(&self, sizes: CausalSizes, initial: Initial, tensors: &mut Tensors);
     /// Packs them.

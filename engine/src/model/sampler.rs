@@ -5,19 +5,22 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use super::catalogue::{AnyBase, AnyLayer, AnyNetwork, AnySitesNetwork, WithConditional};
+use super::catalogue::{
+    AnyBase, AnyCalled, AnyConstraint, AnyLayer, AnyNetwork, AnySitesNetwork, WithConditional,
+};
 use super::{
     Arithmetic, BasePart, CausalPart, Description, EmbeddingSpec, LayerPart, Model, ModelError,
     NetworkPart, SitesSpec, Symmetry,
 };
 use crate::bijection::Bijection;
 use crate::conditional::{Conditional, Tabulated};
-use crate::distribution::{self, Distribution, Given};
-use crate::domain::{Rows, RowsMut, Value};
-use crate::embedding::Embedded;
+use crate::constraint::{Constraint, ConstraintPart, Free};
+use crate::distribution::{self, Distribution, Draws, Given};
+use crate::domain::{Domain, Rows, RowsMut, Value};
+use crate::embedding::{Embedded, embed};
 use crate::flow::Flow;
-use crate::kernel::{Arith, Fused, Plain};
-use crate::network::{AnyInteger, AnyMasked, CausalNetwork, Network};
+use crate::kernel::{Arith, Fused, Lanes, Plain};
+use crate::network::{AnyInteger, AnyMasked, Called, CausalNetwork, Network};
 use crate::noise::{Noise, Stream};
 use crate::simd::Level;
 use crate::sites::Sites;
@@ -49,6 +52,7 @@ enum Kernels<'a> {
     Integers {
         embedding: Option<AnyNetwork<'a>>,
         network: AnyInteger<'a>,
+        constraint: Option<AnyConstraint<'a>>,
         symmetry: Symmetry,
     },
 }
@@ -62,11 +66,17 @@ enum Floats<'a> {
         /// Coordinates, context, scratch.
         sizes: [usize; 3],
     },
-    Sites {
-        embedding: Option<AnyNetwork<'a>>,
-        network: AnyMasked<'a>,
-        spec: &'a SitesSpec,
-    },
+    Masked(OverSites<'a, AnyMasked<'a>>),
+    Called(OverSites<'a, AnyCalled<'a>>),
+}
+
+/// A distribution over sites, but for its conditional.
+#[derive(Debug)]
+struct OverSites<'a, N> {
+    embedding: Option<AnyNetwork<'a>>,
+    network: N,
+    constraint: Option<AnyConstraint<'a>>,
+    spec: &'a SitesSpec,
 }
 
 self_cell::self_cell!(
@@ -96,14 +106,28 @@ impl<'a> Kernels<'a> {
         };
         let embedding = description.embedding().map(embed);
         match description {
-            Description::Sites(spec) => match spec.network.build(spec.sizes(), next()) {
-                AnySitesNetwork::Masked(network) => {
-                    Kernels::Floats(Floats::Sites { embedding, network, spec })
+            Description::Sites(spec) => {
+                let [sites, values] = spec.constrained();
+                let constraint = spec.constraint.as_ref().map(|k| k.build(sites, values));
+                let called = |network| {
+                    let sites = OverSites { embedding, network, constraint, spec };
+                    Kernels::Floats(Floats::Called(sites))
+                };
+                match spec.network.build(spec.sizes(), next()) {
+                    AnySitesNetwork::Masked(network) => {
+                        let sites = OverSites { embedding, network, constraint, spec };
+                        Kernels::Floats(Floats::Masked(sites))
+                    }
+                    AnySitesNetwork::Multilevel(network) => called(AnyCalled::Multilevel(network)),
+                    AnySitesNetwork::Convolution(network) => {
+                        called(AnyCalled::Convolution(network))
+                    }
+                    AnySitesNetwork::Integer(network) => {
+                        let symmetry = spec.symmetry;
+                        Kernels::Integers { embedding, network, constraint, symmetry }
+                    }
                 }
-                AnySitesNetwork::Integer(network) => {
-                    Kernels::Integers { embedding, network, symmetry: spec.symmetry }
-                }
-            },
+            }
             Description::Flow(spec) => {
                 let sizes = spec.sizes();
                 let base = spec.base.build(sizes.dim, next());
@@ -399,10 +423,21 @@ impl Sampler {
 
     fn with<U: Use>(&self, then: U) -> U::Output {
         match (self.model.borrow_dependent(), self.arithmetic) {
-            (Kernels::Integers { embedding, network, symmetry }, _) => {
-                // What floats there are round as under `plain`, for which their kernels are there.
-                let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated);
-                embedded(sites, *symmetry, *embedding, then)
+            // What floats there are round as under `plain`, for which their kernels are there.
+            (Kernels::Integers { embedding, network, constraint: None, symmetry }, _) => {
+                let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated::<false>);
+                then.with(&Wrapped { embedding: *embedding, symmetry: *symmetry, model: Z2(sites) })
+            }
+            (
+                Kernels::Integers { embedding, network, constraint: Some(constraint), symmetry },
+                _,
+            ) => {
+                let sites = Sites::<_, _, Plain, _>::trusted_within(
+                    *network,
+                    Tabulated::<true>,
+                    *constraint,
+                );
+                then.with(&Wrapped { embedding: *embedding, symmetry: *symmetry, model: Z2(sites) })
             }
             (Kernels::Floats(floats), Arithmetic::Fused) => floats.with::<Fused, U>(then),
             (Kernels::Floats(floats), _) => floats.with::<Plain, U>(then),
@@ -413,10 +448,8 @@ impl Sampler {
 impl Floats<'_> {
     fn with<A: Arith, U: Use>(&self, then: U) -> U::Output {
         match self {
-            Floats::Sites { embedding, network, spec } => {
-                let (network, embedding, arith) = (*network, *embedding, PhantomData::<A>);
-                spec.conditional.with(OfSites { spec, network, embedding, arith, then })
-            }
+            Floats::Masked(sites) => sites.with::<A, U>(then),
+            Floats::Called(sites) => sites.with::<A, U>(then),
             Floats::Flow { embedding, base, layers, sizes } => {
                 let flow = Flow::<_, _, A>::trusted(*sizes, *base, &layers[..]);
                 match embedding {
@@ -428,37 +461,135 @@ impl Floats<'_> {
     }
 }
 
+impl<N: CausalNetwork + Copy> OverSites<'_, N> {
+    fn with<A: Arith, U: Use>(&self, then: U) -> U::Output {
+        let Self { spec, network, embedding, .. } = *self;
+        let arith = PhantomData::<A>;
+        match self.constraint {
+            None => {
+                let constraint = Free;
+                spec.conditional.with(OfSites { spec, network, constraint, embedding, arith, then })
+            }
+            Some(constraint) => {
+                // Called: a walk for each network that closes values would be as much code again.
+                let network = Called(network);
+                let then = OfSites { spec, network, constraint, embedding, arith, then };
+                spec.conditional.with_closed(then).expect("validated when the model was built")
+            }
+        }
+    }
+}
+
 /// What a distribution over sites is made of, but for its conditional.
-struct OfSites<'a, N, E, A, U> {
+struct OfSites<'a, N, K, A, U> {
     spec: &'a SitesSpec,
     network: N,
-    embedding: Option<E>,
+    constraint: K,
+    embedding: Option<AnyNetwork<'a>>,
     arith: PhantomData<A>,
     then: U,
 }
 
-impl<N: CausalNetwork, E: Network, A: Arith, U: Use> WithConditional for OfSites<'_, N, E, A, U> {
+impl<N: CausalNetwork, K: Constraint, A: Arith, U: Use> WithConditional
+    for OfSites<'_, N, K, A, U>
+{
     type Output = U::Output;
     fn with<C: Conditional>(self, conditional: C) -> U::Output {
-        let sites = Sites::<_, _, A>::trusted(self.network, conditional);
-        // Of a symmetry of spins there is no code for categories.
-        let symmetry = if C::CATEGORIES { Symmetry::None } else { self.spec.symmetry };
-        embedded(sites, symmetry, self.embedding, self.then)
+        let Self { spec, network, constraint, embedding, then, .. } = self;
+        let sites = Sites::<_, _, A, _>::trusted_within(network, conditional, constraint);
+        then.with(&Wrapped { embedding, symmetry: spec.symmetry, model: Z2(sites) })
     }
 }
 
-/// A distribution over sites with its wrappers.
-fn embedded<D: Distribution, E: Network, U: Use>(
-    sites: D,
+/// A distribution over sites with the wrappers that a file may give it. A compiled model has the types of
+/// those it has; here all four choices are one program.
+struct Wrapped<'a, D> {
+    embedding: Option<AnyNetwork<'a>>,
     symmetry: Symmetry,
-    embedding: Option<E>,
-    then: U,
-) -> U::Output {
-    match (symmetry, embedding) {
-        (Symmetry::None, None) => then.with(&sites),
-        (Symmetry::None, Some(e)) => then.with(&Embedded::trusted(e, sites)),
-        (Symmetry::Z2, None) => then.with(&Z2(sites)),
-        (Symmetry::Z2, Some(e)) => then.with(&Embedded::trusted(e, Z2(sites))),
+    model: Z2<D>,
+}
+
+impl<D: Distribution> Wrapped<'_, D> {
+    /// Of a symmetry of spins there is no code for categories.
+    #[inline(always)]
+    fn is_even(&self) -> bool {
+        !D::CATEGORIES && self.symmetry == Symmetry::Z2
+    }
+
+    /// The context that the model reads, and the scratch that is left.
+    #[inline(always)]
+    fn embed<'s, L: Lanes>(
+        &self,
+        lanes: L,
+        context: &'s [L::V],
+        scratch: &'s mut [L::V],
+    ) -> (&'s [L::V], &'s mut [L::V]) {
+        match &self.embedding {
+            None => (context, scratch),
+            Some(network) => embed(network, lanes, context, scratch),
+        }
+    }
+}
+
+impl<D: Distribution> Distribution for Wrapped<'_, D> {
+    type Arith = D::Arith;
+    const CATEGORIES: bool = D::CATEGORIES;
+
+    fn domain(&self) -> Domain<'_> {
+        self.model.domain()
+    }
+
+    fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    fn context(&self) -> usize {
+        match &self.embedding {
+            None => self.model.context(),
+            Some(network) => network.inputs(),
+        }
+    }
+
+    fn scratch(&self) -> usize {
+        let model = self.model.scratch();
+        match &self.embedding {
+            None => model,
+            Some(network) => network.outputs() + network.scratch().max(model),
+        }
+    }
+
+    #[inline(always)]
+    fn draw<L: Lanes, N: Noise>(
+        &self,
+        lanes: L,
+        draws: &mut Draws<L, N>,
+        context: &[L::V],
+        x: &mut [L::V],
+        want_log_prob: bool,
+        scratch: &mut [L::V],
+    ) -> L::V {
+        let (context, scratch) = self.embed(lanes, context, scratch);
+        if self.is_even() {
+            self.model.draw(lanes, draws, context, x, want_log_prob, scratch)
+        } else {
+            self.model.0.draw(lanes, draws, context, x, want_log_prob, scratch)
+        }
+    }
+
+    #[inline(always)]
+    fn score<L: Lanes>(
+        &self,
+        lanes: L,
+        context: &[L::V],
+        x: &mut [L::V],
+        scratch: &mut [L::V],
+    ) -> L::V {
+        let (context, scratch) = self.embed(lanes, context, scratch);
+        if self.is_even() {
+            self.model.score(lanes, context, x, scratch)
+        } else {
+            self.model.0.score(lanes, context, x, scratch)
+        }
     }
 }
 

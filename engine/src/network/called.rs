@@ -5,7 +5,7 @@
 //! level, takes minutes to compile. So the walks that are not the usual families' know their visitor by
 //! its table of functions.
 
-use super::{CausalNetwork, CausalSizes, Network, Visitor};
+use super::{CausalNetwork, CausalSizes, Network, Turn, Visitor};
 use crate::kernel::Lanes;
 use crate::simd::{Kernel, Simd};
 
@@ -100,8 +100,8 @@ impl<L: Lanes> Visitor<L> for &mut (dyn Visitor<L> + '_) {
     }
 
     #[inline(always)]
-    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
-        (**self).site(lanes, site, outputs, inputs);
+    fn site(&mut self, lanes: L, at: Turn, outputs: &mut [L::V], inputs: &mut [L::V]) {
+        (**self).site(lanes, at, outputs, inputs);
     }
 }
 
@@ -114,8 +114,8 @@ impl<L: Lanes, V: Visitor<L>> Visitor<L> for Own<'_, V> {
         self.0.sizes()
     }
 
-    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
-        lanes.call(Site { visitor: &mut *self.0, lanes, site, outputs, inputs });
+    fn site(&mut self, lanes: L, at: Turn, outputs: &mut [L::V], inputs: &mut [L::V]) {
+        lanes.call(Site { visitor: &mut *self.0, lanes, at, outputs, inputs });
     }
 }
 
@@ -123,7 +123,7 @@ impl<L: Lanes, V: Visitor<L>> Visitor<L> for Own<'_, V> {
 struct Site<'v, L: Lanes, V> {
     visitor: &'v mut V,
     lanes: L,
-    site: usize,
+    at: Turn,
     outputs: &'v mut [L::V],
     inputs: &'v mut [L::V],
 }
@@ -132,7 +132,7 @@ impl<L: Lanes, V: Visitor<L>> Kernel for Site<'_, L, V> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { visitor, lanes, site, outputs, inputs } = self;
-        visitor.site(lanes, site, outputs, inputs);
+        let Self { visitor, lanes, at, outputs, inputs } = self;
+        visitor.site(lanes, at, outputs, inputs);
     }
 }

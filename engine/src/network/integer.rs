@@ -38,7 +38,7 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::{Called, Evenly, Masked, Shape, masked::MaskedSpec};
-use super::{CausalNetwork, CausalSizes, Visitor, enter, leave};
+use super::{CausalNetwork, CausalSizes, Turn, Visitor, enter, leave};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 #[cfg(feature = "model")]
@@ -135,12 +135,12 @@ impl<L: Lanes, V: Visitor<L>, const BITS: u32, const FLOATS: bool> Visitor<L::In
     }
 
     #[inline(always)]
-    fn site(&mut self, _: L::Integers, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]) {
+    fn site(&mut self, _: L::Integers, at: Turn, outputs: &mut [L::V], inputs: &mut [L::V]) {
         let lanes = self.lanes;
         if FLOATS {
             leave(lanes, next(&mut self.given, outputs.len()), outputs);
         }
-        self.visitor.site(lanes, site, outputs, inputs);
+        self.visitor.site(lanes, at, outputs, inputs);
         if FLOATS {
             enter(lanes, BITS, next(&mut self.read, inputs.len()), inputs);
         } else if BITS > 0 {

@@ -56,14 +56,14 @@ use super::conditioning::{Conditioning, Join, Read};
 #[cfg(feature = "model")]
 use super::owners::Listed;
 use super::owners::{Evenly, Owners, units_before};
-use super::{CausalNetwork, CausalSizes, Visitor, can_be_residual, multiply};
+use super::{CausalNetwork, CausalSizes, Turn, Visitor, can_be_residual, multiply};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::activation::{Activation, Leaky, Logistic};
 use crate::kernel::{Counts, Lanes, Store, add, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
-    CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Visible, is_false,
+    CausalPart, Faults, Initial, Packer, Source, Sources, Start, Tensors, Units, Visible, is_false,
 };
 
 /// Sites in a block; see the module.
@@ -493,7 +493,7 @@ where
                     weights.join(lanes, out, between(directs, here, count));
                 }
                 let own = between(inputs, site * each, (site + 1) * each);
-                visitor.site(lanes, site, out, own);
+                visitor.site(lanes, Turn { site, turn: site }, out, own);
                 if !sizes.is_empty() {
                     let acc = between(hidden, this.before(0, site + 1), this.before(0, end));
                     lanes.rectangle(weights.matrix(each * acc.len()), own, acc);
@@ -650,7 +650,8 @@ impl CausalPart for MaskedSpec {
         faults.residual(self.residual, &self.hidden, self.activation);
         if !self.conditioning.is_read() {
             if self.activation.is_leaky() {
-                let expected = "relu, tanh, elu, silu or gelu where a context is added or gates";
+                let expected =
+                    "relu, tanh, elu, silu, gelu or smoothstep where a context is added or gates";
                 faults.wrong("activation", "leaky", expected);
             }
             if self.conditioning == AnyConditioning::Gated && !self.residual {
@@ -672,10 +673,12 @@ impl CausalPart for MaskedSpec {
             tensors.matrix(&weight, [units, context], Visible::All, start);
             tensors.vector(&format!("context.{l}.bias"), units, Start::Value(0.0));
         }
+        let (activation, residual) = (self.activation, self.residual);
+        let of = Units { initial, activation, residual, biased: true };
         let mut known = self.read(context) + sites * inputs;
         for (l, units) in self.hidden.iter().enumerate() {
             let visible = self.visible(sizes, l, l.checked_sub(1));
-            tensors.hidden(l, [*units, known], visible, initial, self.activation, self.residual);
+            tensors.hidden(l, [*units, known], visible, of);
             known = *units;
         }
         if let Some(last) = depth.checked_sub(1) {

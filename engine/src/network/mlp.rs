@@ -32,7 +32,7 @@ use crate::activation::{Activation, Leaky};
 use crate::kernel::{Counts, Lanes, Store, add, take, take_mut};
 #[cfg(feature = "model")]
 use crate::model::{
-    Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Visible, is_false,
+    Faults, Initial, NetworkPart, Packer, Source, Sources, Start, Tensors, Units, Visible, is_false,
 };
 
 /// A multi-layer perceptron over packed weights, borrowed from flash or from a loaded model.
@@ -196,16 +196,11 @@ impl NetworkPart for MlpSpec {
     }
 
     fn tensors(&self, inputs: usize, outputs: usize, initial: Initial, tensors: &mut Tensors) {
+        let (activation, residual) = (self.activation, self.residual);
+        let of = Units { initial, activation, residual, biased: true };
         let mut known = inputs;
         for (l, units) in self.hidden.iter().enumerate() {
-            tensors.hidden(
-                l,
-                [*units, known],
-                Visible::All,
-                initial,
-                self.activation,
-                self.residual,
-            );
+            tensors.hidden(l, [*units, known], Visible::All, of);
             known = *units;
         }
         tensors.matrix("output.weight", [outputs, known], Visible::All, initial.output());

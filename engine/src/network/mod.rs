@@ -87,16 +87,21 @@ pub(crate) use any_causal_network;
 #[cfg(feature = "model")]
 mod called;
 pub mod conditioning;
+pub mod convolution;
 mod integer;
 mod integer_mlp;
 mod masked;
 mod mlp;
+pub mod multilevel;
 mod owners;
 mod periodic;
 mod rounded;
 
 #[cfg(feature = "model")]
 pub use called::Called;
+pub use convolution::Convolution;
+#[cfg(feature = "model")]
+pub use convolution::{AnyConvolution, ConvolutionSpec};
 #[cfg(feature = "model")]
 pub use integer::{AnyInteger, Bits, IntegerSpec};
 pub use integer::{Integer, SPIN};
@@ -109,6 +114,9 @@ pub use masked::{BLOCK, Masked, Shape};
 pub use mlp::Mlp;
 #[cfg(feature = "model")]
 pub use mlp::MlpSpec;
+pub use multilevel::Multilevel;
+#[cfg(feature = "model")]
+pub use multilevel::{AnyMultilevel, HeatBathSpec, MultilevelSpec};
 pub use owners::{Evenly, Listed, Owners, units_before};
 pub use periodic::Periodic;
 #[cfg(feature = "model")]
@@ -177,7 +185,7 @@ pub trait CausalNetwork {
     fn sizes(&self) -> CausalSizes;
     /// Values of scratch that a walk needs besides the inputs.
     fn scratch(&self) -> usize;
-    /// Visits the sites in ascending order with their outputs. `inputs` has those of all sites, site
+    /// Visits each site once with its outputs, in an order of the network's own: ascending, unless it says otherwise. `inputs` has those of all sites, site
     /// after site; `scratch` at least [`CausalNetwork::scratch`] values.
     fn walk<L: Lanes>(
         &self,
@@ -189,12 +197,20 @@ pub trait CausalNetwork {
     );
 }
 
+/// Which site is visited, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The site.
+    pub site: usize,
+    /// Sites that were visited before it.
+    pub turn: usize,
+}
+
 /// What happens at a site once its outputs are known.
 pub trait Visitor<L: Lanes> {
     /// Inputs and outputs of a site, which are the network's. The visitor says so because it often
     /// knows them when compiled, and a walk of small layers is a tenth quicker for it.
     fn sizes(&self) -> [usize; 2];
-    /// Site number `site` has these outputs, which may be overwritten; its `inputs` may be read or
-    /// set.
-    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], inputs: &mut [L::V]);
+    /// A site has these outputs, which may be overwritten; its `inputs` may be read or set.
+    fn site(&mut self, lanes: L, at: Turn, outputs: &mut [L::V], inputs: &mut [L::V]);
 }

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "model")]
 use super::{Called, MaskedSpec, Mlp, MlpSpec, masked};
-use super::{CausalNetwork, CausalSizes, Network, Visitor};
+use super::{CausalNetwork, CausalSizes, Network, Turn, Visitor};
 #[cfg(feature = "model")]
 use crate::activation::AnyActivation;
 use crate::kernel::{Lanes, take_mut};
@@ -167,9 +167,10 @@ impl<L: Lanes, N, V: Visitor<L>> Visitor<L> for Sites<'_, '_, L, N, V> {
     }
 
     #[inline(always)]
-    fn site(&mut self, lanes: L, site: usize, outputs: &mut [L::V], features: &mut [L::V]) {
+    fn site(&mut self, lanes: L, at: Turn, outputs: &mut [L::V], features: &mut [L::V]) {
+        let site = at.site;
         let own = take_mut(take_mut(self.inputs, site).1, 1).0;
-        self.visitor.site(lanes, site, outputs, own);
+        self.visitor.site(lanes, at, outputs, own);
         let angle = self.periodic.angles.get(site).copied().unwrap_or(false);
         if let ([value], [first, second]) = (own, features) {
             if angle {

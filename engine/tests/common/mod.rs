@@ -11,7 +11,8 @@ use pushforward::base::{
 };
 use pushforward::bijection::Direction;
 use pushforward::conditional::logistics::Column;
-use pushforward::conditional::{CategoricalSpec, Categories};
+use pushforward::conditional::{BernoulliSpec, CategoricalSpec, Categories};
+use pushforward::constraint::{CountsSpec, IncreasingSpec, SuccessorsSpec};
 use pushforward::distribution::Given;
 use pushforward::domain::{Element, Kind};
 use pushforward::layer::{
@@ -19,11 +20,13 @@ use pushforward::layer::{
     PartialSpec, PermuteSpec, RotationSpec, SimplexSpec,
 };
 use pushforward::model::{
-    Arithmetic, BaseSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model, PlainBaseSpec,
-    PlainLayerSpec, Sampler, Symmetry, UnivariateSpec, preset,
+    Arithmetic, BaseSpec, ConstraintSpec, Description, EmbeddingSpec, FlowSpec, LayerSpec, Model,
+    PlainBaseSpec, PlainLayerSpec, Sampler, SitesNetworkSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{Bits, MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{
+    Bits, ConvolutionSpec, HeatBathSpec, MaskedSpec, MlpSpec, MultilevelSpec, PeriodicSpec,
+};
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
 use pushforward::univariate::mixture_cdf::AnyCdf;
@@ -174,6 +177,131 @@ pub(crate) fn wide(xs: &[f32]) -> Vec<f64> {
 
 /// Descriptions that reach every branch: panels of 16, 4 and 1, several blocks, odd units, no
 /// hidden layer, all wrappers.
+/// Lattices from coarse to fine: with and without a heat bath, biases, a context, shared levels; spins and
+/// categories.
+pub(crate) fn multilevel() -> Vec<(String, Description)> {
+    let bath = |inputs: usize| HeatBathSpec {
+        couplings: (0..inputs * inputs).map(|i| 0.88 - 0.1 * i as f32).collect(),
+        field: (0..inputs).map(|i| 0.05 * i as f32).collect(),
+    };
+    let network = |hidden: &[usize], activation, levels, biased, heat_bath| MultilevelSpec {
+        hidden: hidden.to_vec(),
+        activation,
+        levels,
+        reach: [20, 13],
+        biased,
+        heat_bath,
+    };
+    let (tanh, leaky) = (AnyActivation::Tanh, AnyActivation::Leaky);
+    let cases = [
+        (2, None, 0, network(&[3], leaky, 1, true, None)),
+        (2, None, 0, network(&[3], tanh, 1, false, Some(bath(1)))),
+        (4, None, 0, network(&[7], tanh, 2, false, Some(bath(1)))),
+        (8, None, 2, network(&[20, 5], leaky, 2, true, None)),
+        (8, None, 0, network(&[17], leaky, 2, false, Some(bath(1)))),
+        (4, Some(3), 1, network(&[9], AnyActivation::Relu, 2, true, Some(bath(3)))),
+    ];
+    let case = |(side, categories, context, network): (usize, Option<usize>, _, _)| {
+        let symmetry = Symmetry::None;
+        let mut description = preset::made(&[side, side], &[], true, symmetry);
+        let Description::Sites(sites) = &mut description else { unreachable!() };
+        if let Some(n) = categories {
+            sites.conditional = CategoricalSpec { categories: Categories::All(n as u32) }.into();
+        }
+        let MultilevelSpec { hidden, activation, levels, .. } = &network;
+        let name = format!(
+            "multilevel {side} {hidden:?} {activation:?} {levels} {categories:?} given {context}"
+        );
+        (sites.network, sites.context) = (MultilevelSpec::into(network), context);
+        (name, description)
+    };
+    cases.into_iter().map(case).collect()
+}
+
+/// Masked convolutions in one and two dimensions, of few channels and of many: residual or not, also Z2, given a
+/// context, of categories, and under a constraint.
+pub(crate) fn convolutions() -> Vec<(String, Description)> {
+    let (leaky, relu) = (AnyActivation::Leaky, AnyActivation::Relu);
+    let case = |rows: usize, columns: usize, hidden: &[usize], reach: &[[usize; 2]], activation| {
+        let shape = [rows, columns];
+        let shape = if rows == 1 { &shape[1..] } else { &shape[..] };
+        let (hidden, reach) = (hidden.to_vec(), reach.to_vec());
+        let network = ConvolutionSpec { columns, hidden, reach, activation, ..Default::default() };
+        let name = format!("convolution {rows} by {columns} {:?} {activation:?}", network.hidden);
+        (name, preset::sites(shape, network, BernoulliSpec {}))
+    };
+    let with = |(name, mut description): (String, Description), what: &str| {
+        let Description::Sites(sites) = &mut description else { unreachable!() };
+        let SitesNetworkSpec::Convolution(network) = &mut sites.network else { unreachable!() };
+        for what in what.split(", ") {
+            match what {
+                "residual" => network.residual = true,
+                "uniform start" => network.uniform_start = true,
+                "z2" => sites.symmetry = Symmetry::Z2,
+                "given" => sites.context = 2,
+                "categories" => {
+                    sites.conditional = CategoricalSpec { categories: Categories::All(3) }.into();
+                }
+                _ => sites.constraint = Some(CountsSpec { counts: vec![7, 5] }.into()),
+            }
+        }
+        (format!("{name}, {what}"), description)
+    };
+    let blocks = [[3, 3], [0, 0], [2, 1], [1, 1]];
+    vec![
+        case(1, 5, &[3], &[[0, 3], [0, 2]], leaky),
+        case(4, 4, &[7], &[[2, 1], [1, 1]], AnyActivation::Tanh),
+        with(case(3, 8, &[37, 5], &[[2, 5], [2, 2], [0, 0]], leaky), "uniform start"),
+        case(3, 4, &[], &[[1, 2]], relu),
+        with(case(8, 5, &[20, 16], &[[3, 2], [1, 4], [2, 1]], relu), "given"),
+        with(case(6, 4, &[17, 17, 17], &blocks, leaky), "residual, z2"),
+        with(case(4, 4, &[6, 6, 6], &blocks, relu), "residual, given, categories"),
+        with(case(3, 4, &[16], &[[1, 0], [0, 3]], leaky), "counts"),
+    ]
+}
+
+/// Sites that a constraint takes rows from: spins of so many up, also Z2 and given a context; so many of each
+/// category, permutations among them; increasing categories; tables of which may follow which, with ends from
+/// which there is no way on.
+pub(crate) fn constrained() -> Vec<(String, Description)> {
+    let spins = |sites: usize, up: u32, hidden: &[usize], symmetry, context| {
+        let mut description = made(sites, hidden, true, symmetry);
+        let Description::Sites(spec) = &mut description else { unreachable!() };
+        spec.context = context;
+        let name = format!("counts {up} of {sites} {hidden:?} {symmetry:?} given {context}");
+        (name, preset::within(description, CountsSpec { counts: vec![sites as u32 - up, up] }))
+    };
+    let categories = |name: &str, sites: usize, values: u32, constraint: ConstraintSpec| {
+        let mut description = made(sites, &[21], true, Symmetry::None);
+        let Description::Sites(spec) = &mut description else { unreachable!() };
+        spec.conditional = CategoricalSpec { categories: Categories::All(values) }.into();
+        (format!("{name} {sites} of {values}"), preset::within(description, constraint))
+    };
+    // 4 goes to 5 and that to 6, from where nothing goes on; 3 only to itself.
+    let next: [&[u16]; 7] = [&[1, 2, 3], &[0, 2, 4], &[0, 1], &[3], &[5], &[6], &[]];
+    let lists = |first: &[u16]| {
+        SuccessorsSpec::new(first.to_vec(), next.iter().map(|list| list.to_vec()).collect())
+    };
+    vec![
+        spins(6, 3, &[], Symmetry::None, 0),
+        spins(10, 5, &[24], Symmetry::Z2, 0),
+        spins(37, 9, &[60, 41], Symmetry::None, 0),
+        spins(12, 7, &[17], Symmetry::None, 2),
+        spins(5, 5, &[9], Symmetry::None, 0),
+        categories("counts", 6, 3, CountsSpec { counts: vec![1, 3, 2] }.into()),
+        categories("permutations", 5, 5, CountsSpec { counts: vec![1; 5] }.into()),
+        categories("counts", 20, 4, CountsSpec { counts: vec![9, 0, 10, 1] }.into()),
+        categories("increasing", 3, 7, IncreasingSpec {}.into()),
+        categories("increasing", 13, 40, IncreasingSpec {}.into()),
+        categories("successors", 4, 7, lists(&[]).into()),
+        categories("successors", 17, 7, lists(&[1, 4]).into()),
+        {
+            let (name, floats) = spins(10, 5, &[24], Symmetry::Z2, 0);
+            (format!("integer {name}"), of_integers(floats, Bits::I8, Some(Bits::I8)))
+        },
+    ]
+}
+
 pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let mut all = Vec::new();
     for symmetry in [Symmetry::None, Symmetry::Z2] {
@@ -223,6 +351,9 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let permute = LayerSpec::from(PermuteSpec { order: vec![2, 4, 1, 0, 3] });
     all.push(("permute".into(), among(permute)));
     all.extend(categories());
+    all.extend(multilevel());
+    all.extend(convolutions());
+    all.extend(constrained());
     all.extend(activations());
     all.extend(residual());
     all.push(("lu".into(), among(LuSpec {}.into())));

@@ -20,6 +20,7 @@
 
 mod base;
 mod conditional;
+mod constraint;
 mod layer;
 mod linear;
 mod network;
@@ -101,6 +102,9 @@ impl<'a> Oracle<'a> {
                 let mirror: Vec<f64> = row.iter().map(|s| -s).collect();
                 let (a, b) = (one(row), one(&mirror));
                 let most = a.max(b);
+                if most == f64::NEG_INFINITY {
+                    return most;
+                }
                 most + ((a - most).exp() + (b - most).exp()).ln() - 2f64.ln()
             }
         }

@@ -43,11 +43,13 @@ impl Weights {
         self.find(name).unwrap_or_else(|| panic!("the model has no tensor {}{name}", self.path))
     }
 
-    /// `b + W x` of the tensors `{name}.bias` and `{name}.weight`.
+    /// `b + W x` of the tensors `{name}.bias` and `{name}.weight`; b is 0 where there is no such tensor.
     pub(crate) fn dense(&self, name: &str, x: &[f64]) -> Vec<f64> {
         let weight = self.get(&format!("{name}.weight"));
         let row = |o: usize| &weight[o * x.len()..(o + 1) * x.len()];
-        let bias = self.get(&format!("{name}.bias")).iter().enumerate();
-        bias.map(|(o, b)| b + row(o).iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()
+        let none = || vec![0.0; weight.len() / x.len()];
+        let bias = self.find(&format!("{name}.bias")).map_or_else(none, <[f64]>::to_vec);
+        let each = bias.iter().enumerate();
+        each.map(|(o, b)| b + row(o).iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()
     }
 }

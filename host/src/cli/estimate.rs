@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pushforward::domain::{Domain, Kind};
+use pushforward::model::Description;
 use serde_json::{Value as Json, json};
 
 use crate::config::{Hamiltonian, TargetConfig};
@@ -66,7 +67,11 @@ pub(super) fn checked_energy(
     hamiltonian: &Hamiltonian,
     model: &Loaded,
 ) -> std::result::Result<std::sync::Arc<dyn Energy>, String> {
-    let energy = hamiltonian.energy().map_err(|e| e.to_string())?;
+    let constraint = match model.model.description() {
+        Description::Sites(sites) => sites.constraint.as_ref(),
+        Description::Flow(_) => None,
+    };
+    let energy = hamiltonian.energy_within(constraint)?;
     let name = energy.name();
     let context = model.model.description().context();
     if context > 0 {

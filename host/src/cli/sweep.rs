@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pushforward::domain::Kind;
 use serde_json::{Map, Value as Json, json};
 
 use super::train::Job;
@@ -70,8 +71,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         settings.extend(job.settings.iter().cloned());
         settings.push(format!("target.beta={}", with_point(beta)));
         let config = job.load(&settings)?;
-        if !matches!(&config.target, TargetConfig::Hamiltonian(h) if h.is_spin()) {
-            let message = "[target] expected a hamiltonian of spins, which has a temperature";
+        if !matches!(&config.target, TargetConfig::Hamiltonian(h) if h.kind() != Kind::Real) {
+            let message =
+                "[target] expected a hamiltonian of spins or other states, which has a temperature";
             return Err(Error::input(&job.config, message));
         }
         note(format!("beta {beta}, {} of {}", k + 1, args.beta.0.len()));

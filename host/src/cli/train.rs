@@ -77,7 +77,8 @@ impl Job {
         open(self.device)
     }
 
-    /// Trains what a config says, from the weights of a model, or of one in a folder, if there is one.
+    /// Trains what a config says: after smaller lattices, if it says so, or from the weights of a model, or of one
+    /// in a folder, if there is one.
     pub(super) fn train(
         &self,
         config: &Config,
@@ -88,7 +89,17 @@ impl Job {
         title: &str,
     ) -> Result<Outcome> {
         let mut problem = Problem::new(config, &self.config)?;
-        if let Some(from) = from {
+        let mut file = from.map(Path::to_owned);
+        // Who starts from a model has no need of smaller ones.
+        let smaller = if from.is_some() { Vec::new() } else { config.smaller() };
+        for (side, smaller) in smaller {
+            note(format!("a lattice of side {side} first"));
+            let own = folder.join(format!("side-{side}"));
+            let go_on = resume && crate::checkpoint::path(&own).exists();
+            let title = format!("{title}, side {side}");
+            file = Some(self.train(&smaller, file.as_deref(), device, &own, go_on, &title)?.file);
+        }
+        if let Some(from) = file {
             let file = if from.is_dir() { from.join("model.safetensors") } else { from.to_owned() };
             let other = crate::loaded::read(&file)?;
             problem.start_from(&other).map_err(|message| Error::input(file, message))?;

@@ -1,18 +1,19 @@
 //! The tables of a config, read key by key: what is not given takes its default.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
 use pushforward::conditional::categorical::CATEGORIES;
 use pushforward::conditional::logistics::COMPONENTS;
-use pushforward::conditional::{Categorical, CategoricalSpec};
-use pushforward::domain::{Domain, Kind};
+use pushforward::conditional::{Categorical, CategoricalSpec, Categories};
+use pushforward::domain::Kind;
 use pushforward::layer::are_bounds;
 use pushforward::layer::simplex::TOTALS;
-use pushforward::model::{ConditionalPart, EmbeddingSpec, Faults, UnivariateSpec};
+use pushforward::model::{ConditionalPart, ConstraintSpec, EmbeddingSpec, Faults, UnivariateSpec};
 use pushforward::network::MlpSpec;
+use pushforward::network::multilevel::REACH;
 use pushforward::univariate::rational_quadratic::{MAX_BINS, MAX_BOUND, MIN_BOUND};
 use pushforward::univariate::{
     AffineSpec, MAX_LOG_SCALE_BOUND, MIN_LOG_SCALE_BOUND, RationalQuadraticSpec,
@@ -20,9 +21,8 @@ use pushforward::univariate::{
 
 use super::layers::log_scale_bound;
 use super::section::{self, Section};
-use super::{Family, Hamiltonian, Mask, ModelConfig, TargetConfig, TrainConfig};
-use crate::data::{Column, Given, GivenParts, Reader, Validation};
-use crate::energy::{Lattice, MOST_SITES};
+use super::{Family, Mask, ModelConfig, TargetConfig, TrainConfig, beside, hamiltonian};
+use crate::data::{Column, Given, GivenParts, Validation};
 use crate::error::Result;
 use crate::train::{Gradient, Objective, Schedule};
 
@@ -33,7 +33,10 @@ pub(super) fn model<'a>(
     target: &TargetConfig,
 ) -> Result<(ModelConfig, &'a str)> {
     let section = Section::open(path, root, "model")?;
-    let kind = section.kind("kind", &["made", "realnvp", "nsf", "maf", "flow", "table"])?;
+    let kind = section.kind(
+        "kind",
+        &["made", "multilevel", "pixelcnn", "realnvp", "nsf", "maf", "flow", "table"],
+    )?;
     section.known(kind)?;
     let plain = section.choice("arithmetic", &["fused", "plain"])?.unwrap_or("fused") == "plain";
     let given = match target {
@@ -50,6 +53,8 @@ pub(super) fn model<'a>(
     }
     let family = match kind {
         "made" => made(&section)?,
+        "multilevel" => multilevel(&section, target)?,
+        "pixelcnn" => pixelcnn(&section, target)?,
         "realnvp" => coupling(&section, 8, affine(&section, 1.0)?)?,
         "maf" => {
             let map = affine(&section, log_scale_bound(fast(target)))?;
@@ -87,10 +92,18 @@ pub(super) fn model<'a>(
     };
     let (mut activation, mut residual) = (AnyActivation::Leaky, false);
     if let Some(hidden) = family.hidden() {
-        activation = section.get("activation")?.unwrap_or_default();
+        let usual = match family {
+            Family::Multilevel { .. } => AnyActivation::Smoothstep,
+            _ => AnyActivation::Leaky,
+        };
+        activation = section.get("activation")?.unwrap_or(usual);
         residual = section.get("residual")?.unwrap_or_default();
         let mut faults = Faults::default();
-        faults.residual(residual, hidden, activation);
+        if let Family::Pixelcnn { .. } = family {
+            faults.in_pairs(residual, hidden);
+        } else {
+            faults.residual(residual, hidden, activation);
+        }
         if let Some(fault) = faults.all().first() {
             let message = format!("found {}, expected {}", fault.found, fault.expected);
             return Err(section.fault(&fault.field, message));
@@ -114,13 +127,65 @@ fn embedding(section: &Section<'_>) -> Result<Option<EmbeddingSpec>> {
     }))
 }
 
+/// Whether spins are to be as likely as their mirror image.
+fn z2(section: &Section<'_>) -> Result<Option<bool>> {
+    Ok(section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2"))
+}
+
 fn made(section: &Section<'_>) -> Result<Family> {
     let hidden = section.sizes("hidden", 0)?;
-    let z2 = section.choice("symmetry", &["none", "z2"])?.map(|s| s == "z2");
+    let z2 = z2(section)?;
     let pairwise = section.get("pairwise")?.unwrap_or(true);
     if !pairwise && hidden.as_ref().is_some_and(Vec::is_empty) {
         return Err(section.fault("pairwise", "found false, expected true where hidden is empty"));
     }
+    let categories = categories(section, z2, None)?;
+    let constraint = constraint(section)?;
+    Ok(Family::Made { hidden, z2, pairwise, categories, constraint })
+}
+
+fn constraint(section: &Section<'_>) -> Result<Option<ConstraintSpec>> {
+    if section.value("constraint").is_some_and(|given| !given.is_table()) {
+        let example = "{ kind = 'counts', counts = [8, 8] }";
+        let message = format!("expected a table: {example}, or kind 'increasing' or 'successors'");
+        return Err(section.fault("constraint", message));
+    }
+    section.get("constraint")
+}
+
+fn pixelcnn(section: &Section<'_>, target: &TargetConfig) -> Result<Family> {
+    let z2 = z2(section)?;
+    let reach: [usize; 2] = section.get("reach")?.unwrap_or([3, 3]);
+    if reach == [0, 0] {
+        return Err(section.fault("reach", "found [0, 0], expected rows or columns"));
+    }
+    Ok(Family::Pixelcnn {
+        hidden: section.sizes("hidden", 1)?.unwrap_or_else(|| vec![16, 16]),
+        reach,
+        categories: categories(section, z2, states(target))?,
+        constraint: constraint(section)?,
+        z2,
+    })
+}
+
+fn multilevel(section: &Section<'_>, target: &TargetConfig) -> Result<Family> {
+    let z2 = z2(section)?;
+    Ok(Family::Multilevel {
+        hidden: section.sizes("hidden", 1)?.unwrap_or_else(|| vec![32]),
+        levels: section.within("levels", 1..=10)?,
+        reach: section.get("reach")?.unwrap_or(REACH),
+        heat_bath: section.get("heat_bath")?,
+        categories: categories(section, z2, states(target))?,
+        z2,
+    })
+}
+
+/// `domain = "category"` and `categories`, or what is usual, or spins.
+fn categories(
+    section: &Section<'_>,
+    z2: Option<bool>,
+    usual: Option<CategoricalSpec>,
+) -> Result<Option<CategoricalSpec>> {
     let categories = section.get("categories")?;
     let categories = categories.map(|categories| CategoricalSpec { categories });
     if categories.as_ref().is_some_and(|spec| Categorical::new(spec.domain()).is_none()) {
@@ -135,12 +200,24 @@ fn made(section: &Section<'_>) -> Result<Family> {
         (None | Some("spin"), Some(_)) => {
             return Err(section.fault("categories", "expected domain = 'category' beside it"));
         }
-        (_, Some(_)) if z2 == Some(true) => {
-            return Err(section.fault("symmetry", "found 'z2', expected 'none' for categories"));
-        }
         _ => {}
     }
-    Ok(Family::Made { hidden, z2, pairwise, categories })
+    let categories = categories.or(usual);
+    if categories.is_some() && z2 == Some(true) {
+        return Err(section.fault("symmetry", "found 'z2', expected 'none' for categories"));
+    }
+    Ok(categories)
+}
+
+/// The states of a target's sites, if they are no spins.
+fn states(target: &TargetConfig) -> Option<CategoricalSpec> {
+    match target {
+        TargetConfig::Hamiltonian(hamiltonian) => match hamiltonian.kind() {
+            Kind::Category(n) => Some(CategoricalSpec { categories: Categories::All(n) }),
+            Kind::Spin | Kind::Real => None,
+        },
+        TargetConfig::Data { .. } => None,
+    }
 }
 
 fn affine(section: &Section<'_>, bound: f64) -> Result<UnivariateSpec> {
@@ -273,11 +350,6 @@ fn circles(section: &Section<'_>) -> Result<Vec<Given>> {
     given.into_iter().map(one).collect()
 }
 
-/// A file that a config names, from the config's own folder.
-fn beside(path: &Path, file: &str) -> PathBuf {
-    path.parent().unwrap_or(Path::new("")).join(file)
-}
-
 /// `validation = 0.1`, or `validation = "later.csv"`.
 fn validation(section: &Section<'_>, path: &Path) -> Result<Validation> {
     use toml::Value::{Float, Integer, String};
@@ -317,125 +389,12 @@ pub(super) fn target(path: &Path, root: &toml::Table) -> Result<TargetConfig> {
             stream: section.get("stream")?,
         });
     }
-    let kinds = ["ising2d", "ising", "graph", "phi4", "ring2d", "double_well"];
-    let kind = section.kind("hamiltonian", &kinds)?;
-    section.known(kind)?;
-    let finite = f64::MIN..=f64::MAX;
-    let hamiltonian = match kind {
-        "ising2d" => Hamiltonian::Ising2d {
-            size: side(&section)?,
-            beta: beta(&section)?,
-            coupling: section.number("coupling", finite)?.unwrap_or(1.0),
-            periodic: is_periodic(&section)?,
-        },
-        "ising" => {
-            let lattice = section.choice("lattice", &Lattice::WORDS)?.unwrap_or("square");
-            let number = |key| Ok(section.number(key, finite.clone())?.map(|x| x as f32));
-            Hamiltonian::Ising {
-                lattice: lattice.parse().unwrap_or(Lattice::Square),
-                size: side(&section)?,
-                beta: beta(&section)?,
-                constants: [number("coupling")?.unwrap_or(1.0), number("field")?.unwrap_or(0.0)],
-                periodic: is_periodic(&section)?,
-            }
-        }
-        "graph" => graph(&section, path)?,
-        "phi4" => {
-            let m2 = section.need("m2", section.number("m2", finite.clone())?)?;
-            let lambda = section.need("lambda", section.number("lambda", 0.0..=f64::MAX)?)?;
-            if lambda == 0.0 && m2 <= 0.0 {
-                return Err(section.fault(
-                    "lambda",
-                    "found 0, expected more (or m2 > 0): the weight is not normalisable",
-                ));
-            }
-            Hamiltonian::Phi4 { size: side(&section)?, m2, lambda }
-        }
-        "ring2d" => Hamiltonian::Ring2d,
-        _ => Hamiltonian::DoubleWell,
-    };
-    hamiltonian.energy().map_err(|e| {
-        section.fault(e.parameter, format!("found {}, expected {}", e.found, e.expected))
-    })?;
-    Ok(TargetConfig::Hamiltonian(hamiltonian))
-}
-
-/// The side of a lattice.
-fn side(section: &Section<'_>) -> Result<usize> {
-    section.need("size", section.within("size", 2..=1024)?)
-}
-
-/// An inverse temperature.
-fn beta(section: &Section<'_>) -> Result<f64> {
-    section.need("beta", section.number("beta", f64::MIN_POSITIVE..=f64::MAX)?)
-}
-
-/// Whether a lattice wraps around, as it does if nothing else is said.
-fn is_periodic(section: &Section<'_>) -> Result<bool> {
-    let boundary = section.choice("boundary", &["periodic", "open"])?;
-    Ok(boundary.unwrap_or("periodic") == "periodic")
-}
-
-/// `edges`: i, j and, where it is not 1, J; `fields`: i and h. Both are a file of rows, or the rows themselves.
-fn graph(section: &Section<'_>, path: &Path) -> Result<Hamiltonian> {
-    let rows = |key: &str, widths: &[usize]| -> Result<Vec<Vec<f32>>> {
-        let rows = match section.value(key) {
-            None => return Ok(Vec::new()),
-            Some(toml::Value::String(file)) if file == "-" => {
-                return Err(section.fault(key, "found '-', expected a file or rows"));
-            }
-            Some(toml::Value::String(file)) => {
-                let file = beside(path, file);
-                let mut reader = Reader::open(&file, None, Domain::Uniform(Kind::Real))?;
-                let width = reader.width();
-                reader.all()?.chunks(width).map(<[f32]>::to_vec).collect()
-            }
-            Some(_) => section.get::<Vec<Vec<f32>>>(key)?.unwrap_or_default(),
-        };
-        match rows.iter().find(|row| !widths.contains(&row.len())) {
-            Some(row) => {
-                let found = format!("found {} numbers in a row, expected {widths:?}", row.len());
-                Err(section.fault(key, found))
-            }
-            None => Ok(rows),
-        }
-    };
-    let site = |key: &str, x: f32| {
-        let whole = x >= 0.0 && x < MOST_SITES as f32 && x.fract() == 0.0;
-        let message =
-            || format!("found site {x}, expected a whole number from 0 to {}", MOST_SITES - 1);
-        whole.then_some(x as usize).ok_or_else(|| section.fault(key, message()))
-    };
-    if section.value("edges").is_none() {
-        return section.need("edges", None);
-    }
-    let mut edges = Vec::new();
-    for row in rows("edges", &[2, 3])? {
-        let coupling = row.get(2).copied().unwrap_or(1.0);
-        edges.push((site("edges", row[0])?, site("edges", row[1])?, coupling));
-    }
-    let mut given = Vec::new();
-    for row in rows("fields", &[2])? {
-        given.push((site("fields", row[0])?, row[1]));
-    }
-    let named = edges.iter().map(|(i, j, _)| *i.max(j)).chain(given.iter().map(|(i, _)| *i));
-    let most = named.max().map_or(1, |last| last + 1);
-    let sites = section.within("sites", most..=MOST_SITES)?.unwrap_or(most);
-    let mut fields = vec![0.0; sites];
-    for (i, h) in given {
-        fields[i] += h;
-    }
-    Ok(Hamiltonian::Graph {
-        shape: section.sizes("shape", 1)?.unwrap_or_else(|| vec![sites]),
-        beta: beta(section)?,
-        edges,
-        fields,
-    })
+    hamiltonian::read(&section, path).map(TargetConfig::Hamiltonian)
 }
 
 /// Whether the target is a Hamiltonian of real numbers.
 fn learns_real_energy(target: &TargetConfig) -> bool {
-    matches!(target, TargetConfig::Hamiltonian(hamiltonian) if !hamiltonian.is_spin())
+    matches!(target, TargetConfig::Hamiltonian(hamiltonian) if hamiltonian.kind() == Kind::Real)
 }
 
 /// `[train]`.
@@ -502,8 +461,20 @@ pub(super) fn train(path: &Path, root: &toml::Table, target: &TargetConfig) -> R
             section.fault("actnorm", "found true, expected a target that is a table's rows")
         );
     }
+    let grow = section.get::<Vec<(usize, u64)>>("grow")?.unwrap_or_default();
+    if !grow.is_empty() && learns_data {
+        return Err(section.fault("grow", "there is no lattice to grow when learning from data"));
+    }
+    if let Some((side, steps)) =
+        grow.iter().find(|(side, steps)| !(2..=1024).contains(side) || *steps == 0)
+    {
+        let message =
+            format!("found [{side}, {steps}], expected sides from 2 to 1024 with their steps");
+        return Err(section.fault("grow", message));
+    }
     Ok(TrainConfig {
         steps,
+        grow,
         batch: section.within("batch", 2..=1 << 24)?.unwrap_or(512),
         learning_rate: section.number("learning_rate", f64::MIN_POSITIVE..=1e3)?.unwrap_or(2e-3),
         schedule,

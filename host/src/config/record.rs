@@ -6,13 +6,14 @@
 use std::path::Path;
 
 use pushforward::bijection::Direction;
+use pushforward::conditional::CategoricalSpec;
 use pushforward::model::{
     Description, EmbeddingSpec, NetworkSpec, SitesNetworkSpec, SitesSpec, Symmetry, UnivariateSpec,
 };
 use toml::{Table, Value};
 
 use crate::data::{Column, Given, GivenParts, Validation};
-use crate::energy::Edge;
+use crate::energy::{Bonds, Disorder, Edge, States};
 use crate::train::{Gradient, Schedule};
 
 use super::{Config, Family, Hamiltonian, ModelConfig, TargetConfig, TrainConfig};
@@ -46,27 +47,55 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
         table.insert("embedding".into(), embedding.into());
     }
     if !matches!(config.family, Family::Layers { .. }) {
-        let activation = written(&config.activation);
-        table.extend(table! { activation = activation, residual = config.residual });
+        table.insert("activation".into(), written(&config.activation));
+        if !matches!(config.family, Family::Multilevel { .. }) {
+            table.insert("residual".into(), config.residual.into());
+        }
     }
     table.extend(match &config.family {
-        Family::Made { hidden, z2, pairwise, categories } => {
+        Family::Made { hidden, z2, pairwise, categories, constraint } => {
             let (hidden, z2) = match description {
                 Description::Sites(SitesSpec {
                     network: SitesNetworkSpec::Masked(network),
                     symmetry,
                     ..
-                }) => (&network.hidden[..], *symmetry == Symmetry::Z2),
-                _ => (hidden.as_deref().unwrap_or_default(), z2.unwrap_or_default()),
+                }) => (Some(&network.hidden), Some(*symmetry == Symmetry::Z2)),
+                _ => (hidden.as_ref(), *z2),
             };
-            let symmetry = if z2 { "z2" } else { "none" };
+            let mut table = table! { kind = "made", pairwise = *pairwise };
+            table.extend(known("constraint", constraint.as_ref().map(written)));
+            table.extend(known("hidden", hidden.map(|units| sizes(units))));
+            table.extend(of_sites(z2, categories.as_ref()));
+            table
+        }
+        Family::Multilevel { hidden, levels, reach, heat_bath, z2, categories } => {
+            let (levels, heat_bath, z2) = match description {
+                Description::Sites(SitesSpec {
+                    network: SitesNetworkSpec::Multilevel(network),
+                    ..
+                }) => {
+                    (Some(network.levels), Some(network.heat_bath.is_some()), Some(!network.biased))
+                }
+                _ => (*levels, *heat_bath, *z2),
+            };
             let mut table = table! {
-                kind = "made", hidden = sizes(hidden), symmetry = symmetry, pairwise = *pairwise,
+                kind = "multilevel", hidden = sizes(hidden),
+                reach = sizes(&reach.map(|square| square as usize)),
             };
-            if let Some(spec) = categories {
-                let categories = written(&spec.categories);
-                table.extend(table! { domain = "category", categories = categories });
-            }
+            table.extend(known("levels", levels.map(|levels| levels as i64)));
+            table.extend(known("heat_bath", heat_bath));
+            table.extend(of_sites(z2, categories.as_ref()));
+            table
+        }
+        Family::Pixelcnn { hidden, reach, z2, categories, constraint } => {
+            let z2 = match description {
+                Description::Sites(sites) => Some(sites.symmetry == Symmetry::Z2),
+                Description::Flow(_) => *z2,
+            };
+            let mut table =
+                table! { kind = "pixelcnn", hidden = sizes(hidden), reach = sizes(reach) };
+            table.extend(known("constraint", constraint.as_ref().map(written)));
+            table.extend(of_sites(z2, categories.as_ref()));
             table
         }
         Family::Coupling { layers, hidden, univariate: t, mask } => {
@@ -96,6 +125,21 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
             }
         },
     });
+    table
+}
+
+/// A key, unless neither the config nor a description says its value.
+fn known(key: &str, value: Option<impl Into<Value>>) -> Option<(String, Value)> {
+    Some((key.to_owned(), value?.into()))
+}
+
+/// What spins or other sites are.
+fn of_sites(z2: Option<bool>, categories: Option<&CategoricalSpec>) -> Table {
+    let mut table = match categories {
+        Some(spec) => table! { domain = "category", categories = written(&spec.categories) },
+        None => Table::new(),
+    };
+    table.extend(known("symmetry", z2.map(|z2| if z2 { "z2" } else { "none" })));
     table
 }
 
@@ -148,6 +192,40 @@ fn target(config: &TargetConfig) -> Table {
                     coupling = coupling, field = field, boundary = boundary,
                 }
             }
+            Hamiltonian::Pairs { states, lattice, size, beta, coupling, periodic } => {
+                let mut table = table! {
+                    hamiltonian = states.name(), lattice = lattice.word(), size = size as i64,
+                    beta = beta, coupling = decimal(coupling), boundary = boundary(periodic),
+                };
+                table.extend(match states {
+                    States::Potts { q } | States::Clock { q } => table! { states = i64::from(q) },
+                    States::LatticeGas { chemical_potential } => {
+                        table! { chemical_potential = decimal(chemical_potential) }
+                    }
+                    States::BlumeCapel { crystal_field, field } => {
+                        let [crystal_field, field] = [crystal_field, field].map(decimal);
+                        table! { crystal_field = crystal_field, field = field }
+                    }
+                });
+                table
+            }
+            Hamiltonian::Glass { bonds, disorder, seed, beta } => {
+                let disorder = match disorder {
+                    Disorder::Bimodal => "bimodal",
+                    Disorder::Normal => "normal",
+                };
+                let mut table = table! {
+                    hamiltonian = bonds.name(), beta = beta, disorder = disorder,
+                    disorder_seed = seed as i64,
+                };
+                table.extend(match bonds {
+                    Bonds::Lattice(lattice, size, periodic) => table! {
+                        lattice = lattice.word(), size = size as i64, boundary = boundary(periodic),
+                    },
+                    Bonds::All(sites) => table! { sites = sites as i64 },
+                });
+                table
+            }
             Hamiltonian::Graph { ref shape, beta, ref edges, ref fields } => {
                 let edge = |(i, j, coupling): &Edge| {
                     Value::from(vec![
@@ -168,6 +246,10 @@ fn target(config: &TargetConfig) -> Table {
                     edges = edges, fields = fields,
                 }
             }
+            Hamiltonian::Fermions { particles, cutoff, ref twist, beta } => table! {
+                hamiltonian = "fermions", particles = particles as i64, cutoff = cutoff as i64,
+                dimension = twist.len() as i64, twist = twist.clone(), beta = beta,
+            },
             Hamiltonian::Phi4 { size, m2, lambda } => {
                 table! { hamiltonian = "phi4", size = size as i64, m2 = m2, lambda = lambda }
             }
@@ -267,6 +349,12 @@ fn train(config: &TrainConfig, target: &TargetConfig) -> Table {
             let mut table = table! {
                 anneal = anneal, gradient = gradient, alpha = alpha, evaluate = evaluate,
             };
+            if !config.grow.is_empty() {
+                let pair =
+                    |(side, steps): &(usize, u64)| Value::from(vec![*side as i64, *steps as i64]);
+                let grow: Vec<Value> = config.grow.iter().map(pair).collect();
+                table.insert("grow".into(), grow.into());
+            }
             if let Some((file, weight)) = &config.samples {
                 let samples = name(file);
                 table.extend(table! { samples = samples, samples_weight = *weight });

@@ -1,9 +1,11 @@
 use pushforward::base::{MixtureSpec, NormalSpec, VonMisesSpec};
+use pushforward::conditional::Categories;
+use pushforward::constraint::CountsSpec;
 use pushforward::layer::{CouplingSpec, PartialSpec, PermuteSpec};
 use pushforward::model::{
     Description, LayerSpec, PlainLayerSpec, SitesNetworkSpec, Symmetry, preset,
 };
-use pushforward::network::MlpSpec;
+use pushforward::network::{HeatBathSpec, MlpSpec};
 use pushforward::univariate::AffineSpec;
 
 use super::*;
@@ -23,7 +25,13 @@ fn overrides_reach_their_table() {
     assert_eq!((config.train.steps, config.train.learning_rate), (7, 0.5));
     assert_eq!(
         config.model.family,
-        Family::Made { hidden: Some(vec![64]), z2: Some(true), pairwise: true, categories: None }
+        Family::Made {
+            hidden: Some(vec![64]),
+            z2: Some(true),
+            pairwise: true,
+            categories: None,
+            constraint: None,
+        }
     );
     let TargetConfig::Hamiltonian(target) = &config.target else { panic!() };
     assert_eq!(target.energy().unwrap().shape(), [6, 6]);
@@ -57,6 +65,34 @@ fn bases_have_a_name_or_are_spelled_out() {
 }
 
 #[test]
+fn only_smaller_lattices_come_first() {
+    let text = "[model]\nkind = 'multilevel'\n[target]\nhamiltonian = 'ising2d'\nsize = 8\nbeta = 0.4\n\
+                [train]\nsteps = 30\ngrow = [[2, 10], [4, 20], [8, 30], [16, 40]]\n";
+    let sides = |settings: &[&str]| -> Vec<(usize, u64)> {
+        let smaller = parse(text, settings).unwrap().smaller();
+        smaller.into_iter().map(|(side, config)| (side, config.train.steps)).collect()
+    };
+    assert_eq!(sides(&[]), [(2, 10), (4, 20)]);
+    assert_eq!(sides(&["size=16"]), [(2, 10), (4, 20), (8, 30)]);
+    assert_eq!(sides(&["size=2"]), []);
+}
+
+/// What the configs of lattices below describe.
+fn lattice() -> Description {
+    let heat_bath = HeatBathSpec { couplings: vec![0.8], field: vec![0.0] };
+    preset::multilevel(4, 32, AnyActivation::Smoothstep, Some(heat_bath))
+}
+
+fn colours() -> Description {
+    let mut description = lattice();
+    let Description::Sites(spec) = &mut description else { panic!() };
+    let SitesNetworkSpec::Multilevel(network) = &mut spec.network else { panic!() };
+    (network.biased, network.heat_bath) = (true, None);
+    spec.conditional = CategoricalSpec { categories: Categories::All(3) }.into();
+    description
+}
+
+#[test]
 fn the_record_holds_every_key_in_force_and_trains_the_same() {
     let made = |hidden: Vec<usize>, symmetry| preset::made(&[4, 4], &hidden, true, symmetry);
     let target = "[target]\nhamiltonian = 'ising2d'\nsize = 4\nbeta = 0.4\n";
@@ -73,6 +109,54 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             format!("[model]\nkind = 'made'\ndomain = 'category'\ncategories = [3, 2]\n{data}"),
             made(vec![], Symmetry::None),
             "anneal",
+        ),
+        (
+            format!(
+                "[model]\nkind = 'multilevel'\nlevels = 2\n{target}[train]\ngrow = [[2, 10]]\n"
+            ),
+            lattice(),
+            "patience",
+        ),
+        (
+            "[model]\nkind = 'multilevel'\nlevels = 2\nheat_bath = false\n[target]\nhamiltonian = 'potts'\nsize \
+             = 4\nstates = 3\nbeta = 1.0\n"
+                .into(),
+            colours(),
+            "patience",
+        ),
+        (
+            "[model]\nkind = 'multilevel'\nlevels = 2\nheat_bath = false\n[target]\nhamiltonian = \
+             'lattice_gas'\nsize = 4\nbeta = 1.0\nchemical_potential = -0.3\n"
+                .into(),
+            colours(),
+            "patience",
+        ),
+        (
+            "[model]\nkind = 'made'\n[target]\nhamiltonian = 'fermions'\nparticles = 3\ncutoff = 4\ntwist = \
+             [0.25, 0.1]\nbeta = 1.5\n"
+                .into(),
+            made(vec![20], Symmetry::None),
+            "patience",
+        ),
+        (
+            format!(
+                "[model]\nkind = 'made'\nconstraint = {{ kind = 'successors', first = [1], next = [[0, 1], [0]] }}\n{data}"
+            ),
+            made(vec![], Symmetry::None),
+            "anneal",
+        ),
+        (
+            "[model]\nkind = 'made'\n[target]\nhamiltonian = 'edwards_anderson'\nsize = 4\nbeta = 1.0\n"
+                .into(),
+            made(vec![64], Symmetry::Z2),
+            "patience",
+        ),
+        (
+            "[model]\nkind = 'made'\n[target]\nhamiltonian = 'sherrington_kirkpatrick'\nsites = 16\nbeta = \
+             1.0\ndisorder = 'bimodal'\ndisorder_seed = 7\n"
+                .into(),
+            made(vec![64], Symmetry::Z2),
+            "patience",
         ),
         (format!("[model]\nkind = 'realnvp'\nlog_scale_bound = 0.1\n{phi4}"), flow(), "patience"),
         (format!("[model]\nkind = 'nsf'\nmask = 'halves'\n{data}"), flow(), "anneal"),
@@ -119,15 +203,23 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
         let again = parse(&record, &[]).unwrap_or_else(|e| panic!("{e}:\n{record}"));
         assert_eq!(again.record(&description), record);
         let kind = again.model.family.clone();
-        if let Family::Made { hidden, z2, categories, .. } = kind {
-            let Family::Made { categories: expected, .. } = &config.model.family else { panic!() };
-            assert_eq!(categories, *expected);
+        if let Family::Made { hidden, z2, categories, constraint, .. } = kind {
+            let Family::Made { categories: expected, constraint: within, .. } = &config.model.family
+            else {
+                panic!()
+            };
+            assert_eq!((categories, constraint), (expected.clone(), within.clone()));
             let Description::Sites(spec) = &description else { panic!() };
             let SitesNetworkSpec::Masked(network) = &spec.network else { panic!() };
             assert_eq!(
                 (hidden, z2),
                 (Some(network.hidden.clone()), Some(spec.symmetry == Symmetry::Z2))
             );
+        } else if let Family::Multilevel { levels, heat_bath, z2, .. } = kind {
+            let Description::Sites(spec) = &description else { panic!() };
+            let SitesNetworkSpec::Multilevel(network) = &spec.network else { panic!() };
+            let expected = [network.heat_bath.is_some(), !network.biased].map(Some);
+            assert_eq!((levels, [heat_bath, z2]), (Some(network.levels), expected));
         } else if !matches!(kind, Family::Layers { .. }) {
             // Layers are written with all that they left out.
             assert_eq!(again.model, config.model, "{record}");
@@ -144,9 +236,10 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
                 let other = match key {
                     "context" | "shape" | "stream" | "embedding" | "domain" | "categories"
                     | "bounds" | "integers" | "circles" | "columns" | "simplex" => true,
+                    "constraint" => !["fermions"].contains(&learns),
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" | "gradient" | "alpha" => learns == "data",
-                    "samples" | "samples_weight" => true,
+                    "samples" | "samples_weight" | "grow" => true,
                     "actnorm" => learns != "data",
                     "mask" | "fast" | "mode" => kind == "nsf",
                     key => key == absent,
@@ -154,6 +247,65 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
                 assert!(given(table).contains_key(key) || other, "{key} is not in\n{record}");
             }
         }
+    }
+}
+
+#[test]
+fn a_record_without_a_description_of_its_model_is_a_config_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let config = Config::parse(&text, &path, &[]).unwrap();
+            let record = config.record(&flow());
+            let again =
+                Config::parse(&record, &path, &[]).unwrap_or_else(|e| panic!("{e}:\n{record}"));
+            assert_eq!(again.record(&flow()), record);
+            count += 1;
+        }
+    }
+    assert!(count > 10);
+}
+
+#[test]
+fn constraints_are_read_and_refused() {
+    let ising = "[target]\nhamiltonian = 'ising'\nsize = 4\nbeta = 0.4\n";
+    let of = |constraint: &str, target: &str| {
+        let text = format!("[model]\nkind = 'made'\n{constraint}\n{target}");
+        let config = parse(&text, &[]).map_err(|e| e.to_string())?;
+        Ok::<_, String>(config.model.family.constraint().cloned())
+    };
+    let counts = |down, up| Some(CountsSpec { counts: vec![down, up] }.into());
+    assert_eq!(of("", ising), Ok(None));
+    let half = "constraint = { kind = 'counts', counts = [8, 8] }";
+    assert_eq!(of(half, ising), Ok(counts(8, 8)));
+    let fermions = "[target]\nhamiltonian = 'fermions'\nparticles = 2\ncutoff = 1\nbeta = 1.0\n";
+    assert_eq!(of("", fermions), Ok(counts(3, 2)));
+    let ising2d = "[target]\nhamiltonian = 'ising2d'\nsize = 4\nbeta = 0.4\n";
+    for (constraint, target, said) in [
+        ("constraint = { kind = 'counts', counts = [7, 8] }", ising, "add up to 16"),
+        ("constraint = { kind = 'counts', counts = [1, 8, 7] }", ising, "two counts"),
+        ("constraint = { kind = 'increasing' }", ising, "counts"),
+        (half, ising2d, "none where"),
+        ("constraint = { kind = 'counts', counts = [2, 3] }", fermions, "counts of fermions"),
+        ("constraint = { kind = 'number' }", ising, "constraint"),
+        ("constraint = 'half'", ising, "expected a table"),
+    ] {
+        let error = of(constraint, target).unwrap_err();
+        assert!(error.contains("[model] constraint") && error.contains(said), "{error}");
+    }
+    for (change, said) in [
+        ("particles=6", "particles"),
+        ("dimension=4", "dimension"),
+        ("twist=[0.1]", "twist"),
+        ("twist=[0.1,0.6]", "twist"),
+        ("cutoff=0", "cutoff"),
+    ] {
+        let text = format!("[model]\nkind = 'made'\n{fermions}");
+        let error = parse(&text, &[change]).unwrap_err().to_string();
+        assert!(error.contains(&format!("[target] {said}")), "{error}");
     }
 }
 

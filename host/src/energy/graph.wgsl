@@ -1,4 +1,4 @@
-// Constants: sites. The table: where each site's neighbours begin, and where the last end; the sites' fields; for each
+// Constants: sites, and the energy's own. The table: where each site's neighbours begin, and where the last end; the sites' fields; for each
 // neighbour its site and its coupling.
 fn pull(d: u32, c: u32, share: f32) -> f32 {
     let sites = word(0u);
@@ -12,7 +12,7 @@ fn pull(d: u32, c: u32, share: f32) -> f32 {
 
 // Each bond is met from both its ends.
 fn energy(c: u32) -> f32 {
-    var sum = 0.0;
+    var sum = number(1u);
     for (var d = 0u; d < word(0u); d += 1u) { sum -= x(d, c) * pull(d, c, 0.5); }
     return sum;
 }

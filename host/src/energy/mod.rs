@@ -8,16 +8,21 @@
 //! samples, so a loop over samples is a loop over contiguous memory.
 
 mod double_well;
+mod eliminate;
 mod graph;
 mod ising2d;
+mod pairs;
 mod phi4;
 mod ring2d;
 
 pub use double_well::DoubleWell;
-pub use graph::{Edge, Graph, Lattice, MOST_SITES};
+pub use graph::{Bonds, Disorder, Edge, Graph, Lattice, MOST_SITES};
 pub use ising2d::{Boundary, Ising2d};
+pub use pairs::{MOST_STATES, Pairs, States};
 pub use phi4::Phi4;
 pub use ring2d::Ring2d;
+
+use std::sync::Arc;
 
 use pushforward::domain::Kind;
 
@@ -74,14 +79,29 @@ pub trait Energy: std::fmt::Debug + Send + Sync {
         self.shape().iter().product()
     }
 
-    /// Spins or reals.
+    /// Spins, reals or categories.
     fn kind(&self) -> Kind;
 
     /// Whether E(−x) = E(x), as a Z2-symmetric model needs.
     fn even(&self) -> bool;
 
+    /// The same over the states of so many spins of +1 alone, if there is such a thing.
+    fn restricted(&self, _up: usize) -> Option<Arc<dyn Energy>> {
+        None
+    }
+
+    /// Spins of +1 in each state, if that is given.
+    fn up(&self) -> Option<usize> {
+        None
+    }
+
     /// E of one configuration of [`Energy::dim`] coordinates.
     fn energy(&self, x: &[f32]) -> f64;
+
+    /// The sum over sites whose size is the order parameter, of discrete values: of spins their own.
+    fn order(&self, x: &[f32]) -> f64 {
+        x.iter().map(|x| f64::from(*x)).sum()
+    }
 
     /// E of `n = out.len()` configurations stored as `[dim][n]`.
     fn energies(&self, x: &[f32], out: &mut [f32]);
@@ -89,7 +109,7 @@ pub trait Energy: std::fmt::Debug + Send + Sync {
     /// ∂E/∂x of `n` configurations; `x` and `out` are `[dim][n]`.
     fn gradients(&self, x: &[f32], n: usize, out: &mut [f32]);
 
-    /// ln Z(β) = ln Σ exp(-β E), or its integral, where it is known.
+    /// ln Z(β) = ln Σ exp(-β E) over the states that there are, or its integral, where it is known.
     fn ln_z(&self, beta: f64) -> Option<LnZ>;
 
     /// The same energy and gradient in WGSL.

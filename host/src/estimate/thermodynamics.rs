@@ -33,9 +33,9 @@ pub struct Thermodynamics {
     pub entropy: [f64; 2],
     /// β² (⟨E²⟩ − ⟨E⟩²) / N.
     pub specific_heat: [f64; 2],
-    /// ⟨|M|⟩ / N, of spins.
+    /// ⟨|M|⟩ / N, M what [`Energy::order`] says.
     pub magnetisation: [f64; 2],
-    /// β (⟨M²⟩ − ⟨|M|⟩²) / N, of spins.
+    /// β (⟨M²⟩ − ⟨|M|⟩²) / N.
     pub susceptibility: [f64; 2],
 }
 
@@ -47,7 +47,7 @@ impl Sampled {
         Self { n, done: 0, ln_scale: f64::NEG_INFINITY, origin: 0.0, blocks }
     }
 
-    /// The next sample: its weight (nats), its energy, the sum of its values.
+    /// The next sample: its weight (nats), its energy, its order.
     pub(super) fn push(&mut self, ln_w: f64, energy: f64, sum: f64) {
         let blocks = self.blocks.len() as u128;
         let block = (u128::from(self.done) * blocks / u128::from(self.n.max(1))) as usize;

@@ -25,6 +25,8 @@ mod normflows;
 pub mod settings;
 mod source;
 mod state;
+mod van;
+mod van_pixelcnn;
 mod zuko;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,8 @@ pub enum Library {
     Nflows,
     /// normflows 1.7.
     Normflows,
+    /// stat-mech-van, of 2019: its MADE and its PixelCNN.
+    Van,
 }
 
 impl Library {
@@ -63,6 +67,7 @@ impl Library {
             Library::Zuko => "zuko",
             Library::Nflows => "nflows",
             Library::Normflows => "normflows",
+            Library::Van => "van",
         }
     }
 
@@ -74,6 +79,7 @@ impl Library {
             Library::Normflows => {
                 concat!(include_str!("normflows.py"), include_str!("exporter.py"))
             }
+            Library::Van => concat!(include_str!("van.py"), include_str!("exporter.py")),
         }
     }
 }
@@ -130,14 +136,17 @@ pub fn read(library: Library, state: &Path, settings: &Path) -> Result<Imported>
     let state = State::read(state)?;
     let settings = Settings::read(settings, library)?;
     let mut source = SourceRows::read(&state, settings.features, settings.context)?;
-    let parts = match library {
-        Library::Zuko => zuko::flow(&state, &settings)?,
-        Library::Nflows => nflows::flow(&state, &settings)?,
-        Library::Normflows => normflows::flow(&state, &settings)?,
+    let (description, tensors) = match library {
+        Library::Zuko => zuko::flow(&state, &settings)?.put_together(&settings, &mut source),
+        Library::Nflows => nflows::flow(&state, &settings)?.put_together(&settings, &mut source),
+        Library::Normflows => {
+            normflows::flow(&state, &settings)?.put_together(&settings, &mut source)
+        }
+        Library::Van => van::sites(&state, &settings)?,
     };
     state.all_used()?;
-    source.raise(parts.lacks);
-    let (description, parameters) = parts.put_together(&settings)?;
+    description.validate().map_err(|e| settings.fault(e))?;
+    let parameters = parameters(&description, tensors)?;
     let oracle = Oracle::with_parameters(&description, &parameters);
     let difference = source.difference(|context, row| oracle.log_prob(context, row));
     if difference > SAME {
@@ -162,8 +171,9 @@ struct Parts {
 }
 
 impl Parts {
-    /// The flow, and all its parameters.
-    fn put_together(self, settings: &Settings) -> Result<(Description, Vec<f64>)> {
+    /// The flow, and its tensors; the source's rows are given what they lack.
+    fn put_together(self, settings: &Settings, source: &mut SourceRows) -> (Description, Tensors) {
+        source.raise(self.lacks);
         let mut tensors = Tensors::new();
         let mut within = |path: &str, of: Tensors| {
             tensors.extend(of.into_iter().map(|(name, data)| (format!("{path}.{name}"), data)));
@@ -196,21 +206,25 @@ impl Parts {
             base,
             layers: specs,
         });
-        description.validate().map_err(|e| settings.fault(e))?;
-        let mut parameters = Vec::new();
-        for spec in description.tensors() {
-            let data = tensors.remove(&spec.name).unwrap_or_default();
-            if data.len() != spec.size() {
-                let (name, found, expected) = (&spec.name, data.len(), spec.size());
-                return Err(Error::Failed(format!(
-                    "the import's own `{name}`: found {found} numbers, expected {expected}: a fault of \
-                     this program"
-                )));
-            }
-            parameters.extend(data);
-        }
-        Ok((description, parameters))
+        (description, tensors)
     }
+}
+
+/// All parameters, tensor after tensor in canonical order.
+fn parameters(description: &Description, mut tensors: Tensors) -> Result<Vec<f64>> {
+    let mut parameters = Vec::new();
+    for spec in description.tensors() {
+        let data = tensors.remove(&spec.name).unwrap_or_default();
+        if data.len() != spec.size() {
+            let (name, found, expected) = (&spec.name, data.len(), spec.size());
+            return Err(Error::Failed(format!(
+                "the import's own `{name}`: found {found} numbers, expected {expected}: a fault of this \
+                 program"
+            )));
+        }
+        parameters.extend(data);
+    }
+    Ok(parameters)
 }
 
 impl Imported {

@@ -17,6 +17,11 @@
 //! [base]
 //! epsilon = 1e-6
 //!
+//! # Of a network over spins.
+//! [sites]
+//! z2 = true
+//! square = true
+//!
 //! # Of an embedding network its layers, in order.
 //! [[embedding]]
 //! kind = "Standardize"
@@ -56,6 +61,9 @@ pub struct Settings {
     /// What is said of the base.
     #[serde(default)]
     base: Base,
+    /// What is said of a network over spins.
+    #[serde(default)]
+    sites: Sites,
     /// Layers of an embedding network.
     #[serde(default)]
     pub embedding: Vec<Embedding>,
@@ -86,6 +94,15 @@ struct Transform {
 #[serde(deny_unknown_fields)]
 struct Base {
     epsilon: Option<f64>,
+}
+
+/// A network over spins.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sites {
+    z2: Option<bool>,
+    #[serde(default)]
+    square: bool,
 }
 
 /// A layer of an embedding network: the name of its class.
@@ -144,6 +161,24 @@ impl Settings {
                  state dict does not record it",
             )
         })
+    }
+
+    /// Whether spins are as likely as their mirror image.
+    ///
+    /// # Errors
+    /// It is not said.
+    pub fn z2(&self) -> Result<bool> {
+        self.sites.z2.ok_or_else(|| {
+            self.fault(
+                "no `z2` in [sites]: whether the distribution is made even, and the state dict does not \
+                 record it",
+            )
+        })
+    }
+
+    /// Whether spins are those of a square.
+    pub fn is_square(&self) -> bool {
+        self.sites.square
     }
 
     /// The number of transforms that are described one by one; 0 if none is.

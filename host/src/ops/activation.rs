@@ -3,7 +3,7 @@
 //! is the engine's own function.
 //!
 //! Backward: dx = f′(x) dy, with f′ = 1 or 0 for `relu`, 1 − y² for `tanh`, 1 or y + 1 for `elu`,
-//! σ (1 + x (1 − σ)) for `silu` and Φ + x φ for `gelu`.
+//! σ (1 + x (1 − σ)) for `silu`, Φ + x φ for `gelu` and 1 − z² or 0 for `smoothstep`.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -34,6 +34,7 @@ pub(crate) fn sources(activation: AnyActivation) -> [Cow<'static, str>; 4] {
         TANH = AnyActivation::Tanh as u32,
         ELU = AnyActivation::Elu as u32,
         SILU = AnyActivation::Silu as u32,
+        SMOOTHSTEP = AnyActivation::Smoothstep as u32,
         CDF_SCALE,
         DENSITY,
         P0 = CDF_TAIL[0],
@@ -69,6 +70,11 @@ fn slope<S: Simd>(s: S, activation: AnyActivation, x: S::F) -> S::F {
             let density = s.mul(exp(s, s.mul(s.mul(x, x), s.splat(-0.5))), s.splat(DENSITY));
             s.add(normal_cdf(s, x), s.mul(x, density))
         }
+        AnyActivation::Smoothstep => {
+            let z = s.mul(x, s.splat(2.0 / 3.0));
+            let left = s.sub(one, s.mul(z, z));
+            s.select(s.lt(zero, left), left, zero)
+        }
     }
 }
 
@@ -103,17 +109,23 @@ impl Kernel for Run<'_> {
                 }
             };
         }
-        each!(Leaky, Relu, Tanh, Elu, Silu, Gelu);
+        each!(Leaky, Relu, Tanh, Elu, Silu, Gelu, Smoothstep);
     }
 }
 
 impl Activation {
-    /// Computes rows `rows` of the first `columns` columns.
-    pub(crate) fn rows(&self, context: &mut Context<'_>, rows: Range<usize>, columns: usize) {
+    /// Computes rows `rows` and columns `first..end`.
+    pub(crate) fn rows(
+        &self,
+        context: &mut Context<'_>,
+        rows: Range<usize>,
+        first: usize,
+        end: usize,
+    ) {
         let (n, activation) = (context.columns_of(self.x), self.activation);
         context.writing(self.y, |context, y| {
             for start in rows.map(|row| row * n) {
-                let columns = start..start + columns;
+                let columns = start + first..start + end;
                 let (x, y) = (&context.slot(self.x)[columns.clone()], &mut y[columns]);
                 dispatch(context.level, Run { activation, x, y, backward: false });
             }
@@ -139,7 +151,7 @@ impl Activation {
 impl Operation for Activation {
     fn cpu(&self, context: &mut Context<'_>) {
         let (rows, columns) = (context.shapes[self.x.0].rows, context.columns_of(self.x));
-        self.rows(context, 0..rows, columns);
+        self.rows(context, 0..rows, 0, columns);
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {

@@ -16,6 +16,10 @@ fn unit_of(x: f32) -> vec2<f32> {
         let p = logistic(x);
         return vec2<f32>(x * p, p * (1.0 + x * (1.0 - p)));
     }
+    if (KIND == SMOOTHSTEP) {
+        let z = clamp(x * (2.0 / 3.0), -1.0, 1.0);
+        return vec2<f32>(z * (1.5 - 0.5 * z * z), 1.0 - z * z);
+    }
     let u = 1.0 / (1.0 + CDF_SCALE * abs(x));
     let bell = exp(-0.5 * x * x);
     let tail = u * (P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))) * bell;

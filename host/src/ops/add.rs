@@ -15,15 +15,22 @@ pub struct Add {
 }
 
 impl Add {
-    /// Adds rows `rows` of the first `columns` columns.
-    pub(crate) fn rows(&self, context: &mut Context<'_>, rows: Range<usize>, columns: usize) {
+    /// Adds rows `rows` and columns `first..end`.
+    pub(crate) fn rows(
+        &self,
+        context: &mut Context<'_>,
+        rows: Range<usize>,
+        first: usize,
+        end: usize,
+    ) {
         let n = context.columns_of(self.to);
         context.writing(self.to, |context, to| {
             for start in rows.map(|row| row * n) {
-                let to = &mut to[start..start + columns];
+                let columns = start + first..start + end;
+                let to = &mut to[columns.clone()];
                 match self.from {
                     Some(from) => {
-                        let from = &context.slot(from)[start..start + columns];
+                        let from = &context.slot(from)[columns];
                         to.iter_mut().zip(from).for_each(|(to, v)| *to += v);
                     }
                     None => to.fill(0.0),
@@ -36,7 +43,7 @@ impl Add {
 impl Operation for Add {
     fn cpu(&self, context: &mut Context<'_>) {
         let (rows, columns) = (context.shapes[self.to.0].rows, context.columns_of(self.to));
-        self.rows(context, 0..rows, columns);
+        self.rows(context, 0..rows, 0, columns);
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {

@@ -86,6 +86,7 @@ impl Dense {
                 a_stride: self.inputs,
                 b: context.slot(self.x),
                 b_stride: n,
+                b_column: 0,
                 c: y,
                 c_stride: n,
                 start: self.bias.map_or(Start::Held, bias),
@@ -101,12 +102,14 @@ impl Dense {
         }
     }
 
-    fn launch(
+    /// A call, of a product that reads what `reading` says.
+    pub(super) fn launch(
         &self,
         layout: &mut Layout,
         entry: &'static str,
         [from_column, dy, dx]: [u32; 3],
         groups: [u32; 3],
+        reading: Vec<Cow<'static, str>>,
     ) -> Launch {
         let layer = table(&[*self], layout);
         let (parts, copy) = (layout.parts, layout.parameters);
@@ -114,7 +117,8 @@ impl Dense {
             layer: layer, from_column: from_column, dy: dy, dx: dx, parts: parts, copy: copy
         };
         let arguments = arguments.over(layout.shapes[self.x.0].positions);
-        let mut sources = sources();
+        let mut sources = product();
+        sources.extend(reading);
         sources.push(include_str!("dense_calls.wgsl").into());
         Launch { sources, entry, arguments, groups }
     }
@@ -134,9 +138,19 @@ pub(crate) const PIECE: usize = 16;
 /// Threads of a workgroup along both of its dimensions.
 const SIDE: usize = 16;
 
-/// The text of the product.
-pub(crate) fn sources() -> Vec<Cow<'static, str>> {
+/// The text of the product, but for what it reads.
+fn product() -> Vec<Cow<'static, str>> {
     vec![constants![TILE, PITCH, PIECE, SIDE], Layer::wgsl(), include_str!("dense.wgsl").into()]
+}
+
+/// What the product of a dense layer reads.
+const INPUTS: &str = include_str!("dense_inputs.wgsl");
+
+/// The text of a dense layer's product.
+pub(crate) fn sources() -> Vec<Cow<'static, str>> {
+    let mut sources = product();
+    sources.push(INPUTS.into());
+    sources
 }
 
 /// The table of some layers.
@@ -162,11 +176,50 @@ impl Operation for Dense {
         }
         let groups = [tiles(columns), tiles(self.outputs), 1];
         let from = (self.from_copy * layout.samples) as u32;
-        vec![self.launch(layout, "dense", [from, 0, 0], groups)]
+        vec![self.launch(layout, "dense", [from, 0, 0], groups, vec![INPUTS.into()])]
     }
 }
 
 impl Dense {
+    /// Gives db, from the gradient of y.
+    pub(super) fn give_bias(&self, context: &mut Context<'_>, dy: Slot) {
+        let Some(bias) = self.bias else { return };
+        let n = context.columns_of(self.x);
+        let (fresh, dy) = (context.fresh(bias), &context.slots[dy.0]);
+        let db = &mut context.gradient[bias..bias + self.outputs];
+        wide(
+            context.level,
+            #[inline(always)]
+            || {
+                for (db, dy) in db.iter_mut().zip(dy.chunks_exact(n)) {
+                    *db = if fresh { 0.0 } else { *db } + sum(dy);
+                }
+            },
+        );
+    }
+
+    /// The backward call, of a product that reads what `reading` says; `rows` are those of dx.
+    pub(super) fn launch_backward(
+        &self,
+        layout: &mut Layout,
+        dy: Slot,
+        dx: Option<Slot>,
+        rows: usize,
+        reading: Vec<Cow<'static, str>>,
+    ) -> Launch {
+        let places = [0, layout.offset(dy), dx.map_or(0, |dx| layout.offset(dx))];
+        let parameters = [tiles(self.inputs).max(1), tiles(self.outputs)];
+        let parts = layout.parts as u32;
+        let groups = match dx {
+            None => [parameters[0], parameters[1], parts],
+            Some(_) => {
+                let input = [tiles(layout.columns_of(self.x)), tiles(rows)];
+                [parameters[0].max(input[0]), parameters[1].max(input[1]), parts + 1]
+            }
+        };
+        self.launch(layout, "dense_backward", places, groups, reading)
+    }
+
     /// The backward operation. A layer that adds to y leaves the gradient of y for what was there.
     pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> DenseBackward {
         let y = self.units.map_or(self.y, |units| units.y);
@@ -217,24 +270,12 @@ pub struct DenseBackward {
 
 impl Operation for DenseBackward {
     fn cpu(&self, context: &mut Context<'_>) {
-        let Dense { weight, bias, limits, inputs, outputs, x, .. } = self.dense;
+        let Dense { weight, limits, inputs, outputs, x, .. } = self.dense;
         let n = context.columns_of(x);
         if let Some(units) = self.dense.units {
             units.backward(context, self.dense.y, outputs, self.dy);
         }
-        if let Some(bias) = bias {
-            let (fresh, dy) = (context.fresh(bias), &context.slots[self.dy.0]);
-            let db = &mut context.gradient[bias..bias + outputs];
-            wide(
-                context.level,
-                #[inline(always)]
-                || {
-                    for (db, dy) in db.iter_mut().zip(dy.chunks_exact(n)) {
-                        *db = if fresh { 0.0 } else { *db } + sum(dy);
-                    }
-                },
-            );
-        }
+        self.dense.give_bias(context, self.dy);
 
         let start = if context.fresh(weight) { Start::Zero } else { Start::Held };
         let stride = inputs.next_multiple_of(64);
@@ -249,6 +290,7 @@ impl Operation for DenseBackward {
             a_stride: n,
             b: &x_transposed,
             b_stride: stride,
+            b_column: 0,
             c: &mut context.gradient[weight..weight + size],
             c_stride: inputs,
             start,
@@ -268,6 +310,7 @@ impl Operation for DenseBackward {
                     a_stride: inputs,
                     b: context.slot(self.dy),
                     b_stride: n,
+                    b_column: 0,
                     c: dx,
                     c_stride: n,
                     start: Start::Zero,
@@ -282,17 +325,8 @@ impl Operation for DenseBackward {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let Dense { inputs, outputs, .. } = self.dense;
-        let (dy, dx) = (layout.offset(self.dy), self.dx.map_or(0, |dx| layout.offset(dx)));
-        let parameters = [tiles(inputs).max(1), tiles(outputs)];
-        let parts = layout.parts as u32;
-        let [x, y, z] = match self.dx {
-            None => [parameters[0], parameters[1], parts],
-            Some(_) => {
-                let input = [tiles(layout.columns_of(self.dense.x)), tiles(inputs)];
-                [parameters[0].max(input[0]), parameters[1].max(input[1]), parts + 1]
-            }
-        };
-        vec![self.dense.launch(layout, "dense_backward", [0, dy, dx], [x, y, z])]
+        let reading = vec![INPUTS.into()];
+        let rows = self.dense.inputs;
+        vec![self.dense.launch_backward(layout, self.dy, self.dx, rows, reading)]
     }
 }

@@ -4,7 +4,8 @@
 //   1 weights    C = dW[o][i]  A = dy[o][c]  B = x[i][c]ᵀ   k of a part, i < limit(o); and the rows' sums, db and dslope
 //   2 inputs     C = dx[i][c]  A = W[o][i]ᵀ  B = dy[o][c]   k from first(first i)
 // Columns are many and weights few, so the second sum is shared out: part p of `parts` goes to copy p of the gradient.
-// dy is read through the units, if the layer has some. The type Layer, what Rust says of one, comes from there.
+// dy is read through the units, if the layer has some. The type Layer, what Rust says of one, comes from there. What A
+// and B are is in dense_inputs.wgsl, or of a convolution in convolution.wgsl.
 
 var<private> layer: Layer;
 // Places of the gradients of its output and of its input.
@@ -43,11 +44,11 @@ fn keep_rows(at: u32, m: u32, rows: u32, c: u32, values: vec4<f32>) {
     if (m + 3u < rows) { arena[place + 3u * n] = values.w; }
 }
 
-// Four rows from m of column k of W, or of its transpose; 0 from `depth` on.
+// Four rows from m of column k of W, or of what stands for its transpose; 0 from `depth` on.
 fn weights_at(transposed: bool, m: u32, k: u32, rows: u32, depth: u32) -> vec4<f32> {
     if (k >= depth) { return vec4<f32>(); }
     let row = four(m, rows);
-    if (transposed) { return parameters_at(layer.weight + k * layer.inputs + row); }
+    if (transposed) { return back_weights(row, k); }
     return parameters_at(layer.weight + row * layer.inputs + k);
 }
 
@@ -75,9 +76,9 @@ fn b_at(mode: u32, k: u32, n: u32, depth: u32, width: u32) -> vec4<f32> {
     if (k >= depth || n >= width) { return vec4<f32>(); }
     let column = four(n, width);
     switch mode {
-        case 0u: { return arena_at(layer.x + k * columns() + column); }
-        case 1u: { return arena_at(layer.x + column * columns() + k); }
-        default: { return gradient_at(vec4<u32>(k), column)[0]; }
+        case 0u: { return input_at(k, column); }
+        case 1u: { return input_rows(column, k); }
+        default: { return back_gradient(k, column); }
     }
 }
 
@@ -137,9 +138,9 @@ fn product(mode: u32, from_column: u32, group: vec3<u32>, thread: vec3<u32>) {
         // The first tile of a row of tiles sums the rows, whatever it sees.
         if (n0 > 0u && limit(min(m0 + TILE, outputs) - 1u) <= n0) { depth = 0u; }
     } else {
-        rows = inputs;
-        depth = outputs;
-        k0 = first(min(m0, max(inputs, 1u) - 1u));
+        rows = back_rows();
+        depth = back_depth();
+        k0 = back_first(m0);
     }
     // Calls share their groups among products of several sizes: some have nothing to do.
     if (m0 >= rows || (n0 >= width && n0 > 0u)) { depth = 0u; }

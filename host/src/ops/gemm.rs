@@ -40,9 +40,12 @@ pub(crate) struct Gemm<'a, R, W> {
     pub(crate) a: &'a [f32],
     pub(crate) order: Order,
     pub(crate) a_stride: usize,
-    /// B\[k\]\[n\]; `b_stride` is a multiple of 64, so whole vectors can be read.
+    /// B\[k\]\[n\]; `b_stride` is a multiple of 64, so whole vectors can be read; of 16 is enough where all
+    /// rows have at most 32 columns.
     pub(crate) b: &'a [f32],
     pub(crate) b_stride: usize,
+    /// The column of B that goes with the first of C: a multiple of 64.
+    pub(crate) b_column: usize,
     /// C\[m\]\[n\]; only columns `from..` are touched.
     pub(crate) c: &'a mut [f32],
     pub(crate) c_stride: usize,
@@ -119,6 +122,8 @@ where
                                 (true, 1) => self.tile::<S, 1, TILE, ROWS>(s, at),
                                 (true, 2) => self.tile::<S, 2, TILE, ROWS>(s, at),
                                 (true, _) => self.tile::<S, V, TILE, ROWS>(s, at),
+                                (false, 1) => self.tile::<S, 1, 1, ROWS>(s, at),
+                                (false, 2) => self.tile::<S, 2, 1, ROWS>(s, at),
                                 (false, _) => self.tile::<S, V, 1, ROWS>(s, at),
                             }
                         }
@@ -155,7 +160,7 @@ where
         }
         let b = self.b.get(ks.start * self.b_stride..).unwrap_or(&[]);
         for (k, b) in b.chunks_exact(self.b_stride).take(len).enumerate() {
-            let (b, _) = S::chunks(&b[n..]);
+            let (b, _) = S::chunks(&b[self.b_column + n..]);
             let Some(b) = b.first_chunk::<V>() else { return };
             let mut vectors = [s.splat(0.0); V];
             for (vector, b) in vectors.iter_mut().zip(b) {

@@ -1,9 +1,13 @@
-//! Leaky units with a learned slope, on top of a dense layer: y = x if x > 0, else slope · x.
+//! Leaky units with a learned slope: y = x if x > 0, else slope · x.
 //!
-//! Backward: dx = dy or slope · dy, and dslope = Σ\_{x ≤ 0} x dy. In WGSL both ways are part of the
-//! layer's product.
+//! Backward: dx = dy or slope · dy, and dslope = Σ\_{x ≤ 0} x dy. On top of a dense layer they belong to it, and
+//! in WGSL both ways are part of its product; elsewhere they are an operation.
 
-use super::{Context, Slot, dot_with, wide};
+use std::ops::Range;
+
+use super::{
+    Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, dot_with, wide,
+};
 
 /// y = x > 0 ? x : slope · x, a slope a row.
 #[derive(Clone, Copy, Debug)]
@@ -67,5 +71,90 @@ impl Leaky {
                 },
             );
         });
+    }
+}
+
+/// Leaky units as an operation, over all columns of x.
+#[derive(Clone, Copy, Debug)]
+pub struct LeakyUnits {
+    /// The units.
+    pub leaky: Leaky,
+    /// Sums.
+    pub x: Slot,
+    /// Rows of x.
+    pub rows: usize,
+}
+
+impl LeakyUnits {
+    fn launch(
+        &self,
+        layout: &Layout,
+        dy: Slot,
+        entry: &'static str,
+        groups: [u32; 3],
+    ) -> Vec<Launch> {
+        let arguments = arguments! {
+            x: layout.offset(self.x),
+            y: layout.offset(self.leaky.y),
+            dy: layout.offset(dy),
+            slope: self.leaky.slope,
+            parts: layout.parts,
+            copy: layout.parameters,
+        };
+        let arguments = arguments.over(layout.shapes[self.x.0].positions);
+        let sources = vec![include_str!("leaky.wgsl").into()];
+        vec![Launch { sources, entry, arguments, groups }]
+    }
+}
+
+impl Operation for LeakyUnits {
+    fn cpu(&self, context: &mut Context<'_>) {
+        let columns = context.columns_of(self.x);
+        self.leaky.forward(context, self.x, 0..self.rows, 0, columns);
+    }
+
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        let groups = [Layout::groups(layout.columns_of(self.x)), self.rows as u32, 1];
+        self.launch(layout, self.x, "leaky", groups)
+    }
+}
+
+impl Forward for LeakyUnits {
+    fn reads(&self) -> Vec<Slot> {
+        vec![self.x]
+    }
+
+    fn writes(&self) -> Vec<Slot> {
+        vec![self.leaky.y]
+    }
+
+    fn parameters(&self) -> Vec<Range<usize>> {
+        std::iter::once(self.leaky.slope..self.leaky.slope + self.rows).collect()
+    }
+
+    fn backward(&self, reverse: &mut Reverse<'_>) {
+        let dy = reverse.take(self.leaky.y);
+        reverse.give(self.x, dy);
+        reverse.push(LeakyUnitsBackward { units: *self, dy });
+    }
+}
+
+/// Turns dy into dx in place, and gives dslope.
+#[derive(Clone, Copy, Debug)]
+pub struct LeakyUnitsBackward {
+    /// The forward operation.
+    pub units: LeakyUnits,
+    /// Gradient of y, replaced by that of x.
+    pub dy: Slot,
+}
+
+impl Operation for LeakyUnitsBackward {
+    fn cpu(&self, context: &mut Context<'_>) {
+        self.units.leaky.backward(context, self.units.x, self.units.rows, self.dy);
+    }
+
+    fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
+        let groups = [self.units.rows as u32, layout.parts as u32, 1];
+        self.units.launch(layout, self.dy, "leaky_backward", groups)
     }
 }

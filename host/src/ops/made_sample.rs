@@ -11,22 +11,24 @@
 //! copy, which need not be run again. On the GPU all sites are one dispatch: a few threads draw
 //! a sample together, and each has its share of every sum.
 
-use pushforward::conditional::bernoulli;
-use pushforward::simd::{Kernel, Simd, dispatch};
+use std::ops::Range;
 
+use pushforward::domain::Kind;
+
+use super::close::{CLOSED, Left, close};
 use super::noise::fill_words;
 use super::shader::record;
 use super::{
-    Activation, Add, Context, Dense, Forward, Launch, Layout, NONE, Operation, Slot, arguments,
-    constants,
+    Activation, Add, Context, Dense, Forward, Launch, Layout, NONE, Operation, Slot, Table,
+    arguments, constants,
 };
-use super::{activation, dense};
+use super::{activation, dense, spins};
 
 /// Samples of a workgroup, and threads of a sample.
 const SAMPLES: usize = 8;
 const LANES: usize = 32;
 
-/// A hidden layer, whose units are its own if they are leaky.
+/// A layer, whose units are its own if they are leaky. Its sums begin at 0 where it has no bias.
 #[derive(Clone, Copy, Debug)]
 pub struct MadeLayer {
     /// Its sums.
@@ -53,6 +55,8 @@ pub struct MadeSample {
     pub output: Option<Dense>,
     /// Spins to logits.
     pub pairwise: Option<Dense>,
+    /// How many spins there are to be of −1 and of +1, if that is given.
+    pub counts: Option<Table>,
     /// Bias of the logits where there is no hidden layer.
     pub bias: usize,
     /// Spins.
@@ -67,21 +71,25 @@ pub(crate) fn first_unit(i: usize, units: usize, sites: usize) -> usize {
     (i * units).div_ceil(sites)
 }
 
-struct Draw<'a> {
-    logits: &'a [f32],
-    words: &'a [u32],
-    x: &'a mut [f32],
-}
-
-impl Kernel for Draw<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let mut words = self.words.iter().copied();
-        for (x, a) in S::chunks_mut(self.x).0.iter_mut().zip(S::chunks(self.logits).0) {
-            let word = s.from_words(|| words.next().unwrap_or(0));
-            s.store(bernoulli::draw(s, s.load(a), word), x);
+impl MadeLayer {
+    /// Computes rows `rows` and columns `from..to`.
+    pub(super) fn rows(
+        &self,
+        context: &mut Context<'_>,
+        rows: Range<usize>,
+        from: usize,
+        to: usize,
+    ) {
+        let Self { dense, add, activation } = self;
+        if dense.bias.is_none() {
+            Add { from: None, to: dense.y }.rows(context, rows.clone(), from, to);
+        }
+        dense.rows(context, rows.clone(), from, to);
+        if let Some(add) = add {
+            add.rows(context, rows.clone(), from, to);
+        }
+        if let Some(activation) = activation {
+            activation.rows(context, rows, from, to);
         }
     }
 }
@@ -90,16 +98,12 @@ impl Operation for MadeSample {
     fn cpu(&self, context: &mut Context<'_>) {
         let (n, samples) = (context.columns(), context.samples);
         let mut words = vec![0; samples];
+        let mut left = self.counts.map(|counts| Left::new(context.table(counts), samples));
         for i in 0..self.sites {
-            for MadeLayer { dense, add, activation } in &self.layers {
-                let [first, end] = [i, i + 1].map(|i| first_unit(i, dense.outputs, self.sites));
-                dense.rows(context, first..end, 0, samples);
-                if let Some(add) = add {
-                    add.rows(context, first..end, samples);
-                }
-                if let Some(activation) = activation {
-                    activation.rows(context, first..end, samples);
-                }
+            for layer in &self.layers {
+                let units = layer.dense.outputs;
+                let [first, end] = [i, i + 1].map(|i| first_unit(i, units, self.sites));
+                layer.rows(context, first..end, 0, samples);
             }
             let bias = context.parameters[self.bias + i];
             context.slots[self.logits.0][i * n..i * n + samples].fill(bias);
@@ -107,12 +111,23 @@ impl Operation for MadeSample {
                 Dense { bias: None, ..*dense }.rows(context, i..i + 1, 0, samples);
             }
             fill_words(context.level, context.step.key, context.first, i, &mut words);
+            if let Some(left) = &left {
+                let logits = &mut context.slots[self.logits.0][i * n..i * n + samples];
+                for c in 0..samples {
+                    for k in (0..2).filter(|k| !left.is_open(c, *k)) {
+                        close(logits, samples, c, k);
+                    }
+                }
+            }
             context.writing(self.x, |context, x| {
                 let logits = &context.slot(self.logits)[i * n..i * n + samples];
-                let (x, mirror) = x[i * n..(i + 1) * n].split_at_mut(samples);
-                dispatch(context.level, Draw { logits, words: &words, x });
-                for (m, x) in mirror.iter_mut().zip(x) {
-                    *m = -*x;
+                let x = &mut x[i * n..(i + 1) * n];
+                spins::draw(context.level, logits, &words, x);
+                if let Some(left) = &mut left {
+                    x[..samples]
+                        .iter()
+                        .enumerate()
+                        .for_each(|(c, x)| left.take(c, Kind::Spin.number(*x)));
                 }
             });
         }
@@ -141,15 +156,17 @@ impl Operation for MadeSample {
             output_inputs: self.output.map_or(0, |d| d.inputs),
             output_limits: self.output.map_or(0, |d| d.limits.start),
             pairwise: weight(&self.pairwise),
+            counts: self.counts.map_or(NONE, |counts| counts.start as u32),
         };
         let mut sources = dense::sources();
         sources.extend(activation::sources(units.map_or_else(Default::default, |u| u.activation)));
         sources.extend([
             Ends::wgsl(),
-            constants![SAMPLES, LANES],
+            constants![SAMPLES, LANES, CLOSED],
             include_str!("noise.wgsl").into(),
             include_str!("made_sample.wgsl").into(),
         ]);
+        sources.extend(spins::draw_in_wgsl());
         vec![Launch {
             sources,
             entry: "made_sample",

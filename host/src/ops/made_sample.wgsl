@@ -21,6 +21,9 @@ fn made_sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     let sites = call.sites;
     let writes = group.x * SAMPLES + thread.x < call.samples && thread.y == 0u;
     let c = min(group.x * SAMPLES + thread.x, call.samples - 1u);
+    // Spins that are still to be of −1 and of +1.
+    var left = vec2<u32>(sites, sites);
+    if (call.counts != NONE) { left = vec2<u32>(tables[call.counts], tables[call.counts + 1u]); }
     for (var i = 0u; i < sites; i += 1u) {
         for (var l = 0u; l < call.layers; l += 1u) {
             let layer = layer_at(call.network, l);
@@ -49,15 +52,11 @@ fn made_sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
             logit += rows_times(vec4<u32>(call.output + i * call.output_inputs), call.output_x, tables[call.output_limits + i], c, thread).x;
         }
         if (call.pairwise != NONE) { logit += rows_times(vec4<u32>(call.pairwise + i * sites), call.x, i, c, thread).x; }
+        if (left.x == 0u) { logit = CLOSED; }
+        if (left.y == 0u) { logit = -CLOSED; }
 
-        // The less likely value has probability ⌊2³² σ(−|logit|)⌋ / 2³².
-        let e = exp(-min(abs(logit), 22.0));
-        let scaled = e / (1.0 + e) * 65536.0;
-        let high = u32(scaled);
-        let threshold = (high << 16u) | u32((scaled - f32(high)) * 65536.0);
-        let word = threefry(step_inputs.key, vec2<u32>(c, i / 2u))[i % 2u];
-        let likely = select(1.0, -1.0, logit < 0.0);
-        let s = select(likely, -likely, word < threshold);
+        let s = draw_spin(logit, threefry(step_inputs.key, vec2<u32>(c, i / 2u))[i % 2u]);
+        if (s > 0.0) { left.y -= 1u; } else { left.x -= 1u; }
         if (writes) {
             arena[call.logits + i * columns() + c] = logit;
             arena[call.x + i * columns() + c] = s;

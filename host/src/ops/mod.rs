@@ -30,9 +30,12 @@ mod affine;
 mod base;
 mod bounds;
 mod categories;
+mod close;
+mod convolution;
 mod dense;
 mod detach;
 mod energy;
+mod fixed;
 mod flow_layer;
 mod gate;
 mod gaussian;
@@ -53,6 +56,7 @@ mod select;
 pub(crate) mod shader;
 mod simplex;
 mod spins;
+mod staged_sample;
 mod step;
 mod take_rows;
 mod transform;
@@ -70,12 +74,16 @@ pub use affine::{Affine, AffineBackward};
 pub use base::{Base, Density, Independent, IndependentBackward};
 pub use bounds::{Bounds, BoundsBackward};
 pub use categories::{Categories, CategoriesBackward, OneHot};
+pub use close::{CLOSED, Close, Open};
+pub(crate) use convolution::runs;
+pub use convolution::{Convolution, ConvolutionBackward};
 pub use dense::{Dense, DenseBackward};
 pub use detach::{Detach, Scale};
 pub use energy::{Energies, EnergyBackward};
+pub use fixed::Fixed;
 pub use flow_layer::{FlowLayer, FlowLayerBackward};
 pub use gate::{Gate, GateBackward};
-pub use leaky::Leaky;
+pub use leaky::{Leaky, LeakyUnits, LeakyUnitsBackward};
 pub use logistics::{Centre, Logistics, LogisticsBackward};
 pub use loss::{Loss, LossKind};
 pub use lu::{Lu, LuBackward};
@@ -91,6 +99,9 @@ pub use shader::{Arguments, Launch, Word};
 pub(crate) use shader::{GROUP, NONE, arguments, constants};
 pub use simplex::{Simplex, SimplexBackward};
 pub use spins::{Spins, SpinsBackward};
+pub use staged_sample::{
+    ConvolvedLayer, Drawn, SampledStage, StageNetwork, StagedSample, Sums, Units,
+};
 pub(crate) use step::{
     BLOCK, READING_ENERGY, READING_ESS, READING_GRAD_NORM, READING_LOSS, READING_VARIANCE, READINGS,
 };

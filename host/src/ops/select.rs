@@ -1,5 +1,9 @@
-//! Picks coordinates: the network of a coupling sees only those that are kept, after the context.
+//! Picks coordinates: the network of a coupling sees only those that are kept, after the context; that of
+//! a site of a lattice those around it.
 
+use std::collections::BTreeMap;
+
+use super::shader::record;
 use super::{
     Context, Forward, Launch, Layout, NONE, Operation, Reverse, Shape, Slot, Table, arguments,
 };
@@ -10,7 +14,7 @@ use super::{
 pub struct Select {
     /// Rows that come first: what a conditional model is given, or a part that was moved by itself.
     pub context: Option<Slot>,
-    /// Rows to take, each once: the backward call adds to all of them at the same time.
+    /// Rows to take, [`NONE`] for a row of zeros.
     pub indices: Table,
     /// All rows.
     pub from: Slot,
@@ -18,34 +22,10 @@ pub struct Select {
     pub to: Slot,
 }
 
-const SHADER: &str = include_str!("select.wgsl");
-
 impl Select {
     /// Rows of the context.
     pub(crate) fn context_rows(&self, shapes: &[Shape]) -> usize {
         self.context.map_or(0, |context| shapes[context.0].size())
-    }
-
-    /// A call that works on the rows of these in their places.
-    fn launch(
-        &self,
-        [context, from]: [Option<Slot>; 2],
-        to: Slot,
-        entry: &'static str,
-        layout: &Layout,
-    ) -> Vec<Launch> {
-        let context_rows = self.context_rows(&layout.shapes);
-        let or_none = |slot: Option<Slot>| slot.map_or(NONE, |slot| layout.offset(slot));
-        let arguments = arguments! {
-            context: or_none(context),
-            context_rows: context_rows,
-            indices: self.indices.start,
-            all: or_none(from),
-            chosen: layout.offset(to),
-        };
-        let rows = context_rows + self.indices.len;
-        let groups = [Layout::groups(layout.columns()), rows as u32, 1];
-        vec![Launch { sources: vec![SHADER.into()], entry, arguments, groups }]
     }
 }
 
@@ -57,17 +37,50 @@ impl Operation for Select {
             let (first, chosen) = to.split_at_mut(given.len());
             first.copy_from_slice(given);
             for (to, &i) in chosen.chunks_exact_mut(n).zip(context.table(self.indices)) {
-                to.copy_from_slice(&context.slot(self.from)[i as usize * n..][..n]);
+                self.row(context, i, to);
             }
         });
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        self.launch([self.context, Some(self.from)], self.to, "select_rows", layout)
+        let context_rows = self.context_rows(&layout.shapes);
+        let arguments = arguments! {
+            context: self.context.map_or(NONE, |context| layout.offset(context)),
+            context_rows: context_rows,
+            indices: self.indices.start,
+            all: layout.offset(self.from),
+            chosen: layout.offset(self.to),
+        };
+        let rows = context_rows + self.indices.len;
+        let groups = [Layout::groups(layout.columns()), rows as u32, 1];
+        let sources = vec![include_str!("select.wgsl").into()];
+        vec![Launch { sources, entry: "select_rows", arguments, groups }]
     }
 }
 
 impl Select {
+    /// The first so many columns of a chosen row.
+    fn row(&self, context: &Context<'_>, index: u32, to: &mut [f32]) {
+        match index {
+            NONE => to.fill(0.0),
+            i => {
+                let start = i as usize * context.columns();
+                to.copy_from_slice(&context.slot(self.from)[start..][..to.len()]);
+            }
+        }
+    }
+
+    /// Takes the rows of position `p` of `positions`, of the first copy of each sample.
+    pub(crate) fn position(&self, context: &mut Context<'_>, p: usize, positions: usize) {
+        let (n, samples) = (context.columns(), context.samples);
+        context.writing(self.to, |context, to| {
+            let rows = to.chunks_exact_mut(n).zip(context.table(self.indices));
+            for (to, &i) in rows.skip(p).step_by(positions) {
+                self.row(context, i, &mut to[..samples]);
+            }
+        });
+    }
+
     /// The backward operation, if the gradient of all rows or of the context is wanted.
     pub(crate) fn reversed(&self, reverse: &mut Reverse<'_>) -> Option<SelectBackward> {
         let wanted =
@@ -96,6 +109,11 @@ impl Forward for Select {
             reverse.push(backward);
         }
     }
+}
+
+record! {
+    /// Where a row's gradient is, and the list of the chosen rows that are added to it.
+    Taken, taken_at { place, first, count }
 }
 
 /// Adds the rows of dto to dcontext and to dfrom\[indices\[k\]\], where these are wanted.
@@ -131,7 +149,33 @@ impl Operation for SelectBackward {
     }
 
     fn gpu(&self, layout: &mut Layout) -> Vec<Launch> {
-        let places = [self.dcontext, self.dfrom];
-        self.select.launch(places, self.dto, "select_rows_backward", layout)
+        let (columns, table) = (layout.columns(), self.select.indices);
+        let context_rows = self.select.context_rows(&layout.shapes);
+        // By the place of a row's gradient, the chosen rows that it is given: one thread adds them up.
+        let mut shares: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        if let Some(dcontext) = self.dcontext {
+            let places = (layout.offset(dcontext)..).step_by(columns);
+            shares.extend(places.zip((0..context_rows as u32).map(|row| vec![row])));
+        }
+        if let Some(dfrom) = self.dfrom {
+            let indices = &layout.tables[table.start..table.start + table.len];
+            let start = layout.offset(dfrom);
+            for (row, &i) in (context_rows as u32..).zip(indices).filter(|(_, i)| **i != NONE) {
+                shares.entry(start + i * columns as u32).or_default().push(row);
+            }
+        }
+        let rows = shares.len();
+        let mut taken = Vec::with_capacity(rows);
+        for (place, chosen) in shares {
+            let count = chosen.len() as u32;
+            taken.extend(Taken { place, first: layout.table(chosen), count }.words());
+        }
+        if rows == 0 {
+            return Vec::new();
+        }
+        let arguments = arguments! { taken: layout.table(taken), chosen: layout.offset(self.dto) };
+        let groups = [Layout::groups(columns), rows as u32, 1];
+        let sources = vec![Taken::wgsl(), include_str!("select_backward.wgsl").into()];
+        vec![Launch { sources, entry: "select_rows_backward", arguments, groups }]
     }
 }

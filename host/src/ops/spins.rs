@@ -3,12 +3,15 @@
 //! Backward, with c the derivative of the loss with respect to ln q: da\_i = c s\_i σ(−s\_i a\_i).
 //! The probabilities are the engine's fixed-point ones; their distance from σ is below 2⁻³².
 
+use std::borrow::Cow;
+
 use pushforward::conditional::bernoulli;
 use pushforward::math;
-use pushforward::simd::{Kernel, Simd, dispatch};
+use pushforward::simd::{Kernel, Level, Simd, dispatch};
 
+use super::close::CLOSED;
 use super::transform::LOGISTIC;
-use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments};
+use super::{Context, Forward, Launch, Layout, Operation, Reverse, Slot, arguments, constants};
 
 /// ln q of spins from their logits, for each column.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,9 @@ pub struct Spins {
     /// One row: the sum of the log-probabilities, nats.
     pub log_q: Slot,
 }
+
+/// A logit beyond this is of a value that alone is open.
+const ALONE: f32 = 0.5 * CLOSED;
 
 const SHADER: &str = include_str!("spins.wgsl");
 
@@ -46,6 +52,44 @@ impl Kernel for LogProb<'_> {
             }
         }
     }
+}
+
+struct Draw<'a> {
+    logits: &'a [f32],
+    words: &'a [u32],
+    x: &'a mut [f32],
+}
+
+impl Kernel for Draw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let mut words = self.words.iter().copied();
+        for (x, a) in S::chunks_mut(self.x).0.iter_mut().zip(S::chunks(self.logits).0) {
+            let word = s.from_words(|| words.next().unwrap_or(0));
+            let a = s.load(a);
+            let drawn = bernoulli::draw(s, a, word);
+            // A value that is closed is not drawn at all.
+            let drawn = s.select(s.lt(a, s.splat(-ALONE)), s.splat(-1.0), drawn);
+            s.store(s.select(s.lt(s.splat(ALONE), a), s.splat(1.0), drawn), x);
+        }
+    }
+}
+
+/// Draws the spins of the first copy of a site, one for each word, and mirrors them into the second, if `x` has
+/// one.
+pub(super) fn draw(level: Level, logits: &[f32], words: &[u32], x: &mut [f32]) {
+    let (x, mirror) = x.split_at_mut(words.len());
+    dispatch(level, Draw { logits: &logits[..words.len()], words, x });
+    for (m, x) in mirror.iter_mut().zip(x) {
+        *m = -*x;
+    }
+}
+
+/// The same of one spin, in WGSL.
+pub(super) fn draw_in_wgsl() -> [Cow<'static, str>; 2] {
+    [constants![ALONE], include_str!("draw_spin.wgsl").into()]
 }
 
 impl Spins {

@@ -23,8 +23,9 @@ mod tape;
 use std::sync::Arc;
 
 use pushforward::bijection::Direction;
+use pushforward::constraint::ConstraintPart;
 use pushforward::domain::{Domain, Kind};
-use pushforward::model::{Description, Model, ModelError, SitesSpec, Symmetry};
+use pushforward::model::{ConstraintSpec, Description, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
 
 use crate::data::{Rows, Stored};
@@ -540,6 +541,23 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                     format!("{:?} as {} has", energy.kind(), energy.name()),
                 );
             }
+            let up = match constraint_of(description) {
+                Some(ConstraintSpec::Counts(spec)) => spec.counts.last().map(|up| *up as usize),
+                Some(_) => {
+                    return wrong(
+                        "constraint",
+                        "no counts".into(),
+                        "counts of spins, or none".into(),
+                    );
+                }
+                None => None,
+            };
+            if up != energy.up() {
+                let said =
+                    |up: Option<usize>| up.map_or("none".into(), |up| format!("{up} spins up"));
+                let expected = format!("{} as {} has", said(energy.up()), energy.name());
+                return wrong("constraint", said(up), expected);
+            }
             if symmetric && !energy.even() {
                 return wrong(
                     "symmetry",
@@ -570,6 +588,26 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
     Ok(())
 }
 
+/// Which rows there are, if not all.
+fn constraint_of(description: &Description) -> Option<&ConstraintSpec> {
+    match description {
+        Description::Sites(sites) => sites.constraint.as_ref(),
+        Description::Flow(_) => None,
+    }
+}
+
+/// The values of a row that the model's constraint takes out, if it does.
+pub fn broken(description: &Description, row: &[f32]) -> Option<String> {
+    let (constraint, kind) = (constraint_of(description)?, description.domain().kind(0));
+    let numbers: Vec<usize> = row.iter().map(|x| kind.number(*x)).collect();
+    if constraint.keeps(&numbers) {
+        return None;
+    }
+    const TOLD: usize = 20;
+    let told: Vec<String> = row.iter().take(TOLD).map(f32::to_string).collect();
+    Some(told.join(", ") + if row.len() > TOLD { ", …" } else { "" })
+}
+
 /// Refuses rows that the model gives no density; `row` says which is which.
 fn check_rows(
     description: &Description,
@@ -592,6 +630,11 @@ fn check_rows(
         }
         if let Some(d) = (0..supports.len()).find(|d| !supports[*d].contains(x[*d])) {
             return wrong(d, supports[d].to_string());
+        }
+        if let Some(message) = broken(description, &x[..dim]) {
+            let found = format!("{message} in {}", row(i));
+            let expected = "rows that keep to it".into();
+            return Err(TrainError::Setting { field: "constraint", found, expected });
         }
     }
     Ok(())

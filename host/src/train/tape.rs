@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::fuse;
-use crate::ops::{Forward, LossKind, Operation, Program, Reverse, Select, Slot, Table};
+use crate::ops::{Drawn, Forward, LossKind, Operation, Program, Reverse, Select, Slot, Table};
 
 /// Whether operations that have one common WGSL call become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,9 +51,19 @@ impl Tape {
         self.program.slot_over(rows, positions)
     }
 
+    /// A new matrix of `rows` rows over the positions of another.
+    pub fn slot_beside(&mut self, rows: usize, other: Slot) -> Slot {
+        self.slot_over(rows, self.program.shapes[other.0].positions)
+    }
+
     /// Rows of a matrix.
     pub fn rows(&self, s: Slot) -> usize {
         self.program.shapes[s.0].rows
+    }
+
+    /// Positions of a matrix.
+    pub fn positions(&self, s: Slot) -> usize {
+        self.program.shapes[s.0].positions
     }
 
     /// A new table.
@@ -120,6 +130,19 @@ impl Tape {
     /// Adds an operation.
     pub fn push(&mut self, operation: impl Forward) {
         self.operations.push(Box::new(operation));
+    }
+
+    /// Adds an operation that sampling has done on its way, on the CPU, if it was `drawn`.
+    pub fn push_drawn(&mut self, operation: impl Forward, drawn: bool) {
+        match drawn {
+            true => self.push(Drawn(Box::new(operation))),
+            false => self.push(operation),
+        }
+    }
+
+    /// The entries of a table.
+    pub fn entries(&self, table: Table) -> &[u32] {
+        &self.program.tables[table.start..table.start + table.len]
     }
 
     /// The step: these operations and their way back.

@@ -73,7 +73,11 @@ fn wrong_categories_are_named() {
         ("[4, 4, 2]", "3", "expected a whole number from 0 to 2"),
         ("[4, 4, 2]", "1", "[model] categories: expected 2 to 65536 a site"),
         ("hidden = [24]", "symmetry = 'z2'", "expected 'none' for categories"),
-        ("data = 'table.csv'", "hamiltonian = 'ring2d'", "no Hamiltonian is over categories"),
+        (
+            "data = 'table.csv'",
+            "hamiltonian = 'ring2d'",
+            "found 'made', but the target is over real numbers",
+        ),
     ] {
         assert!(CONFIG.contains(from));
         std::fs::write(dir.path().join("x.toml"), CONFIG.replacen(from, to, 1)).unwrap();

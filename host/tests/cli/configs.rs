@@ -29,11 +29,11 @@ fn each_wrong_config_is_refused() {
         (TARGET.into(), "has no [model]"),
         (
             format!("[model]\n{TARGET}"),
-            "kind: is missing, expected one of made, realnvp, nsf, maf, flow, table",
+            "kind: is missing, expected one of made, multilevel, pixelcnn, realnvp, nsf, maf, flow, table",
         ),
         (
             format!("[model]\nkind = 'mede'\n{TARGET}"),
-            "found 'mede', expected one of made, realnvp, nsf, maf, flow, table (did you mean 'made'?)",
+            "found 'mede', expected one of made, multilevel, pixelcnn, realnvp, nsf, maf, flow, table (did you mean 'made'?)",
         ),
         (format!("[model]\nkind = 7\n{TARGET}"), "found 7, expected a string"),
         (made("hidden = 0"), "found 0, expected whole numbers from 1"),

@@ -39,9 +39,10 @@ fn an_exported_flow_becomes_a_model() {
 #[test]
 fn an_exporter_is_one_script() {
     let dir = tempfile::tempdir().unwrap();
-    for library in ["zuko", "nflows", "normflows"] {
+    for library in ["zuko", "nflows", "normflows", "van"] {
         let script = ok(dir.path(), &["import", "--exporter", library]);
-        for name in ["export", "described", "write", "doubled"] {
+        let own = if library == "van" { "log_probs" } else { "described" };
+        for name in ["export", own, "write", "doubled"] {
             assert_eq!(script.matches(&format!("\ndef {name}(")).count(), 1, "{library}: {name}");
         }
         assert!(script.starts_with("\"\"\"Writes a"), "{library}");

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use pushforward::activation::AnyActivation;
 use pushforward::bijection::Direction;
+use pushforward::conditional::{CategoricalSpec, Categories};
 use pushforward::layer::AutoregressiveSpec;
 use pushforward::model::{
     Arithmetic, BaseSpec, CausalNetworkSpec, Description, EmbeddingSpec, LayerSpec, Model,
     NetworkSpec, SitesNetworkSpec, Symmetry, UnivariateSpec, preset,
 };
 use pushforward::network::conditioning::AnyConditioning;
-use pushforward::network::{MaskedSpec, MlpSpec, PeriodicSpec};
+use pushforward::network::{
+    ConvolutionSpec, HeatBathSpec, MaskedSpec, MlpSpec, MultilevelSpec, PeriodicSpec,
+};
 use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::{
     AffineSpec, KnotsSpec, LocationScaleSpec, MixtureCdfSpec, RationalQuadraticSpec, ScaleSpec,
 };
 use pushforward_host::device::Device;
 use pushforward_host::device::Phase::{Backward, Forward, Loss};
-use pushforward_host::energy::{Boundary, Ising2d};
+use pushforward_host::energy::{Boundary, Energy, Graph, Ising2d};
 use pushforward_host::ops::{Program, Slot};
 use pushforward_host::train::{Fusing, Objective, Target, initialize};
 
@@ -86,6 +89,49 @@ pub(crate) fn with_units(
         (network.activation, network.residual) = (activation, residual);
     }
     sites
+}
+
+/// A lattice from coarse to fine, with a heat bath for so many values of a site or none.
+pub(crate) fn multilevel(
+    hidden: &[usize],
+    activation: AnyActivation,
+    levels: usize,
+    biased: bool,
+    heat_bath: Option<usize>,
+) -> MultilevelSpec {
+    let bath =
+        |n: usize| HeatBathSpec { couplings: numbers(n * n, 0.9, 5), field: numbers(n, 0.2, 6) };
+    let heat_bath = heat_bath.map(bath);
+    let hidden = hidden.to_vec();
+    MultilevelSpec { hidden, activation, levels, reach: [10, 5], biased, heat_bath }
+}
+
+/// A masked convolution of so many channels; reach is that of its layers.
+pub(crate) fn convolution(
+    columns: usize,
+    hidden: &[usize],
+    reach: &[[usize; 2]],
+    activation: AnyActivation,
+    residual: bool,
+) -> ConvolutionSpec {
+    let (hidden, reach) = (hidden.to_vec(), reach.to_vec());
+    ConvolutionSpec { columns, hidden, reach, activation, residual, uniform_start: false }
+}
+
+/// Sites of so many categories each in place of spins.
+pub(crate) fn categories(mut description: Description, n: u32) -> Description {
+    if let Description::Sites(sites) = &mut description {
+        sites.conditional = CategoricalSpec { categories: Categories::All(n) }.into();
+    }
+    description
+}
+
+/// Spins of which half are up, with couplings and, if they are to be more than even, fields.
+pub(crate) fn half_up(sites: usize, even: bool) -> Target {
+    let edges = (1..sites).map(|i| (i / 2, i, 0.9 - 0.1 * i as f32)).collect();
+    let fields = (0..sites).map(|i| if even { 0.0 } else { 0.2 - 0.1 * i as f32 }).collect();
+    let energy = Graph::new(vec![sites], edges, fields).unwrap().restricted(sites / 2).unwrap();
+    Target::Energy { energy, beta: 0.9, anneal: None, samples: None }
 }
 
 /// A flow as it comes from zuko: units as many a site as lists say, and soft-clipped splines.

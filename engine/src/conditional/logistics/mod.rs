@@ -214,7 +214,7 @@ impl<L: Lanes> Kernel for Run<'_, L> {
         let zero = s.splat(0.0);
         let (weights, values) = take_mut(outputs, m);
         for (r, value) in value.as_mut().iter_mut().enumerate() {
-            let (first, others) = table(lanes, weights, r);
+            let (first, others) = table::<false, L>(lanes, weights, r);
             let own = One { lanes, values: &mut *values, r };
             let of = |k: usize| component(s, offset(k, m), own.get(k), own.get(m + k));
             if let Some([which, quantile]) = words {

@@ -62,6 +62,10 @@ pub(crate) fn unit(activation: AnyActivation, slope: f64, x: f64) -> f64 {
         }
         AnyActivation::Silu => x / (1.0 + (-x).exp()),
         AnyActivation::Gelu => x * normal_cdf(x),
+        AnyActivation::Smoothstep => {
+            let z = (x / 1.5).clamp(-1.0, 1.0);
+            z * (3.0 - z * z) / 2.0
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Networks: their outputs, from all inputs at once. What a mask hides is 0 in the weights.
 
+mod convolution;
 mod integer;
 mod masked;
 mod mlp;
+mod multilevel;
 mod periodic;
 
 use pushforward::model::{CausalNetworkSpec, NetworkSpec, SitesNetworkSpec};
@@ -41,16 +43,23 @@ pub(crate) fn run_causal(
     }
 }
 
-/// The same of the network of sites.
+/// The same of the network of so many sites.
 pub(crate) fn run_sites(
     spec: &SitesNetworkSpec,
     weights: &Weights,
     context: &[f64],
+    sites: usize,
     inputs: &[f64],
 ) -> Vec<f64> {
     match spec {
         SitesNetworkSpec::Masked(spec) => masked::run(spec, weights, context, inputs),
         SitesNetworkSpec::Integer(spec) => integer::causal(spec, weights, context, inputs),
+        SitesNetworkSpec::Multilevel(spec) => {
+            multilevel::run(spec, weights, context, sites, inputs)
+        }
+        SitesNetworkSpec::Convolution(spec) => {
+            convolution::run(spec, weights, context, sites, inputs)
+        }
     }
 }
 
@@ -71,6 +80,8 @@ pub(crate) fn causal_edge(
 pub(crate) fn sites_edge(spec: &SitesNetworkSpec, weights: &Weights, context: &[f64]) -> f64 {
     match spec {
         SitesNetworkSpec::Integer(spec) => integer::causal_edge(spec, weights, context, &[]),
-        SitesNetworkSpec::Masked(_) => f64::INFINITY,
+        SitesNetworkSpec::Masked(_)
+        | SitesNetworkSpec::Multilevel(_)
+        | SitesNetworkSpec::Convolution(_) => f64::INFINITY,
     }
 }

@@ -8,8 +8,10 @@ mod autoregressive;
 mod base;
 mod bounds;
 mod conditioned;
+mod convolution;
 mod coupling;
 mod lu;
+mod multilevel;
 mod network;
 mod partial;
 mod path;
@@ -18,6 +20,7 @@ mod rotation;
 mod samples;
 mod simplex;
 mod sites;
+mod staged;
 mod target;
 mod tensors;
 

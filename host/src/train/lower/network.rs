@@ -169,6 +169,24 @@ pub(super) fn sampled(hidden: &[Hidden]) -> Vec<MadeLayer> {
     hidden.iter().zip(next).map(layer).collect()
 }
 
+/// The layers of a perceptron of positions that share it, as sampling takes them; the last gives outputs. They
+/// are not pushed.
+pub(super) fn shared(
+    tape: &mut Tape,
+    tensors: &Tensors,
+    sizes: &[usize],
+    activation: AnyActivation,
+    path: &str,
+    x: Slot,
+) -> Result<Vec<MadeLayer>, TrainError> {
+    let (residual, conditioning, context) = (false, AnyConditioning::Read, None);
+    let hidden = Layers { sizes, activation, residual, conditioning, context };
+    let (hidden, last) = hidden.on(tape, tensors, path, x)?;
+    let dense = tensors.dense(tape, &format!("{path}output"), last, None)?;
+    let output = MadeLayer { dense, add: None, activation: None };
+    Ok(sampled(&hidden).into_iter().chain([output]).collect())
+}
+
 /// A masked network.
 pub(super) struct Masked {
     /// Its hidden layers.
@@ -253,7 +271,7 @@ impl Layers<'_> {
             let name = format!("{path}hidden.{k}");
             let mut before = None;
             if residual && k > 0 {
-                let y = tape.slot(*units);
+                let y = tape.slot_beside(*units, x);
                 before = Some(Activation { activation, x, y });
                 x = y;
             }
@@ -270,7 +288,7 @@ impl Layers<'_> {
                     stream = x;
                 }
             } else {
-                let y = tape.slot(dense.outputs);
+                let y = tape.slot_beside(dense.outputs, x);
                 if activation == AnyActivation::Leaky {
                     let slope = tensors.start(&format!("{name}.slope"))?;
                     layer.dense.units = Some(Leaky { slope, y });

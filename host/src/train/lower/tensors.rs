@@ -78,7 +78,7 @@ impl Tensors {
             inputs,
             outputs,
             x,
-            y: y.unwrap_or_else(|| tape.slot(outputs)),
+            y: y.unwrap_or_else(|| tape.slot_beside(outputs, x)),
             units: None,
             from_copy: 0,
         })
