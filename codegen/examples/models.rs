@@ -27,6 +27,7 @@ use pushforward::network::{
 };
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::symmetry::{GroupSpec, Values};
 use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
@@ -154,6 +155,8 @@ pub(crate) fn files() -> Result<Vec<File>> {
         ),
         ("codegen/tests/models/increasing_plain.safetensors", model(increasing(), Plain)?),
         ("codegen/tests/models/successors_fused.safetensors", model(successors(), Fused)?),
+        ("codegen/tests/models/orbit_fused.safetensors", model(orbit(), Fused)?),
+        ("codegen/tests/models/orbit_plain.safetensors", model(painted(), Plain)?),
         ("codegen/tests/models/truncated.safetensors", tiny[..tiny.len() - 1].to_vec()),
         ("codegen/tests/models/shape.safetensors", edited(&tiny, br#"[8]"#, br#"[9]"#)),
         ("codegen/tests/models/nan.safetensors", nan),
@@ -169,6 +172,29 @@ fn made(shape: [usize; 2], hidden: Vec<usize>, pairwise: bool, symmetry: Symmetr
 fn counts() -> Description {
     let made = made([4, 5], vec![60], true, Symmetry::Z2);
     preset::within(made, CountsSpec { counts: vec![10, 10] })
+}
+
+/// Spins that are as likely wherever the lattice begins, and as their mirror image.
+fn orbit() -> Description {
+    let group = GroupSpec { translations: true, ..Default::default() };
+    of_group(made([3, 3], vec![10], true, Symmetry::Z2), group)
+}
+
+/// Three colours of which none is before another, in a square that may be turned.
+fn painted() -> Description {
+    let mut colours = made([2, 2], vec![13], true, Symmetry::None);
+    if let Description::Sites(sites) = &mut colours {
+        sites.conditional = CategoricalSpec { categories: Categories::All(3) }.into();
+    }
+    let values = Values::Permutations;
+    of_group(colours, GroupSpec { point: true, values, ..Default::default() })
+}
+
+fn of_group(mut description: Description, group: GroupSpec) -> Description {
+    if let Description::Sites(sites) = &mut description {
+        sites.group = Some(group);
+    }
+    description
 }
 
 /// Four of seven, in ascending order.

@@ -31,6 +31,9 @@ pushforward_codegen::model! {
     mod convolution_plain = "tests/models/convolution_plain.safetensors";
     mod counts_fused = "tests/models/counts_fused.safetensors";
     mod counts_half = "tests/models/counts_fused.safetensors", weights = "f16";
+    mod orbit_fused = "tests/models/orbit_fused.safetensors";
+    mod orbit_half = "tests/models/orbit_fused.safetensors", weights = "f16";
+    mod orbit_plain = "tests/models/orbit_plain.safetensors";
     mod counts_8 = "tests/models/counts_8.safetensors";
     mod increasing_plain = "tests/models/increasing_plain.safetensors";
     mod successors_fused = "tests/models/successors_fused.safetensors";
@@ -230,6 +233,9 @@ compiled_equals_loaded!(convolution_half, load("convolution_fused")?.rounded_to_
 compiled_equals_loaded!(convolution_plain, load("convolution_plain")?);
 compiled_equals_loaded!(counts_fused, load("counts_fused")?);
 compiled_equals_loaded!(counts_half, load("counts_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(orbit_fused, load("orbit_fused")?);
+compiled_equals_loaded!(orbit_half, load("orbit_fused")?.rounded_to_f16()?);
+compiled_equals_loaded!(orbit_plain, load("orbit_plain")?);
 compiled_equals_loaded!(counts_8, load("counts_8")?);
 compiled_equals_loaded!(increasing_plain, load("increasing_plain")?);
 compiled_equals_loaded!(successors_fused, load("successors_fused")?);

@@ -210,6 +210,8 @@ fn rows_and_scores_have_the_bits_of_a_loaded_model() -> Result<(), Box<dyn Error
         "counts_8",
         "increasing_plain",
         "successors_fused",
+        "orbit_fused",
+        "orbit_plain",
         "table_fused",
         "clock_plain",
         "mixed_fused",

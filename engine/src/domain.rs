@@ -44,6 +44,14 @@ impl Kind {
         }
     }
 
+    /// The value of a number: [`Kind::number`] the other way round.
+    pub fn value(self, number: usize) -> f32 {
+        match self {
+            Kind::Spin => 2.0 * number as f32 - 1.0,
+            Kind::Real | Kind::Category(_) => number as f32,
+        }
+    }
+
     /// Whether it is one of these values.
     pub fn contains(self, value: f32) -> bool {
         match self {

@@ -553,6 +553,50 @@ const PINNED: &[(&str, [(u64, u64); 2])] = &[
         [(0x73c564d44569c7a5, 0xc0813c93f8666b96), (0x73c564d44569c7a5, 0xc0813c93f8666b96)],
     ),
     (
+        "group of [5] [9] 0 true Reversal",
+        [(0x1ff37096d1467d65, 0xad3ada91652bd57c), (0x1ff37096d1467d65, 0xad3ada91652bd57c)],
+    ),
+    (
+        "group of [3, 3] [20] 0 true Same",
+        [(0x8c993283417f47e5, 0x7a3dcff59a7b3a5a), (0x8c993283417f47e5, 0x7a3dcff59a7b3a5a)],
+    ),
+    (
+        "group of [2, 3] [12] 0 true Same, z2",
+        [(0x0f0664e7def6c7a5, 0x50574b351e03b72d), (0x0f0664e7def6c7a5, 0x50574b351e03b72d)],
+    ),
+    (
+        "group of [3, 3] [20] 0 true Same, counts",
+        [(0xda56c05938a91d65, 0x68d2abc3f0569e84), (0xda56c05938a91d65, 0x68d2abc3f0569e84)],
+    ),
+    (
+        "group of [4, 4] [] 0 true Reversal, convolution",
+        [(0x2008ba25f4c78325, 0xeae8bc0d9edc7713), (0x2008ba25f4c78325, 0xeae8bc0d9edc7713)],
+    ),
+    (
+        "group of [3, 3] [] 0 true Same, point alone",
+        [(0x42bc2aad0b8ff365, 0x81b67d416c60e26f), (0x42bc2aad0b8ff365, 0x81b67d416c60e26f)],
+    ),
+    (
+        "group of [2, 5] [12] 0 true Reversal, embedded",
+        [(0xb1243f4ee76a88a5, 0xafc05fc0678cedb3), (0xb1243f4ee76a88a5, 0xafc05fc0678cedb3)],
+    ),
+    (
+        "group of [2, 2] [11] 3 true Permutations",
+        [(0x40dc5d5ade2e7985, 0x352153fc2448a176), (0x40dc5d5ade2e7985, 0x3bef8d489b7aea3b)],
+    ),
+    (
+        "group of [2, 2, 1] [7] 6 false Cyclic, given",
+        [(0x6b85702b71550f98, 0x24d0897ea681c116), (0x6b85702b71550f98, 0xc30c51082de094a7)],
+    ),
+    (
+        "group of [6] [13] 4 true Reversal",
+        [(0x3fb7b03e54948fc8, 0x8acb9c1f548492e0), (0x3fb7b03e54948fc8, 0x9b08eaf1fda2a1ed)],
+    ),
+    (
+        "group of [3, 2] [24] 0 true Reversal, integer",
+        [(0x5170bb065936e7a5, 0xc936a2ca8e36cce8), (0x5170bb065936e7a5, 0xc936a2ca8e36cce8)],
+    ),
+    (
         "flow Smoothstep",
         [(0x68ec20664d0928c7, 0xebb7451cd92408f9), (0xf60acb01d54771bb, 0x1c77d3e60acb55ca)],
     ),

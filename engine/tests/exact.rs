@@ -4,8 +4,8 @@
 mod common;
 
 use common::{
-    AFFINE, ARITHMETICS, SPLINE, constrained, convolutions, integer, made, maf, nsf, of_integers,
-    randomised, realnvp,
+    AFFINE, ARITHMETICS, SPLINE, constrained, convolutions, groups, integer, made, maf, nsf,
+    of_integers, randomised, realnvp,
 };
 use pushforward::bijection::Direction;
 use pushforward::conditional::{CategoricalSpec, Categories, tabulated};
@@ -141,16 +141,21 @@ fn keeps(constraint: &ConstraintSpec, row: &[usize]) -> bool {
     }
 }
 
-/// All rows, of those that are there Σ q = 1, of others ln q = −∞; 200,000 draws against them by χ².
+/// All rows, of those that are there Σ q = 1, of others ln q = −∞; those of one orbit have the same bits;
+/// 200,000 draws against them by χ².
 #[test]
-fn constraints_take_rows_out_and_leave_a_distribution() {
-    let mut count = 0;
-    for (name, description) in constrained().into_iter().chain(convolutions()) {
+fn constraints_and_groups_leave_a_distribution() {
+    let (mut constraints, mut orbits) = (0, 0);
+    for (name, description) in constrained().into_iter().chain(convolutions()).chain(groups()) {
         let Description::Sites(spec) = &description else { panic!() };
         let [n, values] = spec.constrained();
         let Some(all) = values.checked_pow(n as u32).filter(|all| *all <= 5000) else { continue };
-        let Some(constraint) = spec.constraint.clone() else { continue };
-        count += 1;
+        let (constraint, group) = (spec.constraint.clone(), spec.group());
+        if constraint.is_none() && group.is_none() {
+            continue;
+        }
+        constraints += usize::from(constraint.is_some());
+        orbits += usize::from(group.is_some());
         let is_spin = values == 2;
         let model = randomised(description.clone(), Arithmetic::Fused, 0.7);
         let row = |state: usize| -> Vec<usize> {
@@ -166,7 +171,7 @@ fn constraints_take_rows_out_and_leave_a_distribution() {
         let oracle = Oracle::new(&model);
         let wide = |xs: &[f32]| xs.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
         for (state, lp) in lp.iter().enumerate() {
-            let kept = keeps(&constraint, &row(state));
+            let kept = constraint.as_ref().is_none_or(|k| keeps(k, &row(state)));
             assert_eq!(lp.is_finite(), kept, "{name}: {:?}", row(state));
             assert!(kept || *lp == f32::NEG_INFINITY, "{name}: {:?} {lp}", row(state));
             let exact = oracle.log_prob(&wide(&context), &wide(&rows[state * n..(state + 1) * n]));
@@ -174,14 +179,30 @@ fn constraints_take_rows_out_and_leave_a_distribution() {
         }
         let total: f64 = lp.iter().map(|lp| f64::from(*lp).exp()).sum();
         assert!((total - 1.0).abs() < 1e-6, "{name}: Σ q = {total}");
+        let number = |x: &f32| if is_spin { usize::from(*x > 0.0) } else { *x as usize };
+        let place = |(i, x): (usize, &f32)| number(x) * values.pow(i as u32);
+        let state = |row: &[f32]| row.iter().enumerate().map(place).sum::<usize>();
+        if let Some(group) = group {
+            let mut seen = vec![false; all];
+            let mut image = vec![0.0; n];
+            for (i, row) in rows.chunks(n).enumerate() {
+                for element in 0..group.order() {
+                    group.image(element, row, &mut image);
+                    let there = state(&image);
+                    assert_eq!(lp[there].to_bits(), lp[i].to_bits(), "{name}: {row:?} {image:?}");
+                    seen[there] = true;
+                }
+                group.image(0, row, &mut image);
+                assert_eq!(image, row, "{name}");
+            }
+            assert!(seen.iter().all(|seen| *seen), "{name}");
+        }
         let draws = 200_000;
         let mut drawn = vec![0.0f32; draws * n];
         given.sample(5, 0, &mut drawn, None);
         let mut counts = vec![0.0f64; all];
         for row in drawn.chunks(n) {
-            let number = |x: &f32| if is_spin { usize::from(*x > 0.0) } else { *x as usize };
-            let place = |(i, x): (usize, &f32)| number(x) * values.pow(i as u32);
-            counts[row.iter().enumerate().map(place).sum::<usize>()] += 1.0;
+            counts[state(row)] += 1.0;
         }
         let (mut chi2, mut cells) = (0.0, -1.0);
         let mut rare = (0.0, 0.0);
@@ -205,7 +226,7 @@ fn constraints_take_rows_out_and_leave_a_distribution() {
             assert!(z.abs() < 3.29, "{name}: chi2 = {chi2:.1} over {k}, {z} sigma");
         }
     }
-    assert_eq!(count, 10);
+    assert_eq!([constraints, orbits], [11, 10]);
 }
 
 /// Six sites of 2, 3, 4 and 5 categories: 720 states.

@@ -19,6 +19,7 @@ use pushforward::domain::{Domain, Kind};
 use pushforward::model::{
     BasePart, BaseSpec, ConditionalPart, ConstraintSpec, EmbeddingSpec, Support, UnivariateSpec,
 };
+use pushforward::symmetry::GroupSpec;
 
 use crate::data::{Column, Given, GivenParts, Validation};
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ const TABLES: [(&str, Keys); 3] = [
                     "activation",
                     "residual",
                     "symmetry",
+                    "group",
                     "pairwise",
                     "domain",
                     "categories",
@@ -59,6 +61,7 @@ const TABLES: [(&str, Keys); 3] = [
                     "reach",
                     "heat_bath",
                     "symmetry",
+                    "group",
                     "domain",
                     "categories",
                 ],
@@ -71,6 +74,7 @@ const TABLES: [(&str, Keys); 3] = [
                     "residual",
                     "reach",
                     "symmetry",
+                    "group",
                     "domain",
                     "categories",
                     "constraint",
@@ -195,6 +199,8 @@ pub struct ModelConfig {
     pub plain: bool,
     /// What the context passes before anything else reads it.
     pub embedding: Option<EmbeddingSpec>,
+    /// The group that discrete sites are the mean over.
+    pub group: Option<GroupSpec>,
 }
 
 /// Fewer training rows than these are few: they are learnt by heart from where many are learnt well, so

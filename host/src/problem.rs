@@ -394,6 +394,7 @@ fn unconditional(
                 conditional,
                 constraint: constraint.clone(),
                 symmetry,
+                group: config.group,
             })
         };
     Ok(match &config.family {

@@ -17,6 +17,8 @@ mod configs;
 mod constraints;
 #[path = "cli/graphs.rs"]
 mod graphs;
+#[path = "cli/groups.rs"]
+mod groups;
 #[path = "cli/imports.rs"]
 mod imports;
 #[path = "cli/integers.rs"]

@@ -22,6 +22,7 @@ use crate::domain::{Domain, Kind};
 use crate::kernel::Plain;
 use crate::network::{CausalNetwork, CausalSizes, Network};
 use crate::sites::Sites;
+use crate::symmetry::{self, Group, GroupSpec, Values};
 
 /// A distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct SitesSpec {
     /// Symmetry wrapper.
     #[serde(default, skip_serializing_if = "Symmetry::is_none")]
     pub symmetry: Symmetry,
+    /// The group that all of this is the mean over, if any; see [`crate::symmetry::Orbit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupSpec>,
 }
 
 /// A network that the context passes once a row, before anything else reads it.
@@ -202,6 +206,43 @@ impl SitesSpec {
             let expected = "none: a row's mirror image breaks the constraint";
             faults.wrong("symmetry", "z2", expected);
         }
+        let Some(group) = &self.group else { return };
+        let kept = match constraint {
+            ConstraintSpec::Counts(spec) => group.keeps(&spec.counts),
+            ConstraintSpec::Increasing(_) | ConstraintSpec::Successors(_) => false,
+        };
+        if !kept {
+            faults.wrong("group", "one", "none: a row's image breaks the constraint");
+        }
+    }
+
+    /// What the values of all sites are, if they are of one discrete kind.
+    fn value_kind(&self) -> Option<Kind> {
+        match self.conditional.domain() {
+            Domain::Uniform(kind) if kind.values() > 0 => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// The group that it is the mean over.
+    pub fn group(&self) -> Option<Group> {
+        Some(self.group?.build(&self.shape, self.value_kind()?))
+    }
+
+    /// Notes what is wrong with its group.
+    fn check_group(&self, faults: &mut Faults) {
+        let Some(group) = &self.group else { return };
+        match self.value_kind() {
+            Some(kind) => faults.within("group", |faults| group.check(&self.shape, kind, faults)),
+            None => {
+                let expected = "none, or sites that are spins or all have as many categories";
+                faults.wrong("group", "one", expected);
+            }
+        }
+        if self.symmetry == Symmetry::Z2 && group.values != Values::Same {
+            let expected = "same, beside the symmetry z2";
+            faults.wrong("group.values", "reversal", expected);
+        }
     }
 }
 
@@ -325,6 +366,9 @@ impl Description {
                     && sites.conditional.domain() != Domain::Uniform(Kind::Spin)
                 {
                     faults.wrong("symmetry", "z2", "none: the values are no spins");
+                }
+                if faults.is_empty() {
+                    sites.check_group(&mut faults);
                 }
             }
         }
@@ -455,11 +499,14 @@ impl Description {
         self.parts().into_iter().map(of).sum()
     }
 
-    /// Passes over the weights that one log-probability takes: two under Z2, else one.
+    /// Passes over the weights that one log-probability takes: one for each element of a group.
     pub fn passes(&self) -> usize {
         match self {
-            Description::Sites(SitesSpec { symmetry: Symmetry::Z2, .. }) => 2,
-            Description::Sites(_) | Description::Flow(_) => 1,
+            Description::Sites(sites) => {
+                let flips = if sites.symmetry == Symmetry::Z2 { 2 } else { 1 };
+                flips * sites.group().map_or(1, |group| group.order() as usize)
+            }
+            Description::Flow(_) => 1,
         }
     }
 
@@ -473,7 +520,9 @@ impl Description {
             Description::Sites(sites) => {
                 let [n, values] = sites.constrained();
                 let carried = sites.constraint.as_ref().map_or(0, |k| k.build(n, values).state());
-                carried
+                let images = sites.group().map_or(0, |group| symmetry::scratch(&group, n));
+                images
+                    + carried
                     + match sites.network.build(sites.sizes(), &[]) {
                         AnySitesNetwork::Masked(network) => {
                             sites.conditional.with(ScratchOf(network))
@@ -568,12 +617,18 @@ impl Description {
                         }
                     }
                 };
-                match sites.symmetry {
+                let source = match sites.symmetry {
                     Symmetry::None => source,
                     Symmetry::Z2 => Source {
                         ty: format!("engine::symmetry::Z2<{}>", source.ty),
                         value: format!("engine::symmetry::Z2({})", source.value),
                     },
+                };
+                match (&sites.group, sites.value_kind()) {
+                    (Some(group), Some(kind)) => {
+                        group.source(&sites.shape, kind, source, &mut sources)
+                    }
+                    _ => source,
                 }
             }
         };

@@ -30,6 +30,7 @@ pub fn sites(
         conditional: conditional.into(),
         constraint: None,
         symmetry: Symmetry::None,
+        group: None,
     })
 }
 

@@ -24,7 +24,7 @@ use crate::network::{AnyInteger, AnyMasked, Called, CausalNetwork, Network};
 use crate::noise::{Noise, Stream};
 use crate::simd::Level;
 use crate::sites::Sites;
-use crate::symmetry::Z2;
+use crate::symmetry::{self, Group, Z2};
 
 /// Draws exact samples of a loaded model and scores rows, at the widest SIMD level of the CPU.
 ///
@@ -50,11 +50,18 @@ enum Kernels<'a> {
     /// In either arithmetic of floats.
     Floats(Floats<'a>),
     Integers {
-        embedding: Option<AnyNetwork<'a>>,
         network: AnyInteger<'a>,
         constraint: Option<AnyConstraint<'a>>,
-        symmetry: Symmetry,
+        wrappers: Wrappers<'a>,
     },
+}
+
+/// What a distribution over sites is wrapped in, from the outside in.
+#[derive(Clone, Copy, Debug)]
+struct Wrappers<'a> {
+    embedding: Option<AnyNetwork<'a>>,
+    group: Option<Group>,
+    symmetry: Symmetry,
 }
 
 #[derive(Debug)]
@@ -73,7 +80,7 @@ enum Floats<'a> {
 /// A distribution over sites, but for its conditional.
 #[derive(Debug)]
 struct OverSites<'a, N> {
-    embedding: Option<AnyNetwork<'a>>,
+    wrappers: Wrappers<'a>,
     network: N,
     constraint: Option<AnyConstraint<'a>>,
     spec: &'a SitesSpec,
@@ -109,13 +116,14 @@ impl<'a> Kernels<'a> {
             Description::Sites(spec) => {
                 let [sites, values] = spec.constrained();
                 let constraint = spec.constraint.as_ref().map(|k| k.build(sites, values));
+                let wrappers = Wrappers { embedding, group: spec.group(), symmetry: spec.symmetry };
                 let called = |network| {
-                    let sites = OverSites { embedding, network, constraint, spec };
+                    let sites = OverSites { wrappers, network, constraint, spec };
                     Kernels::Floats(Floats::Called(sites))
                 };
                 match spec.network.build(spec.sizes(), next()) {
                     AnySitesNetwork::Masked(network) => {
-                        let sites = OverSites { embedding, network, constraint, spec };
+                        let sites = OverSites { wrappers, network, constraint, spec };
                         Kernels::Floats(Floats::Masked(sites))
                     }
                     AnySitesNetwork::Multilevel(network) => called(AnyCalled::Multilevel(network)),
@@ -123,8 +131,7 @@ impl<'a> Kernels<'a> {
                         called(AnyCalled::Convolution(network))
                     }
                     AnySitesNetwork::Integer(network) => {
-                        let symmetry = spec.symmetry;
-                        Kernels::Integers { embedding, network, constraint, symmetry }
+                        Kernels::Integers { network, constraint, wrappers }
                     }
                 }
             }
@@ -424,20 +431,17 @@ impl Sampler {
     fn with<U: Use>(&self, then: U) -> U::Output {
         match (self.model.borrow_dependent(), self.arithmetic) {
             // What floats there are round as under `plain`, for which their kernels are there.
-            (Kernels::Integers { embedding, network, constraint: None, symmetry }, _) => {
+            (Kernels::Integers { network, constraint: None, wrappers }, _) => {
                 let sites = Sites::<_, _, Plain>::trusted(*network, Tabulated::<false>);
-                then.with(&Wrapped { embedding: *embedding, symmetry: *symmetry, model: Z2(sites) })
+                then.with(&Wrapped::new(*wrappers, sites))
             }
-            (
-                Kernels::Integers { embedding, network, constraint: Some(constraint), symmetry },
-                _,
-            ) => {
+            (Kernels::Integers { network, constraint: Some(constraint), wrappers }, _) => {
                 let sites = Sites::<_, _, Plain, _>::trusted_within(
                     *network,
                     Tabulated::<true>,
                     *constraint,
                 );
-                then.with(&Wrapped { embedding: *embedding, symmetry: *symmetry, model: Z2(sites) })
+                then.with(&Wrapped::new(*wrappers, sites))
             }
             (Kernels::Floats(floats), Arithmetic::Fused) => floats.with::<Fused, U>(then),
             (Kernels::Floats(floats), _) => floats.with::<Plain, U>(then),
@@ -463,17 +467,17 @@ impl Floats<'_> {
 
 impl<N: CausalNetwork + Copy> OverSites<'_, N> {
     fn with<A: Arith, U: Use>(&self, then: U) -> U::Output {
-        let Self { spec, network, embedding, .. } = *self;
+        let Self { spec, network, wrappers, .. } = *self;
         let arith = PhantomData::<A>;
         match self.constraint {
             None => {
                 let constraint = Free;
-                spec.conditional.with(OfSites { spec, network, constraint, embedding, arith, then })
+                spec.conditional.with(OfSites { network, constraint, wrappers, arith, then })
             }
             Some(constraint) => {
                 // Called: a walk for each network that closes values would be as much code again.
                 let network = Called(network);
-                let then = OfSites { spec, network, constraint, embedding, arith, then };
+                let then = OfSites { network, constraint, wrappers, arith, then };
                 spec.conditional.with_closed(then).expect("validated when the model was built")
             }
         }
@@ -482,10 +486,9 @@ impl<N: CausalNetwork + Copy> OverSites<'_, N> {
 
 /// What a distribution over sites is made of, but for its conditional.
 struct OfSites<'a, N, K, A, U> {
-    spec: &'a SitesSpec,
     network: N,
     constraint: K,
-    embedding: Option<AnyNetwork<'a>>,
+    wrappers: Wrappers<'a>,
     arith: PhantomData<A>,
     then: U,
 }
@@ -495,25 +498,30 @@ impl<N: CausalNetwork, K: Constraint, A: Arith, U: Use> WithConditional
 {
     type Output = U::Output;
     fn with<C: Conditional>(self, conditional: C) -> U::Output {
-        let Self { spec, network, constraint, embedding, then, .. } = self;
+        let Self { network, constraint, wrappers, then, .. } = self;
         let sites = Sites::<_, _, A, _>::trusted_within(network, conditional, constraint);
-        then.with(&Wrapped { embedding, symmetry: spec.symmetry, model: Z2(sites) })
+        then.with(&Wrapped::new(wrappers, sites))
     }
 }
 
 /// A distribution over sites with the wrappers that a file may give it. A compiled model has the types of
-/// those it has; here all four choices are one program.
+/// those it has; here all choices are one program.
 struct Wrapped<'a, D> {
     embedding: Option<AnyNetwork<'a>>,
+    group: Option<Group>,
+    model: Even<D>,
+}
+
+/// What is wrapped, and whether it is made even.
+struct Even<D> {
     symmetry: Symmetry,
     model: Z2<D>,
 }
 
-impl<D: Distribution> Wrapped<'_, D> {
-    /// Of a symmetry of spins there is no code for categories.
-    #[inline(always)]
-    fn is_even(&self) -> bool {
-        !D::CATEGORIES && self.symmetry == Symmetry::Z2
+impl<'a, D: Distribution> Wrapped<'a, D> {
+    fn new(wrappers: Wrappers<'a>, model: D) -> Self {
+        let Wrappers { embedding, symmetry, group } = wrappers;
+        Self { embedding, group, model: Even { symmetry, model: Z2(model) } }
     }
 
     /// The context that the model reads, and the scratch that is left.
@@ -551,7 +559,8 @@ impl<D: Distribution> Distribution for Wrapped<'_, D> {
     }
 
     fn scratch(&self) -> usize {
-        let model = self.model.scratch();
+        let images = self.group.map_or(0, |group| symmetry::scratch(&group, self.dim()));
+        let model = images + self.model.scratch();
         match &self.embedding {
             None => model,
             Some(network) => network.outputs() + network.scratch().max(model),
@@ -569,6 +578,67 @@ impl<D: Distribution> Distribution for Wrapped<'_, D> {
         scratch: &mut [L::V],
     ) -> L::V {
         let (context, scratch) = self.embed(lanes, context, scratch);
+        let (model, want) = (&self.model, want_log_prob);
+        match &self.group {
+            None => model.draw(lanes, draws, context, x, want, scratch),
+            Some(group) => symmetry::draw(model, group, lanes, draws, context, x, want, scratch),
+        }
+    }
+
+    #[inline(always)]
+    fn score<L: Lanes>(
+        &self,
+        lanes: L,
+        context: &[L::V],
+        x: &mut [L::V],
+        scratch: &mut [L::V],
+    ) -> L::V {
+        let (context, scratch) = self.embed(lanes, context, scratch);
+        match &self.group {
+            None => self.model.score(lanes, context, x, scratch),
+            Some(group) => symmetry::score(&self.model, group, lanes, context, x, scratch),
+        }
+    }
+}
+
+impl<D: Distribution> Even<D> {
+    /// Of a symmetry of spins there is no code for categories.
+    #[inline(always)]
+    fn is_even(&self) -> bool {
+        !D::CATEGORIES && self.symmetry == Symmetry::Z2
+    }
+}
+
+impl<D: Distribution> Distribution for Even<D> {
+    type Arith = D::Arith;
+    const CATEGORIES: bool = D::CATEGORIES;
+
+    fn domain(&self) -> Domain<'_> {
+        self.model.domain()
+    }
+
+    fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    fn context(&self) -> usize {
+        self.model.context()
+    }
+
+    fn scratch(&self) -> usize {
+        self.model.scratch()
+    }
+
+    #[inline(always)]
+    fn draw<L: Lanes, N: Noise>(
+        &self,
+        lanes: L,
+        draws: &mut Draws<L, N>,
+        context: &[L::V],
+        x: &mut [L::V],
+        want_log_prob: bool,
+        scratch: &mut [L::V],
+    ) -> L::V {
         if self.is_even() {
             self.model.draw(lanes, draws, context, x, want_log_prob, scratch)
         } else {
@@ -584,7 +654,6 @@ impl<D: Distribution> Distribution for Wrapped<'_, D> {
         x: &mut [L::V],
         scratch: &mut [L::V],
     ) -> L::V {
-        let (context, scratch) = self.embed(lanes, context, scratch);
         if self.is_even() {
             self.model.score(lanes, context, x, scratch)
         } else {

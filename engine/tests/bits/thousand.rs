@@ -23,7 +23,7 @@ macro_rules! pinned {
 }
 
 /// A changed hash is a value-breaking change.
-pub(super) const PINNED: [Pinned; 16] = pinned! {
+pub(super) const PINNED: [Pinned; 17] = pinned! {
     "spins_plain": 0x8fbb_4354_1a7e_c760,
     "spins_fused": 0xfd8f_45f7_313e_681f,
     "spins_8": 0x39c2_bd42_2e01_ec73,
@@ -33,6 +33,7 @@ pub(super) const PINNED: [Pinned; 16] = pinned! {
     "convolution_fused": 0xd0ce_fe30_8e43_d89a,
     "counts_fused": 0xb060_1c26_e09a_c1b5,
     "successors_fused": 0x62f8_6750_bf70_8b41,
+    "orbit_fused": 0xb3dc_379f_5cf3_9283,
     "nsf_plain": 0xa1df_1803_1611_5535,
     "nsf_fused": 0xe8b9_6ba2_47fc_939b,
     "nsf_8": 0x3d12_1239_d03d_132a,

@@ -29,6 +29,7 @@ use pushforward::network::{
 };
 use pushforward::noise::{block, normal};
 use pushforward::simd::Scalar;
+use pushforward::symmetry::{GroupSpec, Values};
 use pushforward::univariate::mixture_cdf::AnyCdf;
 use pushforward::univariate::rational_quadratic::Tails;
 use pushforward::univariate::{
@@ -302,6 +303,58 @@ pub(crate) fn constrained() -> Vec<(String, Description)> {
     ]
 }
 
+/// Means over groups: of a chain, a square and another rectangle, of maps of values and both, around Z2, a context,
+/// an embedding, categories, a constraint, each kind of network, and integers.
+pub(crate) fn groups() -> Vec<(String, Description)> {
+    let case = |shape: &[usize], hidden: &[usize], values: u32, moves: bool, maps: Values| {
+        let mut description = preset::made(shape, hidden, true, Symmetry::None);
+        let Description::Sites(sites) = &mut description else { unreachable!() };
+        if values > 0 {
+            sites.conditional = CategoricalSpec { categories: Categories::All(values) }.into();
+        }
+        sites.group = Some(GroupSpec { translations: moves, point: moves, values: maps });
+        (format!("group of {shape:?} {hidden:?} {values} {moves} {maps:?}"), description)
+    };
+    let with = |(name, mut description): (String, Description), what: &str| {
+        let Description::Sites(sites) = &mut description else { unreachable!() };
+        match what {
+            "z2" => sites.symmetry = Symmetry::Z2,
+            "given" => sites.context = 2,
+            "embedded" => {
+                let network = MlpSpec { hidden: vec![5], ..Default::default() }.into();
+                (sites.context, sites.embedding) = (1, Some(EmbeddingSpec { outputs: 3, network }));
+            }
+            "point alone" => sites.group = Some(GroupSpec { point: true, ..Default::default() }),
+            "counts" => sites.constraint = Some(CountsSpec { counts: vec![5, 4] }.into()),
+            "convolution" => {
+                let network = ConvolutionSpec {
+                    columns: 4,
+                    hidden: vec![5],
+                    reach: vec![[2, 2]; 2],
+                    ..Default::default()
+                };
+                sites.network = network.into();
+            }
+            _ => description = of_integers(description, Bits::I8, Some(Bits::I8)),
+        }
+        (format!("{name}, {what}"), description)
+    };
+    let same = Values::Same;
+    vec![
+        case(&[5], &[9], 0, true, Values::Reversal),
+        case(&[3, 3], &[20], 0, true, same),
+        with(case(&[2, 3], &[12], 0, true, same), "z2"),
+        with(case(&[3, 3], &[20], 0, true, same), "counts"),
+        with(case(&[4, 4], &[], 0, true, Values::Reversal), "convolution"),
+        with(case(&[3, 3], &[], 0, true, same), "point alone"),
+        with(case(&[2, 5], &[12], 0, true, Values::Reversal), "embedded"),
+        case(&[2, 2], &[11], 3, true, Values::Permutations),
+        with(case(&[2, 2, 1], &[7], 6, false, Values::Cyclic), "given"),
+        case(&[6], &[13], 4, true, Values::Reversal),
+        with(case(&[3, 2], &[24], 0, true, Values::Reversal), "integer"),
+    ]
+}
+
 pub(crate) fn descriptions() -> Vec<(String, Description)> {
     let mut all = Vec::new();
     for symmetry in [Symmetry::None, Symmetry::Z2] {
@@ -354,6 +407,7 @@ pub(crate) fn descriptions() -> Vec<(String, Description)> {
     all.extend(multilevel());
     all.extend(convolutions());
     all.extend(constrained());
+    all.extend(groups());
     all.extend(activations());
     all.extend(residual());
     all.push(("lu".into(), among(LuSpec {}.into())));

@@ -24,6 +24,7 @@ mod constraint;
 mod layer;
 mod linear;
 mod network;
+mod symmetry;
 mod univariate;
 mod weights;
 
@@ -96,16 +97,19 @@ impl<'a> Oracle<'a> {
         let one = |row: &[f64]| {
             conditional::log_prob(spec, &self.weights.within("network"), context, row)
         };
-        match spec.symmetry {
+        let even = |row: &[f64]| match spec.symmetry {
             Symmetry::None => one(row),
             Symmetry::Z2 => {
                 let mirror: Vec<f64> = row.iter().map(|s| -s).collect();
-                let (a, b) = (one(row), one(&mirror));
-                let most = a.max(b);
-                if most == f64::NEG_INFINITY {
-                    return most;
-                }
-                most + ((a - most).exp() + (b - most).exp()).ln() - 2f64.ln()
+                log_mean_exp(&[one(row), one(&mirror)])
+            }
+        };
+        match &spec.group {
+            None => even(row),
+            Some(group) => {
+                let domain = spec.conditional.domain();
+                let images = symmetry::images(group, &spec.shape, domain, row);
+                log_mean_exp(&images.iter().map(|image| even(image)).collect::<Vec<_>>())
             }
         }
     }
@@ -280,4 +284,13 @@ impl<'a> Oracle<'a> {
         let [wide, narrow] = [1e-5, 1e-6].map(by);
         [narrow, (wide - narrow).abs()]
     }
+}
+
+/// The logarithm of the mean of exponentials.
+fn log_mean_exp(all: &[f64]) -> f64 {
+    let most = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        return most;
+    }
+    most + (all.iter().map(|a| (a - most).exp()).sum::<f64>() / all.len() as f64).ln()
 }

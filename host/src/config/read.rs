@@ -109,7 +109,12 @@ pub(super) fn model<'a>(
             return Err(section.fault(&fault.field, message));
         }
     }
-    Ok((ModelConfig { family, activation, residual, plain, embedding }, kind))
+    let group = section.get("group")?;
+    if let (Some(_), TargetConfig::Data { .. }) = (&group, target) {
+        let message = "expected none, to learn from data: rows are learnt as they are, not as all their images";
+        return Err(section.fault("group", message));
+    }
+    Ok((ModelConfig { family, activation, residual, plain, embedding, group }, kind))
 }
 
 /// `embedding = { outputs = 8, hidden = [16] }`.

@@ -46,6 +46,7 @@ fn model(config: &ModelConfig, description: &Description) -> Table {
         let embedding = table! { outputs = *outputs as i64, hidden = hidden };
         table.insert("embedding".into(), embedding.into());
     }
+    table.extend(known("group", config.group.as_ref().map(written)));
     if !matches!(config.family, Family::Layers { .. }) {
         table.insert("activation".into(), written(&config.activation));
         if !matches!(config.family, Family::Multilevel { .. }) {

@@ -118,6 +118,11 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             "patience",
         ),
         (
+            format!("[model]\nkind = 'made'\ngroup = {{ translations = true, values = 'reversal' }}\n{target}"),
+            made(vec![64], Symmetry::Z2),
+            "patience",
+        ),
+        (
             "[model]\nkind = 'multilevel'\nlevels = 2\nheat_bath = false\n[target]\nhamiltonian = 'potts'\nsize \
              = 4\nstates = 3\nbeta = 1.0\n"
                 .into(),
@@ -224,6 +229,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
             // Layers are written with all that they left out.
             assert_eq!(again.model, config.model, "{record}");
         }
+        assert_eq!(again.model.group, config.model.group, "{record}");
         assert_eq!(again.target, config.target, "{record}");
         assert_eq!(again.train, config.train, "{record}");
         // Every key that this kind of config takes stands in it, but for those of other targets.
@@ -239,7 +245,7 @@ fn the_record_holds_every_key_in_force_and_trains_the_same() {
                     "constraint" => !["fermions"].contains(&learns),
                     "hamiltonian" | "data" => !given(table).contains_key(key),
                     "evaluate" | "gradient" | "alpha" => learns == "data",
-                    "samples" | "samples_weight" | "grow" => true,
+                    "samples" | "samples_weight" | "grow" | "group" => true,
                     "actnorm" => learns != "data",
                     "mask" | "fast" | "mode" => kind == "nsf",
                     key => key == absent,

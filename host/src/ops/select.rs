@@ -142,7 +142,8 @@ impl Operation for SelectBackward {
         let Some(dfrom) = self.dfrom else { return };
         context.writing(dfrom, |context, dfrom| {
             let chosen = context.slot(self.dto)[first..].chunks_exact(n);
-            for (dto, &i) in chosen.zip(context.table(self.select.indices)) {
+            let taken = chosen.zip(context.table(self.select.indices));
+            for (dto, &i) in taken.filter(|(_, i)| **i != NONE) {
                 add(&mut dfrom[i as usize * n..][..n], dto);
             }
         });

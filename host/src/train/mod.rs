@@ -27,6 +27,7 @@ use pushforward::constraint::ConstraintPart;
 use pushforward::domain::{Domain, Kind};
 use pushforward::model::{ConstraintSpec, Description, Model, ModelError, SitesSpec, Symmetry};
 use pushforward::noise::block;
+use pushforward::symmetry::Group;
 
 use crate::data::{Rows, Stored};
 use crate::device::{Device, DeviceError, Runner};
@@ -489,6 +490,30 @@ fn check_options(o: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
+/// The group that a model over sites is the mean over.
+fn group_of(description: &Description) -> Option<Group> {
+    match description {
+        Description::Sites(sites) => sites.group(),
+        Description::Flow(_) => None,
+    }
+}
+
+/// Whether an energy is not that of all images of a row. What breaks the symmetry is broken by half of the elements
+/// at least, so that of these many some show it.
+fn changes(energy: &dyn Energy, group: &Group) -> bool {
+    const ELEMENTS: u32 = 64;
+    let (dim, kind) = (energy.dim(), energy.kind());
+    let mut image = vec![0.0; dim];
+    (0..ELEMENTS).any(|element| {
+        let word = |i: usize| block([0x6b0, 0], [i as u32, element])[0] as usize;
+        let value = |i: usize| kind.value(word(i + 1) % kind.values().max(1));
+        let row: Vec<f32> = (0..dim).map(value).collect();
+        group.image(word(0) as u32 % group.order(), &row, &mut image);
+        let [before, after] = [&row, &image].map(|row| energy.energy(row));
+        (before - after).abs() > 1e-6 * (1.0 + before.abs())
+    })
+}
+
 fn check_target(description: &Description, target: &Target) -> Result<(), TrainError> {
     let wrong = |field, found: String, expected: String| {
         Err(TrainError::Setting { field, found, expected })
@@ -565,12 +590,22 @@ fn check_target(description: &Description, target: &Target) -> Result<(), TrainE
                     format!("none: {} changes when all spins flip", energy.name()),
                 );
             }
+            if let Some(group) = group_of(description)
+                && changes(energy.as_ref(), &group)
+            {
+                let expected = format!("one under which {} does not change", energy.name());
+                return wrong("group", "one".into(), expected);
+            }
             if !(beta.is_finite() && *beta > 0.0) {
                 return wrong("beta", beta.to_string(), "a finite number above 0".into());
             }
             if let Some(a) = anneal.filter(|a| !(0.0..1.0).contains(a)) {
                 return wrong("anneal", a.to_string(), "0 up to, not including, 1".into());
             }
+        }
+        Target::Data { .. } if group_of(description).is_some() => {
+            let expected = "none, to learn from data: rows are learnt as they are".into();
+            return wrong("group", "one".into(), expected);
         }
         Target::Data { rows } => {
             let width = row_width(description);

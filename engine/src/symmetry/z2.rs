@@ -1,4 +1,4 @@
-//! Symmetry: a distribution made even under a transformation of its rows.
+//! A distribution of spins made even under the flip of all.
 
 use crate::distribution::{Distribution, Draws};
 use crate::domain::Domain;
@@ -6,7 +6,7 @@ use crate::kernel::Lanes;
 use crate::noise::Noise;
 use crate::simd::Simd;
 
-/// A distribution of spins made even under the flip of all: `q(s) = (m(s) + m(−s)) / 2`.
+/// `q(s) = (m(s) + m(−s)) / 2`.
 ///
 /// A draw of `m` is flipped when the top bit of one more noise word, number `dim`, is set. The
 /// log-probability is `ln(e^a + e^b) − ln 2` of the two scores, a symmetric function, so a
