@@ -469,7 +469,7 @@ impl<D: Distribution, N: Noise> Sample<'_, D, N> {
         while self.rows_left >= least {
             let (row, n) = (self.row, L::SAMPLES.min(self.rows_left));
             if one > 0 {
-                lanes.call(Contexts { lanes, one, contexts, row, n, context });
+                apart(lanes, Contexts { lanes, one, contexts, row, n, context });
             }
             let mut draws = Draws::new(lanes, &mut *self.noise, self.first);
             let want = self.log_prob.is_some();
@@ -478,9 +478,9 @@ impl<D: Distribution, N: Noise> Sample<'_, D, N> {
             let (rows, out) = (self.rows.take(), self.log_prob.take());
             let tile = Drawn { lanes, domain, dim, n, x, log_prob };
             let (rows, out, failed) = if D::CATEGORIES {
-                lanes.call(Write::<_, true> { tile, rows, out })
+                apart(lanes, Write::<_, true> { tile, rows, out })
             } else {
-                lanes.call(Write::<_, false> { tile, rows, out })
+                apart(lanes, Write::<_, false> { tile, rows, out })
             };
             (self.rows, self.log_prob) = (rows, out);
             if let (None, Some(i)) = (self.failed, failed) {
@@ -526,18 +526,18 @@ impl<D: Distribution> LogProb<'_, D> {
         while self.out.len() >= least {
             let (row, rows, n) = (self.row, self.rows, L::SAMPLES.min(self.out.len()));
             if one > 0 {
-                lanes.call(Contexts { lanes, one, contexts, row, n, context });
+                apart(lanes, Contexts { lanes, one, contexts, row, n, context });
             }
             let outside;
             (self.rows, outside) = if D::CATEGORIES {
-                lanes.call(Read::<_, true> { lanes, domain, dim, n, rows, x })
+                apart(lanes, Read::<_, true> { lanes, domain, dim, n, rows, x })
             } else {
-                lanes.call(Read::<_, false> { lanes, domain, dim, n, rows, x })
+                apart(lanes, Read::<_, false> { lanes, domain, dim, n, rows, x })
             };
             let (given, values) = (&*L::values(context), L::values(x));
             let log_prob = model.score(lanes, given, values, L::values(scratch));
             let out = core::mem::take(&mut self.out);
-            self.out = lanes.call(Scored { lanes, outside, log_prob, n, out });
+            self.out = apart(lanes, Scored { lanes, outside, log_prob, n, out });
             self.row += n;
         }
     }
@@ -556,6 +556,13 @@ impl<D: Distribution> Kernel for LogProb<'_, D> {
 
 // What a tile reads and writes is the same for all models: these are functions of their own, one copy
 // for all, which is half of the code that a program with all models would otherwise have.
+
+/// Runs a kernel in a function of its own; in its place on a microcontroller, whose few calls each have
+/// one type of element, so that there is no code for others.
+#[inline(always)]
+fn apart<L: Lanes, K: Kernel>(lanes: L, kernel: K) -> K::Output {
+    if cfg!(target_os = "none") { kernel.run(lanes.s()) } else { lanes.call(kernel) }
+}
 
 /// Writes the contexts of rows `row .. row + n` into a tile's buffer.
 struct Contexts<'t, L: Lanes> {

@@ -475,7 +475,8 @@ impl<N: CausalNetwork + Copy> OverSites<'_, N> {
                 spec.conditional.with(OfSites { network, constraint, wrappers, arith, then })
             }
             Some(constraint) => {
-                // Called: a walk for each network that closes values would be as much code again.
+                // Called: walks in which values are closed are as much to compile as all others together. It
+                // costs a single row 4 %.
                 let network = Called(network);
                 let then = OfSites { network, constraint, wrappers, arith, then };
                 spec.conditional.with_closed(then).expect("validated when the model was built")

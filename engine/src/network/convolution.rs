@@ -261,10 +261,10 @@ impl<'a, W: Store<'a>, U: Activation> Convolution<'a, W, U> {
         Self { raster, activation, weights }
     }
 
-    /// Adds to the sums of the sites from column `x` on what a layer reads of one row, of so many columns around
-    /// each; `row` is that row with its zeros, or nothing if it is outside.
+    /// Adds to the sums of the sites from column `x` on, or of that one alone, what a layer reads of one row, of so
+    /// many columns around each; `row` is that row with its zeros, or nothing if it is outside.
     #[inline(always)]
-    fn read<L: Lanes>(
+    fn read<L: Lanes, const ALONE: bool>(
         lanes: L,
         weights: &mut W,
         layer: Layer,
@@ -277,12 +277,20 @@ impl<'a, W: Store<'a>, U: Activation> Convolution<'a, W, U> {
         for part in 0..parts {
             let rectangle = weights.matrix(width * layer.from * layer.to);
             let Some((row, Cache { channels, columns, pad, .. })) = row else { continue };
-            for (i, sums) in sums.chunks_exact_mut(layer.to.max(1)).enumerate() {
+            let add = |x: usize, sums: &mut [L::V]| {
                 // Outside there is nothing, or zeros.
-                let from = (x + i + part + pad).checked_sub(layer.reach[1]);
-                let Some(from) = from.filter(|from| *from < columns + 2 * pad) else { continue };
-                let values = take(take(row, from * channels).1, width * channels).0;
-                lanes.rectangle(rectangle, values, sums);
+                let from = (x + part + pad).checked_sub(layer.reach[1]);
+                if let Some(from) = from.filter(|from| *from < columns + 2 * pad) {
+                    let values = take(take(row, from * channels).1, width * channels).0;
+                    lanes.rectangle(rectangle, values, sums);
+                }
+            };
+            if ALONE {
+                add(x, sums);
+                continue;
+            }
+            for (i, sums) in sums.chunks_exact_mut(layer.to.max(1)).enumerate() {
+                add(x + i, sums);
             }
         }
     }
@@ -313,7 +321,7 @@ impl<'a, W: Store<'a>, U: Activation> Convolution<'a, W, U> {
             }
             for up in (1..=layer.reach[0]).rev() {
                 let row = y.checked_sub(up).map(|y| (take(below, kept.row(y)).1, kept));
-                Self::read(lanes, weights, layer, layer.across(), row, 0, sums);
+                Self::read::<_, false>(lanes, weights, layer, layer.across(), row, 0, sums);
             }
             (context, caches) = (&[], above);
         }
@@ -340,7 +348,7 @@ impl<'a, W: Store<'a>, U: Activation> Convolution<'a, W, U> {
             let sums = take_mut(take_mut(above, place).1, layer.to).0;
             let below = &*below;
             let row = Some((take(below, kept.row(y)).1, kept));
-            Self::read(lanes, &mut weights, layer, layer.own, row, x, sums);
+            Self::read::<_, true>(lanes, &mut weights, layer, layer.own, row, x, sums);
             if raster.residual && l > 0 && l % 2 == 0 {
                 add(lanes, sums, stream);
             }

@@ -243,12 +243,19 @@ impl Group {
     }
 }
 
-/// Every row transformed by one element, or each by its own.
+/// Which element a row is transformed by.
+enum By<V> {
+    /// Every row by this one.
+    One(u32),
+    /// Each by its own, which these words of noise choose.
+    Words(V),
+}
+
+/// The images of rows.
 struct Act<'a, L: Lanes> {
     lanes: L,
     group: &'a Group,
-    /// The element's number; a word of noise for each row.
-    element: Result<u32, L::V>,
+    by: By<L::V>,
     from: &'a [L::V],
     to: &'a mut [L::V],
 }
@@ -257,10 +264,10 @@ impl<L: Lanes> Kernel for Act<'_, L> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { lanes, group, element, from, to } = self;
-        match element {
+        let Self { lanes, group, by, from, to } = self;
+        match by {
             // Of categories lane by lane: a table of them is no vector.
-            Ok(number) => {
+            By::One(number) => {
                 let element = group.element(number);
                 let s = lanes.s();
                 let sign = s.splat_u(if element.flipped { 0x8000_0000 } else { 0 });
@@ -279,7 +286,7 @@ impl<L: Lanes> Kernel for Act<'_, L> {
                     }
                 });
             }
-            Err(words) => {
+            By::Words(words) => {
                 let order = u64::from(group.order());
                 for (r, words) in words.as_ref().iter().enumerate() {
                     for (l, word) in words.as_ref().iter().enumerate() {
@@ -303,8 +310,8 @@ impl<L: Lanes> Kernel for Act<'_, L> {
 /// Bits that the integers of [`Mean`] leave to the sum of as many as there may be.
 const SPARE: u32 = MOST_ELEMENTS.ilog2() + 1;
 
-/// The logarithm of the mean of exponentials, into the first of them. They are added up as integers, in two
-/// words, so that the sum has no order: all rows of an orbit have the same bits.
+/// The logarithm of the mean of exponentials. They are added up as integers, in two words, so that the sum has no
+/// order: all rows of an orbit have the same bits.
 struct Mean<'a, L: Lanes> {
     lanes: L,
     scores: &'a mut [L::V],
@@ -405,8 +412,8 @@ pub(crate) fn draw<M: Distribution, L: Lanes, N: Noise>(
         for (element, place) in scores.iter_mut().enumerate() {
             *place = log_prob;
             if element > 0 {
-                let element = Ok(element as u32);
-                lanes.call(Act { lanes, group, element, from: x, to: other });
+                let by = By::One(element as u32);
+                lanes.call(Act { lanes, group, by, from: x, to: other });
                 *place = model.score(lanes, context, other, scratch);
             }
         }
@@ -415,8 +422,8 @@ pub(crate) fn draw<M: Distribution, L: Lanes, N: Noise>(
     for (to, from) in other.iter_mut().zip(x.iter()) {
         *to = *from;
     }
-    let word = draws.words(lanes, x.len() as u32 + 1);
-    lanes.call(Act { lanes, group, element: Err(word), from: other, to: x });
+    let by = By::Words(draws.words(lanes, x.len() as u32 + 1));
+    lanes.call(Act { lanes, group, by, from: other, to: x });
     log_prob
 }
 
@@ -433,8 +440,8 @@ pub(crate) fn score<M: Distribution, L: Lanes>(
     let (other, scratch) = take_mut(scratch, x.len());
     let (scores, scratch) = take_mut(scratch, group.order() as usize);
     for (element, place) in scores.iter_mut().enumerate() {
-        let element = Ok(element as u32);
-        lanes.call(Act { lanes, group, element, from: x, to: other });
+        let by = By::One(element as u32);
+        lanes.call(Act { lanes, group, by, from: x, to: other });
         *place = model.score(lanes, context, other, scratch);
     }
     lanes.call(Mean { lanes, scores })
@@ -555,7 +562,9 @@ impl GroupSpec {
         match self.values {
             Values::Same => true,
             Values::Reversal => counts.iter().eq(counts.iter().rev()),
-            Values::Cyclic | Values::Permutations => counts.windows(2).all(|two| two[0] == two[1]),
+            Values::Cyclic | Values::Permutations => {
+                counts.windows(2).all(|two| two.first() == two.last())
+            }
         }
     }
 
