@@ -29,8 +29,8 @@ fn the_mean_over_a_group_is_nearer_to_what_has_it() {
         ISING.replace("[target]", "group = { translations = true, point = true }\n[target]");
     let found = figures(path, &config);
     // The same network, step by step: the group is around it.
-    assert!(ess(&found) > alone && ess(&found) > 0.99, "{alone}, {found}");
-    lattice_is_learnt(path, &found, 0.99);
+    assert!(ess(&found) > alone && ess(&found) > 0.975, "{alone}, {found}");
+    lattice_is_learnt(path, &found, 0.975);
     let inspect = ok(path, &["inspect", "run/model.safetensors"]);
     assert!(inspect.contains("translations"), "{inspect}");
     ok(path, &["quantize", "run/model.safetensors", "--weights", "i8", "-o", "q.safetensors"]);
